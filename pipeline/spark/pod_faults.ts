@@ -49,7 +49,7 @@ export function podFaults(view: JobView, pod: KubeObject, whose: string): Fault[
   const isOver = ["Succeeded", "Failed"].includes(phaseOf(pod));
   const lost = lossOf(view, pod, whose);
   if (lost !== undefined) return [lost];
-  const killed = containersOf(pod).flatMap((each) => memoryFault(pod, each, whose));
+  const killed = containersOf(pod).flatMap((each) => endedFault(pod, each, whose));
   if (killed.length > 0 || isOver) return killed;
   const unscheduled = conditionOf(pod, "PodScheduled", "False");
   if (unscheduled?.reason === "Unschedulable") {
@@ -109,16 +109,18 @@ function waitingFault(
     });
   }
   if (START_REASONS.includes(reason)) {
-    return fault({
-      problem: `the container ${name} of ${whose} does not start: ${
-        said(textIn(waiting?.message))
-      }`,
-      remedy: "Correct the command or the image in the manifests.",
-      page: RUN_PAGE,
-      outlook: "final",
-    });
+    const why = said(textIn(waiting?.message));
+    return fault({ ...startFault(name, whose, why), outlook: "final" });
   }
   return [];
+}
+
+function startFault(container: string, whose: string, why: string) {
+  return {
+    problem: `the container ${container} of ${whose} does not start: ${why}`,
+    remedy: "Correct the command or the image in the manifests.",
+    page: RUN_PAGE,
+  };
 }
 
 function mountFault(view: JobView, pod: KubeObject, whose: string): Fault[] {
@@ -135,11 +137,22 @@ function mountFault(view: JobView, pod: KubeObject, whose: string): Fault[] {
   }];
 }
 
-function memoryFault(
+/** Returns why a container never started, or why it was killed. */
+function endedFault(
   { metadata }: KubeObject,
-  { terminated }: ContainerState,
+  { name, terminated }: ContainerState,
   whose: string,
 ): Fault[] {
+  const reason = textIn(terminated?.reason);
+  if (reason === "StartError" || reason === "ContainerCannotRun") {
+    const message = oneLine(textIn(terminated?.message));
+    return [{
+      ...startFault(name, whose, `${reason}: ${message}`),
+      key: `start ${metadata.name}`,
+      kind: "configuration",
+      outlook: "retried",
+    }];
+  }
   if (terminated?.reason !== "OOMKilled") return [];
   return [{
     key: `memory ${metadata.name}`,

@@ -248,3 +248,15 @@ Deno.test("jobsOfDay: a Job without labels runs the day if its JOB_DATE says so"
   assertEquals(jobsOfDay([manual("2025-12-29")], TEMPLATE, RUN).running, undefined);
   assertEquals(jobsOfDay([manual("2025-12-28", true)], TEMPLATE, RUN).running, undefined);
 });
+
+Deno.test("faultsOf: a container whose program does not exist has not started, although it ended", () => {
+  const terminated = { reason: "StartError", exitCode: 128, message: "exec: no such file" };
+  const containerStatuses = [{ name: "spark-driver", state: { terminated } }];
+  const pod = owned("d", "job", { status: { phase: "Failed", containerStatuses } });
+  const [fault] = faultsOf(view([pod]));
+  assertEquals(fault?.outlook, "retried");
+  assertMatch(
+    fault!.problem,
+    /^the container spark-driver of the driver does not start: StartError/,
+  );
+});
