@@ -55,7 +55,7 @@ Deno.test("run --output json: prints only JSON lines, with the report of the che
   );
   const report = lines.at(-1);
   assertEquals([report.command, report.date, report.exitCode], ["postflight", "2025-12-28", 0]);
-  assertEquals(report.results.length, 13);
+  assertEquals(report.results.length, CHECKS);
 });
 
 Deno.test("run: stops at a late row of a sealed day, which bronze names and postflight counts", async () => {
@@ -115,7 +115,7 @@ Deno.test("postflight: exits with 1 before any run, and prints a line per check 
     /^\d+ more checks are undecided for the same reason as bronze-parts: /m,
   );
   const { stdout } = await runTask("postflight", [...DAY, "--verbose"], env);
-  assertEquals(stdout.match(/^(PASS|WARN|FAIL|SKIP|ERROR) /gm)?.length, 13);
+  assertEquals(stdout.match(/^(PASS|WARN|FAIL|SKIP|ERROR) /gm)?.length, CHECKS);
 });
 
 Deno.test("postflight: has no write permission, enforced by Deno", async () => {
