@@ -66,7 +66,7 @@ func machineInside() error {
 			return fmt.Errorf("%w (needed so that %s)", err, why)
 		}
 	}
-	if _, err := ready.WriteString(strconv.Itoa(int(outside.Fd()))); err != nil {
+	if _, err := ready.WriteString(strconv.Itoa(int(outside))); err != nil {
 		return err
 	}
 	ready.Close()
@@ -108,24 +108,25 @@ func mountOwn(folder string) error {
 	return nil
 }
 
-// newNetwork makes one more network namespace. It exists as long as the file is open.
-func newNetwork() (file *os.File, err error) {
+// newNetwork makes one more network namespace, and returns a file descriptor of it. The namespace
+// exists as long as that is open. An os.File would be closed once Go finds no use of it any more.
+func newNetwork() (network netns.NsHandle, err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		runtime.LockOSThread() // and never unlocked: the thread ends with this function
 		if unix.Gettid() == os.Getpid() {
 			// The network of this thread is what others see as the network of the process.
-			file, err = newNetwork()
+			network, err = newNetwork()
 			runtime.UnlockOSThread()
 			return
 		}
 		if err = unix.Unshare(unix.CLONE_NEWNET); err == nil {
-			file, err = os.Open("/proc/thread-self/ns/net")
+			network, err = netns.Get()
 		}
 	}()
 	<-done
-	return file, err
+	return network, err
 }
 
 // wire is what joins the node's network and the one outside.
@@ -138,8 +139,8 @@ type wire struct {
 
 // joinNetworks lays a wire between this network, which is the node's, and the one outside, and gives
 // both their addresses.
-func joinNetworks(outside *os.File, of wire) error {
-	there, err := netlink.NewHandleAt(netns.NsHandle(int(outside.Fd())))
+func joinNetworks(outside netns.NsHandle, of wire) error {
+	there, err := netlink.NewHandleAt(outside)
 	if err != nil {
 		return err
 	}
@@ -152,7 +153,7 @@ func joinNetworks(outside *os.File, of wire) error {
 	if err := here.LinkAdd(&netlink.Veth{
 		LinkAttrs:     netlink.LinkAttrs{Name: "eth0"},
 		PeerName:      "node",
-		PeerNamespace: netlink.NsFd(int(outside.Fd())),
+		PeerNamespace: netlink.NsFd(outside),
 	}); err != nil {
 		return fmt.Errorf("cannot add the wire to the network outside: %w", err)
 	}
