@@ -21,11 +21,22 @@ func serve(addresses []string) error {
 			}
 			go func() { failed <- serveTCP(listener) }()
 		case "udp":
-			socket, err := net.ListenPacket("udp4", ":"+port)
+			own, err := net.InterfaceAddrs()
 			if err != nil {
 				return err
 			}
-			go func() { failed <- serveUDP(socket) }()
+			// An answer has to come from the address that was asked, so each has its socket.
+			for _, each := range own {
+				network, is := each.(*net.IPNet)
+				if !is || network.IP.To4() == nil {
+					continue
+				}
+				socket, err := net.ListenPacket("udp4", net.JoinHostPort(network.IP.String(), port))
+				if err != nil {
+					return err
+				}
+				go func() { failed <- serveUDP(socket) }()
+			}
 		default:
 			return fmt.Errorf("%q is not tcp:PORT or udp:PORT", each)
 		}
