@@ -90,6 +90,9 @@ function kubeflow(application: Application): PodTemplate {
     for (const [key, value] of Object.entries(fieldsOf(pod.labels))) {
       add(`${role}.labels`, `${kubernetes}.label.${key}`, value);
     }
+    for (const { name, path } of listOf(pod.secrets)) {
+      add(`${role}.secrets`, `${kubernetes}.secrets.${textOf(name)}`, path);
+    }
     for (const [key, value] of Object.entries(fieldsOf(pod.annotations))) {
       add(`${role}.annotations`, `${kubernetes}.annotation.${key}`, value);
     }

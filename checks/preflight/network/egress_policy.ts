@@ -99,10 +99,10 @@ function judgeEgress(network: Network, invalid: readonly Finding[]): Outcome {
   const denied: DeniedStore[] = [];
   const partial: PartialAccess[] = [];
   const doubts = new Set<string>();
-  const onLoopback = new Map<JobWithPods, Store>();
+  const onLoopback = new Set<JobWithPods>();
   for (const { job, actor } of pods) {
     const store = storeOf(network, job, actor.pod);
-    if (store.kind === "loopback") onLoopback.set(job, store);
+    if (store.kind === "loopback") onLoopback.add(job);
     const access = accessTo(network, store, job, actor);
     if (access === "open") continue;
     if ("doubt" in access) doubts.add(access.doubt);
@@ -113,8 +113,6 @@ function judgeEgress(network: Network, invalid: readonly Finding[]): Outcome {
     ...invalid,
     ...denialFindings(network, denied, { why: WHY, fix }),
     ...partialFindings(network, partial),
-    ...[...onLoopback].filter(([, { source }]) => source.startsWith("spark."))
-      .map(([job, store]) => loopbackFinding(job, store)),
     ...meshFindings(network),
   ];
   const judged = { examined: examinedPods(network), findings };
@@ -183,25 +181,6 @@ function doubtAboutService(store: Store, { cause }: DeniedConnection): string | 
 /** Returns whether a rule is not only for the Kubernetes API. */
 function isNotForApi({ ports }: Rule): boolean {
   return !ports.some(({ port }) => port === 6443);
-}
-
-/**
- * Reports an endpoint that is the pod itself. No policy applies there, so no patch helps. The check
- * secret-escaping reports variables.
- */
-function loopbackFinding(job: JobWithPods, { source }: Store): Finding {
-  const hasProxy = job.containers > 1;
-  const field = `${job.specPath}.containers[0].env`;
-  return {
-    severity: hasProxy ? "warn" : "fail",
-    object: job.label,
-    field,
-    ...place(job.object, field),
-    problem: `${source} is a loopback address, which is the pod itself` +
-      (hasProxy ? "; another container of the pod may be a proxy for the store" : ""),
-    why: "an address of a port-forward works only on the machine that runs kubectl",
-    fix: `Set ${source} to the address of the store.`,
-  };
 }
 
 /** Returns whether a rule may be meant for the store, and not only for the Kubernetes API. */

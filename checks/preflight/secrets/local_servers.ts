@@ -3,6 +3,7 @@ import type { Finding, Place } from "../../finding.ts";
 import { type Fields, isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 import { type ManifestObject, namespaceOf, ofKind, placeOf } from "../../kubernetes/objects.ts";
 import { type Container, dataOf, type Workload } from "../../kubernetes/workloads.ts";
+import type { SparkJob } from "../../spark/spark_job.ts";
 import { isLocalHost, isLocalUrl } from "../../network_policy/local_host.ts";
 
 /** A variable that names a server. */
@@ -27,13 +28,37 @@ const STORE: ServerVariable = {
   example: ({ lake }) => `the URL of the store as pods see it, as in ${lake.endpoint}`,
 };
 
-const SERVERS: Readonly<Record<string, ServerVariable>> = {
-  DJANGO_DB_HOST: DATABASE,
-  PGHOST: DATABASE,
-  S3_ENDPOINT: STORE,
-  AWS_ENDPOINT_URL: STORE,
-  AWS_ENDPOINT_URL_S3: STORE,
+/** A variable or a setting whose value is a URL of the database, or parameters of libpq. */
+const CONNECTION: ServerVariable = {
+  isLocal: (text) => hostsOf(text).some(isLocalHost),
+  server: "Postgres",
+  example: ({ database }) => `a URL with the host of Postgres, as in ${database.host}`,
 };
+
+/** The names of variables and settings, and the server that their values name. */
+const SERVERS: readonly (readonly [RegExp, ServerVariable])[] = [
+  [/^(DJANGO_DB_HOST|PGHOST|POSTGRES_(HOST|SERVER)|DB_HOST|DATABASE_HOST)$/, DATABASE],
+  [/^AWS_(S3_)?ENDPOINT(_URL)?(_S3)?$/, STORE],
+  [/^(AWS_)?(S3A?|MINIO|CEPH|RGW|OBJECT_STORE|FS_S3A)_(\w+_)?(ENDPOINT|URL)(_URL)?$/, STORE],
+  [/^spark\.hadoop\.fs\.s3a\.(bucket\.[\w.-]+\.)?endpoint$/, STORE],
+];
+
+function serverOf(name: string, value: string): ServerVariable | undefined {
+  return SERVERS.find(([pattern]) => pattern.test(name))?.[1] ??
+    (hostsOf(value).length > 0 ? CONNECTION : undefined);
+}
+
+/** The hosts in a URL of Postgres, or in the parameters of libpq; empty for another text. */
+function hostsOf(text: string): string[] {
+  const authority = /^(?:jdbc:)?postgres(?:ql)?(?:\+\w+)?:\/\/(?:[^\s/]*@)?([^\s/?]*)/i.exec(
+    text.trim(),
+  )?.[1];
+  const listed = /(?:^|\s)(?:dbname|user)=/.test(text)
+    ? /(?:^|\s)host=([^\s]+)/.exec(text)?.[1]
+    : undefined;
+  return (authority ?? listed ?? "").split(",").filter((each) => each !== "")
+    .map((each) => each.replace(/:\d*$/, "").replace(/^\[(.*)\]$/, "$1"));
+}
 
 /**
  * Returns the reason why pods cannot reach the server that a value names, because the value names the
@@ -47,7 +72,7 @@ export function localServerProblem(
   value: string,
   project: Project = DEFAULT_PROJECT,
 ): { readonly problem: string; readonly fix: string } | undefined {
-  const variable = Object.hasOwn(SERVERS, name) ? SERVERS[name]! : undefined;
+  const variable = serverOf(name, value);
   if (!variable?.isLocal(value)) return undefined;
   return {
     problem: `${name} names a loopback host, which for a pod is the pod itself`,
@@ -69,7 +94,7 @@ export function localServers(
         const found = localServerProblem(name, value, project);
         const key = `${place.object} ${place.field}`;
         if (found === undefined || findings.has(key)) continue;
-        const { server } = SERVERS[name]!;
+        const { server } = serverOf(name, value)!;
         findings.set(key, {
           severity: hasOthers ? "warn" : "fail",
           ...place,
@@ -83,6 +108,35 @@ export function localServers(
     }
   }
   return [...findings.values()];
+}
+
+/** Finds the settings of Spark that name the pod itself where a server is meant. */
+export function localSettings(
+  { workload, settings, environment }: SparkJob,
+  project: Project,
+): Finding[] {
+  const hasOthers = workload.containers.filter(({ isInit }) => !isInit).length > 1;
+  // The variable that a setting comes from is reported, and not the setting.
+  const variables = [...environment.names].filter((name) => {
+    const value = environment.value(name);
+    return value !== undefined && localServerProblem(name, value, project) !== undefined;
+  }).map((name) => environment.value(name)?.trim());
+  return [...settings.values()].filter(({ source, unknown }) =>
+    source !== "fallback" && source !== "variable" && unknown === undefined
+  ).flatMap(({ key, value, place }): Finding[] => {
+    if (variables.includes(value)) return [];
+    const found = localServerProblem(key, value, project);
+    if (found === undefined) return [];
+    return [{
+      severity: hasOthers ? "warn" : "fail",
+      ...place,
+      problem: found.problem,
+      why: hasOthers
+        ? "only a container of the same pod can answer there, and executors are other pods"
+        : `no container of the job's pod is ${serverOf(key, value)!.server}`,
+      fix: found.fix,
+    }];
+  });
 }
 
 interface Value {

@@ -90,12 +90,13 @@ export interface AbsentObject {
 export function judgeObjectReads(
   workload: Workload,
   objects: readonly ManifestObject[],
+  reads: readonly ObjectRead[] = objectReadsOf(workload),
 ): { readonly findings: readonly Finding[]; readonly absent: readonly AbsentObject[] } {
   const { object: reader } = workload;
   const namespace = namespaceOf(reader);
   const findings: Finding[] = [];
   const absent: AbsentObject[] = [];
-  for (const { kind, name, key, path } of objectReadsOf(workload)) {
+  for (const { kind, name, key, path } of reads) {
     const object = ofKind(objects, kind, namespace).find((each) => each.name === name);
     if (object === undefined) absent.push({ kind, name, namespace, reader });
     else if (key !== undefined) {

@@ -7,7 +7,9 @@ import { variablesReadBy } from "../../source_code/environment.ts";
 import { naming } from "../../list_names.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { type JobVariables, shellStartOf, variablesOfJob } from "../code/job_variables.ts";
-import { localServers } from "./local_servers.ts";
+import { composedUrls } from "./composed_urls.ts";
+import { settingReadsOf } from "./setting_references.ts";
+import { localServers, localSettings } from "./local_servers.ts";
 import { isFilledByTool, judgeSecret, judgeStored } from "./secret_values.ts";
 import { judgeObjectReads, missingObjects, misspelledNames } from "./object_references.ts";
 import { fileKeysOf, judgeReads, missingSecrets, variablesOf } from "./secret_references.ts";
@@ -50,9 +52,16 @@ export function judgeSecrets(tree: Tree, cluster?: ClusterOpened): Judged | unde
     .map((secret) => ({ secret, keys: variablesOf(secret, jobs) }))
     .filter(({ keys }) => keys.length > 0);
   if (declared.length + workloads.length === 0) return undefined;
-  const reads = workloads.map((each) => judgeReads(each, objects, project));
+  const settings = tree.jobs.map((job) => ({ job, ...settingReadsOf(job) }));
+  const reads = [
+    ...workloads.map((each) => judgeReads(each, objects, project)),
+    ...settings.map(({ job, secrets }) => judgeReads(job.workload, objects, project, secrets)),
+  ];
   const absent = reads.flatMap((each) => each.absent);
-  const otherReads = workloads.map((each) => judgeObjectReads(each, objects));
+  const otherReads = [
+    ...workloads.map((each) => judgeObjectReads(each, objects)),
+    ...settings.map(({ job, claims }) => judgeObjectReads(job.workload, objects, claims)),
+  ];
   const otherAbsent = otherReads.flatMap((each) => each.absent);
   const isKnown = ({ namespace, kind }: { readonly namespace: string; readonly kind?: string }) =>
     cluster !== undefined && namespace === project.jobs.namespace &&
@@ -85,6 +94,7 @@ export function judgeSecrets(tree: Tree, cluster?: ClusterOpened): Judged | unde
       ...[...reads, ...otherReads].flatMap(({ findings }) => findings),
       ...(cluster === undefined ? misspelledNames(workloads, objects) : []),
       ...localServers(jobs, objects, project),
+      ...tree.jobs.flatMap((job) => [...localSettings(job, project), ...composedUrls(job)]),
       ...jobs.flatMap((job) => unsetVariables(job, tree)),
     ],
   };

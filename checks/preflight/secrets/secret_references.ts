@@ -117,12 +117,13 @@ export function judgeReads(
   workload: Workload,
   objects: readonly ManifestObject[],
   project: Project,
+  reads: readonly SecretRead[] = secretReadsOf(workload),
 ): { readonly findings: readonly Finding[]; readonly absent: readonly AbsentSecret[] } {
   const { object: reader } = workload;
   const namespace = namespaceOf(reader);
   const findings: Finding[] = [];
   const absent: AbsentSecret[] = [];
-  for (const { secret: name, key, path, optional } of secretReadsOf(workload)) {
+  for (const { secret: name, key, path, optional } of reads) {
     if (optional) continue;
     const all = ofKind(objects, "Secret").filter((each) => each.name === name);
     const secret = all.find((each) => namespaceOf(each) === namespace);

@@ -241,18 +241,15 @@ Deno.test("egress-policy leaves a loopback address in S3_ENDPOINT to secret-esca
   }
 });
 
-Deno.test("egress-policy fails with a loopback address in the settings of Spark, and patches no policy", () => {
+Deno.test("egress-policy leaves a loopback address in the settings of Spark to secret-escaping", () => {
   const job = HEALTHY.job.replaceAll("S3_ENDPOINT", "OTHER").replace(
     "            - --conf=spark.driver.port",
     "            - --conf=spark.hadoop.fs.s3a.endpoint=http://127.0.0.1:9000\n$&",
   );
   const outcome = judge(manifests({ job })).get("egress-policy")!;
-  if (!("findings" in outcome)) throw new Error("not judged");
-  assertEquals(outcome.findings.map(({ severity }) => severity), ["fail"]);
-  assertEquals(
-    outcome.findings[0]!.fix,
-    "Set spark.hadoop.fs.s3a.endpoint to the address of the store.",
-  );
+  assertEquals(outcome, {
+    skip: "the store's endpoint names the job's own pod (see secret-escaping)",
+  });
 });
 
 for (
