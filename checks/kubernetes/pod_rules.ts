@@ -167,10 +167,14 @@ function wrongVolumes(spec: Fields, specPath: string, claims: readonly string[])
     }
   });
   for (const list of ["initContainers", "containers"]) {
-    for (const [i, { volumeMounts }] of listOf(spec[list]).entries()) {
+    const uses = listOf(spec[list]).flatMap(({ volumeMounts, volumeDevices }, i) => [
+      { field: `${list}[${i}].volumeMounts`, volumesUsed: listOf(volumeMounts) },
+      { field: `${list}[${i}].volumeDevices`, volumesUsed: listOf(volumeDevices) },
+    ]);
+    for (const { field, volumesUsed } of uses) {
       const paths = new Set<string>();
-      for (const [j, { name, mountPath }] of listOf(volumeMounts).entries()) {
-        const path = `${specPath}.${list}[${i}].volumeMounts[${j}]`;
+      for (const [j, { name, mountPath }] of volumesUsed.entries()) {
+        const path = `${specPath}.${field}[${j}]`;
         const wanted = textOf(name) ?? "";
         if (wanted !== "" && !names.includes(wanted)) {
           const meant = closestWord(wanted, names);

@@ -85,6 +85,7 @@ const POD_FAULTS: readonly (readonly [string, string])[] = [
     "both value and valueFrom",
   ],
   [`${POD}    volumeMounts: [{ name: data, mountPath: /d }]`, "the pod has no volume data"],
+  [`${POD}    volumeDevices: [{ name: disk, devicePath: /dev/x }]`, "the pod has no volume disk"],
   [
     `${POD}    volumeMounts: [{ name: date, mountPath: /d }]\nvolumes: [{ name: data, emptyDir: {} }]`,
     "the pod has no volume date; did you mean data?",
