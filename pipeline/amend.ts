@@ -11,7 +11,6 @@ import {
   surveyWindow,
   type WindowOptions,
 } from "./bronze_window.ts";
-import { OUTBOX_TABLE } from "./contract/tables.ts";
 import { type Day, windowOf } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
 import { whileMarkerStands } from "./lake/commit.ts";
@@ -88,7 +87,7 @@ async function amendBronze(options: AmendOptions): Promise<AmendOutcome> {
       run.publication,
       () => compareBronze(run, lake, survey, previous.commit),
     );
-    reportDifferences(found, observer);
+    reportDifferences(found, connection.table, observer);
     // Without differences, the recorded differences are resolved, and the amendment has no reason
     // to refuse.
     const refuses = unacknowledgedDifferences(found, previous.commit).altered &&
@@ -132,7 +131,7 @@ function sameQuarantine(
   return renderQuarantine({ day, events: unfit })?.link.sha256 === quarantine?.sha256;
 }
 
-function reportDifferences(found: BronzeDifferences, observer: Observer): void {
+function reportDifferences(found: BronzeDifferences, table: string, observer: Observer): void {
   const { late, lost, altered, unfit, gone, named } = found;
   const report = (step: string, what: string, count: number, texts: readonly string[]) => {
     if (count === 0) return;
@@ -142,7 +141,7 @@ function reportDifferences(found: BronzeDifferences, observer: Observer): void {
   };
   const ids = (differences: readonly Difference[]) => differences.map(({ id }) => id);
   report("late", "came late", late.size, ids(named.late));
-  report("lost", `no longer in ${OUTBOX_TABLE}, kept in bronze`, lost.size, ids(named.lost));
+  report("lost", `no longer in ${table}, kept in bronze`, lost.size, ids(named.lost));
   report(
     "altered",
     "with different values in the outbox",
@@ -152,7 +151,7 @@ function reportDifferences(found: BronzeDifferences, observer: Observer): void {
   const unfitTexts = unfit.slice(0, NAMED).map(describeUnfit);
   report("quarantine", "for the quarantine", unfit.length, unfitTexts);
   const goneTexts = gone.slice(0, NAMED).map(describeUnfit);
-  report("gone", `in quarantine, no longer in ${OUTBOX_TABLE}`, gone.length, goneTexts);
+  report("gone", `in quarantine, no longer in ${table}`, gone.length, goneTexts);
 }
 
 function neverPublished(day: Day): Failure {

@@ -17,7 +17,6 @@ import {
 import { encodeRanges } from "./bronze_ranges.ts";
 import { bronzePrefix } from "./contract/keys.ts";
 import { EVENT_CONTRACT } from "./contract/fingerprint.ts";
-import { OUTBOX_TABLE } from "./contract/tables.ts";
 import { type Day, dayOf, windowOf } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
 import { publishWindow, removeBesideSealed, whileMarkerStands } from "./lake/commit.ts";
@@ -149,7 +148,7 @@ async function refreshWindow(
   shared?: SharedSnapshot | Failure,
 ): Promise<void> {
   const lost = await lostEvents(run, run.publication.lake, survey, commit);
-  if (lost.size > 0) throw lostSince(commit, lost);
+  if (lost.size > 0) throw lostSince(commit, lost, run.connection.table);
   await copyWindow(run, survey, shared);
 }
 
@@ -214,13 +213,13 @@ async function growWindow(
   await publishWindow({ ...commit, state: sealed ? "sealed" : "open" }, publication);
 }
 
-function lostSince({ day }: BronzeCommit, lost: ReadonlySet<string>): Failure {
+function lostSince({ day }: BronzeCommit, lost: ReadonlySet<string>, table: string): Failure {
   const named = [...lost].slice(0, NAMED).join(", ");
   const more = lost.size > NAMED ? ` and ${lost.size - NAMED} more` : "";
   return new Failure({
     kind: "data",
     task: `export ${day}`,
-    problem: `bronze has ${plural(lost.size, "event")} that ${OUTBOX_TABLE} no longer has: ` +
+    problem: `bronze has ${plural(lost.size, "event")} that ${table} no longer has: ` +
       `${named}${more}. Nothing was changed, so bronze keeps them`,
     remedy: "Find out who removed them, or check whether this is the wrong database. To keep " +
       `them and add the new events: deno task amend --date ${day}`,

@@ -1,7 +1,7 @@
 import type { DatabaseConfig } from "./config.ts";
 import { BRONZE, compareGroups, type Differences } from "./compare.ts";
 import { bronzeMarkerKey, bronzePrefix } from "./contract/keys.ts";
-import { EVENT_COLUMNS, KNOWN_EVENT_TYPES, OUTBOX_TABLE } from "./contract/tables.ts";
+import { EVENT_COLUMNS, KNOWN_EVENT_TYPES } from "./contract/tables.ts";
 import { formatMicros, type Window } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
 import { startRun } from "./lake/lifetimes.ts";
@@ -137,7 +137,7 @@ export async function workOnWindow(
   else shared = await snapshot.beginSharedSnapshot(connection);
   const counted = await countEvents(connection, window);
   await reportSurvey(counted, run);
-  reportUnfit(counted, run.observer);
+  reportUnfit(counted, run);
   try {
     return await work(counted, shared);
   } catch (error) {
@@ -150,7 +150,7 @@ export async function workOnWindow(
 async function surveyFully(run: WindowRun, schema: OutboxSchema): Promise<Survey> {
   const found = await survey(run.connection, run.window, schema);
   await reportSurvey(found, run);
-  reportUnfit(found, run.observer);
+  reportUnfit(found, run);
   return found;
 }
 
@@ -309,7 +309,7 @@ export function warnOfUnknownTypes(counts: ReadonlyMap<string, number>, observer
 function reportSchema(connection: Connection, { unknown }: OutboxSchema, observer: Observer): void {
   observer.step({
     step: "outbox",
-    says: `${OUTBOX_TABLE} in ${connection.name}`,
+    says: `${connection.table} in ${connection.name}`,
     data: { database: connection.name },
   });
   if (unknown.length === 0) return;
@@ -335,7 +335,7 @@ async function reportSurvey(
   const nearby = rows > 0 ? [] : await snapshot.neighbours(connection, window);
   const says = rows > 0
     ? `${plural(rows, "event")}, ${range}`
-    : `no events; ${nearestDays(nearby)}`;
+    : `no events; ${nearestDays(nearby, connection.table)}`;
   observer.step({
     step: "snapshot",
     says,
@@ -349,16 +349,19 @@ async function reportSurvey(
   });
 }
 
-function nearestDays(days: readonly string[]): string {
+function nearestDays(days: readonly string[], table: string): string {
   if (days.length === 0) {
-    return `${OUTBOX_TABLE} has no events on any other day. Check DJANGO_DB_NAME`;
+    return `${table} has no events on any other day. Check DJANGO_DB_NAME and OUTBOX_TABLE`;
   }
   return days.length === 1
     ? `the nearest day with events is ${days[0]}`
     : `the nearest days with events are ${days.join(" and ")}`;
 }
 
-function reportUnfit({ unfit, strays, strayCount }: Survey, observer: Observer): void {
+function reportUnfit(
+  { unfit, strays, strayCount }: Survey,
+  { connection: { table }, observer }: Pick<WindowRun, "connection" | "observer">,
+): void {
   if (unfit.length > 0) {
     const list = unfit.slice(0, NAMED).map(describeUnfit).join("; ");
     const more = unfit.length > NAMED ? `; and ${unfit.length - NAMED} more` : "";
@@ -378,7 +381,7 @@ function reportUnfit({ unfit, strays, strayCount }: Survey, observer: Observer):
     const more = strayCount > strays.length ? ` and ${strayCount - strays.length} more` : "";
     observer.step({
       step: "strays",
-      says: `${plural(strayCount, "event")} of ${OUTBOX_TABLE} ${
+      says: `${plural(strayCount, "event")} of ${table} ${
         strayCount === 1 ? "has" : "have"
       } no valid occurred_at, so no run copies ${strayCount === 1 ? "it" : "them"}: ${
         strays.join(", ")

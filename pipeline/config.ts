@@ -4,7 +4,8 @@ import {
   findCluster,
   type NoCluster,
 } from "./cluster/locate_kubeconfig.ts";
-import { DEFAULTS, type Environment, fileIn, PROCESS } from "./config/environment.ts";
+import { defaultsOf, type Environment, fileIn, PROCESS } from "./config/environment.ts";
+import { DEFAULT_PROJECT, type Project } from "./contract/project.ts";
 import { type Rule, validated } from "./config/validate.ts";
 
 export {
@@ -148,6 +149,7 @@ export function dockerConfigFile(env: Environment = PROCESS): string | undefined
  * The values of a Secret, taken unchanged from the environment.
  *
  * @param keys the keys of the Secret
+ * @param project the names of the platform, which apply where a variable is not set
  * @returns the values by their keys; a variable that is not set and has no default is missing
  *
  * @example
@@ -161,14 +163,22 @@ export function dockerConfigFile(env: Environment = PROCESS): string | undefined
 export function secretValues(
   keys: readonly string[],
   env: Environment = PROCESS,
+  project: Project = DEFAULT_PROJECT,
 ): Map<string, string> {
-  const defaults: Readonly<Record<string, string>> = DEFAULTS;
+  const defaults: Readonly<Record<string, string>> = defaultsOf(project);
   const found = keys.map((key) => [key, env.get(key) || defaults[key]] as const);
   return new Map(found.filter((pair): pair is [string, string] => pair[1] !== undefined));
 }
 
 /** Variables that the Jobs set as plain values and not from a Secret. */
-const PLAIN = ["DJANGO_DB_PORT", "DJANGO_DB_SSLMODE", "PGSSLMODE", "PGSSLROOTCERT", "AWS_REGION"];
+const PLAIN = [
+  "OUTBOX_TABLE",
+  "DJANGO_DB_PORT",
+  "DJANGO_DB_SSLMODE",
+  "PGSSLMODE",
+  "PGSSLROOTCERT",
+  "AWS_REGION",
+];
 
 /**
  * The variables that a Secret provides. Variables that are never in a Secret, such as the port and

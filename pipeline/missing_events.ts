@@ -1,5 +1,4 @@
 import { bronzeHistoryPrefix, bronzePrefix, silverMarkerKey } from "./contract/keys.ts";
-import { OUTBOX_TABLE } from "./contract/tables.ts";
 import type { WindowRun } from "./bronze_window.ts";
 import type { Window } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
@@ -106,7 +105,7 @@ async function missingFrom(
 ): Promise<Set<string>> {
   const stored = storedRows(lake, parts, BRONZE_ORDER, BRONZE.compare);
   const absent: string[] = [];
-  const there = readIdentities(connection.copy(identitiesQuery(window)));
+  const there = readIdentities(connection.copy(identitiesQuery(connection, window)));
   let a = await there.next();
   try {
     for await (const row of stored) {
@@ -147,7 +146,9 @@ export async function confirmNothingLost(
       unreadable.push(key);
     }
   }
-  if (lost.size > 0 || unreadable.length > 0) throw eventsRemoved(window.day, lost, unreadable);
+  if (lost.size > 0 || unreadable.length > 0) {
+    throw eventsRemoved(connection.table, window.day, lost, unreadable);
+  }
   observer.step({
     step: "marker",
     says: "the commit marker is missing, although the day was published before; the outbox still " +
@@ -166,6 +167,7 @@ async function wasPublished(
 }
 
 function eventsRemoved(
+  table: string,
   day: string,
   lost: ReadonlySet<string>,
   unreadable: readonly string[],
@@ -174,7 +176,7 @@ function eventsRemoved(
   const more = lost.size > NAMED ? ` and ${lost.size - NAMED} more` : "";
   const events = lost.size === 0
     ? []
-    : [`${plural(lost.size, "event")} that ${OUTBOX_TABLE} no longer has: ${ids}${more}`];
+    : [`${plural(lost.size, "event")} that ${table} no longer has: ${ids}${more}`];
   const parts = unreadable.map((key) => `${key}, which cannot be read`);
   return new Failure({
     kind: "data",

@@ -8,11 +8,12 @@ import { ENVIRONMENT_HELP } from "./cli/environment_help.ts";
 import { failureReporterOf } from "./cli/failure.ts";
 import { choice, type Flags } from "./cli/flags.ts";
 import { OUTPUTS } from "./cli/observer.ts";
+import { projectHelp, projectOrDefault } from "./cli/project_options.ts";
 import { SILENCE_HELP, silenceOf } from "./days/command.ts";
 
 await main({
   name: "amend",
-  values: ["date", "silence", "output"],
+  values: ["date", "silence", "project", "output"],
   switches: ["yes", "dry-run", "keep-altered"],
   operand: "day",
   help: `
@@ -21,7 +22,7 @@ late events become additional parts, events that the outbox lost stay, and the r
 marker is kept. It shows the changes, and asks.
 
 Usage: deno task amend DAY [--keep-altered] [--yes] [--dry-run]
-                       [--silence SECONDS] [--output text|json]
+                       [--silence SECONDS] [--project FILE] [--output text|json]
 
   DAY, or --date DAY    the day: YYYY-MM-DD in UTC, today or yesterday
   --keep-altered        if the outbox has other values than bronze, keep the values of bronze and
@@ -30,6 +31,7 @@ Usage: deno task amend DAY [--keep-altered] [--yes] [--dry-run]
   --yes                 do not ask
   --dry-run             show the changes, and store and remove nothing
 ${SILENCE_HELP}
+${projectHelp(24)}
   --output json         one JSON object per step
 
 Examples:
@@ -43,10 +45,11 @@ ${ENVIRONMENT_HELP}`,
   async run(flags) {
     const output = choice(flags, "output", OUTPUTS);
     confirmDayGiven(flags);
+    const project = await projectOrDefault(flags);
     const order: AmendOrder = {
-      day: await dayFor(flags),
-      database: databaseConfig(),
-      lake: lakeConfig(),
+      day: await dayFor(flags, project),
+      database: databaseConfig(undefined, project),
+      lake: lakeConfig(undefined, project),
       grace: sealGrace(),
       dryRun: flags.on("dry-run"),
       keepAltered: flags.on("keep-altered"),

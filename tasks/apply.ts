@@ -5,6 +5,7 @@ import { apply } from "./apply/apply.ts";
 import { readManifests } from "./apply/plan.ts";
 import { main } from "./cli/command.ts";
 import { seconds } from "./cli/flags.ts";
+import { FOLDERS_BY_MANIFESTS, projectHelp, projectOf } from "./cli/project_options.ts";
 import {
   CLUSTER_FLAGS,
   CLUSTER_FLAGS_HELP,
@@ -19,16 +20,17 @@ const DEFAULT_TIMEOUT = 60;
 
 await main({
   name: "apply",
-  values: ["manifests", ...CLUSTER_FLAGS, "timeout"],
+  values: ["manifests", "project", ...CLUSTER_FLAGS, "timeout"],
   switches: ["yes"],
   help: `
 Applies the manifests to a cluster. Shows the changes, asks, applies them server-side, and waits
 until the cluster matches the manifests. If nothing differs, nothing is sent.
 
-Usage: deno task apply [--manifests DIR] [--kubeconfig FILE] [--context NAME] [--namespace NAME]
-                       [--yes] [--timeout SECONDS]
+Usage: deno task apply [--manifests DIR] [--project FILE] [--kubeconfig FILE] [--context NAME]
+                       [--namespace NAME] [--yes] [--timeout SECONDS]
 
   --manifests DIR        Kubernetes YAML and JSON; default: manifests/
+${projectHelp(25, FOLDERS_BY_MANIFESTS)}
 ${CLUSTER_FLAGS_HELP}
   --yes                  apply without confirmation
   --timeout SECONDS      for comparing, and again for applying; default: ${DEFAULT_TIMEOUT}
@@ -48,7 +50,9 @@ the manifests in time.
   cleansUp: true,
   async run(flags, interrupted) {
     const timeout = seconds(flags, DEFAULT_TIMEOUT);
-    const manifests = await readManifests(await manifestsDirectory(flags), interrupted);
+    const directory = await manifestsDirectory(flags);
+    const project = await projectOf(flags, directory);
+    const manifests = await readManifests(directory, interrupted, project);
     const config = clusterConfig(clusterFlags(flags));
     if ("absent" in config) {
       throw new Failure({

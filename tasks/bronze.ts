@@ -11,10 +11,10 @@ await main({
   repeatable: ENGINE_FLAGS.repeatable,
   switches: [...DAY_FLAGS.switches, ...ENGINE_FLAGS.switches, "dry-run"],
   help: `
-Copies days of stop_events into bronze, exactly, and publishes each day with a commit marker.
+Copies days of the outbox into bronze, exactly, and publishes each day with a commit marker.
 
 Usage: deno task bronze [DAY | --date DAY | --from DAY [--to DAY]] [--keep-going] [--dry-run]
-                        [--output text|json] [--silence SECONDS] [--verbose]
+                        [--output text|json] [--silence SECONDS] [--verbose] [--project FILE]
        deno task bronze [DAY …] --engine spark [--attach] [--no-preflight] [--skip ID=REASON]…
 
 ${DAY_FLAGS_HELP}

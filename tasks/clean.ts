@@ -7,10 +7,11 @@ import { ENVIRONMENT_HELP } from "./cli/environment_help.ts";
 import { failureReporterOf } from "./cli/failure.ts";
 import { choice } from "./cli/flags.ts";
 import { OUTPUTS } from "./cli/observer.ts";
+import { projectHelp, projectOrDefault } from "./cli/project_options.ts";
 
 await main({
   name: "clean",
-  values: ["date", "output"],
+  values: ["date", "project", "output"],
   switches: ["yes", "dry-run"],
   operand: "day",
   help: `
@@ -18,11 +19,13 @@ Removes the files that interrupted runs of one day left: parts that no commit ma
 or in the history, and that are older than 24 hours by the clock of the store. It also removes
 Spark's staging folders of that age. It shows the files, and asks.
 
-Usage: deno task clean [DAY | --date DAY] [--dry-run] [--yes] [--output text|json]
+Usage: deno task clean [DAY | --date DAY] [--dry-run] [--yes] [--project FILE]
+                       [--output text|json]
 
   DAY, --date DAY   YYYY-MM-DD in UTC, today or yesterday; default: JOB_DATE, or today
   --dry-run         show what would be removed, and remove nothing
   --yes             do not ask
+${projectHelp(20)}
   --output json     one JSON object per file, and one for the total
 
 Examples:
@@ -33,13 +36,14 @@ It never removes a commit marker, the history or the quarantine. If the day has 
 removes nothing, because only a marker lists the files of the day.
 ${ENVIRONMENT_HELP}`,
   async run(flags) {
-    const lake = lakeConfig();
+    const project = await projectOrDefault(flags);
+    const lake = lakeConfig(undefined, project);
     const order: CleanOrder = {
       lake,
       output: choice(flags, "output", OUTPUTS),
       dryRun: flags.on("dry-run"),
       yes: flags.on("yes"),
-      day: await dayFor(flags),
+      day: await dayFor(flags, project),
       reporter: failureReporterOf("clean"),
     };
     const needs = { lake, writes: !order.dryRun };

@@ -20,7 +20,7 @@ commit markers. It changes nothing.
 
 Usage: deno task postflight [DAY | --date DAY | --from DAY [--to DAY]] [--keep-going]
                             [--output text|json|junit|github] [--strict] [--timeout SECONDS]
-                            [--silence SECONDS] [--verbose]
+                            [--silence SECONDS] [--verbose] [--project FILE]
 
 ${DAY_FLAGS_HELP}
   --output json|junit   a report for programs; junit for one day only; github adds annotations to a

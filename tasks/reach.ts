@@ -2,6 +2,7 @@ import { matrixOf } from "../checks/network_policy/matrix.ts";
 import { Failure } from "../pipeline/errors.ts";
 import { main } from "./cli/command.ts";
 import { choice, type Flags } from "./cli/flags.ts";
+import { FOLDERS_BY_MANIFESTS, projectHelp, projectOf } from "./cli/project_options.ts";
 import { colourWanted, print, printPieces } from "./cli/terminal.ts";
 import { ANSWER_CODES, answerOf, commonAnswer } from "./reach/answer.ts";
 import { type Question, readFlow } from "./reach/ends.ts";
@@ -22,15 +23,17 @@ const RENDERERS = {
 
 await main({
   name: "reach",
-  values: ["manifests", "from", "to", "port", "protocol", "output"],
+  values: ["manifests", "project", "from", "to", "port", "protocol", "output"],
   switches: ["matrix"],
   help: `
 Explains which connections the NetworkPolicies in a directory allow.
 
 Usage: deno task reach --manifests DIR --from END --to END --port PORT [--protocol UDP]
-       deno task reach --manifests DIR --matrix
+                       [--project FILE]
+       deno task reach --manifests DIR --matrix [--project FILE]
 
   --manifests DIR        a directory of YAML and JSON files (default: manifests)
+${projectHelp(25, FOLDERS_BY_MANIFESTS)}
   --from, --to END       namespace/workload, or namespace/kind/workload where that is ambiguous;
                          an address outside the cluster; or, for --to, the name of a host outside
   --port PORT            1 to 65535: the port of the pod, not of a Service
@@ -55,7 +58,9 @@ server would reject; 3 unknown, for example because of broken YAML.
   async run(flags) {
     const output = choice(flags, "output", FORMATS);
     const question = flags.on("matrix") ? undefined : flags;
-    const reading = await readManifests(flags.value("manifests") ?? "manifests");
+    const directory = flags.value("manifests") ?? "manifests";
+    const project = await projectOf(flags, directory);
+    const reading = await readManifests(directory, project);
     if (question === undefined) return printMatrix(reading, output, flags);
     return explainFlow(reading, readFlow(reading.cluster, question), output);
   },

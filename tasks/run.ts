@@ -22,7 +22,7 @@ of that failure.
 
 Usage: deno task run [DAY | --date DAY | [--pending] --from DAY [--to DAY] | --pending]
                      [--keep-going] [--dry-run] [--output text|json]
-                     [--timeout SECONDS] [--silence SECONDS] [--verbose]
+                     [--timeout SECONDS] [--silence SECONDS] [--verbose] [--project FILE]
        deno task run [DAY …] --engine spark [--attach] [--no-preflight] [--skip ID=REASON]…
 
 ${DAY_FLAGS_HELP}

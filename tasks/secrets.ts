@@ -5,9 +5,8 @@ import { CLUSTER_FLAGS, CLUSTER_FLAGS_HELP, clusterFlags } from "./cli/platform_
 import { main } from "./cli/command.ts";
 import { choice, seconds } from "./cli/flags.ts";
 import { canAsk } from "./cli/prompt.ts";
-import { PROJECT_HELP, projectOf } from "./cli/project_options.ts";
+import { projectHelp, projectOrDefault } from "./cli/project_options.ts";
 import { secretsOf } from "./secrets/job_secrets.ts";
-import { DEFAULT_PROJECT } from "../pipeline/contract/project.ts";
 import { storeAndLogIn } from "./secrets/secrets.ts";
 
 /**
@@ -31,7 +30,7 @@ Usage: deno task secrets [--from env|prompt] [--only database|lake] [--project F
   --from env|prompt      read the values from the environment, or ask for them; default: env
   --only database|lake   one of the two: django-db-credentials or contabo-s3-credentials,
                          or the names in the project file
-${PROJECT_HELP}
+${projectHelp(25)}
 ${CLUSTER_FLAGS_HELP}
   --port-forward         connect to the database through the cluster
   --yes                  store without confirmation
@@ -63,7 +62,7 @@ credentials; 3 a server is unreachable, such as a database that only the cluster
         remedy: "Set the variables, and leave out --from prompt.",
       });
     }
-    const project = await projectOf(flags, "manifests") ?? DEFAULT_PROJECT;
+    const project = await projectOrDefault(flags);
     const config = clusterConfig(clusterFlags(flags));
     if ("absent" in config) {
       throw new Failure({

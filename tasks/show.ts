@@ -7,12 +7,13 @@ import { ENVIRONMENT_HELP } from "./cli/environment_help.ts";
 import { failureReporterOf } from "./cli/failure.ts";
 import { choice, type Flags } from "./cli/flags.ts";
 import { OUTPUTS } from "./cli/observer.ts";
+import { projectHelp, projectOrDefault } from "./cli/project_options.ts";
 import { columnsAsked, conditionOf, DEFAULT_LIMIT, limitOf } from "./show/query.ts";
 import type { ShowOrder } from "./show/worker.ts";
 
 await main({
   name: "show",
-  values: ["date", "limit", "columns", "output"],
+  values: ["date", "limit", "columns", "project", "output"],
   switches: [],
   repeatable: ["where"],
   operands: ["layer", "day"],
@@ -21,14 +22,15 @@ Prints rows of one day of bronze or silver, exactly as they are in the files of 
 marker, or the day's events in quarantine, which no file can hold. It changes nothing.
 
 Usage: deno task show bronze|silver [DAY] [--where COLUMN=VALUE] [--columns A,B,C] [--limit N]
-                                    [--output text|json]
-       deno task show quarantine [DAY] [--limit N] [--output text|json]
+                                    [--project FILE] [--output text|json]
+       deno task show quarantine [DAY] [--limit N] [--project FILE] [--output text|json]
 
   DAY, --date DAY        YYYY-MM-DD in UTC, today or yesterday; default: JOB_DATE, or today
   --where COLUMN=VALUE   only rows with this value, written as it is printed; can be repeated, and
                          a row must match every condition
   --columns A,B,C        only these columns, in this order
   --limit N              the maximum number of rows; default: ${DEFAULT_LIMIT}
+${projectHelp(25)}
   --output json          one JSON object per row; 64-bit integers and decimals are strings
 
 Examples:
@@ -41,7 +43,8 @@ ${ENVIRONMENT_HELP}`,
     const what = subjectOf(flags);
     const [columns, where] = [flags.value("columns"), flags.all("where")];
     confirmQuery(what, columns, where);
-    const lake = lakeConfig();
+    const project = await projectOrDefault(flags);
+    const lake = lakeConfig(undefined, project);
     const order: ShowOrder = {
       what,
       columns,
@@ -49,7 +52,7 @@ ${ENVIRONMENT_HELP}`,
       lake,
       output: choice(flags, "output", OUTPUTS),
       limit: limitOf(flags.value("limit")),
-      day: await dayFor({ ...flags, operand: flags.operands[1] }),
+      day: await dayFor({ ...flags, operand: flags.operands[1] }, project),
       reporter: failureReporterOf("show"),
     };
     return await runConfined(import.meta.resolve("./show/worker.ts"), order, {

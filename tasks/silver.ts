@@ -14,7 +14,7 @@ await main({
 Replays days of bronze into silver: one row per operation, with its latest state.
 
 Usage: deno task silver [DAY | --date DAY | --from DAY [--to DAY]] [--keep-going] [--dry-run]
-                        [--output text|json] [--verbose]
+                        [--output text|json] [--verbose] [--project FILE]
        deno task silver [DAY …] --engine spark [--attach] [--no-preflight] [--skip ID=REASON]…
 
 ${DAY_FLAGS_HELP}

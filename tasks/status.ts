@@ -16,23 +16,26 @@ import { CONNECTION_HELP } from "./cli/environment_help.ts";
 import { failureReporterOf } from "./cli/failure.ts";
 import { choice, type Flags } from "./cli/flags.ts";
 import { OUTPUTS } from "./cli/observer.ts";
+import { projectHelp, projectOrDefault } from "./cli/project_options.ts";
 import type { StatusOrder } from "./status/worker.ts";
 
 await main({
   name: "status",
-  values: ["date", "from", "to", "output"],
+  values: ["date", "from", "to", "project", "output"],
   switches: ["check"],
   operand: "day",
   help: `
 Shows the state of each day: the commit markers of bronze and silver, the number of events in the
 outbox, and the next command. It reads no Parquet file, and changes nothing.
 
-Usage: deno task status [DAY] [--from DAY] [--to DAY] [--check] [--output text|json]
+Usage: deno task status [DAY] [--from DAY] [--to DAY] [--check] [--project FILE]
+                        [--output text|json]
 
   DAY, --date DAY     one day: YYYY-MM-DD in UTC, today or yesterday
   --from DAY          the first day; default: the first day in the lake or the outbox
   --to DAY            the last day; default: today
   --check             exit with 1 if a day that is over is not sealed in both layers
+${projectHelp(22)}
   --output json       one JSON object per line and day, and one for the total
 
 Examples:
@@ -43,13 +46,14 @@ Examples:
 Without DJANGO_DB_PASSWORD, it shows only the lake. runbook/status.md explains the output.
 ${CONNECTION_HELP}`,
   async run(flags) {
+    const project = await projectOrDefault(flags);
     const order: StatusOrder = {
       output: choice(flags, "output", OUTPUTS),
       range: rangeOf(flags),
-      database: unsetForDatabase().length === 0 ? databaseConfig() : undefined,
+      database: unsetForDatabase().length === 0 ? databaseConfig(undefined, project) : undefined,
       grace: sealGrace(),
       check: flags.on("check"),
-      lake: lakeConfig(),
+      lake: lakeConfig(undefined, project),
       reporter: failureReporterOf("status"),
     };
     const { database, lake } = order;

@@ -101,7 +101,7 @@ Deno.test("manifests: each variable that the jobs' code reads is set, or has a f
   const read = [...code.matchAll(/os\.environ\.get\(\s*"(\w+)"/g)].map(([, name]) => name!);
   assert(read.length >= 12, read.join());
   const tls = ["DJANGO_DB_SSLMODE", "PGSSLMODE", "PGSSLROOTCERT"];
-  const optional = ["JOB_DATE", "SEAL_GRACE_MINUTES", "AWS_SESSION_TOKEN", ...tls];
+  const optional = ["JOB_DATE", "OUTBOX_TABLE", "SEAL_GRACE_MINUTES", "AWS_SESSION_TOKEN", ...tls];
   for (const job of jobs) {
     const set = container(job).env.map(({ name }: Manifest) => name);
     assertEquals(read.filter((name) => !set.includes(name) && !optional.includes(name)), []);

@@ -32,6 +32,8 @@ export interface Operations {
  * collected.
  */
 export interface BronzeFact extends LakeDay<BronzeCommit> {
+  /** The table of the outbox, as SQL writes its name; absent for `stop_events`. */
+  readonly outbox?: string;
   /** The number of different event_ids in the rows. */
   readonly events: number;
   /** Examples of event_ids that occur more than once, at most five. */
@@ -70,17 +72,23 @@ const REPEATED = 5;
  * Reads a day of bronze: the marker, the list of part files, every part that the marker lists, and
  * the quarantine.
  *
+ * @param outbox the table of the outbox, for fixes; absent for `stop_events`
  * @throws {Failure} the lake is unreachable or refuses a request; damaged objects are part of the
  *   fact
  */
-export async function gatherBronze(lake: Lake, day: Day): Promise<BronzeFact> {
+export async function gatherBronze(
+  lake: Lake,
+  day: Day,
+  outbox?: string,
+): Promise<BronzeFact> {
   const markerKey = bronzeMarkerKey(day);
   const read = () => readMarker(lake, "bronze", markerKey, day);
   const list = () => lake.list(bronzePrefix(day));
   const source = { day, markerKey, read, list, columns: COLUMNS, apart: SOURCE_COLUMNS };
   const fact = await gatherLakeDay<BronzeCommit, Collected>(lake, "bronze", source, begin);
   const past = new Set<string>();
-  if (fact.marker === undefined) return { ...fact, past };
+  const known = { ...fact, ...(outbox === undefined ? {} : { outbox }), past };
+  if (fact.marker === undefined) return known;
   const { commit } = fact.marker;
   // The history and the quarantine are never removed, so they can be read after the parts.
   await orProblem(async () => {
@@ -88,8 +96,8 @@ export async function gatherBronze(lake: Lake, day: Day): Promise<BronzeFact> {
   });
   const quarantine = await orProblem(() => readQuarantine(lake, day, commit.quarantine));
   return typeof quarantine === "string"
-    ? { ...fact, past, quarantineProblem: quarantine }
-    : { ...fact, past, quarantine: quarantine.events };
+    ? { ...known, quarantineProblem: quarantine }
+    : { ...known, quarantine: quarantine.events };
 }
 
 /** Returns the result of a read, or the message of a failure of kind `data`. */

@@ -15,6 +15,8 @@ export interface DatabaseOpened {
   readonly user: string;
   /** The server's version, such as `18.4`. */
   readonly version: string;
+  /** The name of the table that the pipeline copies, as SQL writes it. */
+  readonly outbox: string;
   /** The outbox; undefined if no table of that name is visible to the user. */
   readonly table: OutboxTable | undefined;
   /** Tables and views with names similar to the outbox. Empty unless the outbox is missing. */
@@ -70,6 +72,7 @@ async function readDatabase(connection: Connection, grace: bigint): Promise<Data
     name: connection.name,
     user: server!.user!,
     version: server!.version!,
+    outbox: connection.table,
     table,
     nearMisses: table === undefined ? await nearMisses(connection) : [],
     today,

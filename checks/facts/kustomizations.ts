@@ -1,3 +1,4 @@
+import { shellPath } from "../../pipeline/shell.ts";
 import { objectId } from "../kubernetes/objects.ts";
 import { naming } from "../list_names.ts";
 import { replacedAmong } from "./duplicates.ts";
@@ -142,7 +143,7 @@ function withoutAlternatives(directory: string, rendered: readonly Rendered[]): 
       `the kustomization and ${naming(more.map(({ root }) => root.file))} declare the same ` +
       `objects (${names}), so none of them was checked`,
     render: `Check one of them at a time, as in deno task preflight --manifests ${
-      [directory, first.root.folder].join("/")
+      shellPath([directory, first.root.folder].join("/"))
     }`,
   };
   return [...others, { ...EMPTY, problems: [problem] }];

@@ -1,7 +1,6 @@
 import { type BronzeDifferences, compareBronze } from "../../pipeline/bronze_window.ts";
 import type { DatabaseConfig } from "../../pipeline/config.ts";
 import { bronzeMarkerKey } from "../../pipeline/contract/keys.ts";
-import { OUTBOX_TABLE } from "../../pipeline/contract/tables.ts";
 import { type Day, windowOf } from "../../pipeline/contract/window.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
@@ -35,8 +34,8 @@ export interface Compared {
 }
 
 /** Describes the location of the events, as in `stop_events in robson@db:5432/rbsdb`. */
-export function outboxIn(name: string): string {
-  return `${OUTBOX_TABLE} in ${name}`;
+export function outboxIn(table: string, name: string): string {
+  return `${table} in ${name}`;
 }
 
 /**
@@ -105,10 +104,10 @@ async function compareSurveyed(
   day: Day,
   marker: StoredMarker<BronzeCommit> | undefined,
 ): Promise<SourceFact> {
-  const { name } = connection;
+  const { name, table } = connection;
   const common = { day, name };
   try {
-    const found = await orRefusal(outboxIn(name), () => surveyDay(connection, day));
+    const found = await orRefusal(outboxIn(table, name), () => surveyDay(connection, day));
     if ("opened" in found) return { ...common, refusal: found };
     if (marker === undefined) return { ...common, survey: found.survey };
     const { key, commit, sha256 } = marker;

@@ -1,4 +1,9 @@
 import { DEFAULT_PROJECT, type Project } from "../../pipeline/contract/project.ts";
+import {
+  formatTableName,
+  readTableName,
+  type TableName,
+} from "../../pipeline/contract/table_name.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { child, type Fields, isFields, type Problem } from "../kubernetes/fields.ts";
 import { closestWord } from "../kubernetes/spelling.ts";
@@ -16,7 +21,10 @@ interface Rule {
 
 const DNS_LABEL = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?";
 const WORD = "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?";
-const LABEL = `(${DNS_LABEL}(\\.${DNS_LABEL})*/)?${WORD}=${WORD}`;
+/** A key, alone or with a value. */
+const LABEL = `(${DNS_LABEL}(\\.${DNS_LABEL})*/)?${WORD}(=(${WORD})?)?`;
+/** A name in SQL: a word, or any text in double quotes. */
+const IDENTIFIER = '([\\p{L}_][\\p{L}\\p{N}_$]{0,62}|"([^"\\u0000-\\u001f\\u007f]|""){1,63}")';
 
 const NAMESPACE: Rule = {
   form: new RegExp(`^${DNS_LABEL}$`),
@@ -30,8 +38,15 @@ const SECRET: Rule = {
   wanted: "the name of a Secret: lowercase letters, digits, hyphens and dots",
 };
 
+/** The name of a database or a role: any text on one line, without blanks at its ends. */
+const POSTGRES_NAME = new RegExp(
+  "^(?![a-z]+://)[^\\s\\u0000-\\u001f\\u007f]([^\\u0000-\\u001f\\u007f]*" +
+    "[^\\s\\u0000-\\u001f\\u007f])?$",
+  "u",
+);
+
 /** The rules of the fields. `docs/deep-storage.schema.json` has the same rules. */
-const RULES: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
+export const RULES: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
   jobs: {
     namespace: NAMESPACE,
     image: {
@@ -47,10 +62,12 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
       longest: 253,
       wanted: "a host without a port, as in postgres.shop.svc.cluster.local",
     },
+    name: { form: POSTGRES_NAME, longest: 63, wanted: "the name of a database, as in shop" },
+    user: { form: POSTGRES_NAME, longest: 63, wanted: "the name of a role, as in shop_jobs" },
     table: {
-      form: /^[a-z_][a-z0-9_]*$/,
-      longest: 63,
-      wanted: "the name of a table: lowercase letters, digits and underscores",
+      form: new RegExp(`^${IDENTIFIER}(\\.${IDENTIFIER})?$`, "u"),
+      longest: 300,
+      wanted: 'a table as in SQL: events, shop.events or shop."Stop Events"',
     },
     secret: SECRET,
   },
@@ -60,18 +77,25 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
       longest: 300,
       wanted: "a URL without a path, as in https://s3.example.com",
     },
+    bucket: {
+      form: /^[A-Za-z0-9_]([-A-Za-z0-9._]*[A-Za-z0-9_])?$/,
+      longest: 63,
+      wanted: "the name of a bucket, as in shop-lake",
+    },
     secret: SECRET,
   },
   nodes: {
     label: {
       form: new RegExp(`^${LABEL}$`),
       longest: 400,
-      wanted: "a label, as in example.com/pool=spark",
+      wanted: "a label, as in example.com/pool=spark or node-role.kubernetes.io/spark",
     },
     taint: {
-      form: new RegExp(`^${LABEL}:(NoSchedule|NoExecute)$`),
+      form: new RegExp(`^${LABEL}(:(NoSchedule|PreferNoSchedule|NoExecute))?$`),
       longest: 400,
-      wanted: "a taint, as in example.com/dedicated=spark:NoSchedule",
+      wanted:
+        "a taint, as in example.com/dedicated=spark:NoSchedule, spark:NoExecute or spark; the " +
+        "effects are NoSchedule, PreferNoSchedule and NoExecute",
     },
   },
 };
@@ -100,7 +124,7 @@ export function parseProject(file: string, text: string): Project {
   const [document, second] = documents;
   if (document === undefined) throw invalid(file, "it is empty");
   if (second !== undefined) throw invalid(file, "it has more than one document");
-  const found = problemIn(document.value);
+  const found = problemIn(document.value) ?? tableProblem(document.value as Fields);
   if (found === undefined) return withDefaults(document.value as Fields);
   const line = document.lines.get(found.path);
   throw invalid(line === undefined ? file : `${file}:${line}`, found.problem, found.remedy);
@@ -112,10 +136,15 @@ interface FieldProblem extends Problem {
 }
 
 function withDefaults(given: Fields): Project {
-  const { jobs, database, lake, nodes } = DEFAULT_PROJECT;
+  const { jobs, lake, nodes } = DEFAULT_PROJECT;
+  const database = {
+    ...DEFAULT_PROJECT.database,
+    ...given.database as Partial<Project["database"]>,
+  };
+  const table = readTableName(database.table) as TableName;
   return {
     jobs: { ...jobs, ...given.jobs as Partial<Project["jobs"]> },
-    database: { ...database, ...given.database as Partial<Project["database"]> },
+    database: { ...database, table: formatTableName(table) },
     lake: { ...lake, ...given.lake as Partial<Project["lake"]> },
     nodes: { ...nodes, ...given.nodes as Partial<Project["nodes"]> },
   };
@@ -155,12 +184,31 @@ function problemOf(
   return { path, problem: `${path} is ${shown}, but must be ${wanted}` };
 }
 
+/** The problem of the name of a table that has the form of one; undefined if Postgres accepts it. */
+function tableProblem({ database }: Fields): FieldProblem | undefined {
+  const table = isFields(database) ? database.table : undefined;
+  if (typeof table !== "string") return undefined;
+  const name = readTableName(table);
+  if (!("problem" in name)) return undefined;
+  const problem = `database.table is ${JSON.stringify(table)}: ${name.problem}`;
+  return { path: "database.table", problem };
+}
+
 function unknownField(path: string, name: string, known: readonly string[]): FieldProblem {
-  const meant = closestWord(name, known);
   const problem = `there is no field ${path}`;
-  const remedy = meant === undefined
-    ? `The fields are ${known.join(", ")}.`
-    : `Did you mean ${path.slice(0, -name.length)}${meant}?`;
+  const beside = closestWord(name, known);
+  if (beside !== undefined) {
+    return { path, problem, remedy: `Did you mean ${path.slice(0, -name.length)}${beside}?` };
+  }
+  const names = Object.entries(RULES).flatMap(([group, rules]) =>
+    Object.keys(rules).map((field) => ({ group, field }))
+  );
+  const meant = closestWord(name, names.map(({ field }) => field));
+  const elsewhere = names.filter(({ field }) => field === meant)
+    .map(({ group, field }) => child(group, field));
+  const remedy = elsewhere.length > 0
+    ? `Did you mean ${elsewhere.join(" or ")}?`
+    : `The fields are ${known.join(", ")}.`;
   return { path, problem, remedy };
 }
 

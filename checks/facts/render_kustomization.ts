@@ -1,3 +1,4 @@
+import { shellPath } from "../../pipeline/shell.ts";
 import { isResource, type Kustomization, kustomizationIn, pathsOf } from "./kustomization.ts";
 import { joinPaths } from "./manifest_files.ts";
 import { PIPE, type Unrendered } from "./templates.ts";
@@ -38,11 +39,11 @@ export async function renderKustomization(
     : unrendered("neither kustomize nor kubectl is on the PATH", folder, "Install kustomize, or ");
 }
 
-function unrendered(why: string, folder: string, before = ""): Unrendered {
+function unrendered(why: string, folder: string, before = "", flag = ""): Unrendered {
   const command = `${before === "" ? "R" : `${before}r`}ender it, and check the result: `;
   return {
     problem: `the kustomization was not rendered, and its files were checked as they are: ${why}`,
-    render: `${command}kustomize build ${folder} | ${PIPE}`,
+    render: `${command}kustomize build ${flag}${shellPath(folder)} | ${PIPE}`,
   };
 }
 
@@ -59,7 +60,9 @@ async function refusal(
   if (fields.helmCharts !== undefined || fields.helmChartInflationGenerator !== undefined) {
     return unrendered(
       `${file} renders Helm charts, which can be remote`,
-      `--enable-helm ${folder}`,
+      folder,
+      "",
+      "--enable-helm ",
     );
   }
   for (const { field, path } of pathsOf(kustomization)) {

@@ -1,3 +1,4 @@
+import { shellPath } from "../../pipeline/shell.ts";
 import type { DocumentProblem, ManifestDocument } from "../kubernetes/yaml.ts";
 import { isFields } from "../kubernetes/fields.ts";
 import { parentOf } from "./manifest_files.ts";
@@ -65,7 +66,7 @@ export function unrenderedChart(directory: string, chart: string): Unrendered {
   const path = [directory, chart].filter((each) => each !== "").join("/");
   return {
     problem: "the Helm chart was not rendered, so its templates were not checked",
-    render: `Render it, and check the result: helm template ${path} | ${PIPE}`,
+    render: `Render it, and check the result: helm template ${shellPath(path)} | ${PIPE}`,
   };
 }
 

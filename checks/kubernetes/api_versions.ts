@@ -1,3 +1,4 @@
+import { shellQuote } from "../../pipeline/shell.ts";
 import apiSchema from "./api_schema.json" with { type: "json" };
 import { closestWord } from "./spelling.ts";
 import { groupOf } from "./workloads.ts";
@@ -82,7 +83,9 @@ export function wrongVersion(apiVersion: string, kind: string): WrongVersion | u
       }`,
       fix: use === PSP
         ? `Delete the object, and use ${use}.`
-        : `Write apiVersion: ${use}, and compare the fields: kubectl explain ${kind.toLowerCase()}`,
+        : `Write apiVersion: ${use}, and compare the fields: kubectl explain ${
+          shellQuote(kind.toLowerCase())
+        }`,
     };
   }
   return misplacedKind(apiVersion, kind);

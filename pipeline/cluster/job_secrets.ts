@@ -46,7 +46,10 @@ export function databaseOfSecret(
   env?: Environment,
   project: Project = DEFAULT_PROJECT,
 ): DatabaseConfig {
-  return databaseConfig(complete(project, project.database.secret, DATABASE_KEYS, texts, env));
+  return databaseConfig(
+    complete(project, project.database.secret, DATABASE_KEYS, texts, env),
+    project,
+  );
 }
 
 /**
@@ -78,7 +81,10 @@ export function lakeOfSecret(
   project: Project = DEFAULT_PROJECT,
 ): S3Config {
   // A Secret always contains a bucket. Only the environment can configure a lake in a directory.
-  return lakeConfig(complete(project, project.lake.secret, LAKE_KEYS, texts, env)) as S3Config;
+  return lakeConfig(
+    complete(project, project.lake.secret, LAKE_KEYS, texts, env),
+    project,
+  ) as S3Config;
 }
 
 /** Returns the values of the required keys. The jobs do not start if a key is missing. */

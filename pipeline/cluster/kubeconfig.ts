@@ -3,6 +3,7 @@ import { dirname, isAbsolute, join } from "node:path";
 // @ts-types="yaml"
 import { LineCounter, parseDocument } from "yaml/esm";
 import { Failure } from "../errors.ts";
+import { shellQuote } from "../shell.ts";
 import { type Fields, isFields } from "./cluster.ts";
 
 // Parses and merges kubeconfigs as kubectl does, and reads one context of them. Messages never
@@ -194,11 +195,6 @@ export function invalidKubeconfig(file: string, problem: string, remedy?: string
     problem,
     remedy: remedy ?? "Check the file with kubectl config view, and correct it.",
   });
-}
-
-/** Quotes an argument for a shell, if it needs quotes. */
-export function shellQuote(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** Formats a time for messages, for example `2026-01-02T03:04:05Z`. */

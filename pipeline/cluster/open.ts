@@ -1,15 +1,10 @@
 import { join } from "node:path";
 import { Failure } from "../errors.ts";
+import { shellQuote } from "../shell.ts";
 import { clusterOf } from "./api.ts";
 import type { Cluster } from "./cluster.ts";
 import { connect } from "./connection.ts";
-import {
-  type Access,
-  accessOf,
-  mergeKubeconfigs,
-  parseKubeconfig,
-  shellQuote,
-} from "./kubeconfig.ts";
+import { type Access, accessOf, mergeKubeconfigs, parseKubeconfig } from "./kubeconfig.ts";
 import type { ClusterConfig, InCluster, KubeconfigFiles } from "./locate_kubeconfig.ts";
 
 /** Options of a cluster. */

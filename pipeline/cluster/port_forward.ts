@@ -1,3 +1,4 @@
+import { shell } from "../shell.ts";
 import { Failure } from "../errors.ts";
 import {
   ApiError,
@@ -255,18 +256,21 @@ export async function forwardToService(
     cluster.list({ apiVersion: "v1", kind: "Pod" }, namespace, options),
   ]);
   if (service === undefined) {
-    throw failure("it does not exist", `Check with: kubectl -n ${namespace} get services`);
+    throw failure("it does not exist", shell`Check with: kubectl -n ${namespace} get services`);
   }
   const { selector, ports } = fieldsOf(service.spec);
   const labels = Object.entries(fieldsOf(selector));
   const pod = pods.find((each) => labels.length > 0 && isReady(each) && hasLabels(each, labels));
   if (pod === undefined) {
-    throw failure("no pod of the Service is ready", `Check with: kubectl -n ${namespace} get pods`);
+    throw failure(
+      "no pod of the Service is ready",
+      shell`Check with: kubectl -n ${namespace} get pods`,
+    );
   }
   const mapping = objectsIn(ports).find((each) => each.port === port);
   const target = mapping && targetPort(pod, mapping.targetPort ?? port);
   if (target === undefined) {
-    const remedy = `Check with: kubectl -n ${namespace} describe service ${name}`;
+    const remedy = shell`Check with: kubectl -n ${namespace} describe service ${name}`;
     throw failure(`it has no port ${port}`, remedy);
   }
   return await cluster.forward(namespace, pod.metadata.name, target, options);

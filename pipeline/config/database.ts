@@ -1,4 +1,6 @@
-import { type Defaulted, type Environment, markDefault, PROCESS } from "./environment.ts";
+import { DEFAULT_PROJECT, type Project } from "../contract/project.ts";
+import { formatTableName, readTableName } from "../contract/table_name.ts";
+import { type Defaulted, type Environment, markDefault, PROCESS, unsetIn } from "./environment.ts";
 import { type Fault, required, type Rule, validated, validatedOrDefault } from "./validate.ts";
 import { type TlsConfig, tlsConfig } from "./tls.ts";
 
@@ -14,6 +16,8 @@ export interface DatabaseConfig {
   readonly user: string;
   /** The password of the role, unchanged. */
   readonly password: string;
+  /** The table of the outbox, as SQL writes its name; absent for `stop_events`. */
+  readonly table?: string;
   /** The encryption of the connection; absent if no variable is set, which means `prefer`. */
   readonly tls?: TlsConfig;
   /** The variables that are unset, so that their defaults apply. */
@@ -37,13 +41,23 @@ const PORT: Rule = {
 const NAME: Rule = {
   blanks: true,
   fault: (name) => name.includes("://") ? "it is a URL" : undefined,
-  remedy: "Set it to the database's name alone, as in rbsdb.",
+  remedy: "Set it to the database's name alone, as in app.",
 };
 
 const USER: Rule = {
   blanks: true,
   fault: (user) => user.includes("://") ? "it is a URL" : undefined,
-  remedy: "Set it to the name of the role alone, as in robson.",
+  remedy: "Set it to the name of the role alone, as in app_user.",
+};
+
+const TABLE: Rule = {
+  blanks: true,
+  quotes: true,
+  fault(text) {
+    const name = readTableName(text);
+    return "problem" in name ? name.problem : undefined;
+  },
+  remedy: 'Set it to a table as in SQL: events, shop.events or shop."Stop Events".',
 };
 
 const PASSWORD: Rule = {
@@ -53,8 +67,9 @@ const PASSWORD: Rule = {
 };
 
 /**
- * Reads `DJANGO_DB_*`, with the defaults of the running system, and the variables of TLS.
+ * Reads `DJANGO_DB_*`, `OUTBOX_TABLE` and the variables of TLS.
  *
+ * @param project the names of the platform, which apply where a variable is not set
  * @throws {Failure} configuration: no password, or a variable that cannot be used
  *
  * @example
@@ -66,11 +81,15 @@ const PASSWORD: Rule = {
  * assertEquals([host, port, user], ["localhost", 5432, "robson"]);
  * ```
  */
-export function databaseConfig(env: Environment = PROCESS): DatabaseConfig {
-  const host = validatedOrDefault(env, "DJANGO_DB_HOST", HOST);
+export function databaseConfig(
+  env: Environment = PROCESS,
+  project: Project = DEFAULT_PROJECT,
+): DatabaseConfig {
+  const host = validatedOrDefault(env, "DJANGO_DB_HOST", HOST, project);
   const port = validated(env, "DJANGO_DB_PORT", PORT) ?? "5432";
-  const name = validatedOrDefault(env, "DJANGO_DB_NAME", NAME);
-  const user = validatedOrDefault(env, "DJANGO_DB_USER", USER);
+  const name = validatedOrDefault(env, "DJANGO_DB_NAME", NAME, project);
+  const user = validatedOrDefault(env, "DJANGO_DB_USER", USER, project);
+  const table = tableOf(validatedOrDefault(env, "OUTBOX_TABLE", TABLE, project));
   const tls = tlsConfig(env);
   const password = required(
     env,
@@ -78,17 +97,24 @@ export function databaseConfig(env: Environment = PROCESS): DatabaseConfig {
     "the password of DJANGO_DB_USER",
     PASSWORD,
   );
-  const defaults = (["DJANGO_DB_HOST", "DJANGO_DB_NAME", "DJANGO_DB_USER"] as const)
-    .filter((variable) => !env.get(variable));
+  const names = ["DJANGO_DB_HOST", "DJANGO_DB_NAME", "DJANGO_DB_USER"] as const;
+  const defaults = unsetIn(names, env, project);
   return {
     host,
     port: Number(port),
     name,
     user,
     password,
+    ...(table === DEFAULT_PROJECT.database.table ? {} : { table }),
     ...(tls === undefined ? {} : { tls }),
     ...(defaults.length === 0 ? {} : { defaults }),
   };
+}
+
+function tableOf(text: string): string {
+  const name = readTableName(text);
+  if ("problem" in name) throw new Error(`${text} is not the name of a table: ${name.problem}.`);
+  return formatTableName(name);
 }
 
 /**

@@ -1,3 +1,5 @@
+import { DEFAULT_PROJECT, type Project } from "../contract/project.ts";
+
 /** The environment variables of a command, such as `Deno.env`. */
 export interface Environment {
   /** The value of a variable; undefined if it is not set. */
@@ -9,17 +11,33 @@ export interface Environment {
 /** The environment of this process. No other module of the toolkit reads `Deno.env`. */
 export const PROCESS: Environment = Deno.env;
 
-/** The values of the production system. */
-export const DEFAULTS = {
-  DJANGO_DB_HOST: "paradedb.robson.svc.cluster.local",
-  DJANGO_DB_NAME: "rbsdb",
-  DJANGO_DB_USER: "robson",
-  S3_ENDPOINT: "https://eu2.contabostorage.com",
-  S3_BUCKET: "rbs",
-} as const;
+/** The values of the variables that are not set: the names of a platform. */
+export function defaultsOf({ database, lake }: Project) {
+  return {
+    DJANGO_DB_HOST: database.host,
+    DJANGO_DB_NAME: database.name,
+    DJANGO_DB_USER: database.user,
+    OUTBOX_TABLE: database.table,
+    S3_ENDPOINT: lake.endpoint,
+    S3_BUCKET: lake.bucket,
+  } as const;
+}
 
 /** A variable that has a default. */
-export type Defaulted = keyof typeof DEFAULTS;
+export type Defaulted = keyof ReturnType<typeof defaultsOf>;
+
+/**
+ * Returns the variables that are not set, and that the project file does not replace either. Messages
+ * mark their values with `(default)`.
+ */
+export function unsetIn(
+  names: readonly Defaulted[],
+  env: Environment,
+  project: Project,
+): Defaulted[] {
+  const [given, builtIn] = [defaultsOf(project), defaultsOf(DEFAULT_PROJECT)];
+  return names.filter((name) => !env.get(name) && given[name] === builtIn[name]);
+}
 
 /** Formats a value for messages. A default value is followed by `(default)`. */
 export function markDefault(value: string, isDefault: boolean): string {

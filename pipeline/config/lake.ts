@@ -1,4 +1,5 @@
-import { type Defaulted, type Environment, markDefault, PROCESS } from "./environment.ts";
+import { DEFAULT_PROJECT, type Project } from "../contract/project.ts";
+import { type Defaulted, type Environment, markDefault, PROCESS, unsetIn } from "./environment.ts";
 import { type Fault, required, type Rule, validated, validatedOrDefault } from "./validate.ts";
 
 /** A lake in a bucket. */
@@ -46,14 +47,13 @@ const DIRECTORY: Rule = {
 
 const ENDPOINT: Rule = {
   fault: endpointFault,
-  remedy:
-    "Set it to the store's address and nothing more, as in https://eu2.contabostorage.com. The " +
+  remedy: "Set it to the store's address and nothing more, as in https://s3.example.com. The " +
     "bucket goes into S3_BUCKET.",
 };
 
 const BUCKET: Rule = {
   fault: bucketFault,
-  remedy: "Set it to the bucket's name alone, as in rbs; the address goes into S3_ENDPOINT.",
+  remedy: "Set it to the bucket's name alone, as in my-lake; the address goes into S3_ENDPOINT.",
 };
 
 const REGION: Rule = {
@@ -76,6 +76,7 @@ const KEY: Rule = {
 /**
  * Reads `LAKE_URL` (a directory), or `S3_*` and `AWS_*` (a bucket).
  *
+ * @param project the names of the platform, which apply where a variable is not set
  * @throws {Failure} configuration: a key is missing, or a variable that cannot be used
  *
  * @example
@@ -88,16 +89,19 @@ const KEY: Rule = {
  * });
  * ```
  */
-export function lakeConfig(env: Environment = PROCESS): LakeConfig {
+export function lakeConfig(
+  env: Environment = PROCESS,
+  project: Project = DEFAULT_PROJECT,
+): LakeConfig {
   const url = validated(env, "LAKE_URL", DIRECTORY);
   if (url !== undefined) return { kind: "directory", path: directoryOf(url)! };
-  const endpoint = validatedOrDefault(env, "S3_ENDPOINT", ENDPOINT);
-  const bucket = validatedOrDefault(env, "S3_BUCKET", BUCKET);
+  const endpoint = validatedOrDefault(env, "S3_ENDPOINT", ENDPOINT, project);
+  const bucket = validatedOrDefault(env, "S3_BUCKET", BUCKET, project);
   const region = validated(env, "AWS_REGION", REGION) ?? "us-east-1";
   const key = (name: string) =>
     required(env, name, "the lake's key (or LAKE_URL for a local directory)", KEY);
   const sessionToken = validated(env, "AWS_SESSION_TOKEN", KEY);
-  const defaults = (["S3_ENDPOINT", "S3_BUCKET"] as const).filter((name) => !env.get(name));
+  const defaults = unsetIn(["S3_ENDPOINT", "S3_BUCKET"], env, project);
   return {
     kind: "s3",
     endpoint: new URL(endpoint).origin,

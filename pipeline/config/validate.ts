@@ -1,5 +1,6 @@
+import type { Project } from "../contract/project.ts";
 import { Failure } from "../errors.ts";
-import { type Defaulted, DEFAULTS, type Environment } from "./environment.ts";
+import { type Defaulted, defaultsOf, type Environment } from "./environment.ts";
 
 // Validates the shape of every variable. Operators set variables with shells, files and YAML, and
 // each of these can damage a value in its own way.
@@ -15,6 +16,8 @@ export interface Rule {
   readonly remedy: string;
   /** True if the value may contain blanks. */
   readonly blanks?: boolean;
+  /** True if the value may begin and end with quotes. */
+  readonly quotes?: boolean;
   /** True if the value is a secret. Messages then describe only its shape. */
   readonly hidden?: boolean;
 }
@@ -50,9 +53,14 @@ export function validated(env: Environment, name: string, rule: Rule): string | 
   });
 }
 
-/** Returns a variable's value if it is valid, or its default if it is not set. */
-export function validatedOrDefault(env: Environment, name: Defaulted, rule: Rule): string {
-  return validated(env, name, rule) ?? DEFAULTS[name];
+/** Returns a variable's value if it is valid, or the name of the platform if it is not set. */
+export function validatedOrDefault(
+  env: Environment,
+  name: Defaulted,
+  rule: Rule,
+  project: Project,
+): string {
+  return validated(env, name, rule) ?? defaultsOf(project)[name];
 }
 
 /**
@@ -74,14 +82,14 @@ export function required(env: Environment, name: string, meaning: string, rule: 
 }
 
 /** Finds damage to a value by shells, files and copying. */
-function marks(value: string, { blanks = false, hidden = false }: Rule): Fault {
+function marks(value: string, { blanks = false, quotes = false, hidden = false }: Rule): Fault {
   const what = hidden ? "its value" : "it";
   if (/[\r\n]$/.test(value)) return `${what} ends with a line break`;
   if (/[\r\n\0]/.test(value)) return `${what} contains a line break or a zero byte`;
   if (hidden && blanks) return undefined; // a password may be of blanks
   if (/\s$/.test(value)) return `${what} ends with a blank`;
   if (/^\s/.test(value)) return `${what} begins with a blank`;
-  if (/^(["']).*\1$/.test(value)) {
+  if (!quotes && /^(["']).*\1$/.test(value)) {
     return `${what} is enclosed in quotes, which are part of the value`;
   }
   if (!blanks && /\s/.test(value)) return `${what} contains a blank`;

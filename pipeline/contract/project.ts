@@ -1,3 +1,6 @@
+import { shellPath } from "../shell.ts";
+import { OUTBOX_TABLE } from "./tables.ts";
+
 /** The names of a platform: what differs if another platform runs the pipeline. */
 export interface Project {
   /** The jobs of the pipeline. */
@@ -11,17 +14,23 @@ export interface Project {
   readonly database: {
     /** The namespace of Postgres. */
     readonly namespace: string;
-    /** The host of Postgres if a job does not set DJANGO_DB_HOST. */
+    /** The host of Postgres where DJANGO_DB_HOST is not set. */
     readonly host: string;
-    /** The table that job code reads the events from. */
+    /** The database where DJANGO_DB_NAME is not set. */
+    readonly name: string;
+    /** The role that logs in where DJANGO_DB_USER is not set. */
+    readonly user: string;
+    /** The table of the outbox where OUTBOX_TABLE is not set, as SQL writes its name. */
     readonly table: string;
     /** The Secret with the credentials for the database. */
     readonly secret: string;
   };
   /** The object store. */
   readonly lake: {
-    /** The URL that messages show as an example. */
+    /** The URL of the object store where S3_ENDPOINT is not set, and in examples. */
     readonly endpoint: string;
+    /** The bucket where S3_BUCKET is not set. */
+    readonly bucket: string;
     /** The Secret with the credentials for the lake. */
     readonly secret: string;
   };
@@ -45,11 +54,14 @@ export const DEFAULT_PROJECT: Project = {
   database: {
     namespace: "robson",
     host: "paradedb.robson.svc.cluster.local",
-    table: "stop_events",
+    name: "rbsdb",
+    user: "robson",
+    table: OUTBOX_TABLE,
     secret: "django-db-credentials",
   },
   lake: {
     endpoint: "https://eu2.contabostorage.com",
+    bucket: "rbs",
     secret: "contabo-s3-credentials",
   },
   nodes: {
@@ -73,7 +85,7 @@ export const DEFAULT_PROJECT: Project = {
  * ```
  */
 export function secretsCommand({ file }: Pick<Project, "file">): string {
-  return `deno task secrets${file === undefined ? "" : ` --project ${file}`}`;
+  return `deno task secrets${file === undefined ? "" : ` --project ${shellPath(file)}`}`;
 }
 
 /** The keys of the Secret with the credentials for the database. */

@@ -3,7 +3,7 @@ import { CONTRACT, type TimeColumn } from "./contract_file.ts";
 
 const { bronze, silver } = CONTRACT;
 
-/** The table that Robson writes its stop-loss events into. */
+/** The table of the outbox, unless OUTBOX_TABLE or the project file names another one. */
 export const OUTBOX_TABLE = "stop_events";
 
 /** Columns of the outbox that are in the contract and are not exported. */

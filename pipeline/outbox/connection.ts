@@ -1,9 +1,10 @@
 import type { DatabaseConfig } from "../config.ts";
+import { OUTBOX_TABLE } from "../contract/tables.ts";
 import { Failure } from "../errors.ts";
 import type { PostgresError } from "./postgres_errors.ts";
 import { type ConnectOptions, logIn, type TextRow } from "./client.ts";
 import type { CopyBlock } from "./copy_tap.ts";
-import { EXCLUSIVE_LOCKS, lockNotFree } from "./locks.ts";
+import { exclusiveLocks, lockNotFree } from "./locks.ts";
 import { begin, COMMIT, ROLLBACK } from "./sql.ts";
 
 /**
@@ -14,6 +15,8 @@ import { begin, COMMIT, ROLLBACK } from "./sql.ts";
 export interface Connection {
   /** The name in messages: `robson@paradedb.robson.svc.cluster.local:5432/rbsdb`. */
   readonly name: string;
+  /** The table of the outbox, as SQL writes its name: `stop_events`, or `shop."Stop Events"`. */
+  readonly table: string;
   /**
    * Runs a statement and returns its rows, in the snapshot if one is open, otherwise in its own
    * transaction.
@@ -72,6 +75,7 @@ export async function connect(
   const { lockTimeout = LOCK_TIMEOUT_MS } = options;
   const client = await logIn(config, options);
   const { version } = client;
+  const { table = OUTBOX_TABLE } = config;
   const task = `read from ${client.name}`;
   let snapshot: "none" | "open" | "lost" = "none";
   /** The statements that begin the snapshot. They are sent with its first read. */
@@ -102,9 +106,11 @@ export async function connect(
     snapshot = "none";
     await client.send(ROLLBACK).catch(() => {});
     const locked = (error.cause as PostgresError | undefined)?.code === "55P03";
-    const [holders] = locked ? await read([EXCLUSIVE_LOCKS]).catch(() => [[]]) : [[]];
+    const [holders] = locked ? await read([exclusiveLocks(table)]).catch(() => [[]]) : [[]];
     snapshot = after;
-    return locked ? lockNotFree({ task, lockTimeout, holders: holders!, cause: error }) : error;
+    return locked
+      ? lockNotFree({ task, table, lockTimeout, holders: holders!, cause: error })
+      : error;
   };
 
   try {
@@ -124,6 +130,7 @@ export async function connect(
   };
   return {
     name: client.name,
+    table,
     queries,
     query: async (sql) => (await queries([sql]))[0]!,
     async *copy(select) {

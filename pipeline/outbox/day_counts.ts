@@ -1,4 +1,3 @@
-import { OUTBOX_TABLE } from "../contract/tables.ts";
 import { type Day, type DayRange, parseDay, windowOf } from "../contract/window.ts";
 import type { Connection } from "./connection.ts";
 import { onNoDay, sqlInstant } from "./sql.ts";
@@ -32,7 +31,7 @@ export async function countByDay(
     SELECT to_char(day, 'YYYY-MM-DD') AS day, count
     FROM (SELECT CASE WHEN NOT ${onNoDay} THEN (occurred_at AT TIME ZONE 'UTC')::date END AS day,
                  count(*) AS count
-          FROM ${OUTBOX_TABLE} ${bounds.length > 0 ? `WHERE ${bounds.join(" AND ")}` : ""}
+          FROM ${connection.table} ${bounds.length > 0 ? `WHERE ${bounds.join(" AND ")}` : ""}
           GROUP BY 1) AS days
     ORDER BY day`);
   const days = new Map<Day, number>();
@@ -52,7 +51,7 @@ export async function countByDay(
 export async function firstDay(connection: Connection): Promise<Day | undefined> {
   const [row] = await connection.query(`
     SELECT to_char(min(occurred_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day
-    FROM ${OUTBOX_TABLE} WHERE occurred_at >= timestamptz '0001-01-01T00:00:00Z'
+    FROM ${connection.table} WHERE occurred_at >= timestamptz '0001-01-01T00:00:00Z'
       AND occurred_at < timestamptz '9999-12-31T00:00:00Z'`);
   return row?.day == null ? undefined : parseDay(row.day);
 }

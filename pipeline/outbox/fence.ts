@@ -1,7 +1,7 @@
 import { formatMicros, type Window } from "../contract/window.ts";
 import type { TextRow } from "./client.ts";
 import type { Connection } from "./connection.ts";
-import { RELATIVES, sqlInstant } from "./sql.ts";
+import { relatives, sqlInstant } from "./sql.ts";
 
 /**
  * Additional time that a window stays open if a logical-replication subscription writes to the
@@ -83,7 +83,7 @@ export async function readFence(
 ): Promise<Fence> {
   const bound = window.end + grace;
   // The clock of this machine only decides whether one message asks both.
-  const questions = BigInt(Date.now()) * 1000n < bound ? [] : holders(bound);
+  const questions = BigInt(Date.now()) * 1000n < bound ? [] : holders(bound, connection.table);
   const [clock, ...answers] = await connection.queries([CLOCK, ...questions]);
   const now = timeOf(clock!);
   if (now < bound) {
@@ -104,7 +104,7 @@ export async function readFence(
  * @param bound microseconds since 1970; later transactions are left out
  */
 export async function readHolders(connection: Connection, bound: bigint): Promise<Holder[]> {
-  return holdersOf(await connection.queries(holders(bound)));
+  return holdersOf(await connection.queries(holders(bound, connection.table)));
 }
 
 /** @param answers the rows of {@linkcode holders} */
@@ -140,7 +140,7 @@ const UNTRACKED = `(xact_start IS NULL AND CASE state
  * Selects the holders. The sessions come before the prepared transactions, because a transaction
  * leaves its session when it is prepared. One statement for all would take Postgres twice as long.
  */
-function holders(bound: bigint): string[] {
+function holders(bound: bigint, table: string): string[] {
   const age = (since: string) => `extract(epoch FROM clock_timestamp() - ${since})::bigint`;
   const time = (instant: string) =>
     `to_char(${instant} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')`;
@@ -188,6 +188,6 @@ function holders(bound: bigint): string[] {
                   'here; the window can be sealed from %s on',
                   subname, srrelid::regclass, '${formatMicros(sealableFrom)}') AS reason
     FROM pg_subscription_rel JOIN pg_stat_subscription ON subid = srsubid
-    WHERE srrelid IN (${RELATIVES}) AND clock_timestamp() < ${sqlInstant(sealableFrom)}`;
+    WHERE srrelid IN (${relatives(table)}) AND clock_timestamp() < ${sqlInstant(sealableFrom)}`;
   return [standby, sessions, prepared, subscriptions];
 }

@@ -24,15 +24,19 @@ export interface Place {
   readonly encryption: Encryption;
 }
 
-/** The failure for row-level security that would hide rows from this role. */
-export function rowsHidden(task: string, user: string): Failure {
+/** The failure for row-level security of a table that would hide rows from this role. */
+export function rowsHidden(task: string, table: string, user: string): Failure {
   return new Failure({
     kind: "configuration",
     task,
-    problem: `row-level security of ${OUTBOX_TABLE} would hide rows from ${user}, but a copy ` +
+    problem: `row-level security of ${table} would hide rows from ${user}, but a copy ` +
       "needs all of them",
     remedy: showAllRows(user),
   });
+}
+
+function tableOf({ table = OUTBOX_TABLE }: DatabaseConfig): string {
+  return table;
 }
 
 /** The statement that exempts a role from row-level security. */
@@ -45,14 +49,19 @@ const otherLogin = ({ encryption }: Place) => {
   return encryption ? `${login}.` : `${login}, or PGSSLMODE=require if the server wants TLS.`;
 };
 
+/** The remedy for a table that does not exist. */
+export const TABLE_REMEDY =
+  "Set DJANGO_DB_NAME to the database of the outbox and OUTBOX_TABLE to its table, and run the " +
+  "migrations of the backend.";
+
 /** Remedies of the errors that an operator can correct, by SQLSTATE. */
 const REMEDIES: Record<string, (place: Place) => string> = {
   "28P01": () => "Set DJANGO_DB_USER and DJANGO_DB_PASSWORD to a login of this database.",
   "28000": otherLogin,
-  "3D000": () => "Set DJANGO_DB_NAME to the database of Robson's backend, usually rbsdb.",
+  "3D000": () => "Set DJANGO_DB_NAME to the database of the outbox.",
   "42501": ({ config }) =>
-    `Let a superuser run: GRANT SELECT ON ${OUTBOX_TABLE} TO ${identifier(config.user)};`,
-  "42P01": () => "Set DJANGO_DB_NAME to the database of Robson's backend, and run its migrations.",
+    `Let a superuser run: GRANT SELECT ON ${tableOf(config)} TO ${identifier(config.user)};`,
+  "42P01": () => TABLE_REMEDY,
 };
 
 // Connection errors (08), a rollback by the server (40), insufficient resources (53), a snapshot
@@ -82,7 +91,9 @@ export function postgresFailure(error: PostgresError, place: Place): Failure {
   const { code = "", message, routine } = error;
   const failure = (kind: FailureKind, problem: string, remedy: string) =>
     new Failure({ kind, task, problem, remedy, cause: error });
-  if (code === "42501" && routine === "check_enable_rls") return rowsHidden(task, config.user);
+  if (code === "42501" && routine === "check_enable_rls") {
+    return rowsHidden(task, tableOf(config), config.user);
+  }
   if (/statement pooling/i.test(message)) {
     return failure(
       "configuration",

@@ -1,10 +1,11 @@
 import type { EventColumn } from "../contract/column.ts";
-import { EVENT_COLUMNS, OUTBOX_TABLE, UNEXPORTED_COLUMNS } from "../contract/tables.ts";
+import { EVENT_COLUMNS, UNEXPORTED_COLUMNS } from "../contract/tables.ts";
+import { readTableName } from "../contract/table_name.ts";
 import { Failure } from "../errors.ts";
-import { rowsHidden } from "./postgres_errors.ts";
+import { rowsHidden, TABLE_REMEDY } from "./postgres_errors.ts";
 import type { TextRow } from "./client.ts";
 import type { Connection } from "./connection.ts";
-import { DESCENDANTS, identifier } from "./sql.ts";
+import { descendants, identifier, literal, oidOf } from "./sql.ts";
 
 /** The schema of an outbox that matches the contract. */
 export interface OutboxSchema {
@@ -64,13 +65,13 @@ export interface Departure {
   readonly actual?: string;
 }
 
-const TABLE = `
+const tableQuery = (oid: string) => `
   SELECT c.oid::regclass AS table, has_table_privilege(c.oid, 'SELECT') AS readable,
          current_user AS user, current_database() AS database,
          current_setting('server_encoding') AS encoding,
          c.relkind AS kind, c.relpersistence = 't' AS temporary,
          row_security_active(c.oid) AS rows_hidden
-  FROM pg_class c WHERE c.oid = to_regclass('${OUTBOX_TABLE}')`;
+  FROM pg_class c WHERE c.oid = ${oid}`;
 
 /** Names for kinds of relations, by the letter in pg_class. */
 const KINDS: Readonly<Record<string, string>> = {
@@ -85,39 +86,46 @@ const KINDS: Readonly<Record<string, string>> = {
   c: "a composite type",
 };
 
-const FOREIGN = `
-  SELECT oid::regclass::text AS name FROM (${DESCENDANTS}) AS family JOIN pg_class USING (oid)
-  WHERE relkind = 'f' AND oid <> to_regclass('${OUTBOX_TABLE}') ORDER BY name`;
+const foreignQuery = (table: string) => `
+  SELECT oid::regclass::text AS name FROM (${
+  descendants(table)
+}) AS family JOIN pg_class USING (oid)
+  WHERE relkind = 'f' AND oid <> ${oidOf(table)} ORDER BY name`;
 
-const COLUMNS = `
+const columnsQuery = (oid: string) => `
   SELECT attname AS name, format_type(atttypid, NULL) AS type,
          format_type(atttypid, atttypmod) AS declared
   FROM pg_attribute
-  WHERE attrelid = to_regclass('${OUTBOX_TABLE}') AND attnum > 0 AND NOT attisdropped
+  WHERE attrelid = ${oid} AND attnum > 0 AND NOT attisdropped
   ORDER BY attnum`;
 
 // An index of a table does not cover the tables that inherit from it.
-const UNIQUE_COLUMNS = `
+const uniqueColumnsQuery = (oid: string) => `
   SELECT attname AS name
   FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]
-  WHERE indrelid = to_regclass('${OUTBOX_TABLE}') AND indisunique AND indisvalid AND indnkeyatts = 1
+  WHERE indrelid = ${oid} AND indisunique AND indisvalid AND indnkeyatts = 1
     AND indpred IS NULL AND indexprs IS NULL
     AND NOT EXISTS (SELECT FROM pg_inherits JOIN pg_class c ON c.oid = inhparent
                     WHERE inhparent = indrelid AND c.relkind <> 'p')`;
 
-const NEAR_MISSES = `
+/** Selects tables whose names have the words of the outbox's name, in the same order. */
+const nearMissesQuery = (pattern: string) => `
   SELECT oid::regclass::text AS name
-  FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND relname ~ 'stop_?(loss_?)?events?'
-  ORDER BY name`;
+  FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND relname ~* ${literal(pattern)}
+    AND relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+  ORDER BY name LIMIT 10`;
 
 /** Finds the outbox in the search_path of this user. */
 export async function findTable(connection: Connection): Promise<OutboxTable | undefined> {
-  return tableOf(await connection.queries(TABLE_QUERIES));
+  return tableOf(await connection.queries(tableQueries(connection)));
 }
 
-const TABLE_QUERIES = [TABLE, COLUMNS, FOREIGN] as const;
+function tableQueries({ table }: Connection): string[] {
+  const oid = oidOf(table);
+  return [tableQuery(oid), columnsQuery(oid), foreignQuery(table)];
+}
 
-/** @param rows the rows of {@linkcode TABLE_QUERIES} */
+/** @param rows the rows of {@linkcode tableQueries} */
 function tableOf(rows: readonly TextRow[][]): OutboxTable | undefined {
   const [[table], columns, foreign] = rows as [TextRow[], TextRow[], TextRow[]];
   if (table === undefined) return undefined;
@@ -176,7 +184,11 @@ export function notATable({ kind, temporary, foreign }: OutboxTable): string | u
  * missing.
  */
 export async function nearMisses(connection: Connection): Promise<string[]> {
-  return (await connection.query(NEAR_MISSES)).map(({ name }) => name!);
+  const name = readTableName(connection.table);
+  const words = "table" in name ? name.table.match(/\p{Lu}?\p{Ll}+|\p{Lu}+|\p{N}+/gu) ?? [] : [];
+  if (words.length === 0) return [];
+  const pattern = words.join(".*").replace(/(?<=..)s$/i, "");
+  return (await connection.query(nearMissesQuery(pattern))).map(({ name }) => name!);
 }
 
 /**
@@ -220,7 +232,10 @@ export function unknownColumns(columns: readonly OutboxColumn[]): string[] {
  *   missing or of another type, or the database's text is in no known encoding
  */
 export async function readSchema(connection: Connection): Promise<OutboxSchema> {
-  const answers = await connection.queries([...TABLE_QUERIES, UNIQUE_COLUMNS]);
+  const answers = await connection.queries([
+    ...tableQueries(connection),
+    uniqueColumnsQuery(oidOf(connection.table)),
+  ]);
   const table = tableOf(answers);
   if (table === undefined) throw await tableMissing(connection);
   const otherKind = notATable(table);
@@ -229,7 +244,9 @@ export async function readSchema(connection: Connection): Promise<OutboxSchema> 
       kind: "configuration",
       task: `export ${table.name} in ${connection.name}`,
       problem: `${otherKind}. A run can find all rows and all open writers only in a table`,
-      remedy: "Set DJANGO_DB_NAME and the role's search_path to where Robson's backend writes.",
+      remedy:
+        "Set DJANGO_DB_NAME, and OUTBOX_TABLE or the role's search_path, to the table that the " +
+        "backend writes.",
     });
   }
   if (!table.readable) {
@@ -240,7 +257,7 @@ export async function readSchema(connection: Connection): Promise<OutboxSchema> 
       remedy: `Let a superuser run: GRANT SELECT ON ${table.name} TO ${identifier(table.user)};`,
     });
   }
-  if (table.rowsHidden) throw rowsHidden(`export ${table.name}`, table.user);
+  if (table.rowsHidden) throw rowsHidden(`export ${table.name}`, table.name, table.user);
   if (table.encoding === "SQL_ASCII") {
     throw new Failure({
       kind: "data",
@@ -250,7 +267,7 @@ export async function readSchema(connection: Connection): Promise<OutboxSchema> 
     });
   }
   const [departure] = departures(table.columns);
-  if (departure !== undefined) throw otherType(departure);
+  if (departure !== undefined) throw otherType(connection, departure);
   return {
     wider: widerColumns(table.columns),
     unknown: unknownColumns(table.columns),
@@ -277,13 +294,16 @@ function exactType(column: EventColumn): string {
   return column.type.replace("DECIMAL", "numeric");
 }
 
-function otherType({ column: { name, postgres }, actual }: Departure): Failure {
+function otherType(
+  { table }: Connection,
+  { column: { name, postgres }, actual }: Departure,
+): Failure {
   const problem = actual === undefined
     ? `has no column ${name}`
     : `has column ${name} of type ${actual}, but the contract says ${postgres}`;
   return new Failure({
     kind: "data",
-    task: `export ${OUTBOX_TABLE}`,
+    task: `export ${table}`,
     problem: `it ${problem}. Nothing was published`,
     remedy: "Revert the migration that changed the column, or update the contract first.",
   });
@@ -294,8 +314,27 @@ async function tableMissing(connection: Connection): Promise<Failure> {
   const hint = near ? `. Tables with similar names: ${near}` : "";
   return new Failure({
     kind: "configuration",
-    task: `find table ${OUTBOX_TABLE} in ${connection.name}`,
-    problem: `no such table in the user's search_path${hint}`,
-    remedy: "Set DJANGO_DB_NAME to the database of Robson's backend, and run its migrations.",
+    task: `find table ${connection.table} in ${connection.name}`,
+    problem: `${
+      isInSearchPath(connection.table)
+        ? "no such table in the user's search_path"
+        : "there is no such table"
+    }${hint}`,
+    remedy: TABLE_REMEDY,
   });
+}
+
+/**
+ * Returns whether the search_path of the role decides which table a name stands for.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { isInSearchPath } from "./schema.ts";
+ * assertEquals([isInSearchPath("events"), isInSearchPath("shop.events")], [true, false]);
+ * ```
+ */
+export function isInSearchPath(table: string): boolean {
+  const name = readTableName(table);
+  return "table" in name && name.schema === undefined;
 }

@@ -1,5 +1,4 @@
 import { formatMicros, type Window } from "../contract/window.ts";
-import { OUTBOX_TABLE } from "../contract/tables.ts";
 
 /**
  * Quotes an identifier for SQL.
@@ -15,6 +14,27 @@ export function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
+/**
+ * Quotes a text for SQL.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { literal } from "./sql.ts";
+ * assertEquals(literal("it's"), "'it''s'");
+ * assertEquals(literal("a\\b"), "E'a\\\\b'");
+ * ```
+ */
+export function literal(text: string): string {
+  const quoted = `'${text.replaceAll("'", "''")}'`;
+  return text.includes("\\") ? `E${quoted.replaceAll("\\", "\\\\")}` : quoted;
+}
+
+/** SQL expression for the OID of a table; null if there is no such table. */
+export function oidOf(table: string): string {
+  return `to_regclass(${literal(table)})`;
+}
+
 /** SQL expression for an instant in microseconds since 1970. */
 export function sqlInstant(micros: bigint): string {
   return `timestamptz '${formatMicros(micros)}'`;
@@ -23,21 +43,25 @@ export function sqlInstant(micros: bigint): string {
 // The outbox may be a partitioned table, a partition, or a table that others inherit from.
 
 /** Selects the `oid` of the outbox and of its partitions and children, at any depth. */
-export const DESCENDANTS = `
+export function descendants(table: string): string {
+  return `
   WITH RECURSIVE below AS (
-    SELECT to_regclass('${OUTBOX_TABLE}')::oid AS oid
+    SELECT ${oidOf(table)}::oid AS oid
     UNION SELECT inhrelid FROM pg_inherits JOIN below ON inhparent = below.oid)
   SELECT oid FROM below`;
+}
 
 /**
  * Selects the outbox, its partitions, children and parents. A row written to any of these tables
  * may be in the outbox.
  */
-export const RELATIVES = `
+export function relatives(table: string): string {
+  return `
   WITH RECURSIVE above AS (
-    SELECT to_regclass('${OUTBOX_TABLE}')::oid AS oid
+    SELECT ${oidOf(table)}::oid AS oid
     UNION SELECT inhparent FROM pg_inherits JOIN above ON inhrelid = above.oid)
-  SELECT oid FROM above UNION (${DESCENDANTS})`;
+  SELECT oid FROM above UNION (${descendants(table)})`;
+}
 
 /**
  * SQL condition for the rows of a window.

@@ -1,4 +1,3 @@
-import { OUTBOX_TABLE } from "../contract/tables.ts";
 import type { Window } from "../contract/window.ts";
 import { Failure } from "../errors.ts";
 import { NAMED, plural } from "../progress.ts";
@@ -60,8 +59,11 @@ const MOST_UNFIT_BYTES = 64 << 20;
 export async function countEvents(connection: Connection, window: Window): Promise<Survey> {
   const counts = `
     SELECT count(*) AS rows, min(event_seq) AS min_seq, max(event_seq) AS max_seq
-    FROM ${OUTBOX_TABLE} WHERE ${within(window)}`;
-  const [[all], strays] = await connection.queries([counts, STRAYS]) as [TextRow[], TextRow[]];
+    FROM ${connection.table} WHERE ${within(window)}`;
+  const [[all], strays] = await connection.queries([counts, straysIn(connection)]) as [
+    TextRow[],
+    TextRow[],
+  ];
   return {
     rows: Number(all!.rows),
     minSeq: integer(all!.min_seq),
@@ -84,7 +86,7 @@ export async function survey(
   const groups = await connection.query(`
     SELECT ${unfit(schema)} AS unfit, count(*) AS rows,
            min(event_seq) AS min_seq, max(event_seq) AS max_seq
-    FROM ${OUTBOX_TABLE} WHERE ${within(window)} GROUP BY 1`);
+    FROM ${connection.table} WHERE ${within(window)} GROUP BY 1`);
   for (const column of ["event_id", "event_seq"]) {
     if (!schema.unique.has(column)) await refuseDuplicates(connection, window, column, schema);
   }
@@ -95,7 +97,7 @@ export async function survey(
     minSeq: integer(fit?.min_seq),
     maxSeq: integer(fit?.max_seq),
     unfit: unfitRows === 0 ? [] : await readUnfit(connection, window, schema),
-    ...straysOf(await connection.query(STRAYS)),
+    ...straysOf(await connection.query(straysIn(connection))),
   };
 }
 
@@ -107,7 +109,7 @@ async function readUnfit(
   const where = `${within(window)} AND ${unfit(schema)}`;
   const [size] = await connection.query(`
     SELECT count(*) AS rows, sum(octet_length(stored::text)) AS bytes
-    FROM ${OUTBOX_TABLE} AS stored WHERE ${where}`);
+    FROM ${connection.table} AS stored WHERE ${where}`);
   const [rows, bytes] = [Number(size!.rows), Number(size!.bytes)];
   if (rows > MOST_UNFIT || bytes > MOST_UNFIT_BYTES) throw tooManyUnfit(window, rows, bytes);
   // Uses numbers instead of names, because a column can have any name.
@@ -115,7 +117,7 @@ async function readUnfit(
   const tests = misfits(schema);
   const flags = tests.map(({ test }, i) => `(${test}) IS TRUE AS "misfit ${i}"`);
   const events = await connection.query(`
-    SELECT ${[...values, ...flags].join(", ")} FROM ${OUTBOX_TABLE}
+    SELECT ${[...values, ...flags].join(", ")} FROM ${connection.table}
     WHERE ${where} ORDER BY event_id`);
   return events.map((answer) => {
     const row = Object.fromEntries(schema.columns.map((name, i) => [name, answer[i] ?? null]));
@@ -127,9 +129,11 @@ async function readUnfit(
   });
 }
 
-const STRAYS = `
+function straysIn({ table }: Connection): string {
+  return `
   SELECT coalesce(event_id::text, 'without an id') AS id, count(*) OVER () AS total
-  FROM ${OUTBOX_TABLE} WHERE ${onNoDay} ORDER BY event_id LIMIT ${NAMED}`;
+  FROM ${table} WHERE ${onNoDay} ORDER BY event_id LIMIT ${NAMED}`;
+}
 
 function straysOf(strays: readonly TextRow[]): Pick<Survey, "strays" | "strayCount"> {
   return { strays: strays.map(({ id }) => id!), strayCount: Number(strays[0]?.total ?? 0) };
@@ -145,12 +149,13 @@ async function refuseDuplicates(
     SELECT ${column} AS value, count(*) AS rows,
            array_to_string((array_agg(event_id ORDER BY event_id))[1:${NAMED}], ', ') AS events,
            count(*) OVER () AS total
-    FROM ${OUTBOX_TABLE} WHERE ${within(window)} AND ${column} IS NOT NULL
+    FROM ${connection.table} WHERE ${within(window)} AND ${column} IS NOT NULL
     GROUP BY ${column} HAVING count(*) > 1 ORDER BY ${column} LIMIT ${NAMED}`);
-  if (values.length > 0) throw duplicates(window, column, values, schema);
+  if (values.length > 0) throw duplicates(connection, window, column, values, schema);
 }
 
 function duplicates(
+  { table }: Connection,
   { day }: Window,
   column: string,
   values: readonly TextRow[],
@@ -164,12 +169,12 @@ function duplicates(
   const constraint = partitioned
     ? `give each partition a unique index on ${column}.`
     : column === "event_id"
-    ? `run: ALTER TABLE ${OUTBOX_TABLE} ADD PRIMARY KEY (event_id);`
-    : `run: ALTER TABLE ${OUTBOX_TABLE} ADD UNIQUE (event_seq);`;
+    ? `run: ALTER TABLE ${table} ADD PRIMARY KEY (event_id);`
+    : `run: ALTER TABLE ${table} ADD UNIQUE (event_seq);`;
   return new Failure({
     kind: "data",
     task: `export ${day}`,
-    problem: `on that day, several rows of ${OUTBOX_TABLE} have the same ${column}: ` +
+    problem: `on that day, several rows of ${table} have the same ${column}: ` +
       `${list.join("; ")}. The table has no unique constraint on ${column}, so Postgres ` +
       "accepted them. Nothing was published",
     remedy: `Correct them in the outbox, then ${constraint}`,

@@ -1,4 +1,4 @@
-import { EVENT_COLUMNS, OUTBOX_TABLE } from "../contract/tables.ts";
+import { EVENT_COLUMNS } from "../contract/tables.ts";
 import type { Window } from "../contract/window.ts";
 import { Failure } from "../errors.ts";
 import type { Connection } from "./connection.ts";
@@ -7,7 +7,10 @@ import { sqlInstant, within } from "./sql.ts";
 import { unfit } from "./column_limits.ts";
 import type { OutboxSchema } from "./schema.ts";
 
-const SELECT = `SELECT ${EVENT_COLUMNS.map(({ name }) => name).join(", ")} FROM ${OUTBOX_TABLE}`;
+/** Selects the columns of the contract. */
+function selectFrom({ table }: Connection): string {
+  return `SELECT ${EVENT_COLUMNS.map(({ name }) => name).join(", ")} FROM ${table}`;
+}
 
 /** A snapshot that other sessions can read while its transaction is open. */
 export interface SharedSnapshot {
@@ -59,7 +62,7 @@ export async function joinSnapshot(
       remedy: "Use the address of one server.",
     });
   }
-  await connection.query(`SELECT 1 FROM ${OUTBOX_TABLE} WHERE ${within(window)} LIMIT 1`);
+  await connection.query(`SELECT 1 FROM ${connection.table} WHERE ${within(window)} LIMIT 1`);
 }
 
 /** A range of event_seq. */
@@ -82,7 +85,7 @@ export async function nextRangeStart(
 ): Promise<bigint | undefined> {
   // With both limits, Postgres can read the index of event_seq, and only the part of this window.
   const [row] = await connection.query(`
-    SELECT event_seq FROM ${OUTBOX_TABLE}
+    SELECT event_seq FROM ${connection.table}
     WHERE ${within(window)} AND event_seq >= ${from} AND event_seq <= ${to}
     ORDER BY event_seq OFFSET ${rows} LIMIT 1`);
   return row === undefined ? undefined : BigInt(row.event_seq!);
@@ -97,7 +100,7 @@ export function copyRange(
   window: Window,
   { from, to }: SeqRange,
 ): AsyncIterable<CopyBlock>[] {
-  const select = `${SELECT} WHERE ${within(window)}`;
+  const select = `${selectFrom(connection)} WHERE ${within(window)}`;
   const statements = to === undefined
     ? [
       `${select} AND event_seq >= ${from} ORDER BY event_seq`,
@@ -110,7 +113,7 @@ export function copyRange(
 /** Counts the rows of a window, including rows that do not fit the contract. */
 export async function countRows(connection: Connection, window: Window): Promise<number> {
   const [row] = await connection.query(
-    `SELECT count(*) AS rows FROM ${OUTBOX_TABLE} WHERE ${within(window)}`,
+    `SELECT count(*) AS rows FROM ${connection.table} WHERE ${within(window)}`,
   );
   return Number(row!.rows);
 }
@@ -119,15 +122,15 @@ export async function countRows(connection: Connection, window: Window): Promise
 export async function neighbours(connection: Connection, window: Window): Promise<string[]> {
   const [row] = await connection.query(`
     SELECT (SELECT to_char(max(occurred_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD')
-            FROM ${OUTBOX_TABLE} WHERE occurred_at < ${sqlInstant(window.start)}) AS before,
+            FROM ${connection.table} WHERE occurred_at < ${sqlInstant(window.start)}) AS before,
            (SELECT to_char(min(occurred_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD')
-            FROM ${OUTBOX_TABLE} WHERE occurred_at >= ${sqlInstant(window.end)}) AS after`);
+            FROM ${connection.table} WHERE occurred_at >= ${sqlInstant(window.end)}) AS after`);
   return [row!.before, row!.after].filter((day) => day != null);
 }
 
 /** Selects event_id and event_seq of all events of a window that have an identity, in bronze's order. */
-export function identitiesQuery(window: Window): string {
-  return `SELECT event_id, event_seq FROM ${OUTBOX_TABLE} ` +
+export function identitiesQuery({ table }: Connection, window: Window): string {
+  return `SELECT event_id, event_seq FROM ${table} ` +
     `WHERE ${within(window)} AND event_id IS NOT NULL ORDER BY event_seq NULLS LAST, event_id`;
 }
 
@@ -143,7 +146,9 @@ export function copyEvents(
   schema: OutboxSchema,
   fit: boolean,
 ): AsyncIterable<CopyBlock>[] {
-  const select = `${SELECT} WHERE ${within(window)}${fit ? ` AND NOT ${unfit(schema)}` : ""}`;
+  const select = `${selectFrom(connection)} WHERE ${within(window)}${
+    fit ? ` AND NOT ${unfit(schema)}` : ""
+  }`;
   // A unique event_seq is the whole order of the events that have one. Its index has this order, so
   // Postgres need not sort them.
   const statements = schema.unique.has("event_seq")
@@ -172,7 +177,7 @@ export async function missingEvents(
   for (let from = 0; from < eventIds.length; from += BATCH) {
     const list = eventIds.slice(from, from + BATCH).map(uuid).join(", ");
     const there = await connection.query(
-      `SELECT event_id FROM ${OUTBOX_TABLE} WHERE ${within(window)} AND event_id IN (${list})`,
+      `SELECT event_id FROM ${connection.table} WHERE ${within(window)} AND event_id IN (${list})`,
     );
     for (const { event_id } of there) missing.delete(event_id!);
   }

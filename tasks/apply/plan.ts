@@ -12,6 +12,7 @@ import {
 } from "../../checks/preflight/manifests/server_dry_run.ts";
 import { renderResult } from "../../checks/report/text.ts";
 import type { Cluster } from "../../pipeline/cluster/cluster.ts";
+import type { Project } from "../../pipeline/contract/project.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { plural } from "../../pipeline/progress.ts";
 import { colourWanted, print } from "../cli/terminal.ts";
@@ -20,12 +21,14 @@ import { colourWanted, print } from "../cli/terminal.ts";
  * Reads the manifests to apply.
  *
  * @param directory undefined if there is no directory
+ * @param project the names of the platform. Their file is not a manifest
  * @throws {Failure} configuration: there are no manifests, a file cannot be read, or two files define the
  *   same object
  */
 export async function readManifests(
   directory: string | undefined,
   signal: AbortSignal,
+  project?: Project,
 ): Promise<ManifestsFact> {
   if (directory === undefined) {
     const why = "there is no directory manifests/ here";
@@ -35,7 +38,7 @@ export async function readManifests(
       "Run the command in another directory, or use --manifests.",
     );
   }
-  const manifests = await gatherManifests(directory, signal);
+  const manifests = await gatherManifests(directory, signal, project);
   const { objects, problems } = manifests;
   if (problems.length > 0) {
     const places = problems.map(({ file, line, problem }) =>

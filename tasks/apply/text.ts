@@ -1,3 +1,4 @@
+import { shell } from "../../pipeline/shell.ts";
 import { objectId } from "../../checks/kubernetes/objects.ts";
 import {
   type Action,
@@ -55,7 +56,9 @@ function noteOf({ action, object: { name, namespace }, live, reason }: Planned):
   }
   if (action !== "leave") return "";
   const again = live !== undefined && jobState(live) === "finished"
-    ? `. To run the Job again: kubectl -n ${namespace} delete job ${name} && deno task apply`
+    ? shell`. To run the Job again: kubectl -n ${
+      namespace ?? "default"
+    } delete job ${name} && deno task apply`
     : "";
   return `is not changed: ${reason}${again}`;
 }

@@ -1,4 +1,5 @@
 import { clockDecides, databaseConfig, dayBy, requestedDays } from "../../pipeline/config.ts";
+import type { Project } from "../../pipeline/contract/project.ts";
 import { type Day, dayOf } from "../../pipeline/contract/window.ts";
 import type { Flags } from "./flags.ts";
 
@@ -6,17 +7,17 @@ import type { Flags } from "./flags.ts";
  * Returns the day to work on: the argument, `--date`, `JOB_DATE`, or today. The database's clock decides
  * which day is today or yesterday; for any other day the database is not needed.
  */
-export async function dayFor(flags: Flags): Promise<Day> {
+export async function dayFor(flags: Flags, project: Project): Promise<Day> {
   const asked = requestedDays({ operand: flags.operand, date: flags.value("date") });
-  return clockDecides(asked) ? dayBy(asked.from, await databaseToday()) : asked.from as Day;
+  return clockDecides(asked) ? dayBy(asked.from, await databaseToday(project)) : asked.from as Day;
 }
 
-async function databaseToday(): Promise<Day> {
+async function databaseToday(project: Project): Promise<Day> {
   const [{ connect }, { databaseClock }] = await Promise.all([
     import("../../pipeline/outbox/connection.ts"),
     import("../../pipeline/outbox/fence.ts"),
   ]);
-  const connection = await connect(databaseConfig());
+  const connection = await connect(databaseConfig(undefined, project));
   try {
     return dayOf(await databaseClock(connection));
   } finally {

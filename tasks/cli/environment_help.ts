@@ -3,6 +3,7 @@ import { EXIT_CODES_HELP } from "./exit_code.ts";
 const CONNECTIONS = `
 Environment (or a file: deno task --env-file=.env …):
   DJANGO_DB_HOST, _PORT, _NAME, _USER, _PASSWORD   the database of the outbox
+  OUTBOX_TABLE                                     the table of the outbox, as in shop.events
   PGSSLMODE or DJANGO_DB_SSLMODE, PGSSLROOTCERT    encryption of the database connection
   S3_ENDPOINT, S3_BUCKET, AWS_REGION,
   AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,

@@ -221,7 +221,7 @@ function databaseOf(
     );
   }
   return unlessUnset(unsetForDatabase(), () => {
-    const config = databaseConfig();
+    const config = databaseConfig(undefined, namesOf(sources));
     sealGrace();
     return (signal) => look(config, signal);
   });
@@ -248,7 +248,7 @@ function lakeOf(
     );
   }
   return unlessUnset(unsetForLake(), () => {
-    const config = lakeConfig();
+    const config = lakeConfig(undefined, namesOf(sources));
     return (signal) => look(config, signal);
   });
 }

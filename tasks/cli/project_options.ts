@@ -1,12 +1,27 @@
 import { parentOf, pathOf } from "../../checks/facts/manifest_files.ts";
-import type { Project } from "../../pipeline/contract/project.ts";
+import { DEFAULT_PROJECT, type Project } from "../../pipeline/contract/project.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Flags } from "./flags.ts";
 
-/** The lines of a `--help` about the flag `--project`. */
-export const PROJECT_HELP = `
-  --project FILE         the names of the platform; default: deep-storage.json, .yaml or .yml in the
-                         manifests' directory, its parent, or the working directory`.slice(1);
+/**
+ * The lines of a `--help` about the flag `--project`.
+ *
+ * @param width the number of characters before the explanation
+ * @param folders the folders with a default file
+ */
+export function projectHelp(
+  width: number,
+  folders: string = "manifests/ or the working directory",
+): string {
+  return [
+    "  --project FILE".padEnd(width) + "the names of the platform, in JSON or YAML; default:",
+    " ".repeat(width) + `deep-storage.json, .yaml or .yml in ${folders}`,
+  ].join("\n");
+}
+
+/** The folders with a default file for a command that reads manifests. */
+export const FOLDERS_BY_MANIFESTS = "the manifests' directory,\n" +
+  "                         its parent, or the working directory";
 
 /** The names of the project file, in the order of preference. */
 const NAMES = ["deep-storage.json", "deep-storage.yaml", "deep-storage.yml"];
@@ -17,24 +32,21 @@ const OBJECT_KEY = /^[\s{,"']*(apiVersion|kind)["']?\s*:/m;
 /**
  * Reads the names of the platform from `--project`, or from the first project file that is found.
  *
- * @param directory the directory of the manifests, if any
+ * @param directory the directory of the manifests; `manifests/` if the command reads none
  * @returns undefined if there is no project file
  * @throws {Failure} configuration: the file is invalid, or cannot be read
  */
 export async function projectOf(
   flags: Flags,
-  directory: string | undefined,
+  directory: string | undefined = "manifests",
 ): Promise<Project | undefined> {
   const named = flags.value("project");
   if (named !== undefined) {
-    return await readProject(
-      await asFound(named, directory),
-      await Deno.readTextFile(named).catch(
-        (error) => {
-          throw unreadable(named, error);
-        },
-      ),
-    );
+    const text = await Deno.readTextFile(named).catch((error) => {
+      throw unreadable(named, error);
+    });
+    if (OBJECT_KEY.test(text)) throw aManifest(named);
+    return await readProject(await asFound(named, directory), text);
   }
   for (const file of candidates(directory)) {
     const text = await Deno.readTextFile(file).catch((error) => {
@@ -77,13 +89,41 @@ async function asFound(file: string, directory: string | undefined): Promise<str
   return real!.startsWith(`${root}/`) ? pathOf(directory, real!.slice(root!.length + 1)) : file;
 }
 
+/** The names of the platform, also without a project file. */
+export async function projectOrDefault(
+  flags: Flags,
+  directory?: string | undefined,
+): Promise<Project> {
+  return await projectOf(flags, directory) ?? DEFAULT_PROJECT;
+}
+
+const REMEDY =
+  "Use a JSON or YAML file with the names of the platform, such as deep-storage.json; " +
+  "docs/configuration.md lists the fields.";
+
 function unreadable(file: string, error: Error): Failure {
-  const isMissing = error instanceof Deno.errors.NotFound;
+  const place = file.startsWith("/") ? "" : `. The working directory is ${Deno.cwd()}`;
+  const problem = error instanceof Deno.errors.NotFound
+    ? "there is no such file"
+    : error instanceof Deno.errors.IsADirectory
+    ? "it is a directory"
+    : error instanceof Deno.errors.PermissionDenied
+    ? "this user may not read it"
+    : `it cannot be read (${error.name})`;
   return new Failure({
     kind: "configuration",
     task: `use ${file}`,
-    problem: isMissing ? "there is no such file" : `it cannot be read (${error.name})`,
-    remedy: "Use a JSON or YAML file with the names of the platform.",
+    problem: `${problem}${place}`,
+    remedy: REMEDY,
     cause: error,
+  });
+}
+
+function aManifest(file: string): Failure {
+  return new Failure({
+    kind: "configuration",
+    task: `use ${file}`,
+    problem: "it is a Kubernetes object",
+    remedy: REMEDY,
   });
 }

@@ -1,3 +1,4 @@
+import { shellPath } from "../../pipeline/shell.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Flags } from "./flags.ts";
 
@@ -62,7 +63,7 @@ async function fileOutput(format: Format, path: string, text: string): Promise<F
   const isFolder = (place: string) =>
     Deno.stat(place).then(({ isDirectory }) => isDirectory, () => false);
   if (!await isFolder(folder)) {
-    throw wrong(text, `there is no folder ${folder}`, `Create it: mkdir -p ${folder}`);
+    throw wrong(text, `there is no folder ${folder}`, `Create it: mkdir -p ${shellPath(folder)}`);
   }
   if (await isFolder(path)) throw wrong(text, `${path} is a folder`, "Name a file.");
   return {

@@ -1,5 +1,5 @@
 import { CLUSTER_FLAGS, CLUSTER_FLAGS_HELP } from "./platform_options.ts";
-import { PROJECT_HELP } from "./project_options.ts";
+import { FOLDERS_BY_MANIFESTS, projectHelp } from "./project_options.ts";
 
 // Apart from preflight_sources.ts, so that a command without preflight does not load the checks.
 
@@ -15,4 +15,4 @@ export const SOURCE_FLAGS = [
 ] as const;
 
 /** The first lines of a `--help` about them. */
-export const PLATFORM_HELP = `${PROJECT_HELP}\n${CLUSTER_FLAGS_HELP}`;
+export const PLATFORM_HELP = `${projectHelp(25, FOLDERS_BY_MANIFESTS)}\n${CLUSTER_FLAGS_HELP}`;

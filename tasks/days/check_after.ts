@@ -25,7 +25,7 @@ export function checkAfter(
 ): Promise<Report> {
   let bronze: Promise<BronzeFact> | undefined;
   const readBronze = (signal: AbortSignal) =>
-    bronze ??= withLake(lake, signal, (opened) => gatherBronze(opened, day));
+    bronze ??= withLake(lake, signal, (opened) => gatherBronze(opened, day, database.table));
   const gatherers: Gatherers = {
     source: (signal) =>
       withLake(lake, signal, (opened) => gatherSource(database, opened, day, signal, silence)),

@@ -12,12 +12,13 @@ import type { Interruption } from "../cli/command.ts";
 import { type Needs, runConfined } from "../cli/confined.ts";
 import { failureReporterOf } from "../cli/failure.ts";
 import { choice, type Flags, seconds } from "../cli/flags.ts";
+import { projectHelp, projectOrDefault } from "../cli/project_options.ts";
 import { ENGINES, refuseSparkFlags } from "../spark/options.ts";
 import type { DayCommand, Order, Work } from "./order.ts";
 
 /** The flags of every command that processes days. */
 export const DAY_FLAGS = {
-  values: ["date", "from", "to", "output"],
+  values: ["date", "from", "to", "project", "output"],
   switches: ["keep-going", "verbose"],
   operand: "day",
 } as const;
@@ -28,7 +29,8 @@ export const DAY_FLAGS_HELP = `
                         default: JOB_DATE, or today
   --from DAY [--to DAY] all days from the first to the last; the default of --to is yesterday
   --keep-going          continue with the next day if a day fails
-  --verbose             print every check of postflight, and the permissions of the process`.slice(
+  --verbose             print every check of postflight, and the permissions of the process
+${projectHelp(24)}`.slice(
   1,
 );
 
@@ -63,6 +65,7 @@ export async function workThroughDays(
     throw usage("--output junit", "with --from", "it is a report of one day. Give one day");
   }
   const days = daysOf(flags, pending);
+  const project = await projectOrDefault(flags);
   const work: Work = {
     command,
     days,
@@ -85,8 +88,8 @@ export async function workThroughDays(
     refuseSparkFlags(flags);
   }
   const needsDatabase = command !== "silver" || ("from" in days && clockDecides(days));
-  const database = needsDatabase ? databaseConfig() : undefined;
-  const order: Order = { ...work, database, lake: lakeConfig() };
+  const database = needsDatabase ? databaseConfig(undefined, project) : undefined;
+  const order: Order = { ...work, database, lake: lakeConfig(undefined, project) };
   return await runConfined(import.meta.resolve("./worker.ts"), order, needsOf(order));
 }
 

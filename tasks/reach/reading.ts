@@ -3,6 +3,7 @@ import { lineOf } from "../../checks/kubernetes/objects.ts";
 import { readCluster } from "../../checks/network_policy/read_cluster.ts";
 import type { Cluster } from "../../checks/network_policy/model.ts";
 import { splitPods } from "../../checks/network_policy/split_pods.ts";
+import type { Project } from "../../pipeline/contract/project.ts";
 import { Failure, type FailureKind } from "../../pipeline/errors.ts";
 
 /** The valid objects of a directory. */
@@ -23,11 +24,12 @@ const MAX_LISTED = 10;
 /**
  * Parses all manifests in a directory.
  *
+ * @param project the names of the platform. Their file is not a manifest
  * @throws {Failure} configuration: an object is invalid, or there is no workload; unreachable: a
  *   file cannot be parsed, so some policies are unknown
  */
-export async function readManifests(directory: string): Promise<Reading> {
-  const { objects, problems: broken } = await gatherManifests(directory);
+export async function readManifests(directory: string, project?: Project): Promise<Reading> {
+  const { objects, problems: broken } = await gatherManifests(directory, undefined, project);
   const { cluster, problems, foreign, undeclared } = readCluster(
     objects.map((object) => ({ value: object.value, where: `${object.file}:${object.line}` })),
   );

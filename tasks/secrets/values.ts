@@ -19,7 +19,7 @@ const HIDDEN = ["DJANGO_DB_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KE
  *   where a server is meant
  */
 export function fromEnvironment({ opens, name, keys, project }: SecretSpec): SecretTexts {
-  const values = secretValues(keys);
+  const values = secretValues(keys, undefined, project);
   const missing = keys.filter((key) => !values.has(key));
   if (missing.length === 0) {
     for (const [key, value] of values) requireServerOutside(name, key, value, project);
@@ -45,7 +45,7 @@ export async function fromPrompt(
   { name, keys, project }: SecretSpec,
   prompt: Prompt,
 ): Promise<SecretTexts> {
-  const defaults = secretValues(keys);
+  const defaults = secretValues(keys, undefined, project);
   const values = new Map<string, string>();
   for (const key of keys) {
     const isHidden = HIDDEN.includes(key);

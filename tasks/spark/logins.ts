@@ -65,12 +65,18 @@ export async function readLogins(
     HIDDEN.flatMap((key) => texts?.get(key) || [])
   );
   const database = () =>
-    allowed(() => byCluster ? databaseOfSecret(ofDatabase, undefined, project) : databaseConfig());
+    allowed(() =>
+      byCluster
+        ? databaseOfSecret(ofDatabase, undefined, project)
+        : databaseConfig(undefined, project)
+    );
   return {
     secrets: [...values, ...secretsOf()].flatMap((each) => [each, encodeURIComponent(each)]),
     lake: () =>
       allowed(() =>
-        byCluster ? lakeOfSecret(ofLake, undefined, project) : bucketOnly(lakeConfig())
+        byCluster
+          ? lakeOfSecret(ofLake, undefined, project)
+          : bucketOnly(lakeConfig(undefined, project))
       ),
     database,
     withDatabase: async (use) =>

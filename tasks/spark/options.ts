@@ -1,6 +1,8 @@
 import { Failure } from "../../pipeline/errors.ts";
 import type { Flags } from "../cli/flags.ts";
-import { PLATFORM_HELP, SOURCE_FLAGS } from "../cli/source_flags.ts";
+import { shellQuote } from "../../pipeline/shell.ts";
+import { CLUSTER_FLAGS_HELP } from "../cli/platform_options.ts";
+import { SOURCE_FLAGS } from "../cli/source_flags.ts";
 
 /** The engines that make a layer. */
 export const ENGINES = ["local", "spark"] as const;
@@ -10,7 +12,8 @@ export const DEFAULT_PATIENCE = 60;
 
 /** The flags that only the engine `spark` has. */
 const OWN = {
-  values: [...SOURCE_FLAGS, "patience"],
+  // Every command has --project.
+  values: [...SOURCE_FLAGS.filter((name) => name !== "project"), "patience"],
   repeatable: ["skip"],
   switches: ["attach", "no-preflight", "port-forward"],
 } as const;
@@ -29,7 +32,7 @@ export const ENGINE_HELP = `
   --skip ID=REASON       skip a check of preflight; can be repeated
   --patience SECONDS     how long a Job may wait for room, a node or an image; default: ${DEFAULT_PATIENCE}
   --manifests DIR        the manifests with the Jobs; default: manifests/
-${PLATFORM_HELP}
+${CLUSTER_FLAGS_HELP}
   --credentials environment
                          log in with the environment instead of the cluster's Secrets
   --port-forward         connect to the database through the cluster
@@ -69,13 +72,9 @@ const FINDING = ["manifests", "project", "kubeconfig", "context", "namespace", "
 export function attachCommand(command: string, day: string, flags: Flags): string {
   const given = FINDING.flatMap((name) => {
     const value = flags.value(name);
-    return value === undefined ? [] : [`--${name} ${quoted(value)}`];
+    return value === undefined ? [] : [`--${name} ${shellQuote(value)}`];
   });
   const forward = flags.on("port-forward") ? ["--port-forward"] : [];
   const words = ["deno task", command, day, "--engine spark --attach", ...given, ...forward];
   return words.join(" ");
-}
-
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

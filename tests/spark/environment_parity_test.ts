@@ -1,5 +1,11 @@
 import { databaseConfig, lakeConfig, requestedDays, sealGrace } from "../../pipeline/config.ts";
+import {
+  formatTableName,
+  readTableName,
+  type TableName,
+} from "../../pipeline/contract/table_name.ts";
 import { Failure } from "../../pipeline/errors.ts";
+import { literal } from "../../pipeline/outbox/sql.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { python } from "./python.ts";
 
@@ -37,6 +43,24 @@ const VALUES: Record<string, readonly string[]> = {
   DJANGO_DB_PORT: ["1", "65535", "0", "65536", "5432 ", "five", "-1", "5432\n", "０"],
   DJANGO_DB_NAME: ["rbsdb", "my db", "postgres://u:p4ss@h/d", "rbsdb\n", " rbsdb", "'rbsdb'"],
   DJANGO_DB_USER: ["robson", "a role", "https://u:p4ss@h", "robson\r\n", "robson "],
+  OUTBOX_TABLE: [
+    "stop_events",
+    "Shop.Stop_Events",
+    'shop."Stop Events"',
+    '"Shop"."it\'s"',
+    '"a""b\\\\c"',
+    "größen",
+    "order",
+    "stop events",
+    "a.b.c",
+    "shop.",
+    '"shop',
+    '"a"b',
+    "1st",
+    "$(TABLE)",
+    "stop_events ",
+    "x".repeat(64),
+  ],
   DJANGO_DB_PASSWORD: [" with blanks ", "", "one\n", "two\nlines"],
   S3_ENDPOINT: [
     "https://s3.example",
@@ -177,4 +201,19 @@ result += [settings.day_at("today", noon // 86400000000 * 86400000000 - 1)]`,
     }
   });
   assertEquals(theirs, [...ours, "2025-12-28", "2025-12-27", "2025-01-01", "2025-12-27"]);
+});
+
+Deno.test("Spark parity: both engines write the table of the outbox in the same SQL", async () => {
+  const names = VALUES.OUTBOX_TABLE!.filter((text) => "table" in readTableName(text));
+  assert(names.length > 5);
+  const theirs: string[][] = await python(
+    `
+from deep_storage.table_name import literal, table_sql
+result = [[table_sql(text), literal(text)] for text in given]`,
+    { given: names },
+  );
+  const ours = names.map((
+    text,
+  ) => [formatTableName(readTableName(text) as TableName), literal(text)]);
+  assertEquals(theirs, ours);
 });

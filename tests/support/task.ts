@@ -55,6 +55,26 @@ export function startTask(...how: Parameters<typeof spawnTask>): RunningTask {
   };
 }
 
+/** Runs a task in another folder, as an operator does whose manifests are there. */
+export async function runTaskIn(
+  folder: string,
+  name: string,
+  args: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<TaskOutcome> {
+  const [program, run, ...words] = commandOf(name, args);
+  const rest = words.map((word) => word.startsWith("tasks/") ? new URL(word, ROOT).pathname : word);
+  const { code, signal, stdout, stderr } = await new Deno.Command(program!, {
+    args: [run!, "--config", new URL("deno.json", ROOT).pathname, ...rest],
+    cwd: folder,
+    clearEnv: true,
+    env: environmentOf({ NO_COLOR: "1", ...env }),
+    stdin: "null",
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, signal, stdout: text(stdout), stderr: text(stderr) };
+}
+
 /** Returns the command line of a task in deno.json. */
 export function commandOf(name: string, args: readonly string[]): string[] {
   const [program, ...own] = TASKS[name]!.command.split(" ");

@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
-import { commandOf, environmentOf, ROOT, type TaskOutcome } from "../support/task.ts";
+import { ROOT, runTaskIn, type TaskOutcome } from "../support/task.ts";
 
 // Where the commands find the project file. The manifests here are those of another platform: ours
 // with another namespace.
@@ -27,24 +27,13 @@ async function inFolder(
     for (const [name, text] of Object.entries({ ...MANIFESTS, ...files })) {
       await Deno.writeTextFile(`${folder}/${name}`, text);
     }
-    const [program, ...words] = commandOf(command, args);
-    const options = words.map((word) =>
-      word.startsWith("tasks/") ? new URL(word, ROOT).pathname : word
-    );
-    const [run, ...rest] = options;
-    const { code, signal, stdout, stderr } = await new Deno.Command(program!, {
-      args: [run!, "--config", new URL("deno.json", ROOT).pathname, ...rest],
-      cwd: folder,
-      clearEnv: true,
-      env: environmentOf({ NO_COLOR: "1" }),
-      stdin: "null",
-    }).output();
-    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-    return { code, signal, stdout: text(stdout), stderr: text(stderr) };
+    return await runTaskIn(folder, command, args);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 }
+
+const DAY = "2025-12-28";
 
 const CHECKS = ["--facts", "manifests", "--only", "manifests-readable,isolation"];
 
@@ -89,16 +78,67 @@ Deno.test("preflight takes a Kubernetes object in deep-storage.yaml for a manife
   assertStringIncludes(stdout, "in 5 files; names of the platform: deep-storage.json");
 });
 
-Deno.test("preflight and secrets refuse an invalid project file", async () => {
-  const files = { "deep-storage.json": '{"jobs": {"namspace": "etl"}}' };
-  const problem =
-    "Cannot use deep-storage.json:1: there is no field jobs.namspace. Did you mean jobs.namespace?";
-  for (const [command, args] of [["preflight", CHECKS], ["secrets", []]] as const) {
-    const invalid = await inFolder(files, args, command);
-    assertEquals(invalid.code, 2);
-    assertStringIncludes(invalid.stderr, problem);
-    const missing = await inFolder({}, [...args, "--project", "gone.json"], command);
-    assertEquals(missing.code, 2);
-    assertStringIncludes(missing.stderr, "Cannot use gone.json: there is no such file");
+/** Every command that knows a name, with the least arguments. */
+const COMMANDS: readonly (readonly [command: string, ...args: string[]])[] = [
+  ["preflight", ...CHECKS],
+  ["secrets"],
+  ["apply"],
+  ["reach", "--matrix"],
+  ["explain", "rbac"],
+  ["bronze", DAY],
+  ["silver", DAY],
+  ["run", DAY],
+  ["postflight", DAY],
+  ["status"],
+  ["show", "bronze", DAY],
+  ["amend", DAY],
+  ["clean", DAY],
+];
+
+for (const [command, ...args] of COMMANDS) {
+  Deno.test(`${command} reads the project file of the working directory, and refuses an invalid one`, async () => {
+    const text = '{"jobs": {"namspace": "etl"}}';
+    const problem = "there is no field jobs.namspace. Did you mean jobs.namespace?";
+    const found = await inFolder({ "deep-storage.json": text }, args, command);
+    assertEquals([found.code, found.stdout], [2, ""]);
+    assertStringIncludes(found.stderr, `Cannot use deep-storage.json:1: ${problem}`);
+    const named = [...args, "--project", "./other names.json"];
+    const invalid = await inFolder({ "other names.json": text }, named, command);
+    assertEquals([invalid.code, invalid.stdout], [2, ""]);
+    assertStringIncludes(invalid.stderr, `Cannot use ./other names.json:1: ${problem}`);
+    const missing = await inFolder({}, named, command);
+    assertEquals([missing.code, missing.stdout], [2, ""]);
+    assertMatch(
+      missing.stderr,
+      /Cannot use \.\/other names\.json: there is no such file\. The working directory is \/.*\. Use a JSON/,
+    );
+  });
+}
+
+Deno.test("preflight refuses a directory and a Kubernetes object as the project file", async () => {
+  for (
+    const [file, problem] of [
+      ["manifests", "it is a directory"],
+      ["manifests/10-quota.yaml", "it is a Kubernetes object"],
+    ]
+  ) {
+    const { code, stderr } = await inFolder({}, [...CHECKS, "--project", file!]);
+    assertEquals(code, 2);
+    assertStringIncludes(stderr, `Cannot use ${file}: ${problem}`);
   }
+});
+
+Deno.test("explain writes the names of the project file into a page", async () => {
+  const project = JSON.stringify({
+    jobs: { namespace: "etl" },
+    database: { namespace: "shop", table: 'shop."Stop Events"' },
+    nodes: { taint: "spark:NoExecute" },
+  });
+  const page = async (id: string) =>
+    (await inFolder({ "deep-storage.json": project }, [id], "explain")).stdout;
+  assertStringIncludes(await page("table-name"), 'GRANT SELECT ON shop."Stop Events" TO');
+  assertStringIncludes(await page("node-pool"), "kubectl taint node <node> spark:NoExecute");
+  const guide = await page("guide");
+  assertStringIncludes(guide, "kubectl -n etl patch job");
+  assertStringIncludes(guide, '"namespace": "shop",');
 });

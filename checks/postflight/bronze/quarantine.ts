@@ -28,7 +28,7 @@ export const quarantine: Check<"bronze", "source"> = check({
       ? `${markerKey} names no event in quarantine`
       : `${plural(link.events, "event")} in ${link.key}`;
     const findings = [
-      ...(source?.survey === undefined ? [] : strays(source)),
+      ...(source?.survey === undefined ? [] : strays(source, outboxOf(bronze))),
       ...unusable(bronze),
       ...(marker === undefined ? [] : waiting(bronze, source)),
     ];
@@ -39,18 +39,22 @@ export const quarantine: Check<"bronze", "source"> = check({
   },
 });
 
-function strays({ name, survey }: SourceFact): Finding[] {
+function outboxOf({ outbox = OUTBOX_TABLE }: BronzeFact): string {
+  return outbox;
+}
+
+function strays({ name, survey }: SourceFact, table: string): Finding[] {
   const { strays, strayCount } = survey!;
   if (strayCount === 0) return [];
   return [{
     severity: "fail",
-    object: outboxIn(name),
+    object: outboxIn(table, name),
     field: "occurred_at",
     problem: `${plural(strayCount, "event")} on no day, because occurred_at is null or infinite: ` +
       naming(strays, strayCount),
     why: "no run copies them, because a run copies one day",
     fix: "Correct them in the outbox, each as in: " +
-      `UPDATE ${OUTBOX_TABLE} SET occurred_at = '<time>' WHERE ${identity(strays[0]!)}; ` +
+      `UPDATE ${table} SET occurred_at = '<time>' WHERE ${identity(strays[0]!)}; ` +
       "Then run the days that they fall on.",
   }];
 }
@@ -72,30 +76,34 @@ function waiting(bronze: BronzeFact, source: SourceFact | undefined): Finding[] 
   const { day, marker, markerKey, quarantine = [] } = bronze;
   const compared = source?.compared?.sha256 === marker!.sha256 ? source.compared : undefined;
   const object = marker!.commit.quarantine?.key ?? markerKey;
+  const table = outboxOf(bronze);
   const command = marker!.commit.state === "sealed" ? amendCommand(day) : runCommand(day);
-  if (compared === undefined) return unfit(quarantine, object, command);
+  if (compared === undefined) return unfit(quarantine, object, table, command);
   const { differences } = compared;
   const still = new Set(differences.unfit.map(({ event_id }) => event_id));
   const others = quarantine.filter(({ event_id }) => !still.has(event_id));
   const late = (event: UnfitEvent) =>
     event.event_id !== null && differences.late.has(event.event_id);
   return [
-    ...unfit(differences.unfit, object, command),
+    ...unfit(differences.unfit, object, table, command),
     ...corrected(others.filter(late), object, command),
     ...gone(others.filter((event) => !late(event)), object, day, command),
   ];
 }
 
-function unfit(events: readonly UnfitEvent[], object: string, command: string): Finding[] {
+function unfit(
+  events: readonly UnfitEvent[],
+  object: string,
+  table: string,
+  command: string,
+): Finding[] {
   const [first] = events;
   const column = first?.problems[0]?.column ?? "<column>";
   return eventsFinding(events, object, {
     problem: "that the contract cannot hold",
     why: "no part has them, so readers of bronze and silver do not see them",
     fix: "Correct them in the outbox, each as in: " +
-      `UPDATE ${OUTBOX_TABLE} SET ${column} = <value> WHERE ${
-        identity(first?.event_id ?? null)
-      }; ` +
+      `UPDATE ${table} SET ${column} = <value> WHERE ${identity(first?.event_id ?? null)}; ` +
       `Then run: ${command}`,
   });
 }

@@ -1,3 +1,4 @@
+import { shell, shellQuote } from "../../../pipeline/shell.ts";
 import type { ClusterOpened, Right } from "../../facts/cluster.ts";
 import type { AccountAction } from "../../facts/cluster/permissions.ts";
 import type { Project } from "../../../pipeline/contract/project.ts";
@@ -80,7 +81,7 @@ function finding(account: Account, reason: string, rights: readonly Right[]): Fi
       (binding === undefined ? `: ${reason || "the API server does not say why"}` : ""),
     why: "Spark does not need this permission, and an attacker who controls a job would have it",
     fix: binding?.fix ?? `List what the account can do: kubectl auth can-i --list ` +
-        `--as=system:serviceaccount:${account.namespace}:${account.name}`,
+        shell`--as=${`system:serviceaccount:${account.namespace}:${account.name}`}`,
   };
 }
 
@@ -89,10 +90,10 @@ function bindingIn(reason: string): Pick<Finding, "object" | "fix"> | undefined 
   const [, kind, name, namespace] =
     /allowed by (RoleBinding|ClusterRoleBinding) "([^"/]+)(?:\/([^"]+))?"/.exec(reason) ?? [];
   if (kind === undefined) return undefined;
-  const place = namespace === undefined ? "" : `-n ${namespace} `;
+  const place = namespace === undefined ? "" : shell`-n ${namespace} `;
   return {
     object: `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`,
     fix: "Remove the account from its subjects, or delete it: " +
-      `kubectl ${place}delete ${kind.toLowerCase()} ${name}`,
+      `kubectl ${place}delete ${kind.toLowerCase()} ${shellQuote(name!)}`,
   };
 }

@@ -1,3 +1,4 @@
+import { shell } from "../../../pipeline/shell.ts";
 import type { Finding } from "../../finding.ts";
 import { type ManifestObject, objectId, placeOf } from "../../kubernetes/objects.ts";
 import { naming } from "../../list_names.ts";
@@ -22,9 +23,9 @@ export function excessPermissions({ object, rules = [] }: Binding): Finding[] {
         problem: "it gives its rights in every namespace of the cluster",
         why: "an attacker who controls a job can then change the pods of production",
         fix: isShared(object)
-          ? `Remove the account from its subjects: kubectl edit clusterrolebinding ${object.name}`
+          ? shell`Remove the account from its subjects: kubectl edit clusterrolebinding ${object.name}`
           : "Make it a RoleBinding in the jobs' namespace, and delete this one: kubectl delete " +
-            `clusterrolebinding ${object.name}`,
+            shell`clusterrolebinding ${object.name}`,
       }]
       : []),
     ...(!isTheirs ? excesses.map(ofRole) : isWide || most === undefined ? [] : [{
@@ -33,7 +34,7 @@ export function excessPermissions({ object, rules = [] }: Binding): Finding[] {
       problem: `it allows ${naming([most, ...more].map(({ what }) => what))}`,
       why: WHY,
       fix: "Bind a Role with only the permissions in runbook/rbac.md, and delete this binding: " +
-        `kubectl -n ${object.namespace} delete rolebinding ${object.name}`,
+        shell`kubectl -n ${object.namespace ?? "default"} delete rolebinding ${object.name}`,
     }]),
   ];
 }

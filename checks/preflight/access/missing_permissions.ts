@@ -1,3 +1,4 @@
+import { shell } from "../../../pipeline/shell.ts";
 import type { Finding } from "../../finding.ts";
 import { accountId } from "../../kubernetes/jobs.ts";
 import { placeOf } from "../../kubernetes/objects.ts";
@@ -34,8 +35,9 @@ export function missingPermissions(
       ...place,
       problem: `no role is bound to the service account ${name} in ${namespace}`,
       why: "the driver cannot create the pods of its executors, and waits for them forever",
-      fix: `Bind its role: kubectl -n ${namespace} create rolebinding ${name} --role=${name} ` +
-        `--serviceaccount=${namespace}:${name}`,
+      fix:
+        shell`Bind its role: kubectl -n ${namespace} create rolebinding ${name} --role=${name} ` +
+        shell`--serviceaccount=${`${namespace}:${name}`}`,
     }];
   }
   const role = bindings.flatMap(({ rules = [] }) => rules)[0]?.role;
@@ -85,7 +87,7 @@ function deniedElsewhere(
       `${verbs.join(", ")} ${resource}, although its roles allow it`,
     why,
     fix:
-      `Find the authorizer that denies it, such as a webhook: kubectl -n ${namespace} auth can-i ` +
-      `${verbs[0]} ${resource} --as=system:serviceaccount:${namespace}:${name}`,
+      shell`Find the authorizer that denies it, such as a webhook: kubectl -n ${namespace} auth can-i ` +
+      shell`${verbs[0]!} ${resource} --as=${`system:serviceaccount:${namespace}:${name}`}`,
   };
 }

@@ -1,3 +1,4 @@
+import { shell } from "../../../pipeline/shell.ts";
 import type { Tree } from "../../facts/tree.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 import { plural } from "../../../pipeline/progress.ts";
@@ -157,7 +158,7 @@ function unknownAccountFinding(
         others.map(namespaceOf).join(", ")
       }, not in ${namespace}`,
     why: "Kubernetes creates no pod of the job while the account does not exist",
-    fix: `Add the output of this command to the manifests: kubectl -n ${namespace} create ` +
-      `serviceaccount ${name} --dry-run=client -o yaml`,
+    fix: shell`Add the output of this command to the manifests: kubectl -n ${namespace} create ` +
+      shell`serviceaccount ${name} --dry-run=client -o yaml`,
   };
 }

@@ -8,7 +8,7 @@ export interface Taint {
   readonly key: string;
   /** The value, or an empty string if the taint has no value. */
   readonly value: string;
-  /** The effect, as in `NoSchedule`. */
+  /** The effect, as in `NoSchedule`; for the taint of a pool, an empty string for any effect. */
   readonly effect: string;
 }
 
@@ -62,28 +62,40 @@ export function conditionOf({ value: { status } }: ManifestObject): Fields | und
     .find(({ type }) => type === "Ready");
 }
 
-/** The taints of a node that repel pods, without `PreferNoSchedule`. */
+/** The taints of a node. */
 export function taintsOf({ value: { spec } }: ManifestObject): Taint[] {
   return listOf(isFields(spec) ? spec.taints : undefined).map(({ key, value, effect }) => ({
     key: textOf(key) ?? "",
     value: textOf(value) ?? "",
     effect: textOf(effect) ?? "",
-  })).filter(({ effect }) => effect === "NoSchedule" || effect === "NoExecute");
+  }));
+}
+
+/** Returns whether a pod must tolerate a taint to run on the node. */
+export function repels({ effect }: Taint): boolean {
+  return effect !== "PreferNoSchedule";
 }
 
 /** Formats a taint as kubectl does: `robson.io/dedicated=analytics:NoSchedule`. */
 export function formatTaint({ key, value, effect }: Taint): string {
-  return `${key}${value === "" ? "" : `=${value}`}:${effect}`;
+  return `${key}${value === "" ? "" : `=${value}`}${effect === "" ? "" : `:${effect}`}`;
 }
 
-/** Returns whether a toleration matches a taint. `Exists` without a key matches every taint. */
+/** Formats the label of a pool for kubectl: `robson.io/pool=analytics`. */
+export function formatLabel({ key, value }: Pool["label"]): string {
+  return `${key}=${value}`;
+}
+
+/**
+ * Returns whether a toleration matches a taint. `Exists` without a key matches every taint. A taint of
+ * any effect is matched by a toleration of any effect.
+ */
 export function tolerates(
   { key, operator = "Equal", value = "", effect }: Fields,
   taint: Taint,
 ): boolean {
-  if (effect !== undefined && effect !== null && effect !== "" && effect !== taint.effect) {
-    return false;
-  }
+  const isAnyEffect = effect === undefined || effect === null || effect === "";
+  if (!isAnyEffect && taint.effect !== "" && effect !== taint.effect) return false;
   const isAnyKey = key === undefined || key === null || key === "";
   if (operator === "Exists") return isAnyKey || key === taint.key;
   return operator === "Equal" && key === taint.key && value === taint.value;

@@ -1,3 +1,4 @@
+import { shell, shellQuote } from "../../../pipeline/shell.ts";
 import type { Finding } from "../../finding.ts";
 import type { ClusterOpened } from "../../facts/cluster.ts";
 import { isScheduled } from "../../facts/cluster/objects.ts";
@@ -7,7 +8,7 @@ import type { Fields } from "../../kubernetes/fields.ts";
 import type { Pods } from "./pod_requests.ts";
 import { podsOf } from "./quota_usage.ts";
 import { nodeObstacle, podObstacle } from "./scheduling_obstacle.ts";
-import { formatTaint, nodesOf, type Pool, taintsOf } from "./analytics_nodes.ts";
+import { formatLabel, formatTaint, nodesOf, type Pool, taintsOf } from "./analytics_nodes.ts";
 import { fits, formatRoom, freeNodeOf, requestsOf } from "./free_capacity.ts";
 
 /** Pods of a job to place on the pool. */
@@ -82,12 +83,12 @@ function judgeJob(
     problem: `${naming(rooms)}; ${objectId(object)} needs ${terms.join(" + ")}`,
     why: "a pod without room stays pending, and Spark waits for it forever",
     fix: "Request less or fewer executors, or find the pods that use the node: " +
-      `kubectl describe node ${open.map(nameOf).join(" ")}`,
+      `kubectl describe node ${open.map(nameOf).map(shellQuote).join(" ")}`,
   }];
 }
 
 function noPool({ objects, name }: ClusterOpened, pool: Pool): Finding {
-  const { key, value } = pool.label;
+  const label = formatLabel(pool.label);
   const nodes = ofKind(objects, "Node");
   const tainted = nodes.find((node) => hasTaint(node, pool));
   return {
@@ -96,11 +97,12 @@ function noPool({ objects, name }: ClusterOpened, pool: Pool): Finding {
     field: "metadata.labels",
     problem:
       `${tainted === undefined ? "no node" : "it has the pool's taint, but no node"} has the ` +
-      `label ${key}=${value}${
+      `label ${label}${
         tainted === undefined ? `; there are ${naming(nodes.map(nameOf)) || "no nodes"}` : ""
       }`,
     why: "jobs select nodes by this label, so their pods stay pending",
-    fix: `kubectl label node ${tainted?.name ?? "<node>"} ${key}=${value}`,
+    fix: `kubectl label node ${tainted === undefined ? "<node>" : shellQuote(tainted.name)} ` +
+      shellQuote(label),
   };
 }
 
@@ -111,7 +113,9 @@ function untaintedNodeFinding(node: ManifestObject, { taint }: Pool): Finding {
     field: "spec.taints",
     problem: `it has no taint ${formatTaint(taint)}`,
     why: "other pods can use the resources that the jobs need",
-    fix: `kubectl taint node ${node.name} ${formatTaint(taint)}`,
+    fix: shell`kubectl taint node ${node.name} ${
+      formatTaint({ ...taint, effect: taint.effect || "NoSchedule" })
+    }`,
   };
 }
 

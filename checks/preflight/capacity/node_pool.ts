@@ -8,7 +8,14 @@ import { plural } from "../../../pipeline/progress.ts";
 import type { Finding, Outcome } from "../../finding.ts";
 import type { ClusterOpened } from "../../facts/cluster.ts";
 import { judgeNodes, type NewJob } from "./node_fit.ts";
-import { formatTaint, type Pool, poolIn, tolerates } from "./analytics_nodes.ts";
+import {
+  formatTaint,
+  type Pool,
+  poolIn,
+  repels,
+  type Taint,
+  tolerates,
+} from "./analytics_nodes.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { jobPods } from "./simultaneous_pods.ts";
 import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
@@ -185,7 +192,8 @@ function judgePod(
   const selector = isFields(spec.nodeSelector) ? spec.nodeSelector : {};
   const label = selector[wanted.key];
   const isSelected = label === wanted.value || isRequired(spec, wanted);
-  const isTolerated = listOf(spec.tolerations).some((each) => tolerates(each, taint));
+  const isTolerated = !repels(taint) ||
+    listOf(spec.tolerations).some((each) => tolerates(each, taint));
   return [
     ...(isSelected ? [] : [{
       severity: "fail" as const,
@@ -194,17 +202,22 @@ function judgePod(
         typeof label === "string" ? `, or none: ${wanted.key} has to be ${label}` : ""
       }`,
       why: "Spark can then use the memory that production needs, on another node",
-      fix: `Set in the pod's spec: nodeSelector: {${wanted.key}: ${wanted.value}}`,
+      fix: `Set in the pod's spec: nodeSelector: {${wanted.key}: ${wanted.value || '""'}}`,
     }]),
     ...(isTolerated ? [] : [{
       severity: "fail" as const,
       ...places.tolerations,
       problem: `${who} cannot run on nodes with the taint ${formatTaint(taint)}`,
       why: "the analytics nodes have that taint, so the pod stays pending",
-      fix: `Add to the pod's spec: tolerations: [{key: ${taint.key}, operator: Equal, value: ` +
-        `${taint.value}, effect: ${taint.effect}}]`,
+      fix: `Add to the pod's spec: tolerations: [${tolerationOf(taint)}]`,
     }]),
   ];
+}
+
+/** Formats the toleration of a taint as YAML. */
+function tolerationOf({ key, value, effect }: Taint): string {
+  const matched = value === "" ? "operator: Exists" : `operator: Equal, value: ${value}`;
+  return `{key: ${key}, ${matched}${effect === "" ? "" : `, effect: ${effect}`}}`;
 }
 
 /** Returns whether every term of the required node affinity selects the pool. */
@@ -215,8 +228,11 @@ function isRequired({ affinity }: Fields, label: Pool["label"]): boolean {
   return terms.length > 0 &&
     terms.every(({ matchExpressions }) =>
       listOf(matchExpressions).some(({ key, operator, values }) =>
-        key === label.key && operator === "In" && Array.isArray(values) && values.length === 1 &&
-        values[0] === label.value
+        key === label.key &&
+        (operator === "In" && Array.isArray(values) && values.length === 1 &&
+            values[0] === label.value ||
+          // All nodes with a label that needs no value belong to the pool.
+          operator === "Exists" && label.value === "")
       )
     );
 }

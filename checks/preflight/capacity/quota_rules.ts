@@ -1,3 +1,4 @@
+import { shell, shellQuote } from "../../../pipeline/shell.ts";
 import type { Finding, Place } from "../../finding.ts";
 import { type ManifestObject, objectId, placeOf } from "../../kubernetes/objects.ts";
 import { isFields } from "../../kubernetes/fields.ts";
@@ -73,10 +74,10 @@ export function judgeQuotas(
         hard.text,
       why: "a pod that exceeds the quota is not created, and Spark waits for it forever",
       fix:
-        `Request less or fewer executors, or raise the quota: kubectl -n ${
+        shell`Request less or fewer executors, or raise the quota: kubectl -n ${
           quota.namespace ?? "default"
         } patch resourcequota ${quota.name} --type merge -p ` +
-        `'${JSON.stringify({ spec: { hard: { [key]: show(sum) } } })}'`,
+        shellQuote(JSON.stringify({ spec: { hard: { [key]: show(sum) } } })),
     }];
   });
 }

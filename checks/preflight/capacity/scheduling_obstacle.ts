@@ -1,3 +1,4 @@
+import { shell } from "../../../pipeline/shell.ts";
 import type { Finding } from "../../finding.ts";
 import { labelOf, type ManifestObject, objectId } from "../../kubernetes/objects.ts";
 import { type Fields, isFields, listOf, textOf } from "../../kubernetes/fields.ts";
@@ -6,6 +7,7 @@ import {
   formatTaint,
   isReady,
   type Pool,
+  repels,
   taintsOf,
   tolerates,
 } from "./analytics_nodes.ts";
@@ -21,7 +23,7 @@ export function nodeObstacle(node: ManifestObject): Finding | undefined {
       ...common,
       field: "status.conditions",
       problem: `it is not ready: Ready is ${status}${details === "" ? "" : ` (${details})`}`,
-      fix: `Check its kubelet: kubectl describe node ${name}`,
+      fix: shell`Check its kubelet: kubectl describe node ${name}`,
     };
   }
   const { spec } = node.value;
@@ -30,7 +32,7 @@ export function nodeObstacle(node: ManifestObject): Finding | undefined {
     ...common,
     field: "spec.unschedulable",
     problem: "it is cordoned and accepts no new pods",
-    fix: `kubectl uncordon ${name}`,
+    fix: shell`kubectl uncordon ${name}`,
   };
 }
 
@@ -47,7 +49,7 @@ export function podObstacle(
   const common = { severity: "fail", object: objectId(node), why: PENDING } as const;
   const tolerations = listOf(spec.tolerations);
   const taint = taintsOf(node).find((each) =>
-    formatTaint(each) !== formatTaint(pool.taint) &&
+    repels(each) && formatTaint(each) !== formatTaint(pool.taint) &&
     !tolerations.some((one) => tolerates(one, each))
   );
   if (taint !== undefined) {
@@ -57,8 +59,8 @@ export function podObstacle(
       problem: `it has the taint ${formatTaint(taint)}, which the jobs' pods do not tolerate`,
       // A taint that Kubernetes adds, such as disk-pressure, returns until its cause is fixed.
       fix: taint.key.startsWith("node.kubernetes.io/")
-        ? `Find out what is wrong with it: kubectl describe node ${name}`
-        : `If it may run jobs: kubectl taint node ${name} ${formatTaint(taint)}-`,
+        ? shell`Find out what is wrong with it: kubectl describe node ${name}`
+        : shell`If it may run jobs: kubectl taint node ${name} ${`${formatTaint(taint)}-`}`,
     };
   }
   const selector = Object.entries(isFields(spec.nodeSelector) ? spec.nodeSelector : {});
@@ -71,7 +73,7 @@ export function podObstacle(
     ...common,
     field: "metadata.labels",
     problem: `it has no label ${key}=${value}, which the jobs' pods select`,
-    fix: `kubectl label node ${name} ${key}=${value} --overwrite`,
+    fix: shell`kubectl label node ${name} ${`${key}=${textOf(value) ?? ""}`} --overwrite`,
   };
 }
 

@@ -1,8 +1,9 @@
-import { EVENT_COLUMNS, OUTBOX_TABLE } from "../../../pipeline/contract/tables.ts";
-import { showAllRows } from "../../../pipeline/outbox/postgres_errors.ts";
+import { EVENT_COLUMNS } from "../../../pipeline/contract/tables.ts";
+import { showAllRows, TABLE_REMEDY } from "../../../pipeline/outbox/postgres_errors.ts";
 import { identifier } from "../../../pipeline/outbox/sql.ts";
 import {
   departures,
+  isInSearchPath,
   notATable,
   type OutboxTable,
   unknownColumns,
@@ -98,18 +99,19 @@ function inDatabase(database: DatabaseOpened): Side {
   return { examined: `${object}: ${plural(EVENT_COLUMNS.length, "column")}`, findings };
 }
 
-function missingTable({ name, nearMisses }: DatabaseOpened): Finding {
+function missingTable({ name, outbox, nearMisses }: DatabaseOpened): Finding {
   const near = nearMisses.length === 0 ? "" : `; there is ${naming(nearMisses)}`;
   return {
     severity: "fail",
     object: name,
-    field: OUTBOX_TABLE,
-    problem: `the user's search_path has no such table${near}`,
+    field: outbox,
+    problem: `${
+      isInSearchPath(outbox) ? "the user's search_path has no such table" : "there is no such table"
+    }${near}`,
     why:
-      `Robson writes its events into ${OUTBOX_TABLE}; a table with the name of Django's model is ` +
+      `the backend writes its events into ${outbox}; a table with the name of Django's model is ` +
       "not the outbox",
-    fix: "Set DJANGO_DB_NAME to the database of Robson's backend, and run its migrations: " +
-      "python manage.py migrate",
+    fix: TABLE_REMEDY,
   };
 }
 
@@ -130,8 +132,8 @@ function noTable(object: string, problem: string): Finding {
     object,
     problem,
     why: "a run can find open transactions and missing rows only in a table",
-    fix:
-      "Set DJANGO_DB_NAME and the role's search_path to the database and schema of Robson's backend.",
+    fix: "Set DJANGO_DB_NAME, and OUTBOX_TABLE or the role's search_path, to the table that the " +
+      "backend writes.",
   };
 }
 

@@ -61,8 +61,7 @@ function judge(holder: Holder, { name, today, graceSeconds }: DatabaseOpened): F
         severity: "warn",
         field: `subscription ${holder.subscription}`,
         why: "a run publishes the day and leaves it open until then",
-        fix:
-          "Run bronze again after that, or set DJANGO_DB_HOST to the publisher, which Robson's " +
+        fix: "Run bronze again after that, or set DJANGO_DB_HOST to the publisher, which the " +
           "backend writes to.",
       }];
     case "prepared":

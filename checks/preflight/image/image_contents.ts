@@ -1,3 +1,4 @@
+import { shell } from "../../../pipeline/shell.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import type { ImageContents, ImageFact, ImageReading, ImageRefusal } from "../../facts/image.ts";
 import type { Finding, Outcome } from "../../finding.ts";
@@ -107,7 +108,7 @@ function wrongPlatform(
     ...place,
     problem: `the image is for ${platform}, but the nodes are ${nodePlatform}`,
     why: "its programs fail with exec format error when they start",
-    fix: `Build it for the nodes: docker build --platform ${nodePlatform} manifests/image`,
+    fix: shell`Build it for the nodes: docker build --platform ${nodePlatform} manifests/image`,
   }];
 }
 

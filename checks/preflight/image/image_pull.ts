@@ -1,3 +1,4 @@
+import { shell } from "../../../pipeline/shell.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import { type Check, check } from "../../check.ts";
 import type { ImageFact, ImageReading, ImageRefusal } from "../../facts/image.ts";
@@ -139,9 +140,9 @@ function withoutSecret({ reference, place, namespace, bySpark }: ImageUse, regis
 
 /** Returns commands that create a pull secret. No command contains the password. */
 function howToMake(name: string, namespace: string, registry: string): string {
-  const secret = `kubectl -n ${namespace} create secret docker-registry ${name}`;
-  return `Log in and enter the password when prompted: docker --config ./login login ${registry} && ` +
-    `kubectl -n ${namespace} delete secret ${name} --ignore-not-found && ` +
+  const secret = shell`kubectl -n ${namespace} create secret docker-registry ${name}`;
+  return shell`Log in and enter the password when prompted: docker --config ./login login ${registry} && ` +
+    shell`kubectl -n ${namespace} delete secret ${name} --ignore-not-found && ` +
     `${secret} --from-file=.dockerconfigjson=./login/config.json && rm -r ./login`;
 }
 

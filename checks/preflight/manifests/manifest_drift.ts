@@ -1,3 +1,4 @@
+import { shell, shellPath } from "../../../pipeline/shell.ts";
 import { DEFAULT_PROJECT } from "../../../pipeline/contract/project.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import { type Check, check } from "../../check.ts";
@@ -90,7 +91,9 @@ function problemOf({ action, object, differences }: Planned, plan: readonly Plan
 
 /** The command that applies the manifests. */
 export function applyCommand({ directory }: Pick<ManifestsFact, "directory">): string {
-  return `deno task apply${directory === "manifests" ? "" : ` --manifests ${directory}`}`;
+  return `deno task apply${
+    directory === "manifests" ? "" : ` --manifests ${shellPath(directory)}`
+  }`;
 }
 
 /** The kinds whose objects affect a run even if no manifest declares them, with the reason. */
@@ -121,8 +124,8 @@ function undeclaredFindings(
       object: objectId(object),
       problem: "the object is in the cluster, but not in the manifests",
       why,
-      fix: `Add it to the manifests, or remove it: kubectl -n ${namespace} delete ` +
-        `${resourceOf(object)} ${name}`,
+      fix: shell`Add it to the manifests, or remove it: kubectl -n ${namespace} delete ` +
+        shell`${resourceOf(object)} ${name}`,
     }];
   });
 }

@@ -1,3 +1,4 @@
+import { shellPath } from "../../../pipeline/shell.ts";
 import { treeOf } from "../../facts/tree.ts";
 import { pythonOf } from "../../source_code/python.ts";
 import { mayReadVariables } from "../../source_code/environment.ts";
@@ -146,7 +147,7 @@ function problemFinding(
     why: "kubectl refuses the file, and the checks do not judge its objects",
     fix:
       "Correct the file, or move it out of the directory if it is not a manifest. For details: " +
-      `kubectl apply --dry-run=client -f ${directory === "-" ? "-" : path}`,
+      `kubectl apply --dry-run=client -f ${directory === "-" ? "-" : shellPath(path)}`,
   };
 }
 

@@ -1,3 +1,4 @@
+import { shellPath } from "../../../pipeline/shell.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import { type Check, check } from "../../check.ts";
 import type { Finding } from "../../finding.ts";
@@ -71,7 +72,9 @@ export function refusals(
       why: "kubectl apply fails for this object, and applies the other objects",
       fix: file === undefined
         ? "Correct the field that the message names."
-        : `Correct the field that the message names, and try: kubectl apply --server-side --dry-run=server -f ${file}`,
+        : `Correct the field that the message names, and try: kubectl apply --server-side --dry-run=server -f ${
+          shellPath(file)
+        }`,
     };
   });
 }

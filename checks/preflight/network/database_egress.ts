@@ -1,3 +1,4 @@
+import { shell } from "../../../pipeline/shell.ts";
 import type { Finding, Outcome } from "../../finding.ts";
 import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
 import type { Labels } from "../../kubernetes/metadata.ts";
@@ -113,7 +114,7 @@ function fix(
   });
   const isKnown = isIngress || labels !== undefined || to.every(({ type }) => type === "outside");
   return isKnown ? command : "To narrow the rule, add the labels that " +
-    `"kubectl -n ${namespace} get pods --show-labels" prints for Postgres: ${command}`;
+    shell`"kubectl -n ${namespace} get pods --show-labels" prints for Postgres: ` + command;
 }
 
 function unreachableFinding(service: UnreachableService): Finding {

@@ -1,3 +1,4 @@
+import { shell, shellPath } from "../../../pipeline/shell.ts";
 import { noExecutors, unknownModes } from "./job_network.ts";
 import { hasFailure } from "../outcome.ts";
 import type { Finding } from "../../finding.ts";
@@ -177,13 +178,13 @@ function portOf({ settings }: JobWithPods, key: string): number {
 function missingLabel(job: JobWithPods): Finding {
   const field = `${job.metadataPath}.labels`;
   const { file } = place(job.object, field);
-  const { kind, namespace, name } = job.object;
-  const remove = `kubectl -n ${namespace} delete ${kind.toLowerCase()} ${name}`;
+  const { kind, namespace = "default", name } = job.object;
+  const remove = shell`kubectl -n ${namespace} delete ${kind.toLowerCase()} ${name}`;
   const replace =
     `${
       kind === "Job" ? "A Job's template is immutable" : "A pod keeps its labels"
     }, so replace the ${kind}: ` +
-    (file === undefined ? remove : `${remove} && kubectl apply -f ${file}`);
+    (file === undefined ? remove : `${remove} && kubectl apply -f ${shellPath(file)}`);
   return {
     severity: "fail",
     object: job.label,

@@ -1,3 +1,4 @@
+import { shellPath } from "../../../pipeline/shell.ts";
 import { typeOf } from "../../kubernetes/api_types.ts";
 import { sparkTypeOf } from "../../kubernetes/spark_application_types.ts";
 import { groupOf } from "../../kubernetes/workloads.ts";
@@ -269,7 +270,7 @@ function invalidObject(network: Network, invalid: ObjectProblem): Finding {
     why: "the API server rejects the object or reads it differently, so the open connections are " +
       "unknown",
     fix: `Correct the object, then try: kubectl apply --dry-run=server -f ${
-      location.file ?? "<file>"
+      location.file === undefined ? "<file>" : shellPath(location.file)
     }`,
   };
 }

@@ -1,3 +1,4 @@
+import { shell } from "../../../pipeline/shell.ts";
 import { absence } from "../outcome.ts";
 import type { Finding } from "../../finding.ts";
 import type { Unread } from "../../facts/cluster.ts";
@@ -156,7 +157,7 @@ function excessFindings(network: Network, policy: Policy): Finding[] {
     problem: "the policy is meant to block traffic, but policies can only allow traffic: " +
       (most === undefined ? "this rule allows traffic" : most.problem),
     fix: "Remove the policy; traffic that no policy allows is already blocked: " +
-      `kubectl -n ${policy.namespace} delete networkpolicy ${policy.name}`,
+      shell`kubectl -n ${policy.namespace ?? "default"} delete networkpolicy ${policy.name}`,
   }];
 }
 

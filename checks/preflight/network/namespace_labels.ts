@@ -1,3 +1,4 @@
+import { shell, shellQuote } from "../../../pipeline/shell.ts";
 import { absence } from "../outcome.ts";
 import type { Project } from "../../../pipeline/contract/project.ts";
 import type { Finding } from "../../finding.ts";
@@ -125,8 +126,8 @@ function missingNamespace(name: string, { jobs }: Project): Finding {
     fix: name === jobs.namespace
       ? "Create the namespace: kubectl apply -f manifests/00-namespace.yaml"
       : "Check that this is the right cluster: kubectl config current-context. If so: " +
-        `kubectl create namespace ${name} && kubectl label namespace ${name} ` +
-        `${REQUIRED_LABEL}=${name}`,
+        shell`kubectl create namespace ${name} && kubectl label namespace ${name} ` +
+        shell`${REQUIRED_LABEL}=${name}`,
   };
 }
 
@@ -141,7 +142,7 @@ function describeExamined(network: Network, unchecked: readonly Unchecked[]): st
   }`;
   if (unchecked.length === 0) return selected;
   const asked = unchecked.map(({ question }) => question).join(" and ");
-  const all = unchecked.flatMap((each) => each.names).join(" ");
+  const all = unchecked.flatMap((each) => each.names).map(shellQuote).join(" ");
   const command = all === ""
     ? "kubectl get namespaces --show-labels"
     : `kubectl get namespace ${all} --show-labels`;
@@ -155,7 +156,7 @@ function missingLabel(network: Network, name: string): Finding[] {
   if (namespace === undefined || value === name) return [];
   const field = "metadata.labels";
   const object = objectOf(network, "Namespace", name);
-  const command = `kubectl label namespace ${name} ${REQUIRED_LABEL}=${name} --overwrite`;
+  const command = shell`kubectl label namespace ${name} ${REQUIRED_LABEL}=${name} --overwrite`;
   const similar = [...namespace.labels].filter(([key, text]) =>
     key !== NAME_LABEL && text === name
   );

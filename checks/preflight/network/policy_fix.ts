@@ -1,3 +1,4 @@
+import { shell } from "../../../pipeline/shell.ts";
 import {
   type Address,
   formatAddress,
@@ -105,8 +106,8 @@ export function patchPolicy({ namespace, name }: Policy, ...steps: readonly Patc
   const patch = steps.map(({ op, path, value }) => (
     { op, path: pointer(path), ...(value === undefined ? {} : { value }) }
   ));
-  return `kubectl -n ${namespace} patch networkpolicy ${name} --type=json ` +
-    `-p '${JSON.stringify(patch)}'`;
+  return shell`kubectl -n ${namespace} patch networkpolicy ${name} --type=json ` +
+    shell`-p ${JSON.stringify(patch)}`;
 }
 
 /** Returns the command that creates a policy. The command never replaces a policy of the same name. */
@@ -121,7 +122,7 @@ export function createPolicy(
     metadata: { name, namespace },
     spec,
   };
-  return `echo '${JSON.stringify(policy)}' | kubectl create -f -`;
+  return shell`echo ${JSON.stringify(policy)} | kubectl create -f -`;
 }
 
 /** Returns the spec of a policy with one rule in one direction. */

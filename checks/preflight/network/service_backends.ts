@@ -1,3 +1,4 @@
+import { shell } from "../../../pipeline/shell.ts";
 import { secretsCommand } from "../../../pipeline/contract/project.ts";
 import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
 import { labelOf, type ManifestObject, objectId } from "../../kubernetes/objects.ts";
@@ -81,7 +82,8 @@ export function whyUnreachable(
     object: objectId(service),
     field: "spec.selector",
     problem: "the Service has no backend: it selects no pod and no EndpointSlice lists an address",
-    fix: `Start Postgres, or correct the selector: kubectl -n ${namespace} get pods --show-labels`,
+    fix:
+      shell`Start Postgres, or correct the selector: kubectl -n ${namespace} get pods --show-labels`,
   };
 }
 

@@ -1,3 +1,4 @@
+import { shell } from "../../../pipeline/shell.ts";
 import type { Finding } from "../../finding.ts";
 import { isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 import {
@@ -128,8 +129,8 @@ export function missingObjects(absent: readonly AbsentObject[]): Finding[] {
         ? "the pod stays in CreateContainerConfigError, or in ContainerCreating"
         : "the pod stays pending, because the scheduler waits for the claim",
       fix: isMap
-        ? `Declare it in the manifests, or create it: kubectl -n ${namespace} create configmap ` +
-          `${name} --from-file=<file>`
+        ? shell`Declare it in the manifests, or create it: kubectl -n ${namespace} create configmap ` +
+          shell`${name} --from-file=<file>`
         : "Declare the claim in the manifests, or correct claimName.",
     };
   });

@@ -1,3 +1,4 @@
+import { shell, shellQuote } from "../../../pipeline/shell.ts";
 import { type Project, secretsCommand } from "../../../pipeline/contract/project.ts";
 import type { Finding } from "../../finding.ts";
 import { type ManifestObject, placeOf } from "../../kubernetes/objects.ts";
@@ -245,7 +246,7 @@ export function storing(
     return "from the environment or a hidden prompt, without shell escapes: " +
       secretsCommand(project);
   }
-  const files = keys.map((key) => `--from-file=${key}=<file>`).join(" ");
-  return `from a file that contains only the value: kubectl -n ${namespace} create secret generic ` +
-    `${name} ${files} --dry-run=client -o yaml | kubectl apply -f -`;
+  const files = keys.map((key) => `--from-file=${shellQuote(key)}=<file>`).join(" ");
+  return shell`from a file that contains only the value: kubectl -n ${namespace} create secret generic ` +
+    `${shellQuote(name)} ${files} --dry-run=client -o yaml | kubectl apply -f -`;
 }

@@ -1,4 +1,4 @@
-"""Copies one day of stop_events into bronze: fence, snapshot, parts, marker.
+"""Copies one day of the outbox into bronze: fence, snapshot, parts, marker.
 
 A reader that follows the marker sees either the old state of the day or the new one,
 never a mixture. A run that is killed at any point can be repeated. A run compares a
@@ -56,7 +56,7 @@ def ingest(
     try:
         # The database's clock determines today, in UTC [timestamp-env].
         day = settings.day_at(requested, clock(outbox.query))
-        say("bronze", "outbox", f"{contract.OUTBOX_TABLE} in {database.label}")
+        say("bronze", "outbox", f"{settings.OUTBOX_TABLE} in {database.label}")
         found = window.begin(spark, outbox, Lake(spark, store), day, grace)
         while_marker_stands(found.publication, lambda: bring(found))
     finally:
@@ -134,7 +134,7 @@ def lost_since(commit: Commit, lost: Lost) -> Failure:
     return Failure(
         "data",
         f"Cannot export {commit.day}: bronze has {plural(lost.events, 'event')} that "
-        f"{contract.OUTBOX_TABLE} no longer has: {', '.join(lost.named)}{more}. "
+        f"{settings.OUTBOX_TABLE} no longer has: {', '.join(lost.named)}{more}. "
         "Nothing was changed, so bronze keeps them. Find out who removed them, or "
         "check whether this is the wrong database. To keep them and add the new "
         f"events: deno task amend --date {commit.day}",

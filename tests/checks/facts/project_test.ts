@@ -1,5 +1,5 @@
 import { Ajv2020 } from "ajv/2020";
-import { parseProject } from "../../../checks/facts/project.ts";
+import { parseProject, RULES } from "../../../checks/facts/project.ts";
 import { DEFAULT_PROJECT } from "../../../pipeline/contract/project.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import { assert, assertEquals, assertThrows } from "../../support/assert.ts";
@@ -35,6 +35,39 @@ Deno.test("the schema of the project file has the defaults of the code", () => {
   assertEquals(defaultsOf(schema.properties), DEFAULT_PROJECT);
 });
 
+Deno.test("the schema of the project file has the rules of the code, descriptions and valid examples", () => {
+  const { properties } = schema;
+  for (const [group, rules] of Object.entries(RULES)) {
+    assert(properties[group].description.length > 0);
+    assertEquals(Object.keys(properties[group].properties), Object.keys(rules));
+    for (const [name, { form, longest }] of Object.entries(rules)) {
+      const { pattern, maxLength, description, examples } = properties[group].properties[name];
+      assertEquals([new RegExp(pattern).source, maxLength], [
+        new RegExp(form.source).source,
+        longest,
+      ]);
+      assert(description.endsWith("."), `${group}.${name} has no description`);
+      assert(examples.length > 0, `${group}.${name} has no example`);
+      for (const example of examples) {
+        read({ [group]: { [name]: example } });
+        assert(isValid({ [group]: { [name]: example } }), example);
+      }
+    }
+  }
+});
+
+Deno.test("parseProject writes the name of the table as SQL does", () => {
+  const table = (text: string) => read({ database: { table: text } }).database.table;
+  assertEquals(table("Shop.Events"), "shop.events");
+  assertEquals(table('"shop"."Events"'), 'shop."Events"');
+  assertEquals(table("order"), '"order"');
+});
+
+Deno.test("parseProject refuses a part of a table's name with more than 63 bytes", () => {
+  const failure = assertThrows(() => read({ database: { table: "ö".repeat(40) } }), Failure);
+  assert(failure.message.includes("has 80 bytes, and Postgres allows 63"), failure.message);
+});
+
 Deno.test("parseProject reads JSON and YAML, and fills in the defaults", () => {
   const { database, ...rest } = DEFAULT_PROJECT;
   const expected = { ...rest, database: { ...database, namespace: "shop" } };
@@ -48,6 +81,12 @@ const VALID: readonly unknown[] = [
   { database: { host: "10.0.0.7", table: "order_events", secret: "db.credentials" } },
   { lake: { endpoint: "http://minio.storage.svc:9000" } },
   { nodes: { label: "pool=spark", taint: "example.com/only=spark:NoExecute" } },
+  { nodes: { label: "node-role.kubernetes.io/spark", taint: "spark:NoSchedule" } },
+  { nodes: { label: "pool=", taint: "only=:PreferNoSchedule" } },
+  { nodes: { taint: "only" } },
+  { nodes: { taint: "only=spark" } },
+  { database: { table: 'Shop."Stop ""Events"".1"', name: "My Shop", user: "a role" } },
+  { database: { table: "größen.order" } },
 ];
 
 for (const value of VALID) {
@@ -84,14 +123,37 @@ const INVALID: readonly [value: unknown, message: string][] = [
   [{ jobs: { namespace: "a".repeat(64) } }, "jobs.namespace is"],
   [{ jobs: { image: "my image" } }, 'jobs.image is "my image", but must be an image'],
   [{ database: { host: "db:5432" } }, 'database.host is "db:5432", but must be a host'],
-  [{ database: { table: "Order Events" } }, "database.table is"],
+  [
+    { database: { table: "Order Events" } },
+    'database.table is "Order Events", but must be a table as in SQL: events, shop.events or',
+  ],
+  [{ database: { table: "shop.orders.events" } }, "database.table is"],
+  [{ database: { table: 'shop."events' } }, "database.table is"],
+  [{ database: { table: "" } }, "database.table is"],
+  [{ database: { table: 'a."b\n"' } }, "database.table is"],
+  [{ database: { table: "stop-events" } }, "database.table is"],
+  [{ database: { name: " shop" } }, "database.name is"],
+  [{ database: { user: "a\nb" } }, "database.user is"],
+  [{ database: { name: "postgres://db/shop" } }, "database.name is"],
+  [{ table: "events" }, "there is no field table. Did you mean database.table?"],
+  [{ jobs: { tabel: "events" } }, "there is no field jobs.tabel. Did you mean database.table?"],
+  [
+    { nodes: { secret: "x" } },
+    "there is no field nodes.secret. Did you mean database.secret or lake.secret?",
+  ],
+  [{ lake: { bucket: "s3://lake" } }, "lake.bucket is"],
   [{ database: { secret: "db_credentials" } }, "database.secret is"],
   [{ lake: { endpoint: "s3.example.com" } }, "lake.endpoint is"],
   [{ lake: { endpoint: "https://id:key@s3.example.com" } }, "lake.endpoint is"],
   [{ lake: { secret: "" } }, "lake.secret is"],
-  [{ nodes: { label: "pool" } }, "nodes.label is"],
-  [{ nodes: { taint: "only=spark" } }, "nodes.taint is"],
-  [{ nodes: { taint: "only=spark:PreferNoSchedule" } }, "nodes.taint is"],
+  [{ nodes: { label: "=spark" } }, "nodes.label is"],
+  [{ nodes: { label: "pool=a=b" } }, "nodes.label is"],
+  [{ nodes: { taint: ":NoSchedule" } }, "nodes.taint is"],
+  [{ nodes: { taint: "only=spark:" } }, "nodes.taint is"],
+  [
+    { nodes: { taint: "only=spark:NoShedule" } },
+    'nodes.taint is "only=spark:NoShedule", but must be a taint, as in',
+  ],
 ];
 
 for (const [value, message] of INVALID) {

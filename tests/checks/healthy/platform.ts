@@ -40,6 +40,7 @@ export const DATABASE: DatabaseOpened = {
   name: "robson@db:5432/rbsdb",
   user: "robson",
   version: "18.4",
+  outbox: "stop_events",
   table: TABLE,
   nearMisses: [],
   today: parseDay("2025-12-28")!,

@@ -106,6 +106,6 @@ Deno.test("lakeOfSecret: names the key of an invalid value, and does not quote t
     refusal(() => lakeOfSecret(swapped, NONE), "s3cr3t"),
     "Cannot use S3_ENDPOINT of Secret analytics-jobs/contabo-s3-credentials: it is not an http " +
       "or https address. Set it to the store's address and nothing more, as in " +
-      "https://eu2.contabostorage.com. The bucket goes into S3_BUCKET.",
+      "https://s3.example.com. The bucket goes into S3_BUCKET.",
   );
 });

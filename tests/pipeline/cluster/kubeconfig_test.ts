@@ -1,8 +1,8 @@
+import { shellQuote } from "../../../pipeline/shell.ts";
 import {
   accessOf,
   mergeKubeconfigs,
   parseKubeconfig,
-  shellQuote,
 } from "../../../pipeline/cluster/kubeconfig.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "../../support/assert.ts";

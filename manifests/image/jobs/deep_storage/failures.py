@@ -5,20 +5,23 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .contract import OUTBOX_TABLE
 from .errors import Failure
+from .settings import OUTBOX_TABLE
 from .sql import identifier
 
 if TYPE_CHECKING:
     from .settings import Database, Store
 
 OTHER_LOGIN = "Set DJANGO_DB_USER and DJANGO_DB_PASSWORD to a login of this database."
+TABLE_REMEDY = (
+    "Set DJANGO_DB_NAME to the database of the outbox and OUTBOX_TABLE to its table, "
+    "and run the migrations of the backend."
+)
 DATABASE_REMEDY = {
     "28P01": OTHER_LOGIN,
     "28000": OTHER_LOGIN,
-    "3D000": "Set DJANGO_DB_NAME to the database of Robson's backend, usually rbsdb.",
-    "42P01": "Set DJANGO_DB_NAME to the database of Robson's backend, and run its "
-    "migrations.",
+    "3D000": "Set DJANGO_DB_NAME to the database of the outbox.",
+    "42P01": TABLE_REMEDY,
 }
 # Codes of problems that may be gone at the next run: the connection, a rollback by the
 # server, no space left, an old snapshot, the operator, the disk, a timeout of the

@@ -6,8 +6,8 @@ add a row after the end of the day. A transaction in an unknown state counts as 
 
 from __future__ import annotations
 
-from .contract import OUTBOX_TABLE
 from .schema import Query
+from .settings import OUTBOX_TABLE
 from .sql import RELATIVES, instant, iso, within
 
 CLOCK = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from .contract import EVENTS, OUTBOX_TABLE, STRING, TIMESTAMP, Column, spark_type
+from .contract import EVENTS, STRING, TIMESTAMP, Column, spark_type
 from .fit import unfit_row_condition
+from .settings import OUTBOX_TABLE
 from .sql import within
 from .transaction import adopt, begin, connection_properties
 

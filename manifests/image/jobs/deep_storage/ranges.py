@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import List, Optional
 
-from .contract import OUTBOX_TABLE
 from .fit import unfit_row_condition
 from .schema import Query, Schema
+from .settings import OUTBOX_TABLE
 from .sql import within
 
 # The first row of a range: its event_seq and event_id.

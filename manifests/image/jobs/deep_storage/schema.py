@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Callable, List, NamedTuple, Optional
 
-from .contract import EVENTS, OUTBOX_TABLE, UNEXPORTED_COLUMNS
+from .contract import EVENTS, UNEXPORTED_COLUMNS
 from .errors import Failure
-from .failures import rows_hidden
+from .failures import TABLE_REMEDY, rows_hidden
+from .settings import OUTBOX_OID, OUTBOX_TABLE
 from .sql import DESCENDANTS, identifier
+from .table_name import has_schema
 
 # Runs a query and returns its rows, every value as Postgres's own text.
 Query = Callable[[str], List[List[Optional[str]]]]
@@ -18,26 +20,26 @@ TABLE = f"""
 SELECT c.oid::regclass, c.relkind, c.relpersistence,
        has_table_privilege(c.oid, 'SELECT'), row_security_active(c.oid), current_user,
        current_database(), current_setting('server_encoding')
-FROM pg_class c WHERE c.oid = to_regclass('{OUTBOX_TABLE}')"""
+FROM pg_class c WHERE c.oid = {OUTBOX_OID}"""
 
 COLUMNS = f"""
 SELECT attname, format_type(atttypid, NULL), format_type(atttypid, atttypmod)
 FROM pg_attribute
-WHERE attrelid = to_regclass('{OUTBOX_TABLE}') AND attnum > 0 AND NOT attisdropped
+WHERE attrelid = {OUTBOX_OID} AND attnum > 0 AND NOT attisdropped
 ORDER BY attnum"""
 
 # An index of a table does not apply to the tables that inherit from it.
 UNIQUE_COLUMNS = f"""
 SELECT attname
 FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]
-WHERE indrelid = to_regclass('{OUTBOX_TABLE}') AND indisunique AND indisvalid
+WHERE indrelid = {OUTBOX_OID} AND indisunique AND indisvalid
   AND indnkeyatts = 1 AND indpred IS NULL AND indexprs IS NULL
   AND NOT EXISTS (SELECT FROM pg_inherits JOIN pg_class c ON c.oid = inhparent
                   WHERE inhparent = indrelid AND c.relkind <> 'p')"""
 
 FOREIGN = f"""
 SELECT oid::regclass::text FROM ({DESCENDANTS}) AS family JOIN pg_class USING (oid)
-WHERE relkind = 'f' AND oid <> to_regclass('{OUTBOX_TABLE}') ORDER BY 1"""
+WHERE relkind = 'f' AND oid <> {OUTBOX_OID} ORDER BY 1"""
 
 NEAR_MISSES = """
 SELECT oid::regclass::text AS name
@@ -88,8 +90,8 @@ def read_schema(query: Query) -> Schema:
         raise Failure(
             "configuration",
             f"Cannot export {name}: {problem}. A run can find all rows and all open "
-            f"writers only in a table. Set DJANGO_DB_NAME and the role's "
-            "search_path to where Robson's backend writes.",
+            f"writers only in a table. Set DJANGO_DB_NAME, and OUTBOX_TABLE "
+            "or the role's search_path, to the table that the backend writes.",
         )
     if readable != "t":
         raise Failure(
@@ -121,12 +123,14 @@ def read_schema(query: Query) -> Schema:
 def table_missing(query: Query) -> Failure:
     """Returns the failure for a missing table, with the names of similar tables."""
     near = ", ".join(str(name) for (name,) in query(NEAR_MISSES))
+    missing = "there is no such table"
+    if not has_schema(OUTBOX_TABLE):
+        missing = "no such table in the user's search_path"
     hint = f" Tables with similar names: {near}." if near else ""
     return Failure(
         "configuration",
-        f"Cannot find table {OUTBOX_TABLE}: no such table in the user's search_path."
-        f"{hint} Set DJANGO_DB_NAME to the database of Robson's backend, and run its "
-        "migrations.",
+        f"Cannot find table {OUTBOX_TABLE}: {missing}."
+        f"{hint} {TABLE_REMEDY}",
     )
 
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import Mapping
 from urllib.parse import urlsplit
 
+from .contract import OUTBOX_TABLE as DEFAULT_TABLE
 from .errors import Failure
+from .table_name import literal, table_fault, table_sql
 from .tls import Tls, tls_of
 from .variable_rules import (
     Rule,
@@ -38,9 +40,9 @@ HOST = Rule(
 PORT = Rule(
     "A port is a number from 1 to 65535; Postgres usually has 5432.", port_fault
 )
-NAME = Rule("Set it to the database's name alone, as in rbsdb.", url_fault, blanks=True)
+NAME = Rule("Set it to the database's name alone, as in app.", url_fault, blanks=True)
 USER = Rule(
-    "Set it to the name of the role alone, as in robson.", url_fault, blanks=True
+    "Set it to the name of the role alone, as in app_user.", url_fault, blanks=True
 )
 PASSWORD = Rule(
     "Set it again, on one line; echo adds a line break, printf '%s' does not.",
@@ -49,12 +51,19 @@ PASSWORD = Rule(
 )
 ENDPOINT = Rule(
     "Set it to the store's address and nothing more, as in "
-    "https://eu2.contabostorage.com. The bucket goes into S3_BUCKET.",
+    "https://s3.example.com. The bucket goes into S3_BUCKET.",
     endpoint_fault,
 )
 BUCKET = Rule(
-    "Set it to the bucket's name alone, as in rbs; the address goes into S3_ENDPOINT.",
+    "Set it to the bucket's name alone, as in my-lake; the address goes into "
+    "S3_ENDPOINT.",
     bucket_fault,
+)
+TABLE = Rule(
+    'Set it to a table as in SQL: events, shop.events or shop."Stop Events".',
+    table_fault,
+    blanks=True,
+    quotes=True,
 )
 REGION = Rule(
     "Set it to the store's region, as in us-east-1, or remove it.", region_fault
@@ -63,6 +72,13 @@ KEY = Rule("Set it again, without quotes or a line break.", key_fault, hidden=Tr
 GRACE = Rule(
     "Set it to a whole number of minutes, or remove it to use 15.", minutes_fault
 )
+
+
+# The table of the outbox, as SQL writes its name. `database` refuses an invalid name
+# before the first statement.
+OUTBOX_TABLE = table_sql(os.environ.get("OUTBOX_TABLE") or DEFAULT_TABLE)
+# SQL for the OID of the table. NULL if there is no such table.
+OUTBOX_OID = f"to_regclass({literal(OUTBOX_TABLE)})"
 
 
 @dataclass(frozen=True)
@@ -98,11 +114,12 @@ class Store:
 
 
 def database() -> Database:
-    """Reads `DJANGO_DB_*` and the variables for TLS."""
+    """Reads `DJANGO_DB_*`, `OUTBOX_TABLE` and the variables for TLS."""
     host = value_of("DJANGO_DB_HOST", os.environ.get("DJANGO_DB_HOST"), HOST)
     port = value_of("DJANGO_DB_PORT", os.environ.get("DJANGO_DB_PORT"), PORT)
     name = value_of("DJANGO_DB_NAME", os.environ.get("DJANGO_DB_NAME"), NAME)
     user = value_of("DJANGO_DB_USER", os.environ.get("DJANGO_DB_USER"), USER)
+    value_of("OUTBOX_TABLE", os.environ.get("OUTBOX_TABLE") or DEFAULT_TABLE, TABLE)
     tls = tls_of(
         os.environ.get("DJANGO_DB_SSLMODE") or None,
         os.environ.get("PGSSLMODE") or None,

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import datetime
 
-from .contract import OUTBOX_TABLE
+from .settings import OUTBOX_OID
+
 
 # The oids of the outbox and of its descendants at any depth: partitions, and tables
 # that inherit from it.
 DESCENDANTS = f"""
 WITH RECURSIVE below AS (
-  SELECT to_regclass('{OUTBOX_TABLE}')::oid AS oid
+  SELECT {OUTBOX_OID}::oid AS oid
   UNION SELECT inhrelid FROM pg_inherits JOIN below ON inhparent = below.oid)
 SELECT oid FROM below"""
 
 # The descendants and the ancestors. A row written to any of them can be an outbox row.
 RELATIVES = f"""
 WITH RECURSIVE above AS (
-  SELECT to_regclass('{OUTBOX_TABLE}')::oid AS oid
+  SELECT {OUTBOX_OID}::oid AS oid
   UNION SELECT inhparent FROM pg_inherits JOIN above ON inhrelid = above.oid)
 SELECT oid FROM above UNION ({DESCENDANTS})"""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .contract import KNOWN_EVENT_TYPES, OUTBOX_TABLE
+from .contract import KNOWN_EVENT_TYPES
 from .errors import Failure, plural
 from .fit import (
     NO_VALID_TIME,
@@ -14,6 +14,7 @@ from .fit import (
 )
 from .quarantine import UnfitEvent
 from .schema import Query, Schema
+from .settings import OUTBOX_TABLE
 from .sql import identifier, instant, within
 
 NAMED = 5

@@ -20,12 +20,14 @@ class Rule(NamedTuple):
     """A rule for the value of a variable.
 
     `fault` returns the fault of a value. `remedy` is a sentence with the fix. With
-    `blanks`, the value may contain blanks. Messages do not show a `hidden` value.
+    `blanks`, the value may contain blanks; with `quotes`, it may begin and end with
+    quotes. Messages do not show a `hidden` value.
     """
 
     remedy: str
     fault: Callable[[str], str | None] = lambda _: None
     blanks: bool = False
+    quotes: bool = False
     hidden: bool = False
 
 
@@ -68,7 +70,7 @@ def syntax_fault(value: str, rule: Rule) -> str | None:
         found = f"{what} ends with a blank"
     elif value[0].isspace():
         found = f"{what} begins with a blank"
-    elif re.fullmatch(r"([\"']).*\1", value):
+    elif not rule.quotes and re.fullmatch(r"([\"']).*\1", value):
         found = f"{what} is enclosed in quotes, which are part of the value"
     elif not rule.blanks and re.search(r"\s", value):
         found = f"{what} contains a blank"

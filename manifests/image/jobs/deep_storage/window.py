@@ -12,7 +12,6 @@ from .compare import compare
 from .contract import (
     BRONZE_ORDER,
     EVENTS,
-    OUTBOX_TABLE,
     bronze_marker,
     bronze_prefix,
     history_prefix,
@@ -30,7 +29,7 @@ from .publish import Publication, read_marker, same_contract
 from .ranges import ranges
 from .schema import read_schema
 from .session import spread
-from .settings import window_of
+from .settings import OUTBOX_TABLE, window_of
 from .sql import iso
 
 if TYPE_CHECKING:
@@ -208,7 +207,8 @@ def tell_part(part: Part) -> None:
 def nearest(days: list[str]) -> str:
     """Returns a hint for an empty window: the nearest days with events."""
     if not days:
-        return f"{OUTBOX_TABLE} has no events on any other day. Check DJANGO_DB_NAME"
+        hint = "Check DJANGO_DB_NAME and OUTBOX_TABLE"
+        return f"{OUTBOX_TABLE} has no events on any other day. {hint}"
     if len(days) == 1:
         return f"the nearest day with events is {days[0]}"
     return f"the nearest days with events are {' and '.join(days)}"

@@ -1,0 +1,41 @@
+import { poolIn } from "../../checks/preflight/capacity/analytics_nodes.ts";
+import type { Project } from "../../pipeline/contract/project.ts";
+import { shellQuote } from "../../pipeline/shell.ts";
+
+/**
+ * Writes the names of a platform into a page of the runbook: instead of placeholders such as
+ * `<jobs.namespace>`, and instead of the defaults in the example of a project file.
+ */
+export function renderPage(page: string, project: Project): string {
+  const names = namesOf(project);
+  return page
+    .replace(/```json\n[^`]*```/, `\`\`\`json\n${renderProject(project)}\n\`\`\``)
+    .replace(PLACEHOLDER, (whole, name) => names.get(name) ?? whole);
+}
+
+/** A placeholder of a page, as in `<jobs.namespace>`. */
+export const PLACEHOLDER = /<((?:jobs|database|lake|nodes)\.[a-z.]+)>/g;
+
+/** The text of a project file with all names of a platform. */
+export function renderProject({ jobs, database, lake, nodes }: Project): string {
+  return JSON.stringify({ jobs, database, lake, nodes }, null, 2);
+}
+
+/** The text of each placeholder. */
+export function namesOf(project: Project): ReadonlyMap<string, string> {
+  const { jobs, database, lake, nodes } = project;
+  const { label, taint } = poolIn(project);
+  const fields = Object.entries({ jobs, database, lake, nodes }).flatMap(([group, names]) =>
+    Object.entries(names).map(([field, name]): [string, string] => [`${group}.${field}`, name])
+  );
+  return new Map([
+    ...fields,
+    // The pages use these names in commands.
+    ["database.name", shellQuote(database.name)],
+    ["database.user", shellQuote(database.user)],
+    ["database.service", database.host.split(".")[0]!],
+    ["lake.host", new URL(lake.endpoint).hostname],
+    ...Object.entries(label).map(([part, text]): [string, string] => [`nodes.label.${part}`, text]),
+    ...Object.entries(taint).map(([part, text]): [string, string] => [`nodes.taint.${part}`, text]),
+  ]);
+}

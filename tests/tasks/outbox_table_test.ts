@@ -1,0 +1,115 @@
+import { RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
+import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
+import { type Outbox, outbox } from "../support/postgres.ts";
+import { environment, runTaskIn } from "../support/task.ts";
+
+// The table of the outbox has another name, in a schema that the search_path does not have. Both
+// names need quotes. A table stop_events without events lies beside it.
+
+const TABLE = `"Shop's Data"."Stop ""Events"" \\1"`;
+const DAY = "2025-12-28";
+
+async function otherOutbox(): Promise<Outbox> {
+  const db = await outbox({ events: [RUNBOOK_EVENTS] });
+  await db.query(`CREATE TABLE decoy (LIKE stop_events INCLUDING ALL);
+    CREATE SCHEMA "Shop's Data";
+    ALTER TABLE stop_events SET SCHEMA "Shop's Data";
+    ALTER TABLE "Shop's Data".stop_events RENAME TO "Stop ""Events"" \\1";
+    ALTER TABLE decoy RENAME TO stop_events;`);
+  return db;
+}
+
+/** Runs a command in a folder with a project file that names a table. */
+async function withProject(
+  db: Outbox,
+  table: string,
+  use: (
+    run: (command: string, args: readonly string[], env?: Record<string, string>) => Promise<
+      { code: number; stdout: string; stderr: string }
+    >,
+  ) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.mkdir(`${folder}/lake`);
+    const project = JSON.stringify({ database: { table } });
+    await Deno.writeTextFile(`${folder}/deep-storage.json`, project);
+    const common = environment(db.config, `${folder}/lake`);
+    await use((command, args, env = {}) =>
+      runTaskIn(folder, command, args, { ...common, SEAL_GRACE_MINUTES: "0", ...env })
+    );
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("every command reads the table that the project file names", async () => {
+  await using db = await otherOutbox();
+  await withProject(db, TABLE, async (run) => {
+    const preflight = await run("preflight", [
+      "--facts",
+      "database",
+      "--only",
+      "table-name,database-login,late-writers",
+    ]);
+    assertEquals([preflight.code, preflight.stderr], [0, ""]);
+    assertStringIncludes(preflight.stdout, `  ${TABLE} in robson@`);
+
+    const copied = await run("run", [DAY]);
+    assertEquals([copied.code, copied.stderr], [0, ""]);
+    assertStringIncludes(copied.stdout, `bronze  outbox      ${TABLE} in `);
+    assertStringIncludes(copied.stdout, "2 events, event_seq 1 to 2");
+    assertStringIncludes(copied.stdout, "2 events, each compared with the outbox");
+
+    const status = await run("status", ["--output", "json"]);
+    const [day] = status.stdout.split("\n").map((line) => JSON.parse(line || "{}"));
+    assertEquals([status.code, day.date, day.outbox.events], [0, DAY, 2]);
+    const shown = await run("show", ["bronze", DAY, "--output", "json"]);
+    assertEquals(shown.stdout.trim().split("\n").length, 2);
+
+    await db.query(`DELETE FROM ${TABLE} WHERE event_seq = 2`);
+    const amended = await run("amend", [DAY, "--dry-run"]);
+    assertStringIncludes(amended.stdout, `1 event no longer in ${TABLE}, kept in bronze`);
+    const after = await run("postflight", [DAY]);
+    assertEquals(after.code, 1);
+    assertStringIncludes(after.stdout, "FAIL   row-counts");
+  });
+});
+
+Deno.test("OUTBOX_TABLE counts more than the project file, and the file more than stop_events", async () => {
+  await using db = await otherOutbox();
+  await withProject(db, "nowhere", async (run) => {
+    const file = await run("bronze", [DAY, "--dry-run"]);
+    assertEquals(file.code, 2);
+    assertStringIncludes(file.stderr, "Cannot find table nowhere in ");
+    const variable = await run("bronze", [DAY, "--dry-run"], { OUTBOX_TABLE: TABLE });
+    assertEquals([variable.code, variable.stderr], [0, ""]);
+    assertStringIncludes(variable.stdout, "2 events, event_seq 1 to 2");
+    const decoy = await run("bronze", [DAY, "--dry-run"], { OUTBOX_TABLE: "public.Stop_Events" });
+    assertStringIncludes(decoy.stdout, "outbox      public.stop_events in ");
+    assertStringIncludes(decoy.stdout, "no events");
+    const invalid = await run("bronze", [DAY], { OUTBOX_TABLE: "stop events" });
+    assertEquals(invalid.code, 2);
+    assertStringIncludes(
+      invalid.stderr,
+      'Cannot use OUTBOX_TABLE="stop events": stop events needs double quotes. Set it to a table ' +
+        'as in SQL: events, shop.events or shop."Stop Events".',
+    );
+  });
+});
+
+Deno.test("findTable and its failures name the table with its schema", async () => {
+  await using db = await otherOutbox();
+  const reader = await db.role("reader", `GRANT USAGE ON SCHEMA "Shop's Data" TO reader`);
+  await withProject(db, TABLE, async (run) => {
+    const login = { DJANGO_DB_USER: reader.user, DJANGO_DB_PASSWORD: reader.password };
+    const refused = await run("bronze", [DAY], login);
+    assertEquals(refused.code, 2);
+    const [, grant = ""] = /run: (GRANT .*;)/.exec(refused.stderr) ?? [];
+    assertEquals(grant, `GRANT SELECT ON ${TABLE} TO "reader";`);
+    await db.query(grant);
+    const missing = await run("bronze", [DAY], { OUTBOX_TABLE: "shop.stop_event" });
+    assertStringIncludes(missing.stderr, "Cannot find table shop.stop_event in ");
+    assert(missing.stderr.includes(`there is no such table. Tables with similar names: ${TABLE}`));
+  });
+});
