@@ -10,7 +10,7 @@ import { closestWord } from "../kubernetes/spelling.ts";
 import { parseDocuments } from "../kubernetes/yaml.ts";
 
 /** A rule for the value of a field. */
-interface Rule {
+export interface Rule {
   /** The form of a valid value. */
   readonly form: RegExp;
   /** The most characters. */

@@ -11,8 +11,17 @@ export interface Environment {
 /** The environment of this process. No other module of the toolkit reads `Deno.env`. */
 export const PROCESS: Environment = Deno.env;
 
+/** A variable that has a default. */
+export type Defaulted =
+  | "DJANGO_DB_HOST"
+  | "DJANGO_DB_NAME"
+  | "DJANGO_DB_USER"
+  | "OUTBOX_TABLE"
+  | "S3_ENDPOINT"
+  | "S3_BUCKET";
+
 /** The values of the variables that are not set: the names of a platform. */
-export function defaultsOf({ database, lake }: Project) {
+export function defaultsOf({ database, lake }: Project): Readonly<Record<Defaulted, string>> {
   return {
     DJANGO_DB_HOST: database.host,
     DJANGO_DB_NAME: database.name,
@@ -20,11 +29,8 @@ export function defaultsOf({ database, lake }: Project) {
     OUTBOX_TABLE: database.table,
     S3_ENDPOINT: lake.endpoint,
     S3_BUCKET: lake.bucket,
-  } as const;
+  };
 }
-
-/** A variable that has a default. */
-export type Defaulted = keyof ReturnType<typeof defaultsOf>;
 
 /**
  * Returns the variables that are not set, and that the project file does not replace either. Messages

@@ -50,7 +50,7 @@ const otherLogin = ({ encryption }: Place) => {
 };
 
 /** The remedy for a table that does not exist. */
-export const TABLE_REMEDY =
+export const TABLE_REMEDY: string =
   "Set DJANGO_DB_NAME to the database of the outbox and OUTBOX_TABLE to its table, and run the " +
   "migrations of the backend.";
 
