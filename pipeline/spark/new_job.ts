@@ -28,6 +28,8 @@ export interface JobTemplate {
   readonly namespace: string;
   /** The name of the container with the driver. */
   readonly container: string;
+  /** The table of the outbox, if the project names another one than the default. */
+  readonly table?: string;
 }
 
 /** A run of a layer for a day. */
@@ -56,7 +58,7 @@ export interface LayerRun {
  * ```
  */
 export function newJob(
-  { object, namespace, container }: JobTemplate,
+  { object, namespace, container, table }: JobTemplate,
   { layer, day }: LayerRun,
   attempt: number,
 ): KubeObject {
@@ -72,7 +74,7 @@ export function newJob(
     [LABELS.attempt]: String(attempt),
   };
   const containers = listIn(fieldsIn(spec).containers)
-    .map((each) => each.name === container ? withDay(each, day) : each);
+    .map((each) => each.name === container ? withVariables(each, day, table) : each);
   return {
     ...JOB,
     metadata: {
@@ -95,9 +97,18 @@ export function newJob(
   };
 }
 
-function withDay(container: Fields, day: Day): Fields {
-  const others = listIn(container.env).filter(({ name }) => name !== "JOB_DATE");
-  return { ...container, env: [...others, { name: "JOB_DATE", value: day }] };
+/** Sets the day, and the table unless the Job of the manifests names one. */
+function withVariables(container: Fields, day: Day, table: string | undefined): Fields {
+  const variables = listIn(container.env).filter(({ name }) => name !== "JOB_DATE");
+  const namesTable = variables.some(({ name }) => name === "OUTBOX_TABLE");
+  return {
+    ...container,
+    env: [
+      ...variables,
+      ...(table === undefined || namesTable ? [] : [{ name: "OUTBOX_TABLE", value: table }]),
+      { name: "JOB_DATE", value: day },
+    ],
+  };
 }
 
 function jobName(layer: Layer, day: Day, attempt: number): string {

@@ -5,6 +5,7 @@ import { objectId } from "../../checks/kubernetes/objects.ts";
 import type { Workload } from "../../checks/kubernetes/workloads.ts";
 import { naming } from "../../checks/list_names.ts";
 import type { Project } from "../../pipeline/contract/project.ts";
+import { OUTBOX_TABLE } from "../../pipeline/contract/tables.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { JobTemplate, Layer } from "../../pipeline/spark/new_job.ts";
 
@@ -37,6 +38,8 @@ export async function readTemplates(
     const problem = `${unread.file}: ${unread.problem}`;
     throw failure(`read ${directory}`, problem, "Correct the file, and run again.");
   }
+  const { table } = project.database;
+  const named = table === OUTBOX_TABLE ? {} : { table };
   const jobs = jobsOf(objects, project).filter(({ object }) => object.kind === "Job");
   return new Map(layers.map((layer) => {
     const ofLayer = jobs.filter((job) => makes(layer, job));
@@ -49,7 +52,8 @@ export async function readTemplates(
       throw failure(`find the Job for ${layer}`, problem, remedy);
     }
     const { value, namespace = project.jobs.namespace } = job.object;
-    return [layer, { object: value, namespace, container: jobContainers(job)[0]?.name ?? "" }];
+    const container = jobContainers(job)[0]?.name ?? "";
+    return [layer, { object: value, namespace, container, ...named }];
   }));
 }
 
