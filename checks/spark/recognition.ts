@@ -1,3 +1,4 @@
+import { isFields } from "../kubernetes/fields.ts";
 import { callsSpark } from "../kubernetes/job_containers.ts";
 import type { Container, Workload } from "../kubernetes/workloads.ts";
 import type { Code } from "../source_code/code.ts";
@@ -20,23 +21,36 @@ const OTHER_IMAGE =
 const STARTER = /\b(python[\d.]*|java|Rscript|poetry|uv|make|gradle|sbt|mvn)\b|\.(py|jar|sh|R)\b/;
 
 /**
- * Returns whether a job runs Spark.
+ * Returns whether a job runs Spark; undefined if nothing shows it.
  *
  * A command line, a variable, an image or code that names Spark proves it. An image or a program of
- * another kind, such as `postgres` or `pg_dump`, and code without Spark prove the opposite. A job
- * that shows neither counts as a Spark job.
+ * another kind, such as `postgres` or `pg_dump`, and code without Spark prove the opposite. If a job
+ * has neither, the word Spark in its name, its pods or its mounted files proves that it runs Spark.
  *
  * @param workload the job with the containers that do its work
  * @param run the code that these containers run
+ * @param mounted the texts of the files that these containers mount
  */
-export function runsSpark({ containers }: Workload, run: readonly Code[]): boolean {
+export function runsSpark(
+  workload: Workload,
+  run: readonly Code[],
+  mounted: readonly string[],
+): boolean | undefined {
+  const { containers } = workload;
   if (containers.length === 0 || containers.some(showsSpark)) return true;
   const code = run.filter(({ language }) => language !== "conf");
   if (code.some(({ text }) => SPARK_CODE.test(text))) return true;
   if (run.some(({ language, text }) => language === "conf" && /^\s*spark\.\w/m.test(text))) {
     return true;
   }
-  return !containers.every((each) => isOther(each, code));
+  if (containers.every((each) => isOther(each, code))) return false;
+  return [textOfPods(workload), ...mounted].some((text) => /spark/i.test(text)) || undefined;
+}
+
+/** The text of a workload's name, labels and pods. */
+function textOfPods({ object, metadata, spec }: Workload): string {
+  const { labels } = isFields(object.value.metadata) ? object.value.metadata : {};
+  return JSON.stringify([object.name, labels, metadata, spec]);
 }
 
 /** Returns whether a container shows that Spark runs in it. */

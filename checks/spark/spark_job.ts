@@ -59,7 +59,7 @@ export interface SparkJob {
   readonly master: SparkSetting | undefined;
   /** How the job runs Spark. */
   readonly mode: SparkMode;
-  /** The reason why the mode is `unknown`. */
+  /** The reason why the mode is `unknown`, or why a job with the mode `none` is not judged. */
   readonly unknown?: string;
   /**
    * The namespace of the pods that Spark creates. A job that sets none is judged in its own
@@ -98,10 +98,40 @@ export function sparkJobsOf({ objects, code, project }: JobSource): SparkJob[] {
     objects.find((each) =>
       each.kind === kind && namespaceOf(each) === namespace && each.name === name
     )?.value;
-  return jobsOf(objects, project).map((workload) => readJob(workload, { objects, code }, lookup));
+  const source = { objects, code };
+  const jobs = jobsOf(objects, project).map((workload) => readJob(workload, source, lookup));
+  const sparkJobs = jobs.filter(({ mode }) => mode !== "none");
+  return jobs.map((job) =>
+    isUndecided(job) && sparkJobs.some((each) => sharesPods(job, each))
+      ? readJob(job.workload, source, lookup, true)
+      : job
+  );
 }
 
-function readJob(workload: Workload, source: JobSource, lookup: Lookup): SparkJob {
+/** Returns whether nothing shows whether a job runs Spark. No check of Spark judges such a job. */
+export function isUndecided({ mode, unknown }: Pick<SparkJob, "mode" | "unknown">): boolean {
+  return mode === "none" && unknown !== undefined;
+}
+
+/** Returns whether a job has an image or the service account of a job that runs Spark. */
+function sharesPods(job: SparkJob, sparkJob: SparkJob): boolean {
+  const images = [
+    ...sparkJob.containers.map(({ image }) => image),
+    ...sparkJob.images.map(({ value }) => value),
+  ];
+  const isSameNamespace = namespaceOf(job.workload.object) ===
+    namespaceOf(sparkJob.workload.object);
+  return job.containers.some(({ image }) => images.includes(image)) ||
+    isSameNamespace && job.account !== undefined && job.account !== "default" &&
+      job.account === sparkJob.account;
+}
+
+function readJob(
+  workload: Workload,
+  source: JobSource,
+  lookup: Lookup,
+  isKnown = false,
+): SparkJob {
   const { object } = workload;
   const namespace = namespaceOf(object);
   const own: Workload = { ...workload, containers: jobContainers(workload) };
@@ -110,12 +140,16 @@ function readJob(workload: Workload, source: JobSource, lookup: Lookup): SparkJo
     // Shell code in the job's own object is read with the words of its containers.
     each.language === "python" || each.object !== objectId(object) || each.file !== object.file
   );
-  const isSpark = runsSpark(own, run);
+  const mounted = mountedFiles(own, source.objects).map(({ text }) => text);
+  const isSpark = isKnown || runsSpark(own, run, mounted);
   const { given, read } = isSpark
     ? allSettings(own, { source, run, environment }, lookup)
     : { given: [], read: [] };
   const settings = winning(read);
-  const { mode, unknown } = isSpark ? modeOf(settings) : { mode: "none" as const };
+  const { mode, unknown } = isSpark ? modeOf(settings) : {
+    mode: "none" as const,
+    unknown: isSpark === undefined ? "nothing shows whether it runs Spark" : undefined,
+  };
   const pod = (role: SparkPod["role"]) => sparkPod(role, own, settings, source.objects);
   const requestsExecutors = mode === "client" || mode === "cluster";
   const roles = mode === "cluster" ? ["driver", "executor"] : requestsExecutors ? ["executor"] : [];

@@ -2,6 +2,7 @@ import { shellPath } from "../../../pipeline/shell.ts";
 import { treeOf } from "../../facts/tree.ts";
 import { pythonOf } from "../../source_code/python.ts";
 import { mayReadVariables } from "../../source_code/environment.ts";
+import { isUndecided } from "../../spark/spark_job.ts";
 import { mayMakeSettings } from "../../spark/settings.ts";
 import { mayNameTable } from "../code/table_name_code.ts";
 import { mayHaveNulls } from "../code/untyped_nulls.ts";
@@ -58,7 +59,12 @@ export const manifestsReadable: Check<"manifests"> = check({
     const outcome = {
       examined: `${plural(objects.length, "object")} in ${plural(files, "file")}${left}`,
       findings: [...findings, ...unrendered.map((each) => unrenderedFinding(manifests, each))],
-      notJudged: notJudgedAmong(objects, manifests.project),
+      notJudged: [
+        ...notJudgedAmong(objects, manifests.project),
+        ...tree.jobs.filter(isUndecided).map(({ label, unknown = "" }) => (
+          { object: label, reason: unknown }
+        )),
+      ],
     };
     if (unrendered.length === 0 || hasFailure(outcome)) return outcome;
     return {

@@ -253,3 +253,58 @@ spec: { template: { spec: { restartPolicy: Never, containers: [{ name: a, image:
   const own = await preflightOf(FILES);
   assertEquals(own.find(({ id }) => id === "manifests-readable")!.notJudged, undefined);
 });
+
+const CLEANUP = (more = "", image = "ghcr.io/acme/cleanup:1.0") => `
+apiVersion: batch/v1
+kind: CronJob
+metadata: { name: cleanup, namespace: analytics-jobs }
+spec:
+  schedule: "0 3 * * *"
+  jobTemplate:
+    spec:
+      template:
+        metadata: { labels: { app: cleanup } }
+        spec:
+          restartPolicy: Never
+          containers: [{ name: cleanup, image: "${image}" }]
+${more}`;
+
+Deno.test("preflight names a job if nothing shows whether it runs Spark, and does not judge it", async () => {
+  assertEquals(await foundWith(CLEANUP()), {});
+  const results = await preflightOf({ ...FILES, "more.yaml": CLEANUP() });
+  const { notJudged } = results.find(({ id }) => id === "manifests-readable")!;
+  assertEquals(notJudged, [{
+    object: "CronJob analytics-jobs/cleanup",
+    reason: "nothing shows whether it runs Spark",
+  }]);
+});
+
+Deno.test("preflight judges a job with a sign of Spark in its labels, account, volumes or image", async () => {
+  const signs = [
+    CLEANUP().replace("app: cleanup", "spark-role: driver"),
+    CLEANUP().replace("name: cleanup,", "name: spark-etl,"),
+    CLEANUP("          serviceAccountName: spark-jobs\n"),
+    CLEANUP("          volumes: [{ name: t, configMap: { name: spark-templates } }]\n"),
+    CLEANUP("", "apache/spark:3.5.3"),
+    CLEANUP().replace("image:", 'env: [{ name: OPTS, value: "-Dspark.ui.port=1" }], image:'),
+  ];
+  for (const yaml of signs) {
+    const found = await foundWith(yaml);
+    assertEquals([yaml, "node-pool" in found], [yaml, true]);
+  }
+});
+
+Deno.test("preflight judges a job with the image of a job that runs Spark", async () => {
+  const other = `---
+apiVersion: batch/v1
+kind: Job
+metadata: { name: etl, namespace: analytics-jobs }
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{ name: etl, image: "ghcr.io/acme/cleanup:1.0", command: [spark-submit, a.py] }]
+`;
+  const problems = (await foundWith(CLEANUP() + other))["node-pool"]!;
+  assertEquals(problems.filter((each) => each === "the job can run on any node").length, 2);
+});
