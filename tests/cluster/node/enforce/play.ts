@@ -1,6 +1,6 @@
 import { parseAddress } from "../../../../checks/network_policy/address.ts";
 import { evaluate } from "../../../../checks/network_policy/evaluate.ts";
-import type { Cluster, Endpoint } from "../../../../checks/network_policy/model.ts";
+import type { Cluster, Endpoint, Flow } from "../../../../checks/network_policy/model.ts";
 import { readCluster } from "../../../../checks/network_policy/read_cluster.ts";
 import type { KubeObject } from "../../../../pipeline/cluster/cluster.ts";
 import { type ServerProcess, startServer } from "../../../../tasks/demo/server_process.ts";
@@ -98,7 +98,9 @@ export async function applyWorld(stage: Stage, world: World): Promise<Applied> {
 
 /**
  * Tries all connections of a world. Rules take a moment to arrive, so a connection that differs from
- * its verdict is tried again until a deadline. Then everything has to agree once more.
+ * its verdict is tried again until a deadline. Then all connections are tried once more in the same
+ * way: before the rules of a Service arrive, the Service refuses every connection, so a denial in the
+ * first round proves nothing.
  *
  * @param patience milliseconds to wait for a verdict to come true
  */
@@ -110,26 +112,25 @@ export async function judgeWorld(
   const { world: { flows }, cluster, pods, services } = applied;
   const asked = flows.map((flow) => {
     const { from, to, protocol, port, byService } = flow;
-    const ends = { from: endpoint(cluster, from), to: endpoint(cluster, to) };
     const number = typeof to === "number" ? (byService ? services : pods)[to] : to;
     const address = `${number}:${byService ? port + SERVICE_OFFSET : port}`;
     const source = typeof from === "number" ? pods[from]! : from;
     const request = { from: source, protocol: protocol.toLowerCase(), to: address };
-    return { flow, request, allowed: evaluate(cluster, { ...ends, protocol, port }).allowed };
+    return { flow, request, allowed: evaluate(cluster, flowOf(cluster, flow)).allowed };
   });
-  let different: Disagreement[] = [];
-  for (let round = 0; round < 2 && different.length === 0; round++) {
+  const different = new Map<PlannedFlow, Disagreement>();
+  for (let round = 0; round < 2; round++) {
     const deadline = Date.now() + patience;
-    let open = asked;
+    let wrong = asked.map((each) => ({ ...each, outcome: "" }));
     do {
-      const outcomes = await tryAll(stage, open.map(({ request }) => request));
-      const judged = open.map((each, i) => ({ ...each, outcome: outcomes[i]! }));
-      const wrong = judged.filter(({ allowed, outcome }) => allowed !== (outcome === "open"));
-      different = wrong.map(({ flow, allowed, outcome }) => ({ flow, allowed, outcome }));
-      open = wrong;
-    } while (open.length > 0 && Date.now() < deadline);
+      const outcomes = await tryAll(stage, wrong.map(({ request }) => request));
+      wrong = wrong
+        .map((each, i) => ({ ...each, outcome: outcomes[i]! }))
+        .filter(({ allowed, outcome }) => allowed !== (outcome === "open"));
+    } while (wrong.length > 0 && Date.now() < deadline);
+    for (const { flow, allowed, outcome } of wrong) different.set(flow, { flow, allowed, outcome });
   }
-  return different;
+  return [...different.values()];
 }
 
 /** Removes a world. Its pods end at once, its namespaces soon after. */
@@ -156,8 +157,11 @@ function sentinelOf({ seed, pods: [pod] }: World) {
   };
 }
 
-function endpoint({ pods }: Cluster, end: End): Endpoint {
-  return typeof end === "number" ? pods[end]! : { type: "outside", address: parseAddress(end)! };
+/** Returns a planned connection as a connection of the cluster. */
+export function flowOf({ pods }: Cluster, { from, to, protocol, port }: PlannedFlow): Flow {
+  const endpoint = (end: End): Endpoint =>
+    typeof end === "number" ? pods[end]! : { type: "outside", address: parseAddress(end)! };
+  return { from: endpoint(from), to: endpoint(to), protocol, port };
 }
 
 async function createAll({ api, resources }: Stage, objects: readonly KubeObject[]) {
