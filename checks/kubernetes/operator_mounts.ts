@@ -32,22 +32,40 @@ export function wrongMounts(object: Fields): WrongField[] {
     : group === "argoproj.io"
     ? ofArgo(object)
     : [];
-  return all.flatMap(({ path, mounts, volumes, why }) =>
-    listOf(mounts).flatMap(({ name }, i): WrongField[] => {
-      const wanted = textOf(name) ?? "";
-      if (wanted === "" || wanted.includes("{{") || ADDED.test(wanted)) return [];
-      if (volumes.includes(wanted)) return [];
-      const meant = closestWord(wanted, volumes);
-      return [{
-        path: `${path}[${i}].name`,
-        problem: `there is no volume ${wanted}${
-          meant === undefined ? "" : `; did you mean ${meant}?`
-        }`,
-        fix: meant === undefined ? `Add ${wanted} to the volumes.` : `Write ${meant}.`,
-        why,
-      }];
-    })
-  );
+  return all.flatMap(wrongIn);
+}
+
+/**
+ * The mounts of a pod template of Spark that name no volume.
+ *
+ * @param spec the spec of the template's pod
+ * @param role `driver` or `executor`
+ * @param settings the names of the job's settings, which can add volumes
+ */
+export function wrongTemplateMounts(
+  spec: Fields,
+  role: string,
+  settings: readonly string[],
+): WrongField[] {
+  const volumes = [...namesOf(spec.volumes), ...volumesOfSettings(settings, role)];
+  return ofContainers(spec, "spec", volumes).flatMap(wrongIn);
+}
+
+function wrongIn({ path, mounts, volumes, why }: Mounts): WrongField[] {
+  return listOf(mounts).flatMap(({ name }, i): WrongField[] => {
+    const wanted = textOf(name) ?? "";
+    if (wanted === "" || wanted.includes("{{") || ADDED.test(wanted)) return [];
+    if (volumes.includes(wanted)) return [];
+    const meant = closestWord(wanted, volumes);
+    return [{
+      path: `${path}[${i}].name`,
+      problem: `there is no volume ${wanted}${
+        meant === undefined ? "" : `; did you mean ${meant}?`
+      }`,
+      fix: meant === undefined ? `Add ${wanted} to the volumes.` : `Write ${meant}.`,
+      why,
+    }];
+  });
 }
 
 function namesOf(volumes: unknown): string[] {
@@ -64,8 +82,8 @@ function ofContainers(spec: Fields, path: string, volumes: readonly string[]): M
 }
 
 /** The volumes that the settings of Spark add to the pods of a role. */
-function volumesOfSettings(conf: unknown, role: string): string[] {
-  return Object.keys(fieldsOf(conf)).flatMap((key) => {
+function volumesOfSettings(settings: readonly string[], role: string): string[] {
+  return settings.flatMap((key) => {
     const volume = new RegExp(`^spark\\.kubernetes\\.${role}\\.volumes\\.\\w+\\.([\\w-]+)\\.`)
       .exec(key)?.[1];
     const secret = new RegExp(`^spark\\.kubernetes\\.${role}\\.secrets\\.([\\w.-]+)$`)
@@ -83,7 +101,7 @@ function ofKubeflow({ kind, spec: outer }: Fields): Mounts[] {
     const volumes = [
       ...namesOf(spec.volumes),
       ...namesOf(fieldsOf(fieldsOf(pod.template).spec).volumes),
-      ...volumesOfSettings(spec.sparkConf, role),
+      ...volumesOfSettings(Object.keys(fieldsOf(spec.sparkConf)), role),
     ];
     const added = [
       ...listOf(pod.configMaps).map(({ name }) => `${textOf(name)}-vol`),
@@ -123,7 +141,7 @@ function ofApache({ kind, spec: outer }: Fields): Mounts[] {
     return ofContainers(pod, path, [
       ...namesOf(pod.volumes),
       ...namesOf(claims),
-      ...volumesOfSettings(spec.sparkConf, role),
+      ...volumesOfSettings(Object.keys(fieldsOf(spec.sparkConf)), role),
     ]);
   });
 }

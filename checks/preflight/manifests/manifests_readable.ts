@@ -23,6 +23,7 @@ import { readResources, withResources } from "../../kubernetes/argo_resources.ts
 import { podTemplatesOf } from "../../kubernetes/workloads.ts";
 import { pathOf } from "../../facts/tree.ts";
 import { notJudgedAmong } from "./not_judged.ts";
+import { wrongTemplates } from "./template_mounts.ts";
 import { missingFiles } from "./volume_keys.ts";
 import { refusedPods } from "./pod_security.ts";
 import { refusedFields } from "./refused_objects.ts";
@@ -52,6 +53,7 @@ export const manifestsReadable: Check<"manifests"> = check({
       }),
       ...refusedPods(tree),
       ...missingFiles(tree),
+      ...wrongTemplates(tree),
       ...tree.code.flatMap(unparseable),
       ...(manifests.replaced ?? []).map((each) => replacedFinding(manifests, each)),
     ];

@@ -1,0 +1,54 @@
+import { wrongTemplates } from "../../../../checks/preflight/manifests/template_mounts.ts";
+import { assertEquals } from "../../../support/assert.ts";
+import { jobOf, K8S, map } from "../../spark/job_yaml.ts";
+
+const TEMPLATE = "spark.kubernetes.executor.podTemplateFile=/t/pod.yaml";
+
+/** A job with a template whose executor mounts one volume. */
+const jobWith = (mount: string, ...settings: string[]) =>
+  jobOf({
+    args: [`--master=${K8S}`, ...[TEMPLATE, ...settings].map((each) => `--conf=${each}`)],
+    container: "volumeMounts: [{ name: t, mountPath: /t }]",
+    pod: "volumes: [{ name: t, configMap: { name: t } }]\n",
+    more: map(
+      "t",
+      `{ pod.yaml: "spec: { containers: [{ name: e, volumeMounts: [{ name: ${mount}, mountPath: /v }] }], volumes: [{ name: scratch, emptyDir: {} }] }" }`,
+    ),
+  });
+
+const found = (mount: string, ...settings: string[]) =>
+  wrongTemplates({ jobs: [jobWith(mount, ...settings)] });
+
+Deno.test("wrongTemplates fails for a mount of the executors that names no volume", () => {
+  const [finding] = found("scrach");
+  assertEquals(finding, {
+    severity: "fail",
+    object: "ConfigMap analytics-jobs/t",
+    field: "data.pod.yaml",
+    file: "manifests/job.yaml",
+    line: finding!.line!,
+    problem: "spec.containers[0].volumeMounts[0].name in the pod template of the executor: " +
+      "there is no volume scrach; did you mean scratch?",
+    why: "the API server refuses the pods, so the job runs without executors",
+    fix: "Write scratch.",
+  });
+  const other = "spark.kubernetes.driver.volumes.emptyDir.data.mount.path=/d";
+  assertEquals(found("data", other).map(({ fix }) => fix), ["Add data to the volumes."]);
+});
+
+Deno.test("wrongTemplates accepts volumes of the template, of the settings, and of Spark itself", () => {
+  assertEquals(found("scratch"), []);
+  assertEquals(found("spark-local-dir-1"), []);
+  assertEquals(found("spark-conf-volume-exec"), []);
+  assertEquals(found("hadoop-properties"), []);
+  assertEquals(found("krb5-file"), []);
+  assertEquals(
+    found("data", "spark.kubernetes.executor.volumes.persistentVolumeClaim.data.mount.path=/d"),
+    [],
+  );
+  assertEquals(found("keys-volume", "spark.kubernetes.executor.secrets.keys=/k"), []);
+});
+
+Deno.test("wrongTemplates reports a template of several jobs once", () => {
+  assertEquals(wrongTemplates({ jobs: [jobWith("a"), jobWith("a")] }).length, 1);
+});
