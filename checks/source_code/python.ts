@@ -1,3 +1,4 @@
+import { constantsOf, constantText } from "./python_constants.ts";
 import {
   type DottedName,
   dottedName,
@@ -9,6 +10,7 @@ import {
   type Node,
   quotedWords,
   spacedText,
+  targetOf,
   type Tree,
   treeOf,
 } from "./python_tree.ts";
@@ -74,11 +76,11 @@ export interface CallContext {
   readonly alternative: boolean;
 }
 
-/** An index with a constant text, as in `os.environ["A"]`. */
+/** An index with a constant text or a constant, as in `os.environ["A"]` and `os.environ[KEY]`. */
 export interface Subscript {
   /** The dotted name before the bracket, as in `os.environ`. */
   readonly owner: string;
-  /** The text between the brackets. */
+  /** The text between the brackets, or the value of the constant. */
   readonly key: string;
   /** The start of the last part of the dotted name in the source. */
   readonly start: number;
@@ -116,6 +118,8 @@ export interface Python {
   readonly strings: readonly PythonString[];
   /** The calls, in the order of their names in the source. */
   readonly calls: readonly Call[];
+  /** The texts of the names that the code assigns only once, as in `KEY = "JOB_DATE"`. */
+  readonly constants: ReadonlyMap<string, string>;
   /** The indexes with a constant text. */
   readonly subscripts: readonly Subscript[];
   /** The `in` comparisons of a constant text. */
@@ -174,8 +178,13 @@ class LazyPython implements Python {
   readonly #calls = lazy(() =>
     this.#nodes.flatMap((node) => callOf(node) ?? []).sort((a, b) => a.nameStart - b.nameStart)
   );
-  readonly #subscripts = lazy(() => this.#nodes.flatMap(subscriptOf));
-  readonly #memberships = lazy(() => this.#nodes.flatMap(membershipOf));
+  readonly #constants = lazy(() => constantsOf(this.#nodes));
+  readonly #subscripts = lazy(() =>
+    this.#nodes.flatMap((node) => subscriptOf(node, this.#constants()))
+  );
+  readonly #memberships = lazy(() =>
+    this.#nodes.flatMap((node) => membershipOf(node, this.#constants()))
+  );
   readonly #imports = lazy(() =>
     scannedImports(this.#source) ??
       this.#nodes.filter(({ kind }) => kind === "ImportStatement")
@@ -202,6 +211,10 @@ class LazyPython implements Python {
 
   get calls() {
     return this.#calls();
+  }
+
+  get constants() {
+    return this.#constants();
   }
 
   get subscripts() {
@@ -270,17 +283,6 @@ function stringOf(node: Node): PythonString {
     assignedTo: targetOf(node),
     dictionaryKey: keyOf(node),
   };
-}
-
-/** The name that a value is assigned to: of a variable, a keyword or a parameter. */
-function targetOf(value: Node): string | undefined {
-  let node = value;
-  while (node.index === 1 && /^(Parenthesized|Tuple)Expression$/.test(node.parent?.kind ?? "")) {
-    node = node.parent!;
-  }
-  if (node.sibling(-1)?.kind !== "AssignOp") return undefined;
-  const target = node.sibling(-2)?.kind === "TypeDef" ? node.sibling(-3) : node.sibling(-2);
-  return target && dottedName(target)?.last;
 }
 
 function keyOf(value: Node): string | undefined {
@@ -399,23 +401,26 @@ function isFollowedByOr(expression: Node): boolean {
   return false;
 }
 
-function subscriptOf(node: Node): Subscript[] {
+function subscriptOf(node: Node, constants: ReadonlyMap<string, string>): Subscript[] {
   if (node.kind !== "MemberExpression" || node.children.length !== 4) return [];
-  const [object, bracket, key] = node.children;
+  const [object, bracket, index] = node.children;
   const owner = dottedName(object!);
-  const isText = bracket?.kind === "[" && (isString(key!) || key!.kind === "ContinuedString");
-  if (!isText || owner === undefined) return [];
+  const key = bracket?.kind === "[" ? constantText(index!, constants) : undefined;
+  if (key === undefined || owner === undefined) return [];
   const next = node.sibling(1)?.kind === "TypeDef" ? node.sibling(2) : node.sibling(1);
   return [{
     owner: owner.text,
-    key: spacedText(key!).trim(),
+    key,
     start: owner.lastStart,
     assigned: next?.kind === "AssignOp",
   }];
 }
 
-function membershipOf({ kind, start, children }: Node): Membership[] {
-  const [key, operator, second] = children;
+function membershipOf(
+  { kind, start, children }: Node,
+  constants: ReadonlyMap<string, string>,
+): Membership[] {
+  const [first, operator, second] = children;
   const negated = operator?.kind === "not" && second?.kind === "in";
   if (kind !== "BinaryExpression" || !(negated || operator?.kind === "in")) return [];
   const object = children.at(-1);
@@ -423,8 +428,8 @@ function membershipOf({ kind, start, children }: Node): Membership[] {
   const name = object?.kind === "CallExpression" ? object.children[0] : object;
   const text = name && dottedName(name)?.text;
   const owner = name === object ? text : /^(.+)\.keys$/.exec(text ?? "")?.[1];
-  if (owner === undefined || !(isString(key!) || key!.kind === "ContinuedString")) return [];
-  return [{ key: spacedText(key!).trim(), owner, start, negated }];
+  const key = constantText(first!, constants);
+  return owner === undefined || key === undefined ? [] : [{ key, owner, start, negated }];
 }
 
 /** Import statements: at the beginning of a line, or after `;` or `:`. */

@@ -17,30 +17,63 @@ export function pythonReads(python: Python): VariableRead[] {
   const getting = callsOf(python, ["get", "pop", ...getters]).filter(({ name, callee }) =>
     getters.has(name) || isEnviron(callee.slice(0, Math.max(0, callee.lastIndexOf("."))))
   );
+  const nameOf = ({ args: [first] }: Call) =>
+    first === undefined ? undefined : first.string ?? python.constants.get(first.code);
   const conditions = getting.flatMap((call) => {
     const condition = conditionAt(python.code, call);
-    return condition === undefined || call.args[0]?.string === undefined
+    const key = nameOf(call);
+    return condition === undefined || key === undefined
       ? []
-      : [{ key: call.args[0].string, start: call.start, negated: condition.isNegative }];
+      : [{ key, start: call.start, negated: condition.isNegative }];
   });
   const isGuarded = (key: string) =>
     [...members, ...conditions].some((each) =>
       each.key === key && continuesAfter(python.code, each.start, each.negated)
     );
   const called = getting.flatMap((call): VariableRead[] => {
-    const name = call.args[0]?.string;
+    const name = nameOf(call);
     if (name === undefined) return [];
     const optional = hasDefault(call, python.code, tests) || isGuarded(name) ||
       call.name === "pop" && isCaught(python.code, call.start);
     return [{ name, offset: call.start, optional }];
   });
-  const indexed = python.subscripts.filter(({ owner, assigned }) => isEnviron(owner) && !assigned)
-    .map(({ key, start }): VariableRead => (
-      { name: key, offset: start, optional: isGuarded(key) || isCaught(python.code, start) }
-    ));
+  const items = callsOf(python, ["__getitem__"]).flatMap((call) => {
+    const key = nameOf(call);
+    const isRead = key !== undefined && isEnviron(call.callee.slice(0, -".__getitem__".length));
+    return isRead ? [{ key, start: call.start }] : [];
+  });
+  const indexed = [
+    ...python.subscripts.filter(({ owner, assigned }) => isEnviron(owner) && !assigned),
+    ...items,
+    ...formatted(python, isEnviron),
+  ].map(({ key, start }): VariableRead => (
+    { name: key, offset: start, optional: isGuarded(key) || isCaught(python.code, start) }
+  ));
   return [...called, ...indexed].sort((a, b) => a.offset - b.offset)
     .filter(({ name, offset }) => !sets.some((each) => each.name === name && each.offset < offset))
     .map((each) => isOpen ? { ...each, optional: true } : each);
+}
+
+/** The variables in texts that the environment fills in, as in `"{A}".format(**os.environ)`. */
+function formatted({ calls, strings, code }: Python, isEnviron: (name: string) => boolean) {
+  const filled = calls.filter(({ name, args }) =>
+    name === "format" && args.some((each) =>
+        /^\*\*[\w.]+$/.test(each.code) &&
+        isEnviron(each.code.slice(2))
+      ) ||
+    name === "format_map" && args[0] !== undefined && isEnviron(args[0].code)
+  );
+  return strings.flatMap(({ start, end, text }) => {
+    const isFormat = filled.some((call) => /^\s*\.\s*$/.test(code.slice(end, call.start)));
+    const [, percent = ""] = /^\s*%\s*([\w.]+)/.exec(code.slice(end, end + 100)) ?? [];
+    const isPercent = percent !== "" && isEnviron(percent);
+    const fields = isFormat ? /\{\{|\{(\w+)/g : /%%|%\((\w+)\)/g;
+    return isFormat || isPercent
+      ? [...text.matchAll(fields)].flatMap(({ 1: key, index }) =>
+        key === undefined ? [] : [{ key, start: start + index }]
+      )
+      : [];
+  });
 }
 
 /** The names of the environment: `environ`, its aliases, and copies of it. */

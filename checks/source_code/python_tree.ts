@@ -235,6 +235,17 @@ export function dottedName(node: Node): DottedName | undefined {
   };
 }
 
+/** The name that a value is assigned to: of a variable, a keyword or a parameter. */
+export function targetOf(value: Node): string | undefined {
+  let node = value;
+  while (node.index === 1 && /^(Parenthesized|Tuple)Expression$/.test(node.parent?.kind ?? "")) {
+    node = node.parent!;
+  }
+  if (node.sibling(-1)?.kind !== "AssignOp") return undefined;
+  const target = node.sibling(-2)?.kind === "TypeDef" ? node.sibling(-3) : node.sibling(-2);
+  return target && dottedName(target)?.last;
+}
+
 /**
  * Replaces all characters except line breaks by spaces, which keeps offsets and lines unchanged.
  */

@@ -120,6 +120,17 @@ const PYTHON_STOPS = [
   `${OS}try:\n    d = os.environ["D"]\nexcept ValueError:\n    d = None`,
   `${OS}p.add_argument("--date", default=os.environ["D"])`,
   `${OS}d = os.environ["D"]\nos.environ["D"] = "x"`,
+  `${OS}KEY = "D"\nd = os.environ[KEY]`,
+  `${OS}KEY: str = "D"\ndef f():\n    return os.environ[KEY]`,
+  `${OS}KEY = "D"\nd = parse(os.getenv(KEY))`,
+  `${OS}KEY = "D"\nN = (KEY, "E")\nd = [os.environ[KEY] for a in N]`,
+  `${OS}KEY = "D"\nif KEY not in os.environ:\n    sys.exit(2)\nd = os.environ[KEY]`,
+  `${OS}d = os.environ.__getitem__("D")`,
+  `${OS}u = "day={D}".format(**os.environ)`,
+  `${OS}u = "day={D:>10}/{{x}}".format(a=1, **os.environ)`,
+  `${OS}u = "day={D}".format_map(os.environ)`,
+  `${OS}u = "day=%(D)s" % os.environ`,
+  `${OS}N = ["D"]\nmissing = [k for k in N if k not in os.environ]\nif missing:\n    log(missing)\nd = os.environ["D"]`,
 ];
 
 /** Python that goes on if D is unset. */
@@ -157,6 +168,20 @@ const PYTHON_GOES_ON = [
   `${OS}p.add_argument("--date", default=os.environ.get("D"))`,
   `${OS}p.add_argument("--date", required=not os.environ.get("D"))`,
   `${OS}load_dotenv()\nd = os.environ["D"]`,
+  `${OS}KEY = "D"\nd = os.environ.get(KEY, "x")`,
+  `${OS}KEY = "D"\nif KEY in os.environ:\n    d = os.environ[KEY]`,
+  `${OS}KEY = "D"\nos.environ[KEY] = "x"\nd = os.environ[KEY]`,
+  `${OS}KEY = "D"\nKEY = other()\nd = os.environ[KEY]`,
+  `${OS}KEY = "D"\ndef f(KEY):\n    return os.environ[KEY]`,
+  `${OS}KEY = "D"\nfor KEY in a:\n    d = os.environ[KEY]`,
+  `${OS}KEY = "D"\nKEY, b = other()\nd = os.environ[KEY]`,
+  `${OS}KEY = "D"\nfor a, KEY in b:\n    d = os.environ[KEY]`,
+  `${OS}KEY = "D"\nall = [os.environ[KEY] for KEY in b]`,
+  `${OS}try:\n    d = os.environ.__getitem__("D")\nexcept KeyError:\n    d = today()`,
+  `${OS}u = "day={{D}}".format(**os.environ)`,
+  `${OS}u = "day={D}".format(**settings)`,
+  `${OS}N = ["D"]\nmissing = [k for k in N if k not in os.environ]\nif missing:\n    log(missing)`,
+  `${OS}missing = [k for k in ("D", "E") if k not in os.environ]\nif missing:\n    log(missing)\nd = os.environ.get("D", "x")`,
 ];
 
 Deno.test("variablesReadBy finds the Python that needs a variable", () => {
