@@ -97,16 +97,25 @@ function voidSchemas(python: Python): UntypedNull[] {
     });
 }
 
-/** Returns whether the same expression selects other columns, as in `.withColumn(…).select("b")`. */
-function isLeftOut(call: Call): boolean {
-  const column = columnOf(call);
-  const outer = call.context.argumentOf;
-  if (column === undefined || outer?.name !== "withColumn") return false;
-  return outer.chain.some(({ name, args }) =>
-    name === "select" && args.length > 0 &&
-    args.every(({ string }) => string !== undefined && string !== "*" && string !== column)
-  );
+/**
+ * Returns whether a `select` directly after `withColumn` names only other columns, as in
+ * `.withColumn("a", lit(None)).select("b")`. Spark ignores the case of names.
+ */
+function isLeftOut({ context: { argumentOf: outer } }: Call): boolean {
+  const column = outer?.args[0]?.string ?? "";
+  const next = outer?.chain[0];
+  if (outer?.name !== "withColumn" || next?.callee !== "select" || !PLAIN_NAME.test(column)) {
+    return false;
+  }
+  return next.args.length > 0 &&
+    next.args.every(({ keyword, code, string = "" }) =>
+      keyword === undefined && /^["']/.test(code) && PLAIN_NAME.test(string) &&
+      string.toLowerCase() !== column.toLowerCase()
+    );
 }
+
+/** The name of a column without quotes, dots and stars. */
+const PLAIN_NAME = /^[A-Za-z_]\w*$/;
 
 function writtenOf({ name }: Call): string {
   if (name === "when") return "when(…, None)";
