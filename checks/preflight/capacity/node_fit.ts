@@ -8,7 +8,14 @@ import type { Fields } from "../../kubernetes/fields.ts";
 import type { Pods } from "./pod_requests.ts";
 import { podsOf } from "./quota_usage.ts";
 import { nodeObstacle, podObstacle } from "./scheduling_obstacle.ts";
-import { formatLabel, formatTaint, nodesOf, type Pool, taintsOf } from "./analytics_nodes.ts";
+import {
+  formatLabel,
+  formatTaint,
+  nodesOf,
+  type Pool,
+  repels,
+  taintsOf,
+} from "./analytics_nodes.ts";
 import { fits, formatRoom, freeNodeOf, requestsOf } from "./free_capacity.ts";
 
 /** Pods of a job to place on the pool. */
@@ -119,8 +126,12 @@ function untaintedNodeFinding(node: ManifestObject, { taint }: Pool): Finding {
   };
 }
 
+/** Returns whether a node has the taint of the pool. A weaker effect than the pool's is none. */
 function hasTaint(node: ManifestObject, { taint }: Pool): boolean {
-  return taintsOf(node).some(({ key, value }) => key === taint.key && value === taint.value);
+  const isAnyEffect = taint.effect === "" || !repels(taint);
+  return taintsOf(node).some((each) =>
+    each.key === taint.key && each.value === taint.value && (isAnyEffect || repels(each))
+  );
 }
 
 function nameOf({ name }: ManifestObject): string {
