@@ -18,6 +18,19 @@ export function isPublicUrl(url: string): boolean {
   return /^[\w.-]+$/.test(host) && !INTERNAL.test(host.toLowerCase());
 }
 
+/** Schemes of files that Spark fetches from a file system, as in `hdfs://namenode/x.jar`. */
+const FILE_SYSTEMS = /^(gs|hdfs|webhdfs|swebhdfs|viewfs|abfss?|wasbs?|adl|oss|obs|cosn):/i;
+
+/**
+ * Where Spark fetches a file from: `internet`, or `network` if the server can be in the cluster, in a
+ * private network or on the Internet. Undefined for files of the image and of the lake.
+ */
+export function originOf(file: string): "internet" | "network" | undefined {
+  if (/^ivy:/i.test(file)) return "internet";
+  if (/^(https?|ftp):/i.test(file)) return isPublicUrl(file) ? "internet" : "network";
+  return FILE_SYSTEMS.test(file) ? "network" : undefined;
+}
+
 /** Removes the login and the query of a URL, which can be secret. */
 export function withoutLogin(url: string): string {
   return url.replace(/\/\/[^/@]*@/, "//").replace(/[?#].*$/, "");

@@ -10,7 +10,7 @@ import {
   type Download,
   downloadsInPython,
   downloadsInShell,
-  isPublicUrl,
+  originOf,
   withoutLogin,
 } from "./download_commands.ts";
 
@@ -29,6 +29,9 @@ const WHY =
   "the job's pod can connect only to DNS, Postgres, the Kubernetes API and the lake, so the " +
   "download hangs until it times out";
 
+const ELSEWHERE =
+  "the file is outside the image, and the manifests do not show whether the pod can reach its server";
+
 const OPEN = "a server that cannot be reached, or that has a new version, breaks the job";
 
 /** Returns whether policies close the pods of a namespace. Without policies, a pod is open. */
@@ -46,20 +49,25 @@ export function isClosed(
  */
 export function downloads(setting: SparkSetting, isClosed: boolean): Finding[] {
   const { key, value, place } = setting;
-  const isRemote = FILES.test(key) &&
-    value.split(",").some((each) => /^(https?|ftp|ivy):/.test(each.trim()));
+  const origins = FILES.test(key) ? value.split(",").map((each) => originOf(each.trim())) : [];
   // The folder of Ivy's cache downloads nothing.
   const resolves = RESOLVING.includes(key) && !/^(file:|[/.~])/.test(value);
-  if (!isRemote && !resolves || value === "") return [];
+  const isPublic = resolves || origins.includes("internet");
+  if (!isPublic && !origins.includes("network") || value === "") return [];
   return [{
-    severity: isClosed ? "fail" : "warn",
+    ...verdictOn(isPublic, isClosed),
     ...place,
     problem: `${key} makes the job download ${
       key.startsWith("spark.jars") ? "jars" : "files"
     } when it starts (${printedValue(setting)})`,
-    why: isClosed ? WHY : OPEN,
     fix: "Remove the setting, and add the jars to the image: manifests/image/Dockerfile",
   }];
+}
+
+/** The severity of a download and its reason. Only the Internet is known to be out of reach. */
+function verdictOn(isPublic: boolean, isClosed: boolean): Pick<Finding, "severity" | "why"> {
+  if (!isClosed) return { severity: "warn", why: OPEN };
+  return isPublic ? { severity: "fail", why: WHY } : { severity: "warn", why: ELSEWHERE };
 }
 
 /**
@@ -79,17 +87,21 @@ export function runtimeDownloads(tree: Tree): Finding[] {
         downloadsInCode(code).map((each) => ({ ...each, place: placeIn(code, each.offset) }))
       ),
     ];
-    return found.map(({ what, place }): Finding => ({
-      severity: isWithoutNetwork ? "fail" : "warn",
+    return found.map(({ what, place, isPublic = true }): Finding => ({
+      ...verdictOn(isPublic, isWithoutNetwork),
       ...place,
       problem: `the job downloads when it starts: ${what}`,
-      why: isWithoutNetwork ? WHY : OPEN,
       fix: "Add the files and packages to the image: manifests/image/Dockerfile",
     }));
   });
 }
 
-function downloadsInCode({ language, text }: Code): Download[] {
+/** A download, and whether it is known to need the Internet. */
+interface FileDownload extends Download {
+  readonly isPublic?: boolean;
+}
+
+function downloadsInCode({ language, text }: Code): FileDownload[] {
   if (language === "shell") return downloadsInShell(text);
   return language === "python" ? downloadsInPython(text) : [];
 }
@@ -98,14 +110,14 @@ function downloadsInCode({ language, text }: Code): Download[] {
 function downloadsOf(
   { workload: { object } }: SparkJob,
   { words }: Container,
-): (Download & { readonly place: Place })[] {
+): (FileDownload & { readonly place: Place })[] {
   const text = words.map((word) => word.text).join(" ");
   const wordAt = (offset: number) => {
     let end = -1;
     return words.find((word) => (end += word.text.length + 1) >= offset) ?? words[0]!;
   };
   const isPython = /(^|[\s/])python[\d.]*\s+-c\s/.test(text);
-  const found = [
+  const found: FileDownload[] = [
     ...applicationIn(text),
     ...isPython ? downloadsInPython(text) : downloadsInShell(text),
   ];
@@ -113,27 +125,34 @@ function downloadsOf(
 }
 
 /** The application file and other files of spark-submit that Spark downloads. */
-function applicationIn(text: string): Download[] {
+function applicationIn(text: string): FileDownload[] {
   if (!/spark-submit|SparkSubmit|\bdriver\b/.test(text)) return [];
-  const file = "(?:https?|ftp)://[^\\s'\",]+";
   // Other flags, such as --jars, are settings, which are judged as settings.
-  const flag = new RegExp(`--(py-files|files|archives)[\\s=]["']?\\S*?(${file})`, "g");
-  const flags = [...text.matchAll(flag)].filter(({ 2: url }) => isPublicUrl(url!))
-    .map(({ 1: name, 2: url, index }) => (
-      { offset: index, what: `--${name} ${withoutLogin(url!)}` }
-    ));
-  const application = new RegExp(
-    `(?:^|\\s)(--[\\w-]+\\s+)?(${file}\\.(?:py|jar|zip|R)(?:\\?\\S*)?)(?=[\\s'"]|$)`,
-    "g",
+  const flags = [...text.matchAll(/--(py-files|files|archives)[\s=]["']?([^\s"']+)/g)].flatMap(
+    ({ 1: name, 2: list, index }) =>
+      list!.split(",").flatMap((file): FileDownload[] => {
+        const origin = originOf(file);
+        return origin === undefined ? [] : [{
+          offset: index,
+          what: `--${name} ${withoutLogin(file)}`,
+          isPublic: origin === "internet",
+        }];
+      }),
   );
-  const applications = [...text.matchAll(application)]
-    .filter(({ 1: flag, 2: url, index }) =>
-      flag === undefined && isPublicUrl(url!) &&
-      !/\b(curl|wget)\b[^;&|\n]*$/.test(text.slice(Math.max(0, index - 300), index))
-    )
-    .map(({ 0: whole, 2: url, index }) => ({
+  const file = /(^|\s)(--[\w-]+\s+)?((?!-)[^\s'",]+\.(?:py|jar|zip|R)(?:\?\S*)?)(?=[\s'"]|$)/g;
+  const files = [...text.matchAll(file)].filter(({ 2: flag, index }) =>
+    flag === undefined &&
+    !/\b(curl|wget)\b[^;&|\n]*$/.test(text.slice(Math.max(0, index - 300), index))
+  );
+  const applications = files.flatMap(({ 0: whole, 3: url, index }, i): FileDownload[] => {
+    const origin = originOf(url!);
+    // A later file is an argument of the application, unless the URL is public.
+    if (origin === undefined || origin === "network" && i > 0) return [];
+    return [{
       offset: index + whole.indexOf(url!),
       what: `the application file ${withoutLogin(url!)}`,
-    }));
+      isPublic: origin === "internet",
+    }];
+  });
   return [...flags, ...applications];
 }

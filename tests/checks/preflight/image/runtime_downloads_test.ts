@@ -1,3 +1,4 @@
+import { judgeImages } from "../../../../checks/preflight/image/image_deps.ts";
 import { treeOf } from "../../../../checks/facts/tree.ts";
 import { runtimeDownloads } from "../../../../checks/preflight/image/runtime_downloads.ts";
 import {
@@ -130,6 +131,37 @@ for (
     assertMatch(found!.field!, /args\[\d+\]$/);
   });
 }
+
+for (
+  const url of [
+    "gs://bucket/x",
+    "hdfs://namenode/x",
+    "abfss://c@account.dfs.core.windows.net/x",
+    "http://files/x",
+    "http://files.tools.svc/x",
+    "http://10.0.0.7/x",
+    "https://example.com/x",
+    "s3a://bucket/x",
+  ]
+) {
+  Deno.test(`image-deps judges the same in --jars, --py-files and the application file: ${url}`, () => {
+    const severities = ([jar, zip, py]: readonly [string, string, string]) =>
+      [`--jars=${jar}`, `--py-files=${zip}`, py].map((argument) => {
+        const tree = treeOf(factOf(change(JOB, APPLICATION, argument)));
+        return judgeImages(tree)!.findings.filter(({ problem }) => problem.includes("download"))
+          .map(({ severity }) => severity);
+      });
+    const wanted = url.startsWith("s3a:") ? [] : [url.includes("example.com") ? "fail" : "warn"];
+    assertEquals(severities([`${url}.jar`, `${url}.zip`, `${url}.py`]), [wanted, wanted, wanted]);
+  });
+}
+
+Deno.test("image-deps does not take an argument of the application for a download", () => {
+  for (const application of [APPLICATION, "/opt/deep-storage/jobs/bronze_ingest.py"]) {
+    const argument = `${application}\n            - hdfs://namenode/input.zip`;
+    assertEquals(findings(change(JOB, APPLICATION, argument)), []);
+  }
+});
 
 Deno.test("image-deps finds commands in containers, init containers and scripts", () => {
   assertEquals(findings(FILES), []);
