@@ -80,7 +80,32 @@ export function localServerProblem(
   };
 }
 
-/** Finds the variables of jobs that name the pod itself where a server is meant. */
+/** Returns whether a container runs the jobs of this toolkit, which read S3_ENDPOINT as a URL. */
+function isOurs({ image, words }: Container, { jobs }: Project): boolean {
+  const nameOf = (text: string) => text.replace(/@.*$/, "").replace(/:[^/:]*$/, "");
+  return nameOf(image) === nameOf(jobs.image) ||
+    words.some(({ text }) => /\/deep-storage\/jobs\//.test(text));
+}
+
+/** Returns whether an address has no scheme, as in `s3.example.com:9000`. */
+function isWithoutScheme(value: string): boolean {
+  return /^[\w.-]+(:\d+)?\/*$/.test(value.trim());
+}
+
+function withoutScheme(place: Place, { lake }: Project): Finding {
+  return {
+    severity: "fail",
+    ...place,
+    problem: "S3_ENDPOINT has no scheme",
+    why: "the job takes only a URL that begins with https:// or http://, and stops at its start",
+    fix: `Set S3_ENDPOINT to a URL: https://<host>, as in ${lake.endpoint}.`,
+  };
+}
+
+/**
+ * Finds the variables of jobs that name the pod itself where a server is meant, and endpoints of the
+ * store without a scheme.
+ */
 export function localServers(
   jobs: readonly Workload[],
   objects: readonly ManifestObject[],
@@ -93,7 +118,13 @@ export function localServers(
       for (const { name, value, place } of valuesOf(container, job, objects)) {
         const found = localServerProblem(name, value, project);
         const key = `${place.object} ${place.field}`;
-        if (found === undefined || findings.has(key)) continue;
+        if (findings.has(key)) continue;
+        if (found === undefined) {
+          if (name === "S3_ENDPOINT" && isOurs(container, project) && isWithoutScheme(value)) {
+            findings.set(key, withoutScheme(place, project));
+          }
+          continue;
+        }
         const { server } = serverOf(name, value)!;
         findings.set(key, {
           severity: hasOthers ? "warn" : "fail",

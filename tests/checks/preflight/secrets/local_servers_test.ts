@@ -1,3 +1,7 @@
+import { DEFAULT_PROJECT } from "../../../../pipeline/contract/project.ts";
+import { readFile } from "../../../../checks/facts/manifests.ts";
+import { workloadsOf } from "../../../../checks/kubernetes/workloads.ts";
+import { localServers } from "../../../../checks/preflight/secrets/local_servers.ts";
 import { assert, assertEquals } from "../../../support/assert.ts";
 import { edited, judge, manifests } from "../../healthy/connections.ts";
 import { assertFound, change, FILES, JOB, JOB_ID, lineOf } from "../../healthy/manifests.ts";
@@ -28,6 +32,35 @@ Deno.test("secret-escaping fails for a Secret whose store is a loopback host", a
       problem: problemOf("S3_ENDPOINT"),
     });
   }
+});
+
+Deno.test("secret-escaping fails for an endpoint of our jobs without a scheme", async () => {
+  for (const endpoint of ["s3.example.com:9000", "eu2.contabostorage.com", "minio"]) {
+    await assertFound(ID, change("secrets.yaml", ENDPOINT, `S3_ENDPOINT: ${endpoint}`), {
+      severity: "fail",
+      object: "Secret analytics-jobs/contabo-s3-credentials",
+      field: "stringData.S3_ENDPOINT",
+      problem: "S3_ENDPOINT has no scheme",
+      fix: "Set S3_ENDPOINT to a URL: https://<host>, as in https://eu2.contabostorage.com.",
+    });
+  }
+});
+
+Deno.test("localServers accepts an endpoint without a scheme in a job with other code", () => {
+  const container = (image: string) =>
+    `apiVersion: v1
+kind: Pod
+metadata: { name: p, namespace: analytics-jobs }
+spec:
+  containers: [{ name: a, image: "${image}", env: [{ name: S3_ENDPOINT, value: "minio:9000" }] }]
+`;
+  const found = (image: string) => {
+    const { objects } = readFile("a.yaml", container(image));
+    return localServers(workloadsOf(objects), objects, DEFAULT_PROJECT)
+      .map(({ problem }) => problem);
+  };
+  assertEquals(found("acme/etl:1"), []);
+  assertEquals(found(DEFAULT_PROJECT.jobs.image), ["S3_ENDPOINT has no scheme"]);
 });
 
 Deno.test("secret-escaping finds a loopback host in env, in a ConfigMap and with a prefix", async () => {
