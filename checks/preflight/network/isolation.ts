@@ -43,11 +43,14 @@ export const isolation: PlatformCheck = platformCheck({
     }
     const examined = `${policies.length === 1 ? "1 policy" : `${policies.length} policies`} of ` +
       `namespace ${network.project.jobs.namespace}, ${plural(jobs.length, "job")}`;
-    const reported = objectsOfOtherChecks(platform);
+    const others = findingsOfOtherChecks(platform);
     const findings = [
       ...defaultDeny(network),
       ...policies.flatMap((policy) => excessFindings(network, policy))
-        .filter(({ severity, object }) => severity === "fail" || !reported.has(object)),
+        .filter(({ severity, object }) =>
+          severity === "fail" || !others.some((each) => each.object === object)
+        )
+        .map((each) => withOneFix(each, others)),
       ...onHostNetwork(network),
       ...network.foreign.map(otherApiFinding),
       ...(platform.cluster?.unread ?? []).filter(isOtherApi).map(unreadFinding),
@@ -56,16 +59,34 @@ export const isolation: PlatformCheck = platformCheck({
   },
 });
 
-/**
- * Returns the objects that other connection checks report, so that each policy gets one fix at a
- * time.
- */
-function objectsOfOtherChecks(platform: Platform): ReadonlySet<string> {
+/** A finding, and the check that reports it. */
+interface OtherFinding extends Finding {
+  readonly check: string;
+}
+
+/** The findings of the other connection checks. Each policy gets one fix at a time. */
+function findingsOfOtherChecks(platform: Platform): OtherFinding[] {
   const checks = [egressPolicy, dnsEgress, databaseEgress, kubernetesApiEgress];
-  const outcomes = [...checks, driverExecutorTraffic].map(({ judge }) => judge(platform));
-  return new Set(
-    outcomes.flatMap((each) => "findings" in each ? each.findings : []).map(({ object }) => object),
+  return [...checks, driverExecutorTraffic].flatMap(({ id, judge }) => {
+    const outcome = judge(platform);
+    return "findings" in outcome ? outcome.findings.map((each) => ({ ...each, check: id })) : [];
+  });
+}
+
+/**
+ * Refers to the fix of another check for the same rule. Two patches of one rule do not apply one
+ * after the other.
+ */
+function withOneFix(finding: Finding, others: readonly OtherFinding[]): Finding {
+  const ruleOf = ({ field = "" }: Finding) => /^spec\.(?:egress|ingress)\[\d+\]/.exec(field)?.[0];
+  const rule = ruleOf(finding);
+  const other = others.find((each) =>
+    rule !== undefined && each.object === finding.object && ruleOf(each) === rule
   );
+  return other === undefined ? finding : {
+    ...finding,
+    fix: `Apply the fix of ${other.check} for this rule, then run preflight again.`,
+  };
 }
 
 const TYPES: Readonly<Record<Direction, string>> = { ingress: "Ingress", egress: "Egress" };

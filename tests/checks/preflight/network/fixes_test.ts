@@ -105,3 +105,25 @@ for (const [name, changes] of Object.entries(faults)) {
     assertEquals("findings" in outcome && outcome.findings, []);
   });
 }
+
+Deno.test("connection checks: one rule with two faults has one patch, and the other finding refers to it", () => {
+  const rule = HEALTHY.store.replace(/- ipBlock:[^]*/, "- namespaceSelector: {}\n");
+  const fact = manifests({ store: rule });
+  const fixesOf = (id: string) => {
+    const outcome = judge(fact).get(id)!;
+    return "findings" in outcome ? outcome.findings.map(({ fix = "" }) => fix) : [];
+  };
+  const [patch] = fixesOf("egress-policy");
+  assertEquals(fixesOf("isolation"), [
+    "Apply the fix of egress-policy for this rule, then run preflight again.",
+  ]);
+  // The rule still allows every port, which isolation then reports with a patch of its own.
+  const next = judge(pasted(fact, patch!)).get("isolation")!;
+  const fixes = "findings" in next ? next.findings.map(({ fix = "" }) => fix) : [];
+  assertEquals(fixes.map((fix) => fix.includes("kubectl")), [true]);
+  const last = judge(pasted(pasted(fact, patch!), fixes[0]!));
+  for (const id of ["egress-policy", "isolation"]) {
+    const outcome = last.get(id)!;
+    assertEquals("findings" in outcome && outcome.findings, []);
+  }
+});
