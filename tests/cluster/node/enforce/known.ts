@@ -1,5 +1,16 @@
-import { evaluate } from "../../../../checks/network_policy/evaluate.ts";
-import type { Cluster, Flow, Policy } from "../../../../checks/network_policy/model.ts";
+import { ends, evaluate } from "../../../../checks/network_policy/evaluate.ts";
+import {
+  isolating,
+  portNumbers,
+  selectsEndpoint,
+} from "../../../../checks/network_policy/matching.ts";
+import type {
+  Cluster,
+  Direction,
+  Endpoint,
+  Flow,
+  Policy,
+} from "../../../../checks/network_policy/model.ts";
 import { type Disagreement, flowOf } from "./play.ts";
 
 // The differences of kube-router that docs/real-node.md describes.
@@ -22,6 +33,9 @@ export function isKnown(cluster: Cluster, { flow, allowed, outcome }: Disagreeme
   const admitting = [
     ...[...egress.rules, ...ingress.rules].map(({ policy }) => policy),
     ...egress.policies.filter((policy) => opensName(cluster, policy, connection)),
+    ...[egress, ingress].flatMap(({ direction, policies }) =>
+      policies.filter((policy) => opensEveryPort(cluster, policy, direction, connection))
+    ),
   ];
   return [egress, ingress].every((end) =>
     end.allowed || end.policies.some((policy) => admitting.includes(policy))
@@ -45,4 +59,30 @@ function opensName(cluster: Cluster, policy: Policy, { protocol, port }: Flow): 
       each.protocol === protocol && typeof each.port === "string" && names.includes(each.port)
     )
   );
+}
+
+/**
+ * Returns true if kube-router opens every port between the pods of a rule. If all ports of a rule with
+ * selectors are names that no possible destination declares, it treats the rule as one without ports
+ * (https://github.com/cloudnativelabs/kube-router/pull/679).
+ */
+function opensEveryPort(
+  cluster: Cluster,
+  policy: Policy,
+  direction: Direction,
+  connection: Flow,
+): boolean {
+  const [, other] = ends(connection, direction);
+  return policy.rules[direction].some(({ peers, ports }) => {
+    const isPeer = (end: Endpoint) =>
+      peers.some((peer) => peer.type === "pods" && selectsEndpoint(cluster, policy, peer, end));
+    const destinations = cluster.pods.filter((pod) =>
+      direction === "egress" ? isPeer(pod) : isolating(cluster, pod, "ingress").includes(policy)
+    );
+    return isPeer(other) && ports.length > 0 &&
+      ports.every((port) =>
+        typeof port.port === "string" &&
+        destinations.every((pod) => portNumbers(port, pod).length === 0)
+      );
+  });
 }

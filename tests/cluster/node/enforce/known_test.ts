@@ -91,6 +91,30 @@ Deno.test("isKnown: an undeclared named port excuses only the source", () => {
   assertEquals(isKnown(clusterWith({ ...named, ...BOTH }), OPEN), true, "one chain for both ends");
 });
 
+Deno.test("isKnown: a rule with only undeclared named ports opens every port to its pods", () => {
+  const egress = (rule: object) => ({ ...SAME, policyTypes: ["Egress"], egress: [rule] });
+  const ingress = (rule: object) => ({ ...SAME, policyTypes: ["Ingress"], ingress: [rule] });
+  const [peers, ports] = [[SAME], [{ port: "web" }, { port: "db", protocol: "UDP" }]];
+  assertEquals(isKnown(clusterWith(egress({ to: peers, ports })), OPEN), true);
+  assertEquals(isKnown(clusterWith(ingress({ from: peers, ports })), OPEN), true);
+
+  // A number, or a name that a possible destination declares, is a port of the rule.
+  const numbered = [...ports, { port: 443 }];
+  assertEquals(isKnown(clusterWith(egress({ to: peers, ports: numbered })), OPEN), false);
+  assertEquals(isKnown(clusterWith(ingress({ from: peers, ports: numbered })), OPEN), false);
+  const all = [{ podSelector: {} }];
+  assertEquals(isKnown(clusterWith(egress({ to: all, ports })), OPEN), false);
+  const toAll = { ...ingress({ from: peers, ports }), podSelector: {} };
+  assertEquals(isKnown(clusterWith(toAll), OPEN), false);
+
+  // Blocks, and other pods than the rule selects, are not affected.
+  const blocks = [{ ipBlock: { cidr: "0.0.0.0/0" } }];
+  assertEquals(isKnown(clusterWith(egress({ to: blocks, ports })), OPEN), false);
+  assertEquals(isKnown(clusterWith(egress({ to: peers, ports })), between(SOURCE, OTHER)), false);
+  const denied = { ...SAME, policyTypes: ["Ingress"] };
+  assertEquals(isKnown(clusterWith(egress({ to: peers, ports }), denied), OPEN), false);
+});
+
 Deno.test("isKnown: a connection that is allowed, or that is not open, is never known", () => {
   const cluster = clusterWith({ ...BOTH, ingress: [{}], egress: [] });
   assertEquals(isKnown(cluster, { ...OPEN, allowed: true, outcome: "refused" }), false);
