@@ -7,9 +7,17 @@ import { shellReads, type ShellStart, type VariableRead } from "./shell_reads.ts
  * The variables that Python or shell code reads. Computed names are not found.
  *
  * @param start how a shell starts that runs the code
+ * @param all the code of the job, which may use the names of this code
  */
-export function variablesReadBy(code: Code, start?: ShellStart): VariableRead[] {
-  if (code.language === "python") return mayReadVariables(code) ? pythonReads(pythonOf(code)) : [];
+export function variablesReadBy(
+  code: Code,
+  start?: ShellStart,
+  all: readonly Code[] = [],
+): VariableRead[] {
+  if (code.language === "python") {
+    const others = all.filter((each) => each !== code).map(({ text }) => text);
+    return mayReadVariables(code) ? pythonReads(pythonOf(code), others) : [];
+  }
   return code.language === "shell" ? shellReads(code.text, start) : [];
 }
 

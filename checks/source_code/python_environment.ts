@@ -2,8 +2,12 @@ import { type Call, callsOf, type Python } from "./python.ts";
 import { blockOf, indentAt, lineAround, stopsIn } from "./python_blocks.ts";
 import type { VariableRead } from "./shell_reads.ts";
 
-/** The variables that Python code reads from its environment and does not set before. */
-export function pythonReads(python: Python): VariableRead[] {
+/**
+ * The variables that Python code reads from its environment and does not set before.
+ *
+ * @param others the texts of the other files that may use the names of this one
+ */
+export function pythonReads(python: Python, others: readonly string[]): VariableRead[] {
   const owners = environNames(python);
   const isEnviron = (name: string) => owners.has(name.slice(name.lastIndexOf(".") + 1));
   const getters = new Set(["getenv"]);
@@ -34,6 +38,7 @@ export function pythonReads(python: Python): VariableRead[] {
     const name = nameOf(call);
     if (name === undefined) return [];
     const optional = hasDefault(call, python.code, tests) || isGuarded(name) ||
+      isUnused(call, python, others) ||
       call.name === "pop" && isCaught(python.code, call.start);
     return [{ name, offset: call.start, optional }];
   });
@@ -134,9 +139,35 @@ function hasDefault(call: Call, code: string, tests: Tests): boolean {
   if (tested !== undefined) return continuesAfter(code, tested.offset, tested.isNegative);
   const condition = conditionAt(code, call);
   if (condition !== undefined) return continuesAfter(code, start, condition.isNegative);
-  const isWhole = call.name !== "pop" && outer === undefined &&
-    /^[ \t]*(?:#.*)?(?:\n|$)/.test(code.slice(end));
-  return isWhole && target !== undefined && !new RegExp(`\\b${target}\\b`).test(code.slice(end));
+  return false;
+}
+
+/** Code that can use a name without writing it. */
+const DYNAMIC = /\b(?:globals|locals|vars|eval|exec|__dict__)\b/;
+
+/**
+ * Returns whether a statement only assigns the result to a name, as in `a = os.environ.get("A")`, and
+ * neither the rest of the file nor another file uses the name.
+ */
+function isUnused(call: Call, python: Python, others: readonly string[]): boolean {
+  const { code, strings } = python;
+  const { text, start } = lineAround(code, call.start);
+  const before = text.slice(0, call.start - start);
+  const target = /^[ \t]*([A-Za-z_]\w*)[ \t]*(?::[^=]+)?=[ \t]*$/.exec(before)?.[1];
+  const isWhole = target !== undefined && /^[ \t]*(?:\n|$)/.test(code.slice(call.end));
+  if (!isWhole || call.name === "pop" || DYNAMIC.test(code)) return false;
+  const word = new RegExp(`\\b${target}\\b`, "g");
+  const uses = code.match(word)?.length ?? 0;
+  return uses === 1 && !others.some((each) => each.search(word) >= 0) &&
+    !strings.some((each) =>
+      (each.end <= call.start || call.end <= each.start) &&
+      (each.text.trim() === target || inBraces(each.text).search(word) >= 0)
+    );
+}
+
+/** The expressions in braces of a format string. */
+function inBraces(text: string): string {
+  return text.match(/\{[^{}]*\}/g)?.join(" ") ?? "";
 }
 
 /** Returns how code tests the result of a call, as in `if os.environ.get("A"):`, if it does. */

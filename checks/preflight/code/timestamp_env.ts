@@ -83,7 +83,8 @@ function dayReads(tree: Tree, sources: readonly Code[]): Finding[] {
     if (own.length > 0 && without.length === 0) return [];
     const starts = without.map(({ job }) => shellStartOf(job, source));
     const start = starts.find(({ nounset }) => nounset) ?? starts[0];
-    return variablesReadBy(source, start).filter(({ name }) => name === "JOB_DATE")
+    return variablesReadBy(source, start, own.flatMap((run) => run.sources))
+      .filter(({ name }) => name === "JOB_DATE")
       .flatMap((read) => dayFinding(source, read));
   });
 }

@@ -106,7 +106,8 @@ function unsetVariables(job: Workload, tree: Tree): Finding[] {
   const variables = variablesOfJob(job, sources, tree);
   const missing = new Map<string, string>();
   for (const source of sources) {
-    for (const { name, offset, optional } of variablesReadBy(source, shellStartOf(job, source))) {
+    const reads = variablesReadBy(source, shellStartOf(job, source), sources);
+    for (const { name, offset, optional } of reads) {
       if (optional || missing.has(name) || !isUnset(name, variables)) continue;
       const { object, line } = placeIn(source, offset);
       missing.set(name, line === undefined ? object : `${object}, line ${line}`);

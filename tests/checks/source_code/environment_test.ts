@@ -1,4 +1,4 @@
-import type { Language } from "../../../checks/source_code/code.ts";
+import type { Code, Language } from "../../../checks/source_code/code.ts";
 import { variablesReadBy } from "../../../checks/source_code/environment.ts";
 import { expandedText } from "../../../checks/source_code/shell_text.ts";
 import { assertEquals } from "../../support/assert.ts";
@@ -168,6 +168,8 @@ const PYTHON_GOES_ON = [
   `${OS}p.add_argument("--date", default=os.environ.get("D"))`,
   `${OS}p.add_argument("--date", required=not os.environ.get("D"))`,
   `${OS}load_dotenv()\nd = os.environ["D"]`,
+  `${OS}D = os.environ.get("D")`,
+  `${OS}D: str | None = os.environ.get("D")  # D is for later`,
   `${OS}KEY = "D"\nd = os.environ.get(KEY, "x")`,
   `${OS}KEY = "D"\nif KEY in os.environ:\n    d = os.environ[KEY]`,
   `${OS}KEY = "D"\nos.environ[KEY] = "x"\nd = os.environ[KEY]`,
@@ -208,4 +210,24 @@ Deno.test("expandedText keeps the length, and is fast for long and deeply nested
       "\\",
     ]
   ) assertEquals(expandedText(text).length, text.length);
+});
+
+Deno.test("variablesReadBy takes a name that another file uses for a used name", () => {
+  const settings: Code = {
+    language: "python",
+    file: "settings.py",
+    line: 1,
+    text: `${OS}D = os.environ.get("D")\n`,
+  };
+  const cases = [
+    ["import settings\nprint(settings.D.upper())\n", false],
+    ["from settings import D\n", false],
+    ["from settings import *\nprint(D)\n", false],
+    ["import settings\nprint(settings.DB)\n", true],
+  ] as const;
+  for (const [text, optional] of cases) {
+    const job: Code = { language: "python", file: "job.py", line: 1, text };
+    const reads = variablesReadBy(settings, undefined, [job, settings]);
+    assertEquals([text, reads.map((each) => each.optional)], [text, [optional]]);
+  }
 });
