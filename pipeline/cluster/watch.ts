@@ -40,16 +40,28 @@ const [SHORTEST_PAUSE, LONGEST_PAUSE] = [250, 4_000];
  * Watches the objects of a kind until the signal aborts.
  *
  * @throws {Failure} the server refuses the first list
+ * @throws an error of `onChange`
  */
 export async function watchObjects(connection: Connection, task: WatchTask): Promise<void> {
   const { signal, find, onTrouble } = task;
+  // A lost connection is no error of a watch, but an error of the receiver is one.
+  const receiverErrors: unknown[] = [];
+  const onChange: Watching["onChange"] = (objects) => {
+    try {
+      task.onChange(objects);
+    } catch (error) {
+      receiverErrors.push(error);
+      throw error;
+    }
+  };
   let wasListed = false;
   let wait = SHORTEST_PAUSE;
   while (!signal.aborted) {
     try {
       const found = await find();
       wasListed = true;
-      const hasEnded = await watchOnce(connection, task, found).catch(() => false);
+      const hasEnded = await watchOnce(connection, { ...task, onChange }, found)
+        .catch(() => false);
       wait = hasEnded ? SHORTEST_PAUSE : Math.min(2 * wait, LONGEST_PAUSE);
     } catch (error) {
       if (signal.aborted) return;
@@ -60,6 +72,7 @@ export async function watchObjects(connection: Connection, task: WatchTask): Pro
       if (!isExpired) onTrouble(error);
       wait = Math.min(2 * wait, LONGEST_PAUSE);
     }
+    if (receiverErrors.length > 0) throw receiverErrors[0];
     await pause(wait, undefined, { signal }).catch(() => {});
   }
 }

@@ -1,11 +1,22 @@
 import { oneLine } from "../cluster/request_errors.ts";
 import { type Fault, RUN_PAGE } from "./fault.ts";
 
+/** The messages of an API server that waits in vain for a webhook or for its own store. */
+const UNANSWERED =
+  /failed (?:calling|to call) webhook|deadline exceeded|request timed out|no such host|connection (?:refused|reset)|i\/o timeout|TLS handshake timeout|too many requests|the server is currently unable/i;
+
 /** What a refusal of a new pod looks like, and what to do. The last entry matches every refusal. */
 const REFUSALS: readonly (readonly [
   pattern: RegExp,
-  fault: Omit<Fault, "key" | "problem" | "kind"> & { readonly key: string },
+  fault: Omit<Fault, "problem" | "kind"> & Partial<Pick<Fault, "kind">>,
 ])[] = [
+  [UNANSWERED, {
+    key: "no-answer",
+    kind: "unreachable",
+    remedy: "Kubernetes tries again. If this lasts, check the API server and its webhooks.",
+    page: RUN_PAGE,
+    outlook: "may pass",
+  }],
   [/exceeded quota: /, {
     key: "quota",
     remedy: "Wait for the end of another Job, or change the quota in the manifests and apply them.",

@@ -69,7 +69,11 @@ function refusalIn(line: string): Fault | undefined {
   const [, message] = /Message: (pods .+ is forbidden: .+)$/.exec(line) ?? [];
   if (message === undefined) return undefined;
   const short = message.replace(/\. Received status: .*$/, "");
-  return { ...creationFault("a pod of an executor", short), outlook: "may pass" };
+  return {
+    ...creationFault("a pod of an executor", short),
+    outlook: "may pass",
+    isOfExecutor: true,
+  };
 }
 
 /**
@@ -108,6 +112,8 @@ export interface LogReading {
   readonly signal: AbortSignal;
   /** Returns whether the container has ended, so that its log is complete. */
   readonly hasEnded: () => boolean;
+  /** Returns whether another container has taken the place of this one, with a log of its own. */
+  readonly isReplaced?: () => boolean;
   /** Receives each line once. */
   readonly onLine: (line: string) => void;
 }
@@ -119,12 +125,13 @@ export interface LogReading {
  * @returns the reason why the log is incomplete, or undefined
  */
 export async function followLog(
-  { cluster, namespace, pod, container, signal, hasEnded, onLine }: LogReading,
+  { cluster, namespace, pod, container, signal, hasEnded, isReplaced, onLine }: LogReading,
 ): Promise<string | undefined> {
   let seen = 0;
   let attempts = 0;
   let problem: string | undefined;
   while (!signal.aborted) {
+    if (isReplaced?.()) return problem;
     const wasComplete = hasEnded();
     try {
       let number = 0;

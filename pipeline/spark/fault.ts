@@ -20,6 +20,8 @@ export interface Fault {
    * - `retried`: Kubernetes or Spark starts another pod
    */
   readonly outlook: "final" | "may pass" | "retried";
+  /** Whether the fault is that of an executor, which other executors can do without. */
+  readonly isOfExecutor?: boolean;
 }
 
 /** The page about a run, for faults that no check has a page for. */

@@ -6,8 +6,17 @@ import type { Observer } from "../progress.ts";
 import { addLine, type DriverLog, EMPTY_LOG, followLog, parseStep } from "./driver_log.ts";
 import type { Fault } from "./fault.ts";
 import { faultFailure, jobFailure } from "./job_failure.ts";
+import { confirmResult, type StoredResult } from "./job_result.ts";
 import { endOf, faultsOf, hasExecutor, stepsOf } from "./job_state.ts";
-import { containersOf, type JobView, type NamespaceObjects, uidOf, viewOf } from "./job_view.ts";
+import {
+  containersOf,
+  fieldsIn,
+  type JobView,
+  type NamespaceObjects,
+  phaseOf,
+  uidOf,
+  viewOf,
+} from "./job_view.ts";
 import { JOB, type LayerRun } from "./new_job.ts";
 
 /** How to follow a Job. */
@@ -24,13 +33,21 @@ export interface Following extends LayerRun {
   readonly signal: AbortSignal;
   /** The milliseconds that a fault which can pass may last. */
   readonly patience: number;
+  /** The milliseconds without an answer of the API server before giving up; default: 5 minutes. */
+  readonly silence?: number;
   /** The command that follows the Job again, for messages. */
   readonly attach: string;
   /** The secrets that the lines of the driver may not show. */
   readonly secrets: readonly string[];
+  /**
+   * Reads the marker of the layer and the day from the lake, if the log does not show the result.
+   *
+   * @throws {Failure} the lake cannot be read
+   */
+  readonly readMarker: () => Promise<StoredResult | undefined>;
 }
 
-/** The milliseconds after which the watches give up, if the API server does not answer. */
+/** The milliseconds after which a watch gives up, if the API server does not answer. */
 const LONGEST_SILENCE = 300_000;
 /** The milliseconds that a driver may run without a pod of an executor before a warning. */
 const WITHOUT_EXECUTOR = 60_000;
@@ -39,10 +56,10 @@ const REST_OF_LOG = 15_000;
 
 /**
  * Follows a Job until it completes, and reports its steps. It only reads: the Job is never changed
- * and never deleted.
+ * and never deleted. A completed Job must have stored or verified its layer of the day.
  *
  * @throws {Failure} the Job failed, was deleted, or has a fault that does not pass; the API server
- *   does not answer
+ *   does not answer; the result of a completed Job is not known
  */
 export async function followJob(following: Following): Promise<void> {
   const ending = new AbortController();
@@ -72,15 +89,20 @@ class Follower {
   readonly #objects: { -readonly [K in keyof NamespaceObjects]?: NamespaceObjects[K] } = {};
   readonly #printed = new Set<string>();
   readonly #logs = new Map<string, { log: DriverLog; done: Promise<void> }>();
+  /** The steps that the drivers printed. */
+  readonly #steps: string[] = [];
   /** The faults that were named, by key, without those that have passed. */
   readonly #named = new Map<string, Fault>();
   /** The fault that was named last. */
   #last: Fault | undefined;
   /** The timers of these faults, by key. */
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
-  #silence: ReturnType<typeof setTimeout> | undefined;
+  /** The timers of the kinds whose objects the API server does not give. */
+  readonly #silence = new Map<string, ReturnType<typeof setTimeout>>();
   #view: JobView | undefined;
   #isEnding = false;
+  /** Whether the wait for the driver of a completed Job is over. */
+  #isLate = false;
 
   constructor(
     following: Following,
@@ -107,7 +129,7 @@ class Follower {
         await cluster.watch(kind, job.metadata.namespace!, {
           signal: this.#signal,
           onChange: (objects) => this.#receive(name, objects),
-          onTrouble: (failure) => this.#wait(failure),
+          onTrouble: (failure) => this.#wait(name, failure),
         });
       } catch (error) {
         if (name !== "events" || !(error instanceof ApiError)) return this.#reject(error);
@@ -118,25 +140,28 @@ class Follower {
   }
 
   clear(): void {
-    clearTimeout(this.#silence);
+    for (const timer of this.#silence.values()) clearTimeout(timer);
     for (const timer of this.#timers.values()) clearTimeout(timer);
   }
 
   /** Reports that the API server does not answer, and gives up after some minutes. */
-  #wait(failure: Failure): void {
-    if (this.#silence !== undefined) return;
-    const { observer, attach } = this.#following;
+  #wait(name: keyof NamespaceObjects, failure: Failure): void {
+    if (this.#silence.has(name)) return;
+    const isFirst = this.#silence.size === 0;
+    const { observer, attach, silence = LONGEST_SILENCE } = this.#following;
     const says = `${failure.problem}. The Job continues without this command`;
-    observer.step({ step: "waiting", says, data: { for: failure.problem }, warning: true });
+    if (isFirst) {
+      observer.step({ step: "waiting", says, data: { for: failure.problem }, warning: true });
+    }
     const { kind, task, problem } = failure;
     const remedy = `The Job continues. To follow it again: ${attach}`;
     const giveUp = () => this.#reject(new Failure({ kind, task, problem, remedy }));
-    this.#silence = setTimeout(giveUp, LONGEST_SILENCE);
+    this.#silence.set(name, setTimeout(giveUp, silence));
   }
 
   #receive(name: keyof NamespaceObjects, objects: ReadonlyMap<string, KubeObject>): void {
-    clearTimeout(this.#silence);
-    this.#silence = undefined;
+    clearTimeout(this.#silence.get(name));
+    this.#silence.delete(name);
     this.#objects[name] = objects;
     const { jobs, pods, events } = this.#objects;
     if (this.#isEnding || jobs === undefined || pods === undefined || events === undefined) return;
@@ -156,7 +181,17 @@ class Follower {
       observer.step(step);
     }
     for (const pod of view.drivers) this.#readLog(pod);
-    if (endOf(view.job) !== undefined) {
+    const end = endOf(view.job);
+    if (end?.isComplete && !this.#isLate && lacksDriver(view)) {
+      if (this.#timers.has(LATE_DRIVER)) return;
+      const endWithout = () => {
+        this.#isLate = true;
+        this.#report();
+      };
+      this.#timers.set(LATE_DRIVER, setTimeout(endWithout, REST_OF_LOG));
+      return;
+    }
+    if (end !== undefined) {
       this.#isEnding = true;
       this.clear();
       this.#end(view).then(this.#resolve, this.#reject);
@@ -182,14 +217,20 @@ class Follower {
       this.#last = fault;
       this.#warn("problem", `${fault.problem}. ${adviceOf(fault)}`, { page: fault.page });
       if (fault.outlook === "retried") continue;
-      const { patience } = this.#following;
-      this.#timers.set(fault.key, setTimeout(() => this.#expire(fault), patience));
+      this.#arm(fault);
     }
+  }
+
+  #arm(fault: Fault): void {
+    const { patience } = this.#following;
+    this.#timers.set(fault.key, setTimeout(() => this.#expire(fault), patience));
   }
 
   #expire(fault: Fault): void {
     // A driver with one executor finishes the day.
-    if (this.#view !== undefined && hasExecutor(this.#view)) return;
+    if (fault.isOfExecutor && this.#view !== undefined && hasExecutor(this.#view)) {
+      return this.#arm(fault);
+    }
     this.#fail(fault);
   }
 
@@ -200,30 +241,40 @@ class Follower {
 
   /** Follows the log of a driver whose container has started. */
   #readLog(pod: KubeObject): void {
-    const uid = uidOf(pod);
     const { cluster, container, observer, secrets } = this.#following;
     const stateOf = (of: KubeObject | undefined) =>
       of && containersOf(of).find(({ name }) => name === container);
     const state = stateOf(pod);
-    if (this.#logs.has(uid) || (state?.running ?? state?.terminated) === undefined) return;
+    const uid = uidOf(pod);
+    // A container that restarts in its pod has another log.
+    const run = `${uid} ${state?.restarts}`;
+    if (this.#logs.has(run) || (state?.running ?? state?.terminated) === undefined) return;
     const { name, namespace } = pod.metadata;
     const entry = { log: EMPTY_LOG, done: Promise.resolve() };
-    this.#logs.set(uid, entry);
+    this.#logs.set(run, entry);
+    clearTimeout(this.#timers.get(LATE));
     this.#timers.set(LATE, setTimeout(() => this.#warnWithoutExecutor(), WITHOUT_EXECUTOR));
     const hasEnded = () => {
       const live = this.#objects.pods?.get(uid);
       return live === undefined || stateOf(live)?.terminated !== undefined;
     };
+    const isReplaced = () => {
+      const live = this.#objects.pods?.get(uid);
+      const now = live && stateOf(live);
+      return now !== undefined && now.restarts !== state?.restarts;
+    };
     const onLine = (text: string) => {
       const line = redact(text, secrets);
       entry.log = addLine(entry.log, line);
       const step = parseStep(line);
-      if (step !== undefined) observer.step(step);
-      else if (entry.log.fault !== undefined && !this.#isEnding) this.#judge(this.#view!);
+      if (step !== undefined) {
+        this.#steps.push(line);
+        observer.step(step);
+      } else if (entry.log.fault !== undefined && !this.#isEnding) this.#judge(this.#view!);
     };
     entry.done = followLog({
       ...{ cluster, namespace: namespace!, pod: name, container },
-      ...{ signal: this.#signal, hasEnded, onLine },
+      ...{ signal: this.#signal, hasEnded, isReplaced, onLine },
     }).then((unread) => {
       entry.log = { ...entry.log, unread };
       if (unread !== undefined) {
@@ -256,6 +307,11 @@ class Follower {
         hold: this.#logs.size === 0 ? this.#last : undefined,
       });
     }
+    await confirmResult(this.#following, {
+      job: view.job,
+      steps: this.#steps,
+      readMarker: this.#following.readMarker,
+    });
     const { namespace, name } = job.metadata;
     observer.step({
       step: "completed",
@@ -282,6 +338,15 @@ class Follower {
 
 /** The key of the timer for a driver without executors. */
 const LATE = "without an executor";
+/** The key of the timer for a completed Job whose driver was not seen. */
+const LATE_DRIVER = "without a driver";
+
+/** Returns whether a Job has a pod that succeeded, and the pod was not seen. */
+function lacksDriver({ job, drivers }: JobView): boolean {
+  const { succeeded } = fieldsIn(job.status);
+  return typeof succeeded === "number" && succeeded > 0 &&
+    !drivers.some((pod) => phaseOf(pod) === "Succeeded");
+}
 
 function adviceOf({ remedy, page }: Fault): string {
   return `Read deno task explain ${page}. ${remedy}`;

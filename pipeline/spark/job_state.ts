@@ -114,7 +114,9 @@ export function faultsOf(view: JobView): Fault[] {
   if (driver === undefined) return [];
   const ofDriver = podFaults(view, driver, "the driver");
   if (ofDriver.length > 0) return ofDriver;
-  return executors.flatMap((pod) => podFaults(view, pod, `the executor ${pod.metadata.name}`));
+  return executors
+    .flatMap((pod) => podFaults(view, pod, `the executor ${pod.metadata.name}`))
+    .map((fault) => ({ ...fault, isOfExecutor: true }));
 }
 
 /** Returns the refusal of the Job's next pod, unless a pod was created afterwards or runs. */

@@ -49,6 +49,8 @@ export interface ContainerState {
   readonly running: Fields | undefined;
   /** The exit code and the reason of a container that has ended. */
   readonly terminated: Fields | undefined;
+  /** The number of times that the container was started again in its pod. */
+  readonly restarts: number;
 }
 
 /** Returns the containers of a pod, init containers first. */
@@ -63,6 +65,7 @@ export function containersOf({ status }: KubeObject): ContainerState[] {
       waiting: known(waiting),
       running: known(running),
       terminated: known(terminated),
+      restarts: typeof each.restartCount === "number" ? each.restartCount : 0,
     };
   });
 }

@@ -28,7 +28,7 @@ const RETRIED_PULL = ["ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"]
 
 /** The messages of a pull that another attempt does not change. */
 const NEVER_PULLED =
-  /not found|manifest unknown|unauthorized|authorization failed|denied|forbidden|no such (host|image)|invalid reference|no match for platform/i;
+  /not found|manifest unknown|unauthorized|authorization failed|denied|forbidden|no such image|invalid reference|no match for platform/i;
 
 /** The reasons for which a kubelet does not start a container. */
 const START_REASONS = [

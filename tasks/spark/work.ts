@@ -30,6 +30,7 @@ import type { DayResult } from "../days/table.ts";
 import { askAtInterrupt } from "./interruption.ts";
 import { type Logins, readLogins } from "./logins.ts";
 import { attachCommand, DEFAULT_PATIENCE } from "./options.ts";
+import { readStoredResult } from "./stored_result.ts";
 import { readTemplates, type Templates } from "./templates.ts";
 
 /** The layers that each command makes. */
@@ -202,6 +203,7 @@ class SparkEngine {
       ...{ layer, day, cluster, job, observer, signal, patience, attach },
       container: template.container,
       secrets: logins.secrets,
+      readMarker: () => readStoredResult(logins.lake(), layer, day),
     });
   }
 

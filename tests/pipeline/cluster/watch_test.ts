@@ -63,6 +63,19 @@ function namesOf(objects: ReadonlyMap<string, KubeObject>): string[] {
     .filter((name) => name !== "kube-root-ca.crt").sort();
 }
 
+clusterTest("watch: ends with an error of its receiver", async () => {
+  const opened = await open(kubeconfig(controlPlane().admin));
+  await using _ = opened;
+  const watching = opened.cluster.watch(CONFIG_MAP, "default", {
+    signal: new AbortController().signal,
+    onChange() {
+      throw new TypeError("a defect of the receiver");
+    },
+    onTrouble() {},
+  });
+  await assertRejects(() => watching, TypeError, "a defect of the receiver");
+});
+
 clusterTest("watch: shows the objects as they are, and each change of them", async () => {
   await using own = await watched(controlPlane().admin);
   await own.shows([]);

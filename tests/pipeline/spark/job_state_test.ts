@@ -104,6 +104,16 @@ Deno.test("faultsOf: a pod that the scheduler moved for another one is lost, and
   assertMatch(fault!.problem, /PreemptionByScheduler: preempted by a pod$/);
 });
 
+Deno.test("faultsOf: a registry without an address may have one again", () => {
+  const outlookOf = (message: string) => {
+    const state = { waiting: { reason: "ErrImagePull", message } };
+    const status = { phase: "Pending", containerStatuses: [{ name: "spark-driver", state }] };
+    return faultsOf(view([owned("d", "job", { status })])).map(({ outlook }) => outlook);
+  };
+  assertEquals(outlookOf("dial tcp: lookup ghcr.io: no such host"), ["may pass"]);
+  assertEquals(outlookOf("ghcr.io/a:b: not found"), ["final"]);
+});
+
 const REFUSALS = [
   ['pods "a" is forbidden: exceeded quota: q, requested: pods=1', "quota-fit", "may pass"],
   ['pods "a" is forbidden: failed quota: q: must specify limits.cpu', "quota-fit", "final"],
@@ -123,11 +133,16 @@ const REFUSALS = [
     "final",
   ],
   ['admission webhook "x" denied the request', "run", "final"],
+  ['failed calling webhook "x": context deadline exceeded', "run", "may pass"],
+  ['failed calling webhook "x": dial tcp: lookup x.svc: no such host', "run", "may pass"],
+  ["etcdserver: request timed out", "run", "may pass"],
 ] as const;
 for (const [message, page, outlook] of REFUSALS) {
   Deno.test(`creationFault: ${message}`, () => {
     const fault = creationFault("the driver's pod", `Error creating: ${message}`);
     assertEquals([fault.page, fault.outlook], [page, outlook]);
+    const passes = page === "run" && outlook === "may pass";
+    assertEquals(fault.kind, passes ? "unreachable" : "configuration");
     assertEquals(fault.problem, `Kubernetes does not create the driver's pod: ${message}`);
   });
 }

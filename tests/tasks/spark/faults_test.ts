@@ -57,7 +57,7 @@ clusterTest("bronze --engine spark: continues when an exceeded quota has room ag
   });
   const path = `${IN_JOBS}/resourcequotas/analytics-jobs`;
   await stage.api.call("PATCH", path, { spec: { hard: { pods: "10" } } }, MERGE);
-  await stage.end(await stage.driver(JOB), 0);
+  await stage.complete(await stage.driver(JOB));
   const { code, stdout } = await task.outcome;
   assertEquals(code, 0);
   assertStringIncludes(stdout, "exceeded quota: ");
@@ -208,8 +208,7 @@ clusterTest(
     await stage.end(executor, 137, "OOMKilled");
     const replaced = await stage.executor(driver);
     await stage.run(replaced);
-    stage.logs.write(driver.metadata.name, "bronze  commit      s3://rbs/_commit.json, sealed");
-    await stage.end(driver, 0);
+    await stage.complete(driver);
     const { code, stdout } = await task.outcome;
     assertStringIncludes(
       stdout,
@@ -288,7 +287,7 @@ clusterTest(
     const message = "The node was low on resource: ephemeral-storage.";
     stage.logs.end(driver.metadata.name);
     await stage.set(driver, { phase: "Failed", reason: "Evicted", message });
-    await stage.end(await stage.driver(JOB, 2), 0);
+    await stage.complete(await stage.driver(JOB, 2));
     const { code, stdout } = await task.outcome;
     assertEquals(code, 0);
     assertStringIncludes(stdout, "Evicted: The node was low on resource: ephemeral-storage. Read");
@@ -326,7 +325,7 @@ clusterTest("bronze --engine spark: follows the retry of a driver that ended wit
   await stage.run(driver);
   stage.logs.write(driver.metadata.name, MESSAGE);
   await stage.end(driver, 3);
-  await stage.end(await stage.driver(JOB, 2), 0);
+  await stage.complete(await stage.driver(JOB, 2));
   const { code, stdout, stderr } = await task.outcome;
   assertEquals([code, stderr], [0, ""]);
   assertMatch(stdout, /ended {7}warning: pod .* ended with exit code 3$/m);

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../s
 import { clusterTest } from "../../support/control_plane.ts";
 import { startTask } from "../../support/task.ts";
 import { JOBS } from "../apply/setup.ts";
-import { DAY, setStage } from "./stage.ts";
+import { commitLine, DAY, setStage } from "./stage.ts";
 
 // Runs `deno task bronze --engine spark` on a real control plane, with pods that the test plays.
 
@@ -19,8 +19,7 @@ clusterTest("bronze --engine spark: follows the Job from its start to its end", 
   const executor = await stage.executor(driver);
   await stage.run(executor);
   stage.logs.write(name, "bronze  fence       warning: a session is open");
-  stage.logs.write(name, "bronze  commit      s3://rbs/bronze/_commit.json, sealed");
-  await stage.end(driver, 0);
+  await stage.complete(driver);
   const { code, stdout, stderr } = await task.outcome;
   assertEquals([code, stderr], [0, ""]);
   const lines = stdout.trimEnd().split("\n");
@@ -32,7 +31,7 @@ clusterTest("bronze --engine spark: follows the Job from its start to its end", 
     "bronze  outbox      stop_events in robson@db:5432/rbsdb",
     `bronze  executor    pod ${executor.metadata.name} on node analytics-1`,
     "bronze  fence       warning: a session is open",
-    "bronze  commit      s3://rbs/bronze/_commit.json, sealed",
+    commitLine(driver),
     `bronze  completed   Job analytics-jobs/bronze-${DAY}-1`,
   ];
   assertEquals(lines.toSorted(), expected.toSorted(), stdout);
@@ -61,7 +60,7 @@ clusterTest("bronze --engine spark: makes the Job from the Job of the manifests"
   const days = env.filter((each: { name: string }) => each.name === "JOB_DATE");
   assertEquals(days, [{ name: "JOB_DATE", value: DAY }]);
   assertEquals([spec.suspend, spec.ttlSecondsAfterFinished, spec.backoffLimit], [false, 86400, 2]);
-  await stage.end(driver, 0);
+  await stage.complete(driver);
   const { code, stdout } = await task.outcome;
   assertEquals(code, 0);
   const steps = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
@@ -77,7 +76,7 @@ clusterTest("bronze --engine spark: the next run of a day is the next attempt", 
   for (const attempt of [1, 2]) {
     const task = stage.start("bronze");
     const job = `bronze-${DAY}-${attempt}`;
-    await stage.end(await stage.driver(job), 0);
+    await stage.complete(await stage.driver(job));
     const { code, stdout } = await task.outcome;
     assertEquals(code, 0);
     assertStringIncludes(stdout, `completed   Job analytics-jobs/${job}\n`);
@@ -87,7 +86,7 @@ clusterTest("bronze --engine spark: the next run of a day is the next attempt", 
 clusterTest("silver --engine spark: starts the Job of silver", async () => {
   await using stage = await setStage();
   const task = stage.start("silver");
-  await stage.end(await stage.driver(`silver-${DAY}-1`), 0);
+  await stage.complete(await stage.driver(`silver-${DAY}-1`));
   const { code, stdout } = await task.outcome;
   assertEquals(code, 0);
   assertMatch(stdout, /^silver {2}completed {3}Job /m);
@@ -104,7 +103,7 @@ clusterTest("bronze --engine spark: prints each line once if the log is interrup
   write(2);
   await until("the log is read", () => Promise.resolve(stage.logs.drop() > 0));
   write(3);
-  await stage.end(driver, 0);
+  await stage.complete(driver);
   const { code, stdout } = await task.outcome;
   assertEquals(code, 0);
   assertEquals([...stdout.matchAll(/part (\d)$/gm)].map(([, n]) => n), ["1", "2", "3"]);
@@ -118,7 +117,7 @@ clusterTest(
     const task = startTask("silver", stage.args(...args));
     for (const [day, state] of [[DAY, "sealed"], ["2025-12-29", "open"]]) {
       const driver = await stage.driver(`silver-${day}-1`);
-      stage.logs.write(driver.metadata.name, `silver  commit      s3://rbs/_commit.json, ${state}`);
+      stage.logs.write(driver.metadata.name, commitLine(driver, state));
       await stage.end(driver, 0);
     }
     const { code, stdout, stderr } = await task.outcome;

@@ -1,5 +1,5 @@
 import { RUNBOOK_EVENTS } from "../../../tasks/demo/events.ts";
-import { assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
 import { clusterTest, controlPlane } from "../../support/control_plane.ts";
 import { outbox } from "../../support/postgres.ts";
 import { copyFolder } from "../../drill/parts/manifests.ts";
@@ -43,12 +43,18 @@ async function withServers() {
 
 type Servers = Awaited<ReturnType<typeof withServers>>;
 
-/** Does the work of a driver. */
-async function work({ stage, values, plain }: Servers, layer: string): Promise<void> {
-  const driver = await stage.driver(`${layer}-${DAY}-1`);
+/** Does the work of a driver, and writes the lines of its log that match. */
+async function work(
+  { stage, values, plain }: Servers,
+  layer: string,
+  { day = DAY, attempt = 1, lines = /^/ } = {},
+): Promise<void> {
+  const driver = await stage.driver(`${layer}-${DAY}-${attempt}`);
   await stage.run(driver);
-  const { code, stdout } = await runTask(layer, [DAY], { ...values, ...plain });
-  for (const line of stdout.trimEnd().split("\n")) stage.logs.write(driver.metadata.name, line);
+  const { code, stdout } = await runTask(layer, [day], { ...values, ...plain });
+  for (const line of stdout.trimEnd().split("\n")) {
+    if (lines.test(line)) stage.logs.write(driver.metadata.name, line);
+  }
   await stage.end(driver, code);
 }
 
@@ -72,11 +78,51 @@ clusterTest("run --engine spark: postflight fails if the Jobs have stored nothin
   const { stage } = servers;
   const task = stage.startWith(servers.plain, "run");
   for (const layer of ["bronze", "silver"]) {
-    await stage.end(await stage.driver(`${layer}-${DAY}-1`), 0);
+    await stage.complete(await stage.driver(`${layer}-${DAY}-1`));
   }
   const { code, stdout } = await task.outcome;
   assertMatch(stdout, /^FAIL {3}bronze-committed/m);
   assertEquals(code, 1);
+});
+
+clusterTest(
+  "bronze --engine spark: looks in the lake if the log does not show the result",
+  async () => {
+    await using servers = await withServers();
+    const { stage, plain } = servers;
+    const none = /^$/;
+    const empty = stage.startWith(plain, "bronze");
+    await stage.end(await stage.driver(`bronze-${DAY}-1`), 0);
+    const { code, stdout, stderr } = await empty.outcome;
+    assertEquals(code, 3, stdout);
+    assertEquals(
+      stderr,
+      `Cannot confirm bronze of ${DAY}: Job analytics-jobs/bronze-${DAY}-1 completed, but its log ` +
+        "does not show that it stored the day, and the lake has no marker of the day. Look at the " +
+        "log of the Job, and check the day: deno task status, and deno task postflight " +
+        `${DAY}\n`,
+    );
+    assert(!stdout.includes("completed"), stdout);
+    // A marker that is newer than the Job, without a line in the log.
+    const stored = stage.startWith(plain, "bronze");
+    await work(servers, "bronze", { attempt: 2, lines: none });
+    assertEquals((await stored.outcome).code, 0);
+    // A repeated run verifies the marker, and its log does not name the day.
+    const verified = stage.startWith(plain, "bronze");
+    await work(servers, "bronze", { attempt: 3, lines: /^bronze +verified / });
+    const repeated = await verified.outcome;
+    assertEquals([repeated.code, repeated.stderr], [0, ""]);
+    assertMatch(repeated.stdout, /^bronze {2}verified /m);
+  },
+);
+
+clusterTest("bronze --engine spark: refuses the result of a driver of another day", async () => {
+  await using servers = await withServers();
+  const task = servers.stage.startWith(servers.plain, "bronze");
+  await work(servers, "bronze", { day: "2025-12-27" });
+  const { code, stderr } = await task.outcome;
+  assertEquals(code, 3);
+  assertMatch(stderr, /its driver worked on another day: s3:.*date=2025-12-27\/_commit.json\. /);
 });
 
 clusterTest("run --engine spark: starts no silver after a bronze that failed", async () => {
@@ -163,7 +209,7 @@ clusterTest("bronze --engine spark: starts the Job after a preflight that passes
     await Deno.rename(`${stage.manifests}/${name}`, `${all}/${name}`);
   }
   const task = startTask("bronze", stage.args(DAY, "--facts", "manifests"));
-  await stage.end(await stage.driver(`bronze-${DAY}-1`), 0);
+  await stage.complete(await stage.driver(`bronze-${DAY}-1`));
   const { code, stdout, stderr } = await task.outcome;
   assertEquals([code, stderr], [0, ""]);
   assertMatch(stdout, /^PASS {3}rbac /m);

@@ -1,4 +1,6 @@
 import type { KubeObject } from "../../../pipeline/cluster/cluster.ts";
+import { bronzeMarkerKey, silverMarkerKey } from "../../../pipeline/contract/keys.ts";
+import { parseDay } from "../../../pipeline/contract/window.ts";
 import { type Api, openApi } from "../../cluster/api.ts";
 import { theWholeSetup } from "../../cluster/setup.ts";
 import { bringTo } from "../../cluster/state.ts";
@@ -46,6 +48,8 @@ export interface Stage extends AsyncDisposable {
   set(pod: Pod, status: object): Promise<void>;
   /** Starts the container of a pod. */
   run(pod: Pod): Promise<void>;
+  /** Writes the line with the marker of the day, and ends the container of a pod. */
+  complete(pod: Pod): Promise<void>;
   /** Ends the container of a pod, and its log. */
   end(pod: Pod, exitCode: number, reason?: string): Promise<void>;
   /** Creates an event about a pod. */
@@ -95,7 +99,7 @@ export async function setStage(
     const [{ name, image }] = spec.containers;
     return { name, image, imageID: "", ready: false, restartCount: 0 };
   };
-  return {
+  const stage: Stage = {
     api,
     logs,
     manifests,
@@ -122,6 +126,10 @@ export async function setStage(
       const containerStatuses = [{ ...await container(pod), ready: true, state }];
       await set(pod, { phase: "Running", containerStatuses });
     },
+    async complete(pod) {
+      logs.write(pod.metadata.name, commitLine(pod));
+      await stage.end(pod, 0);
+    },
     async end(pod, exitCode, reason = exitCode === 0 ? "Completed" : "Error") {
       const now = new Date().toISOString();
       const terminated = { exitCode, reason, startedAt: now, finishedAt: now };
@@ -144,6 +152,15 @@ export async function setStage(
       await Deno.remove(manifests, { recursive: true });
     },
   };
+  return stage;
+}
+
+/** Returns the line with which a driver ends, after it has stored its layer of its day. */
+export function commitLine({ metadata }: Pod, state = "sealed"): string {
+  const labels = metadata.labels as Record<string, string>;
+  const [layer, day] = [labels["deep-storage/layer"], parseDay(labels["deep-storage/day"]!)!];
+  const key = layer === "bronze" ? bronzeMarkerKey(day) : silverMarkerKey(day);
+  return `${layer}  commit      s3://rbs/${key}, ${state}`;
 }
 
 /** Removes the Jobs and waits, so that the next test does not see their pods. */
