@@ -1,7 +1,9 @@
 import { DEFAULT_PROJECT, type Project } from "../../../pipeline/contract/project.ts";
+import { readTableName } from "../../../pipeline/contract/table_name.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import type { Finding } from "../../finding.ts";
 import { type Code, placeIn } from "../../source_code/code.ts";
+import { naming } from "../../list_names.ts";
 import { pythonOf } from "../../source_code/python.ts";
 import { wordsIn } from "../../source_code/python_tree.ts";
 import { tableNamesIn } from "./table_references.ts";
@@ -24,35 +26,75 @@ export function judgeTableNames(
   const variables = settingsOf({ objects });
   const workloads = workloadsOf(objects);
   if (sources.length + workloads.length === 0) return undefined;
+  const wanted = tableOf(table);
   const inCode = sources.filter((source) => mayNameTable(source, project)).flatMap((source) =>
-    tableNamesIn(source).filter(({ name }) => isNearMiss(name, table))
+    tableNamesIn(source).filter(({ name }) => isNear(name, wanted))
       .map(({ name, offset }) => nearMiss(placeIn(source, offset), name, table))
   );
-  const inObjects = variables.filter(({ value }) => isNearMiss(value, table))
-    .map(({ value, place }) => nearMiss(place, value, table));
+  const inObjects = variables.flatMap(({ key, value, place }) => {
+    if (isNear(value, wanted)) return [nearMiss(place, value, table)];
+    return key === "OUTBOX_TABLE" && isOther(value, table) ? [otherTable(place, value, table)] : [];
+  });
+  const unknown = variables
+    .filter(({ key, value }) => key === "OUTBOX_TABLE" && isOther(value, table) === undefined)
+    .map(({ value, place }) => `${value} in ${place.object}`);
+  const uncompared = unknown.length === 0
+    ? ""
+    : `; not compared with ${table}, because they do not both have a schema: ${
+      naming([...new Set(unknown)])
+    }`;
+  const examined = sources.length > 0
+    ? plural(sources.length, "job source file")
+    : `the variables and arguments of ${plural(workloads.length, "workload")}`;
+  return { examined: `${examined}${uncompared}`, findings: [...inCode, ...inObjects] };
+}
+
+/**
+ * Returns whether a value of OUTBOX_TABLE is another table than the outbox of the project.
+ *
+ * @returns undefined if only one of both names has a schema: then the search_path of the role decides
+ */
+function isOther(value: string, wanted: string): boolean | undefined {
+  // Another tool fills in the value, or the value comes from a Secret.
+  if (value === "" || /[${]/.test(value)) return false;
+  const [own, theirs] = [readTableName(value), readTableName(wanted)];
+  if ("problem" in own || "problem" in theirs || own.table !== theirs.table) return true;
+  if ((own.schema === undefined) !== (theirs.schema === undefined)) return undefined;
+  return own.schema !== theirs.schema;
+}
+
+function otherTable(place: Place, value: string, table: string): Finding {
   return {
-    examined: sources.length > 0
-      ? plural(sources.length, "job source file")
-      : `the variables and arguments of ${plural(workloads.length, "workload")}`,
-    findings: [...inCode, ...inObjects],
+    severity: "fail",
+    ...place,
+    problem: `OUTBOX_TABLE is ${value}, but the outbox of the project is ${table}`,
+    why: "the job copies another table than the toolkit verifies",
+    fix: `Write ${table}, or change database.table in the project file.`,
   };
 }
 
 type Place = ReturnType<typeof placeOf>;
 
+/** The value of a variable, a key of a ConfigMap or an option. */
+interface Setting {
+  readonly key: string;
+  readonly value: string;
+  readonly place: Place;
+}
+
 /** The values of variables, keys of ConfigMaps and options that name a table. */
-function settingsOf({ objects }: Pick<Tree, "objects">): { value: string; place: Place }[] {
+function settingsOf({ objects }: Pick<Tree, "objects">): Setting[] {
   const env = workloadsOf(objects).flatMap(({ object, containers }) =>
     containers.flatMap(({ env }) =>
-      env.filter(({ name }) => isTableKey(name)).map(({ value = "", path }) => (
-        { value, place: placeOf(object, `${path}.value`) }
+      env.filter(({ name }) => isTableKey(name)).map(({ name: key, value = "", path }) => (
+        { key, value, place: placeOf(object, `${path}.value`) }
       ))
     )
   );
   const maps = ofKind(objects, "ConfigMap").flatMap((object) => {
     const data = isFields(object.value.data) ? object.value.data : {};
     return Object.entries(data).filter(([key]) => isTableKey(key)).map(([key, value]) => (
-      { value: textOf(value) ?? "", place: placeOf(object, `data.${key}`) }
+      { key, value: textOf(value) ?? "", place: placeOf(object, `data.${key}`) }
     ));
   });
   const words = workloadsOf(objects).flatMap(({ object, containers }) =>
@@ -62,7 +104,9 @@ function settingsOf({ objects }: Pick<Tree, "objects">): { value: string; place:
         const isDump = option === "t" && words.slice(0, i).some((each) => isDumpProgram(each.text));
         if (option === undefined || !isDump && !isTableKey(option)) return [];
         const next = given === undefined ? words[i + 1] : { text: given, path };
-        return next === undefined ? [] : [{ value: next.text, place: placeOf(object, next.path) }];
+        return next === undefined
+          ? []
+          : [{ key: option, value: next.text, place: placeOf(object, next.path) }];
       })
     )
   );
@@ -82,17 +126,31 @@ export function isNearMiss(
   name: string,
   wanted: string = DEFAULT_PROJECT.database.table,
 ): boolean {
+  return isNear(name, tableOf(wanted));
+}
+
+/** @param wanted the name of the outbox within its schema, as Postgres stores it */
+function isNear(name: string, wanted: string): boolean {
   const near = wanted.length < SHORT ? 1 : NEAR;
   if (name.length < wanted.length - near) return false;
-  const table = name.trim().replace(/^.*\./s, "");
-  // Postgres folds a name without quotes to lower case.
-  const plain = /^["`].*["`]$/.test(table) ? table.slice(1, -1) : table.toLowerCase();
-  if (plain === wanted) return false;
+  const table = tableOf(name);
+  if (table === wanted) return false;
   // The name of a model, as in StopEvent, or of a table that Django names after it.
   // Of a single word, as in events, other tables have names too, as in audit_events.
   const model = lettersOf(wanted).replace(/s$/, "");
-  return wanted.includes("_") && lettersOf(plain).replace(/s$/, "").endsWith(model) ||
-    distance(plain.toLowerCase(), wanted) <= near;
+  return wanted.includes("_") && lettersOf(table).replace(/s$/, "").endsWith(model) ||
+    distance(table.toLowerCase(), wanted.toLowerCase()) <= near;
+}
+
+/** The name of a table within its schema, as Postgres stores it. */
+function tableOf(name: string): string {
+  const text = name.trim();
+  // Postgres folds a name without quotes to lower case.
+  if (/^\w+$/.test(text)) return text.toLowerCase();
+  const read = readTableName(text);
+  if ("table" in read) return read.table;
+  const last = text.replace(/^.*\./s, "");
+  return /^["`].*["`]$/.test(last) ? last.slice(1, -1) : last.toLowerCase();
 }
 
 function lettersOf(name: string): string {
@@ -106,8 +164,10 @@ export function mayNameTable(
   code: Pick<Code, "language" | "text" | "python">,
   { database: { table } }: Project = DEFAULT_PROJECT,
 ): boolean {
+  const wanted = tableOf(table);
+  if (!/^\w+$/.test(wanted)) return true;
   const words = code.language === "python" ? pythonOf(code).quotedWords : wordsIn(code.text);
-  return words.values().some((word) => isNearMiss(word, table));
+  return words.values().some((word) => isNear(word, wanted));
 }
 
 function nearMiss(place: Place, name: string, table: string): Finding {

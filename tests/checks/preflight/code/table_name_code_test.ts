@@ -2,7 +2,7 @@ import type { Language } from "../../../../checks/source_code/code.ts";
 import { tableNamesIn } from "../../../../checks/preflight/code/table_references.ts";
 import { isNearMiss, judgeTableNames } from "../../../../checks/preflight/code/table_name_code.ts";
 import { treeOf } from "../../../../checks/facts/tree.ts";
-import { assertEquals } from "../../../support/assert.ts";
+import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
 import {
   assertFound,
   change,
@@ -194,3 +194,60 @@ Deno.test("tableNamesIn finds the table of a dump, a copy and a truncation", () 
   const prose = 'print("copy stop_event rows", "COPY the stop_event table")';
   assertEquals(tableNamesIn({ language: "python", file: "job", line: 1, text: prose }), []);
 });
+
+for (
+  const [name, wanted, expected] of [
+    ['"stop-events"', '"stop-events"', false],
+    ['"position"', '"position"', false],
+    ["a.stop_events", "a.stop_events", false],
+    ['"stop-event"', '"stop-events"', true],
+    ["a.stop_event", "a.stop_events", true],
+    ["stopevents", '"StopEvents"', true],
+  ] as const
+) {
+  Deno.test(`isNearMiss compares ${name} with ${wanted}`, () => {
+    assertEquals(isNearMiss(name, wanted), expected);
+  });
+}
+
+Deno.test("judgeTableNames compares OUTBOX_TABLE with the table of the project", () => {
+  const other = (value: string, table: string) => [
+    `OUTBOX_TABLE is ${value}, but the outbox of the project is ${table}`,
+  ];
+  const cases: readonly (readonly [string, string, readonly string[]])[] = [
+    ["stop_events", "stop_events", []],
+    ["Shop.Stop_Events", "shop.stop_events", []],
+    ['"stop-events"', '"stop-events"', []],
+    ["$(TABLE)", "stop_events", []],
+    ["old.stop_events", "shop.stop_events", other("old.stop_events", "shop.stop_events")],
+    ["other", "stop_events", other("other", "stop_events")],
+    ["staging.other", "stop_events", other("staging.other", "stop_events")],
+  ];
+  const judge = (value: string, table: string) => {
+    const tree = treeOf(factOf({ [JOB]: withTable(value) }));
+    const project = { ...tree.project, database: { ...tree.project.database, table } };
+    return judgeTableNames({ ...tree, project })!;
+  };
+  for (const [value, table, expected] of cases) {
+    const { examined, findings } = judge(value, table);
+    assertEquals([value, findings.map(({ problem }) => problem)], [value, expected]);
+    assertEquals(examined, "the variables and arguments of 1 workload");
+  }
+  for (
+    const [value, table] of [["staging.stop_events", "stop_events"], [
+      "stop_events",
+      "shop.stop_events",
+    ]]
+  ) {
+    const { examined, findings } = judge(value!, table!);
+    assertEquals(findings, []);
+    assertStringIncludes(examined, `not compared with ${table}`);
+    assertStringIncludes(examined, `${value} in Job`);
+  }
+});
+
+/** The Job with a value of OUTBOX_TABLE. */
+function withTable(value: string): string {
+  const at = 'name: PYTHONDONTWRITEBYTECODE\n              value: "1"';
+  return change(JOB, at, `name: OUTBOX_TABLE\n              value: '${value}'`)[JOB]!;
+}
