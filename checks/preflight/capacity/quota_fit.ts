@@ -16,7 +16,7 @@ import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { ofPod, ownPods, type Pods, unreadable } from "./pod_requests.ts";
 import { jobPods } from "./simultaneous_pods.ts";
 import { judgeLimits, judgeQuotas } from "./quota_rules.ts";
-import { countsPods, isScoped, wrongScopes } from "./quota_scopes.ts";
+import { countsPods, defaultClassOf, isScoped, wrongScopes } from "./quota_scopes.ts";
 import { wrongBounds } from "./bound_keys.ts";
 import { limitsOf, withDefaults } from "./limit_range.ts";
 import { isThere, usedByOthers } from "./quota_usage.ts";
@@ -101,11 +101,12 @@ export function judgeDemands(tree: Tree, cluster?: ClusterOpened): Judged | unde
 
 /** Returns whether the manifests do not show which pods of jobs a quota counts. */
 function isUnknown(bound: ManifestObject, tree: Tree): boolean {
+  const defaultClass = defaultClassOf(tree.objects);
   return isScoped(bound) &&
     tree.jobs.filter(({ workload: { object } }) => namespaceOf(object) === namespaceOf(bound))
       .some((job) => {
         const { own, made } = jobPods(job, tree);
-        return [own, ...made].some((pods) => countsPods(bound, pods) === undefined);
+        return [own, ...made].some((pods) => countsPods(bound, pods, defaultClass) === undefined);
       });
 }
 
@@ -145,6 +146,7 @@ function judgeJob(
     ...(isCountedElsewhere(job, cluster) ? [] : judgeQuotas(object, {
       pods: [...steady, own, ...made],
       quotas: ofKind(objects, "ResourceQuota", namespace),
+      defaultClass: defaultClassOf(objects),
       used: (hard) => usedByOthers(cluster, object, hard),
     })),
     ...unlimitedExecutorsFindings(job),

@@ -3,7 +3,7 @@ import type { Finding, Place } from "../../finding.ts";
 import { type ManifestObject, objectId, placeOf } from "../../kubernetes/objects.ts";
 import { isFields } from "../../kubernetes/fields.ts";
 import { formatQuantity, parseQuantity } from "../../kubernetes/quantities.ts";
-import { countsPods } from "./quota_scopes.ts";
+import { countsPods, type DefaultClass } from "./quota_scopes.ts";
 import { type ContainerDemand, COUNTED, type Counted, ofPod, type Pods } from "./pod_requests.ts";
 import { amountOf, type Limit } from "./limit_range.ts";
 
@@ -32,6 +32,8 @@ export interface ConcurrentPods {
   readonly pods: readonly Pods[];
   /** The ResourceQuotas. */
   readonly quotas: readonly ManifestObject[];
+  /** The class of pods without a priorityClassName. */
+  readonly defaultClass: DefaultClass;
   /** The used amount of a resource, in billionths. */
   readonly used: (hard: Hard) => bigint;
 }
@@ -39,11 +41,11 @@ export interface ConcurrentPods {
 /** Judges pods that run at the same time against the quotas of a namespace. */
 export function judgeQuotas(
   object: ManifestObject,
-  { pods: all, quotas, used: usedOf }: ConcurrentPods,
+  { pods: all, quotas, defaultClass, used: usedOf }: ConcurrentPods,
 ): Finding[] {
   return quotas.flatMap(hardOf).flatMap((hard) => {
     const { counted, quota, key } = hard;
-    const answers = all.map((each) => countsPods(quota, each));
+    const answers = all.map((each) => countsPods(quota, each, defaultClass));
     if (answers.includes(undefined)) return [];
     const pods = all.filter((_, i) => answers[i] === true);
     if (pods.length === 0) return [];

@@ -1,6 +1,6 @@
 import type { Finding } from "../../finding.ts";
 import { fieldsOf, isFields, listOf, textOf } from "../../kubernetes/fields.ts";
-import { type ManifestObject, placeOf } from "../../kubernetes/objects.ts";
+import { type ManifestObject, ofKind, placeOf } from "../../kubernetes/objects.ts";
 import { closestWord } from "../../kubernetes/spelling.ts";
 import type { Pods } from "./pod_requests.ts";
 
@@ -63,15 +63,35 @@ export function isScoped(quota: ManifestObject): boolean {
 /**
  * Returns whether a quota counts pods, according to its scopes.
  *
+ * @param defaultClass the class of pods without a priorityClassName
  * @returns undefined if the manifests do not show whether the pods are in a scope
  */
-export function countsPods(quota: ManifestObject, pods: Pods): boolean | undefined {
-  const answers = scopesOf(quota).map((scope) => isIn(scope, pods));
+export function countsPods(
+  quota: ManifestObject,
+  pods: Pods,
+  defaultClass: DefaultClass,
+): boolean | undefined {
+  const answers = scopesOf(quota).map((scope) => isIn(scope, pods, defaultClass));
   if (answers.includes(false)) return false;
   return answers.includes(undefined) ? undefined : true;
 }
 
-function isIn({ name, operator, values }: Scope, { spec, containers }: Pods): boolean | undefined {
+/** The global default PriorityClass: null if there is none, and undefined if that is not known. */
+export type DefaultClass = string | null | undefined;
+
+/**
+ * The global default PriorityClass that manifests declare. The cluster can have another one, so it is
+ * not known without such a manifest.
+ */
+export function defaultClassOf(objects: readonly ManifestObject[]): DefaultClass {
+  return ofKind(objects, "PriorityClass").find(({ value }) => value.globalDefault === true)?.name;
+}
+
+function isIn(
+  { name, operator, values }: Scope,
+  { spec, containers }: Pods,
+  defaultClass: DefaultClass,
+): boolean | undefined {
   const isBestEffort = containers.every(({ demand }) => Object.keys(demand).length === 0);
   if (name === "BestEffort") return isBestEffort;
   if (name === "NotBestEffort") return !isBestEffort;
@@ -81,7 +101,8 @@ function isIn({ name, operator, values }: Scope, { spec, containers }: Pods): bo
   if (name === "NotTerminating") return !hasDeadline;
   if (name === "CrossNamespacePodAffinity") return isFields(spec.affinity) ? undefined : false;
   if (name !== "PriorityClass") return undefined;
-  return matchesClass(textOf(spec.priorityClassName) || undefined, operator, values);
+  const own = textOf(spec.priorityClassName) || defaultClass;
+  return own === undefined ? undefined : matchesClass(own ?? undefined, operator, values);
 }
 
 /** Returns whether the class of a pod's priority meets a requirement. */

@@ -33,7 +33,8 @@ export function usedByOthers(
 
 /** Returns whether the scopes of a quota include a pod of the cluster. */
 function isInScope(quota: ManifestObject, pod: ManifestObject): boolean {
-  return workloadsOf([pod]).every((each) => countsPods(quota, ownPods(each, "")) !== false);
+  // The API server writes the default class into a pod, so a pod without a class has none.
+  return workloadsOf([pod]).every((each) => countsPods(quota, ownPods(each, ""), null) !== false);
 }
 
 /** Returns whether a workload is in the cluster, so that the quota counts its pods already. */

@@ -34,21 +34,6 @@ Deno.test("quota-fit judges a quota by the scopes of each pod", async () => {
     [driver, "scopes: [NotTerminating]", "activeDeadlineSeconds: 600", "executor 2 = 2"],
     ['pods: "0"', "scopes: [BestEffort]", "", ""],
     ['pods: "1"', "scopes: [NotBestEffort]", "", "pods: it has 2 pods"],
-    [small, expression("scopeName: PriorityClass, operator: In, values: [high]"), "", ""],
-    [
-      driver,
-      expression("scopeName: PriorityClass, operator: In, values: [high]"),
-      "priorityClassName: high",
-      ofDriver,
-    ],
-    [
-      driver,
-      expression("scopeName: PriorityClass, operator: NotIn, values: [high]"),
-      "priorityClassName: high",
-      "executor 2 = 2",
-    ],
-    [driver, expression("scopeName: PriorityClass, operator: Exists"), "", ""],
-    [small, expression("scopeName: PriorityClass, operator: DoesNotExist"), "", SUM],
     [small, "scopes: [CrossNamespacePodAffinity]", "", ""],
     [driver, "scopes: [Terminating, NotBestEffort]", "activeDeadlineSeconds: 600", ofDriver],
   ];
@@ -103,4 +88,45 @@ Deno.test("quota-fit locates the setting that decides the number of executors", 
   const text = dynamic[JOB]!.split("\n");
   assertStringIncludes(findings[0]!.problem, "90 × executor");
   assertStringIncludes(text[findings[0]!.line! - 1]!, "dynamicAllocation.maxExecutors=90");
+});
+
+/** A PriorityClass that the API server gives to pods without a class. */
+const DEFAULT_CLASS = `apiVersion: scheduling.k8s.io/v1
+kind: PriorityClass
+metadata: { name: usual }
+value: 1
+globalDefault: true
+`;
+
+Deno.test("quota-fit judges a quota by the class of each pod's priority", async () => {
+  const small = 'requests.cpu: "2"';
+  const driver = 'requests.cpu: "500m"';
+  const sumOfBoth = "requests.cpu: driver 1 + executor 2 = 3";
+  const cases = [
+    [small, "operator: In, values: [high]", "", ""],
+    [small, "operator: In, values: [usual]", "", sumOfBoth],
+    [small, "operator: Exists", "", sumOfBoth],
+    [small, "operator: DoesNotExist", "", ""],
+    [driver, "operator: In, values: [high]", "priorityClassName: high", "driver 1 = 1"],
+    [driver, "operator: NotIn, values: [high]", "priorityClassName: high", "executor 2 = 2"],
+  ] as const;
+  for (const [hard, operator, spec, expected] of cases) {
+    const scope = expression(`scopeName: PriorityClass, ${operator}`);
+    const files = { ...FILES, "class.yaml": DEFAULT_CLASS };
+    const found = await problems(hard, scope, spec, files);
+    if (expected === "") assertEquals(found, "", operator);
+    else assertStringIncludes(found, expected);
+  }
+});
+
+Deno.test("quota-fit does not judge classes without a known default class", async () => {
+  for (
+    const operator of ["In, values: [high]", "NotIn, values: [high]", "Exists", "DoesNotExist"]
+  ) {
+    const scope = expression(`scopeName: PriorityClass, operator: ${operator}`);
+    const results = await preflightOf({ ...FILES, "more.yaml": quota('pods: "0"', scope) });
+    const { verdict, examined = "" } = results.find(({ id }) => id === "quota-fit")!;
+    assertEquals(verdict, "pass");
+    assertStringIncludes(examined, "not show which: ResourceQuota analytics-jobs/some");
+  }
 });
