@@ -33,6 +33,7 @@ const REFUSED: readonly [text: string, problem: string][] = [
   ["stop events", "stop events needs double quotes"],
   ["stop-events", "stop-events needs double quotes"],
   ["1st", "1st needs double quotes"],
+  ["Ⅷ", "Ⅷ needs double quotes"],
   ["events; DROP TABLE x", "events; DROP TABLE x needs double quotes"],
   ['"events', "its double quotes do not match"],
   ['a"b', "its double quotes do not match"],

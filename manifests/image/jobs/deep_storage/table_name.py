@@ -84,7 +84,9 @@ def part_fault(part: str, is_plain: bool) -> str | None:
         return "a part is empty"
     if re.search(r"[\x00-\x1f\x7f]", part):
         return "it has a control character"
-    if is_plain and not re.fullmatch(r"[^\W\d][\w$]*", part):
+    # A number that is no digit, as in the Roman numeral eight, is part of \w too.
+    is_start = part[0] == "_" or part[0].isalpha()
+    if is_plain and not (is_start and re.fullmatch(r"[\w$]*", part)):
         return f"{part} needs double quotes"
     length = len(part.encode())
     if length > LONGEST:
