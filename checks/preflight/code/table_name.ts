@@ -25,8 +25,8 @@ interface Side {
 }
 
 /**
- * Job code and manifests use the right name of the outbox table, and the database has the table that
- * the pipeline copies, with the columns of the contract.
+ * Job code and manifests use the right name of the outbox table, and the database has the table
+ * that the pipeline copies, with the columns of the contract.
  */
 export const tableName: Check<never, "manifests" | "cluster" | "database"> = check({
   id: "table-name",
