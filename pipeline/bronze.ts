@@ -221,7 +221,7 @@ function lostSince({ day }: BronzeCommit, lost: ReadonlySet<string>, table: stri
     task: `export ${day}`,
     problem: `bronze has ${plural(lost.size, "event")} that ${table} no longer has: ` +
       `${named}${more}. Nothing was changed, so bronze keeps them`,
-    remedy: "Find out who removed them, or check whether this is the wrong database. To keep " +
+    remedy: "Find out who removed them, or check DJANGO_DB_NAME and OUTBOX_TABLE. To keep " +
       `them and add the new events: deno task amend --date ${day}`,
   });
 }

@@ -136,7 +136,7 @@ def lost_since(commit: Commit, lost: Lost) -> Failure:
         f"Cannot export {commit.day}: bronze has {plural(lost.events, 'event')} that "
         f"{settings.OUTBOX_TABLE} no longer has: {', '.join(lost.named)}{more}. "
         "Nothing was changed, so bronze keeps them. Find out who removed them, or "
-        "check whether this is the wrong database. To keep them and add the new "
+        "check DJANGO_DB_NAME and OUTBOX_TABLE. To keep them and add the new "
         f"events: deno task amend --date {commit.day}",
     )
 
