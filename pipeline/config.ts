@@ -13,6 +13,7 @@ export {
   databaseConfig,
   databaseName,
   hostAndPort,
+  outboxTable,
   unsetForDatabase,
 } from "./config/database.ts";
 export {

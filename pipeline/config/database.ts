@@ -89,7 +89,7 @@ export function databaseConfig(
   const port = validated(env, "DJANGO_DB_PORT", PORT) ?? "5432";
   const name = validatedOrDefault(env, "DJANGO_DB_NAME", NAME, project);
   const user = validatedOrDefault(env, "DJANGO_DB_USER", USER, project);
-  const table = tableOf(validatedOrDefault(env, "OUTBOX_TABLE", TABLE, project));
+  const table = outboxTable(env, project);
   const tls = tlsConfig(env);
   const password = required(
     env,
@@ -109,6 +109,25 @@ export function databaseConfig(
     ...(tls === undefined ? {} : { tls }),
     ...(defaults.length === 0 ? {} : { defaults }),
   };
+}
+
+/**
+ * Reads the table of the outbox: `OUTBOX_TABLE`, or else that of the project, as SQL writes it.
+ *
+ * @throws {Failure} configuration: it is not the name of a table
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { outboxTable } from "./database.ts";
+ * assertEquals(outboxTable(new Map([["OUTBOX_TABLE", "Shop.events"]])), "shop.events");
+ * ```
+ */
+export function outboxTable(
+  env: Environment = PROCESS,
+  project: Project = DEFAULT_PROJECT,
+): string {
+  return tableOf(validatedOrDefault(env, "OUTBOX_TABLE", TABLE, project));
 }
 
 function tableOf(text: string): string {

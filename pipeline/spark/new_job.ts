@@ -1,3 +1,4 @@
+import { OUTBOX_TABLE } from "../contract/tables.ts";
 import { ApiError, type Cluster, type Fields, type KubeObject } from "../cluster/cluster.ts";
 import type { Day } from "../contract/window.ts";
 import { Failure } from "../errors.ts";
@@ -28,7 +29,7 @@ export interface JobTemplate {
   readonly namespace: string;
   /** The name of the container with the driver. */
   readonly container: string;
-  /** The table of the outbox, if the project names another one than the default. */
+  /** The table of the outbox; default: that of the contract. */
   readonly table?: string;
 }
 
@@ -97,18 +98,29 @@ export function newJob(
   };
 }
 
-/** Sets the day, and the table unless the Job of the manifests names one. */
+/** Sets the day and the table. A literal of the Job wins over its envFrom. */
 function withVariables(container: Fields, day: Day, table: string | undefined): Fields {
-  const variables = listIn(container.env).filter(({ name }) => name !== "JOB_DATE");
-  const namesTable = variables.some(({ name }) => name === "OUTBOX_TABLE");
+  const own = ["JOB_DATE", ...(table === undefined ? [] : ["OUTBOX_TABLE"])];
+  const variables = listIn(container.env).filter(({ name }) => !own.includes(textIn(name)));
   return {
     ...container,
     env: [
       ...variables,
-      ...(table === undefined || namesTable ? [] : [{ name: "OUTBOX_TABLE", value: table }]),
+      // Kubernetes replaces $(NAME) in a value, and $$ by $.
+      ...(table === undefined
+        ? []
+        : [{ name: "OUTBOX_TABLE", value: table.split("$").join("$$") }]),
       { name: "JOB_DATE", value: day },
     ],
   };
+}
+
+/** Returns the table that a Job names as a literal, or the default. */
+export function tableOf({ spec }: Fields): string {
+  const { containers } = fieldsIn(fieldsIn(fieldsIn(spec).template).spec);
+  const value = listIn(containers).flatMap(({ env }) => listIn(env))
+    .findLast(({ name }) => name === "OUTBOX_TABLE")?.value;
+  return (textIn(value) || OUTBOX_TABLE).split("$$").join("$");
 }
 
 function jobName(layer: Layer, day: Day, attempt: number): string {
@@ -121,6 +133,8 @@ export interface DayJobs {
   readonly own: readonly KubeObject[];
   /** A Job that runs the day now, no matter what started it. */
   readonly running: KubeObject | undefined;
+  /** The Jobs of this toolkit for the day with another table of the outbox. */
+  readonly foreign: readonly KubeObject[];
 }
 
 /**
@@ -139,19 +153,21 @@ export interface DayJobs {
  */
 export function jobsOfDay(
   jobs: readonly KubeObject[],
-  { object }: JobTemplate,
+  { object, table = OUTBOX_TABLE }: JobTemplate,
   { layer, day }: LayerRun,
 ): DayJobs {
-  const own = jobs
+  const labelled = jobs
     .filter((job) => labelOf(job, LABELS.layer) === layer && labelOf(job, LABELS.day) === day)
     .sort((a, b) => attemptOf(b) - attemptOf(a) || createdAt(b).localeCompare(createdAt(a)));
+  const own = labelled.filter((job) => tableOf(job) === table);
+  const foreign = labelled.filter((job) => tableOf(job) !== table);
   const app = podLabels(object).app;
   const others = jobs.filter((job) =>
     labelOf(job, LABELS.layer) === undefined && app !== undefined && podLabels(job).app === app &&
     fieldsIn(job.spec).suspend !== true && daysIn(job).includes(day)
   );
   const running = [...own, ...others].find((job) => endOf(job) === undefined);
-  return { own, running };
+  return { own, running, foreign };
 }
 
 function podLabels({ spec }: Fields): Fields {
@@ -185,18 +201,25 @@ export async function createJob(
   run: LayerRun,
   { attach, signal }: { readonly attach: string; readonly signal: AbortSignal },
 ): Promise<KubeObject> {
-  const found = async () =>
-    jobsOfDay(await cluster.list(JOB, template.namespace, { signal }), template, run);
-  const { own, running } = await found();
-  if (running !== undefined) throw alreadyRuns(run, running, attach);
-  const attempt = Math.max(0, ...own.map(attemptOf)) + 1;
-  const job = newJob(template, run, attempt);
-  try {
-    return await cluster.create(job, { signal });
-  } catch (error) {
+  let last = 0;
+  while (true) {
+    const jobs = await cluster.list(JOB, template.namespace, { signal });
+    const { own, running, foreign } = jobsOfDay(jobs, template, run);
+    const taken = jobs.find(({ metadata }) => metadata.name === jobName(run.layer, run.day, last));
+    const other = taken !== undefined && endOf(taken) === undefined && !foreign.includes(taken)
+      ? taken
+      : undefined;
     // Another start of the same day chose the same name.
-    if (!(error instanceof ApiError) || error.reason !== "AlreadyExists") throw error;
-    throw alreadyRuns(run, (await found()).running ?? job, attach);
+    if (running ?? other) throw alreadyRuns(run, (running ?? other)!, attach);
+    const attempt = Math.max(last, ...[...own, ...foreign].map(attemptOf)) + 1;
+    const job = newJob(template, run, attempt);
+    try {
+      return await cluster.create(job, { signal });
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.reason !== "AlreadyExists") throw error;
+      // A Job that has ended, or that works on another table, has the name: the next one is free.
+      last = attempt;
+    }
   }
 }
 

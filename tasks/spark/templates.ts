@@ -5,9 +5,10 @@ import { objectId } from "../../checks/kubernetes/objects.ts";
 import type { Workload } from "../../checks/kubernetes/workloads.ts";
 import { naming } from "../../checks/list_names.ts";
 import type { Project } from "../../pipeline/contract/project.ts";
-import { OUTBOX_TABLE } from "../../pipeline/contract/tables.ts";
+import { outboxTable } from "../../pipeline/config.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { JobTemplate, Layer } from "../../pipeline/spark/new_job.ts";
+import { driverProblem } from "./driver_rules.ts";
 
 /** The Jobs of the manifests, by layer. */
 export type Templates = ReadonlyMap<Layer, JobTemplate>;
@@ -16,7 +17,8 @@ export type Templates = ReadonlyMap<Layer, JobTemplate>;
  * Reads the Jobs of layers from the manifests.
  *
  * @param directory undefined if there is none
- * @throws {Failure} configuration: a file cannot be read, or a layer does not have exactly one Job
+ * @throws {Failure} configuration: a file cannot be read, or a layer does not have exactly one
+ *   Job, or its Job cannot run a given day
  */
 export async function readTemplates(
   directory: string | undefined,
@@ -38,8 +40,7 @@ export async function readTemplates(
     const problem = `${unread.file}: ${unread.problem}`;
     throw failure(`read ${directory}`, problem, "Correct the file, and run again.");
   }
-  const { table } = project.database;
-  const named = table === OUTBOX_TABLE ? {} : { table };
+  const table = outboxTable(undefined, project);
   const jobs = jobsOf(objects, project).filter(({ object }) => object.kind === "Job");
   return new Map(layers.map((layer) => {
     const ofLayer = jobs.filter((job) => makes(layer, job));
@@ -52,8 +53,13 @@ export async function readTemplates(
       throw failure(`find the Job for ${layer}`, problem, remedy);
     }
     const { value, namespace = project.jobs.namespace } = job.object;
-    const container = jobContainers(job)[0]?.name ?? "";
-    return [layer, { object: value, namespace, container, ...named }];
+    const problem = driverProblem(job, namespace, table, project);
+    if (problem !== undefined) {
+      const remedy = "Correct the Job or the project file, or run the Job with kubectl.";
+      throw failure(`start ${objectId(job.object)} with --engine spark`, problem, remedy);
+    }
+    const container = jobContainers(job)[0]!.name;
+    return [layer, { object: value, namespace, container, table }];
   }));
 }
 

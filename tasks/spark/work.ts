@@ -14,6 +14,7 @@ import {
   jobsOfDay,
   type JobTemplate,
   type Layer,
+  tableOf,
 } from "../../pipeline/spark/new_job.ts";
 import type { Observer } from "../../pipeline/progress.ts";
 import { runAndReport } from "../cli/checking.ts";
@@ -216,9 +217,11 @@ class SparkEngine {
     for (const layer of layers) {
       const template = this.#template(layer);
       const jobs = await cluster.list(JOB, template.namespace, { signal });
-      const { running, own } = jobsOfDay(jobs, template, { layer, day });
+      const { running, own, foreign } = jobsOfDay(jobs, template, { layer, day });
       const job = running ?? (layers.length === 1 ? own[0] : undefined);
       if (job !== undefined) return { layer, job };
+      const [other] = foreign;
+      if (other !== undefined) throw ofAnotherTable(layer, day, other, template);
     }
     throw new Failure({
       kind: "configuration",
@@ -233,6 +236,21 @@ class SparkEngine {
   #template(layer: Layer): JobTemplate {
     return this.#parts.templates.get(layer)!;
   }
+}
+
+function ofAnotherTable(
+  layer: Layer,
+  day: Day,
+  job: KubeObject,
+  { table }: JobTemplate,
+): Failure {
+  const { namespace, name } = job.metadata;
+  return new Failure({
+    kind: "configuration",
+    task: `follow ${layer} of ${day}`,
+    problem: `Job ${namespace}/${name} copies ${tableOf(job)}, and this project has ${table}`,
+    remedy: "Give the project file of that Job with --project, or leave out --attach.",
+  });
 }
 
 function noDryRun(): Failure {
