@@ -62,7 +62,7 @@ Deno.test("createJob: takes the next name if a Job that has ended has the name",
         if (job.metadata.name !== taken.metadata.name) return Promise.resolve(job);
         const parts = { kind: "configuration", task: "a", problem: "b", remedy: "c" } as const;
         return Promise.reject(
-          new ApiError(parts, { status: 409, reason: "AlreadyExists" }),
+          new ApiError(parts, { status: 409, reason: "AlreadyExists", serverMessage: "" }),
         );
       },
     } as unknown as Cluster;
