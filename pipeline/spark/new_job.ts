@@ -115,7 +115,16 @@ function withVariables(container: Fields, day: Day, table: string | undefined): 
   };
 }
 
-/** Returns the table that a Job names as a literal, or the default. */
+/**
+ * Returns the table that a Job names as a literal, or the default.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { tableOf } from "./new_job.ts";
+ * assertEquals(tableOf({ spec: {} }), "stop_events");
+ * ```
+ */
 export function tableOf({ spec }: Fields): string {
   const { containers } = fieldsIn(fieldsIn(fieldsIn(spec).template).spec);
   const value = listIn(containers).flatMap(({ env }) => listIn(env))
