@@ -124,11 +124,12 @@ async function start(
   const named = `--hostname-override=${NODE}`;
   run("proxy", [binary, "proxy", client, named, ...PROXY_FLAGS]);
   await reached("the node is registered", () => isFound(api, `/api/v1/nodes/${NODE}`));
-  run("policies", [binary, "policies", client, named, ...POLICIES_FLAGS]);
   const accounts = "/api/v1/namespaces/default/serviceaccounts/default";
   await reached("the controllers work", () => isFound(api, accounts));
   // A connection from before the rules for Services would only time out.
   await reached("Services have rules", () => hasServiceRules(machine));
+  // It rewrites a table of rules as a whole, and would remove what kube-proxy writes meanwhile.
+  run("policies", [binary, "policies", client, named, ...POLICIES_FLAGS]);
   await applyDns(api);
   await reached("the node is ready", () => isNodeReady(api));
   await reached("the DNS is ready", () => isDnsReady(api));
