@@ -101,7 +101,7 @@ Deno.test("examples: deno task test runs them", () => {
     "-P",
     "--no-check",
     "--doc",
-    "--ignore=tests/cluster/node",
+    "'--ignore=**/cluster/node/**'",
     "tests/",
     ...folders,
   ]);
