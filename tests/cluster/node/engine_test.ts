@@ -74,7 +74,7 @@ async function runJob(
 nodeTest("bronze --engine spark: follows a driver on a real node", async () => {
   const { code, stdout, stderr } = await runJob({
     script: 'echo "bronze  outbox      $JOB_DATE"; sleep 1; ' +
-      "echo 'bronze  commit      s3://rbs/_commit.json, sealed'",
+      "echo 'bronze  commit      s3://rbs/bronze/events/date='$JOB_DATE'/_commit.json, sealed'",
   });
   assertEquals([code, stderr], [0, ""], stdout);
   const steps = stdout.trimEnd().split("\n").map((line) => line.split(/ +/)[1]);
