@@ -11,6 +11,7 @@ import {
   type Picks,
   takeValues,
 } from "../../pipeline/typed_columns.ts";
+import { reserved } from "./typed_rows.ts";
 
 // Silver has the latest value of each column, by operation. The code that makes silver ranks events
 // by their position in bronze. This file compares the keys of events instead, so that the two do not
@@ -112,9 +113,6 @@ interface ValueColumn {
   setBy: Uint32Array<ArrayBuffer>;
 }
 
-/** The largest number of operations that memory is reserved for. */
-const MOST_RESERVED = 1 << 22;
-
 /**
  * Begins without values.
  *
@@ -125,7 +123,7 @@ export function createLatestValues(
   expected: number,
   { follows, timeOf }: KnownEvents,
 ): LatestValues {
-  let capacity = Math.min(Math.max(1024, Math.ceil(expected)), MOST_RESERVED);
+  let capacity = reserved(expected);
   const columns = VALUE_COLUMNS.map((column): ValueColumn => {
     const time = TIME_COLUMNS.indexOf(column.name);
     const cells = time < 0 ? emptyCells(column, capacity) : undefined;

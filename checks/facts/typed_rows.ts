@@ -62,9 +62,9 @@ export function int64List(expected = 1024): NumberList<bigint> {
 /** The largest number of values or keys that memory is reserved for. */
 const MOST_RESERVED = 1 << 22;
 
-/** Returns the number of values to reserve memory for. */
-function reserved(expected: number): number {
-  return Math.min(Math.max(expected, 1024), MOST_RESERVED);
+/** Returns the number of values to reserve memory for, given the expected number. */
+export function reserved(expected: number): number {
+  return Math.min(Math.max(Math.ceil(expected), 1024), MOST_RESERVED);
 }
 
 /** Numbers different keys from 0, in the order in which they were added. */

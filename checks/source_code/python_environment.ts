@@ -194,7 +194,7 @@ type Tests = ReadonlyMap<string, readonly Test[]>;
 
 interface Test {
   readonly offset: number;
-  /** True if a variable that is None or empty passes the test. */
+  /** Whether the test also accepts a variable that is None or empty. */
   readonly isNegative: boolean;
 }
 

@@ -16,7 +16,7 @@ export type Templates = ReadonlyMap<Layer, JobTemplate>;
 /**
  * Reads the Jobs of layers from the manifests.
  *
- * @param directory undefined if there is none
+ * @param directory the directory of the manifests, or undefined without one
  * @throws {Failure} configuration: a file cannot be read, or a layer does not have exactly one
  *   Job, or its Job cannot run a given day
  */

@@ -126,7 +126,7 @@ function untaintedNodeFinding(node: ManifestObject, { taint }: Pool): Finding {
   };
 }
 
-/** Returns whether a node has the taint of the pool. A weaker effect than the pool's is none. */
+/** Returns whether a node has the taint of the pool, with an effect that is at least as strong. */
 function hasTaint(node: ManifestObject, { taint }: Pool): boolean {
   const isAnyEffect = taint.effect === "" || !repels(taint);
   return taintsOf(node).some((each) =>

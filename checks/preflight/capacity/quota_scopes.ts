@@ -76,7 +76,7 @@ export function countsPods(
   return answers.includes(undefined) ? undefined : true;
 }
 
-/** The global default PriorityClass: null if there is none, and undefined if that is not known. */
+/** The name of the global default PriorityClass, null without one, or undefined if unknown. */
 export type DefaultClass = string | null | undefined;
 
 /**
