@@ -2,7 +2,6 @@ import {
   DeleteObjectCommand,
   GetBucketVersioningCommand,
   GetObjectCommand,
-  type GetObjectCommandOutput,
   GetObjectLockConfigurationCommand,
   ListObjectsV2Command,
   type ListObjectsV2CommandInput,
@@ -23,6 +22,7 @@ import {
   isMissingKey,
   s3Failure,
 } from "./s3_errors.ts";
+import { createObjectReader, type ReceivedObject, type Sign } from "./s3_get.ts";
 import { newScratchFolder } from "./lifetimes.ts";
 
 /** Number of attempts of a request. */
@@ -59,6 +59,7 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
   const name = bucketName(config);
   const client = s3Client(config);
   const options = signal === undefined ? {} : { abortSignal: signal };
+  const reader = createObjectReader(config, signWith(client), CONNECTIONS, signal);
 
   const failure = (task: string, error: unknown, conditional = false) =>
     s3Failure(error, { task: `${task} in ${name}`, config, signal, conditional });
@@ -114,6 +115,21 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
     } while (token !== undefined);
   }
 
+  /** Reads an object with the S3 client, which retries failures before the body. */
+  async function receive(key: string): Promise<ReceivedObject> {
+    const answer = await client.send(new GetObjectCommand({ Bucket, Key: key }), options);
+    const { Body, ContentLength, LastModified } = answer;
+    if (!Body || ContentLength === undefined || LastModified === undefined) {
+      throw new IncompleteAnswer("no length or no time");
+    }
+    return {
+      bytes: await readBody(Body as AsyncIterable<Uint8Array>, ContentLength),
+      etag: answer.ETag,
+      encrypted: answer.ServerSideEncryption !== undefined ||
+        answer.SSECustomerAlgorithm !== undefined,
+    };
+  }
+
   let confirmed: Promise<void> | undefined;
   const lake: Lake = {
     name,
@@ -122,19 +138,14 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
     async get(key) {
       for (let attempt = 1;; attempt++) {
         try {
-          const command = new GetObjectCommand({ Bucket, Key: key });
-          const answer = await client.send(command, options);
-          const { Body, ContentLength, LastModified } = answer;
-          if (!Body || ContentLength === undefined || LastModified === undefined) {
-            throw new IncompleteAnswer("no length or no time");
-          }
-          const etag = unquoted(answer.ETag);
-          const bytes = await readBody(Body as AsyncIterable<Uint8Array>, ContentLength);
-          confirmDigest(answer, etag, md5(bytes));
-          return { bytes, etag };
+          const received = attempt === 1 ? await reader.get(key) : await receive(key);
+          if (received === undefined) continue; // the S3 client finds out why
+          const etag = unquoted(received.etag);
+          confirmDigest(received.encrypted, etag, md5(received.bytes));
+          return { bytes: received.bytes, etag };
         } catch (error) {
           if (isMissingKey(error)) return undefined;
-          // The client retries failures before the body; failures within the body are retried here.
+          // Failures within the body are retried here.
           const again = error instanceof IncompleteAnswer && attempt < ATTEMPTS;
           if (!again || signal?.aborted) throw failure(`read ${key}`, error);
         }
@@ -156,7 +167,9 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
             }),
             { ...options, requestTimeout: UPLOAD_TIMEOUT },
           );
-          confirmDigest(answer, unquoted(answer.ETag), digest);
+          const encrypted = answer.ServerSideEncryption !== undefined ||
+            answer.SSECustomerAlgorithm !== undefined;
+          confirmDigest(encrypted, unquoted(answer.ETag), digest);
           return "stored";
         } catch (error) {
           if (condition !== undefined && isConflict(error)) return "conflict";
@@ -215,7 +228,10 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
       return confirmed;
     },
 
-    close: () => client.destroy(),
+    close() {
+      client.destroy();
+      reader.close();
+    },
   };
   return lake;
 }
@@ -332,6 +348,15 @@ function s3Client(config: S3Config): S3Client {
   return client;
 }
 
+/** Signs requests as the client does, by the clock that it has corrected. */
+function signWith({ config }: S3Client): Sign {
+  const signer = config.signer();
+  return async (request) => {
+    const signingDate = new Date(Date.now() + config.systemClockOffset);
+    return (await (await signer).sign(request, { signingDate })).headers;
+  };
+}
+
 function preconditions(condition: Condition | undefined) {
   if (condition === undefined) return {};
   // Ceph RGW compares the tag verbatim, and stores it without quotes.
@@ -347,13 +372,8 @@ function unquoted(etag: string | undefined): string {
  * Compares the digest of content with its ETag if the ETag looks like an MD5 digest and the store did not encrypt
  * the object. The ETag of an encrypted object can be different.
  */
-function confirmDigest(
-  answer: Pick<GetObjectCommandOutput, "ServerSideEncryption" | "SSECustomerAlgorithm">,
-  etag: string,
-  digest: Buffer,
-): void {
-  const { ServerSideEncryption, SSECustomerAlgorithm } = answer;
-  if (ServerSideEncryption !== undefined || SSECustomerAlgorithm !== undefined) return;
+function confirmDigest(encrypted: boolean, etag: string, digest: Buffer): void {
+  if (encrypted) return;
   if (/^[0-9a-f]{32}$/i.test(etag) && etag.toLowerCase() !== digest.toString("hex")) {
     throw new IncompleteAnswer("its ETag belongs to different content");
   }

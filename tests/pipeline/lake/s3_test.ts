@@ -157,9 +157,39 @@ Deno.test("s3: sends the session token with every request", async () => {
   });
   const lake = openS3({ ...store.config, sessionToken: "token+of/a=session" });
   await lake.put("a", BODY);
+  await lake.get("a");
   await lake.list("");
   lake.close();
   assertEquals([...tokens], ["token+of/a=session"]);
+});
+
+Deno.test("s3: reads an object with one signed request, whatever characters its key has", async () => {
+  let requests = 0;
+  await using store = await faulty(({ method }) => {
+    if (method === "GET") requests++;
+    return undefined;
+  });
+  const lake = openS3(store.config);
+  const keys = ["date=2025-12-28/_commit.json", "a b/ü+!'()*&=%25~.json", "a//b/c?d#e:f@g"];
+  for (const key of keys) {
+    await lake.put(key, BODY);
+    assertEquals((await lake.get(key))?.bytes, BODY, key);
+  }
+  assertEquals(requests, keys.length);
+  assertEquals(await lake.get("missing"), undefined);
+  lake.close();
+});
+
+Deno.test("s3: sends no request after the signal has aborted", async () => {
+  let requests = 0;
+  await using store = await faulty(() => {
+    requests++;
+    return undefined;
+  });
+  const lake = openS3(store.config, AbortSignal.abort());
+  await assertRejects(() => lake.get("a"), Failure);
+  assertEquals(requests, 0);
+  lake.close();
 });
 
 Deno.test("s3: accepts an ETag that a proxy made weak", async () => {

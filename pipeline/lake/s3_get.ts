@@ -1,0 +1,132 @@
+import http from "node:http";
+import https from "node:https";
+import type { S3Config } from "../config.ts";
+
+/**
+ * Time limit for the start of a response, and for a connection that receives no data, in
+ * milliseconds. It is short, because the S3 client waits longer when it sends the request again.
+ */
+const PATIENCE = 5_000;
+
+/** An object of the store as it arrived. */
+export interface ReceivedObject {
+  /** The whole content. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** The tag in the response. */
+  readonly etag: string | undefined;
+  /** Whether the store encrypted the object. The tag of such an object can be any text. */
+  readonly encrypted: boolean;
+}
+
+/** The parts of a request that its signature covers. */
+export interface UnsignedRequest {
+  /** The method. */
+  readonly method: "GET";
+  /** `http:` or `https:`. */
+  readonly protocol: string;
+  /** The host without its port. */
+  readonly hostname: string;
+  /** The path, with escapes. */
+  readonly path: string;
+  /** The headers. */
+  readonly headers: Record<string, string>;
+}
+
+/** Returns the headers of the request, with its signature. */
+export type Sign = (request: UnsignedRequest) => Promise<Record<string, string>>;
+
+/** Reads objects with requests of its own. */
+export interface ObjectReader {
+  /**
+   * Reads an object with one request.
+   *
+   * @returns undefined if the answer is anything but a whole object. The reason is not known: the
+   *   caller repeats the request with the S3 client, which explains errors
+   */
+  get(key: string): Promise<ReceivedObject | undefined>;
+  /** Closes the connections. */
+  close(): void;
+}
+
+/**
+ * Creates a reader of a bucket. Its requests take half of the CPU time of the S3 client, which
+ * counts when a command reads thousands of markers.
+ *
+ * @param connections the most connections, which the reader keeps alive
+ * @param signal aborts the requests
+ */
+export function createObjectReader(
+  { endpoint, bucket }: S3Config,
+  sign: Sign,
+  connections: number,
+  signal?: AbortSignal,
+): ObjectReader {
+  const { protocol, hostname, host, port } = new URL(endpoint);
+  const { Agent, request } = protocol === "https:" ? https : http;
+  const agent = new Agent({ keepAlive: true, maxSockets: connections });
+  // The brackets of an IPv6 address are not part of it.
+  const address = { host: hostname.replace(/^\[(.*)\]$/, "$1"), port: port || undefined };
+
+  function send(
+    path: string,
+    headers: Record<string, string>,
+  ): Promise<ReceivedObject | undefined> {
+    const { promise, resolve, reject } = Promise.withResolvers<ReceivedObject | undefined>();
+    const sent = request({ ...address, path, headers, agent });
+    const fail = () => sent.destroy(new Error("no object"));
+    let timer = setTimeout(fail, PATIENCE);
+    signal?.addEventListener("abort", fail);
+    sent.on("error", reject);
+    sent.on("response", (answer) => {
+      const length = Number(answer.headers["content-length"] ?? NaN);
+      const hasTime = Number.isFinite(Date.parse(answer.headers["last-modified"] ?? ""));
+      if (answer.statusCode !== 200 || !Number.isSafeInteger(length) || !hasTime) return fail();
+      const bytes = new Uint8Array(length);
+      let arrived = 0;
+      answer.on("error", reject);
+      answer.on("data", (chunk: Uint8Array) => {
+        clearTimeout(timer);
+        timer = setTimeout(fail, PATIENCE);
+        if (arrived + chunk.length > length) return fail();
+        bytes.set(chunk, arrived);
+        arrived += chunk.length;
+      });
+      answer.on("end", () => {
+        const { etag } = answer.headers;
+        const encrypted = ENCRYPTED.some((name) => answer.headers[name] !== undefined);
+        resolve(arrived === length ? { bytes, etag, encrypted } : undefined);
+      });
+    });
+    sent.end();
+    return promise.finally(() => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", fail);
+    });
+  }
+
+  return {
+    async get(key) {
+      const path = `/${[bucket, ...key.split("/")].map(escape).join("/")}`;
+      const unsigned = { method: "GET", protocol, hostname, path, headers: { host } } as const;
+      if (signal?.aborted) return undefined;
+      try {
+        return await send(path, await sign(unsigned));
+      } catch {
+        return undefined;
+      }
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+/** The headers of an encrypted object. */
+const ENCRYPTED = [
+  "x-amz-server-side-encryption",
+  "x-amz-server-side-encryption-customer-algorithm",
+];
+
+/** Escapes a segment of a path as the signature requires. */
+function escape(text: string): string {
+  return encodeURIComponent(text)
+    .replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
+}
