@@ -22,6 +22,17 @@ export function jobsOf(
   });
 }
 
+/**
+ * Returns whether an object can belong to the project: the object is in the namespace of the jobs, or
+ * its manifest names no namespace. A job in another namespace can be a job of another project.
+ */
+export function isInProject(
+  { namespace }: Pick<ManifestObject, "namespace">,
+  { jobs }: Pick<Project, "jobs">,
+): boolean {
+  return namespace === undefined || namespace === jobs.namespace;
+}
+
 /** A service account. */
 export interface Account {
   /** The name, as in `spark-jobs`. */

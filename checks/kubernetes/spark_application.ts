@@ -97,6 +97,14 @@ function kubeflow(application: Application): PodTemplate {
       add(`${role}.annotations`, `${kubernetes}.annotation.${key}`, value);
     }
   }
+  for (const [i, { name, value }] of listOf(executor.env).entries()) {
+    if (textOf(name) !== undefined) {
+      add(`executor.env[${i}].value`, `spark.executorEnv.${textOf(name)}`, value);
+    }
+  }
+  for (const [name, value] of Object.entries(fieldsOf(executor.envVars))) {
+    add(`executor.envVars.${name}`, `spark.executorEnv.${name}`, value);
+  }
   add("executor.instances", "spark.executor.instances", executor.instances);
   const dynamic = fieldsOf(spec.dynamicAllocation);
   for (const key of ["enabled", "initialExecutors", "minExecutors", "maxExecutors"]) {

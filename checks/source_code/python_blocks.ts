@@ -25,6 +25,10 @@ export interface Block {
   readonly body: string;
   /** The statements of `else`, or the `elif` that follows. */
   readonly otherwise: string;
+  /** The end of the statements of the first clause. */
+  readonly bodyEnd: number;
+  /** The end of the last clause. */
+  readonly end: number;
   /** The `except` clauses. */
   readonly handlers: readonly { readonly head: string; readonly body: string }[];
 }
@@ -33,20 +37,25 @@ export interface Block {
 export function blockOf(code: string, offset: number): Block {
   const { text, start } = lineAround(code, offset);
   const indent = text.length - text.trimStart().length;
-  const clauses: { head: string; body: string }[] = [{ head: text.trim(), body: bodyOnLine(text) }];
+  const clauses = [{ head: text.trim(), body: bodyOnLine(text), end: start + text.length }];
   for (let at = start + text.length + 1; at < code.length;) {
     const { text: line } = lineAround(code, at);
     at += line.length + 1;
     if (line.trim() === "") continue;
     const own = line.length - line.trimStart().length;
-    if (own > indent) clauses.at(-1)!.body += `${line}\n`;
-    else if (own === indent && /^\s*(else|elif|except|finally)\b/.test(line)) {
-      clauses.push({ head: line.trim(), body: bodyOnLine(line) });
+    if (own > indent) {
+      const last = clauses.at(-1)!;
+      last.body += `${line}\n`;
+      last.end = at;
+    } else if (own === indent && /^\s*(else|elif|except|finally)\b/.test(line)) {
+      clauses.push({ head: line.trim(), body: bodyOnLine(line), end: at });
     } else if (!/^\s*[)\]}]/.test(line)) break;
   }
   const [first, ...others] = clauses;
   return {
     body: first!.body,
+    bodyEnd: first!.end,
+    end: clauses.at(-1)!.end,
     otherwise: others.filter(({ head }) => /^(else|elif)\b/.test(head)).map(({ body }) => body)
       .join("\n"),
     handlers: others.filter(({ head }) => head.startsWith("except")),
@@ -56,6 +65,12 @@ export function blockOf(code: string, offset: number): Block {
 /** The statement after the colon, as in `if a: b`. */
 function bodyOnLine(line: string): string {
   return /^[^:]*(?:\[[^\]]*\][^:]*)*:\s*(\S.*)$/.exec(line)?.[1] ?? "";
+}
+
+/** Returns whether statements leave the function or the loop, or set a variable of the environment. */
+export function leavesIn(statements: string): boolean {
+  return /\b(?:return|continue|break|exit|quit)\b|\bsetdefault\(|environ\b[^\n]*\]\s*=(?!=)/
+    .test(statements);
 }
 
 /** Returns whether statements stop the program with an error. */

@@ -1,5 +1,5 @@
 import { type Call, callsOf, type Python } from "./python.ts";
-import { blockOf, indentAt, lineAround, stopsIn } from "./python_blocks.ts";
+import { blockOf, indentAt, leavesIn, lineAround, stopsIn } from "./python_blocks.ts";
 import type { VariableRead } from "./shell_reads.ts";
 
 /**
@@ -30,14 +30,15 @@ export function pythonReads(python: Python, others: readonly string[]): Variable
       ? []
       : [{ key, start: call.start, negated: condition.isNegative }];
   });
-  const isGuarded = (key: string) =>
+  const isGuarded = (key: string, offset: number) =>
     [...members, ...conditions].some((each) =>
-      each.key === key && continuesAfter(python.code, each.start, each.negated)
+      each.key === key && continuesAfter(python.code, each.start, each.negated) &&
+      protects(python.code, each, offset)
     );
   const called = getting.flatMap((call): VariableRead[] => {
     const name = nameOf(call);
     if (name === undefined) return [];
-    const optional = hasDefault(call, python.code, tests) || isGuarded(name) ||
+    const optional = hasDefault(call, python.code, tests) || isGuarded(name, call.start) ||
       isUnused(call, python, others) ||
       call.name === "pop" && isCaught(python.code, call.start);
     return [{ name, offset: call.start, optional }];
@@ -52,7 +53,7 @@ export function pythonReads(python: Python, others: readonly string[]): Variable
     ...items,
     ...formatted(python, isEnviron),
   ].map(({ key, start }): VariableRead => (
-    { name: key, offset: start, optional: isGuarded(key) || isCaught(python.code, start) }
+    { name: key, offset: start, optional: isGuarded(key, start) || isCaught(python.code, start) }
   ));
   return [...called, ...indexed].sort((a, b) => a.offset - b.offset)
     .filter(({ name, offset }) => !sets.some((each) => each.name === name && each.offset < offset))
@@ -223,6 +224,26 @@ function continuesAfter(code: string, offset: number, isNegative: boolean): bool
   if (!/^\s*(if|elif|while)\b/.test(text)) return !/^\s*assert\b/.test(text);
   const { body, otherwise } = blockOf(code, offset);
   return !stopsIn(isNegative ? body : otherwise);
+}
+
+/**
+ * Returns whether code reads a variable only if a test has found the variable. A test that only
+ * prints a message protects nothing. A function between the test and the read can be called from
+ * anywhere.
+ */
+function protects(
+  code: string,
+  { start, negated }: { readonly start: number; readonly negated: boolean },
+  offset: number,
+): boolean {
+  const { text } = lineAround(code, start);
+  if (/^\s*(print|log\w*(\.\w+)?)\s*\(/.test(text)) return start === offset;
+  const isStatement = /^\s*(if|elif|while)\b/.test(text);
+  const between = code.slice(Math.min(start, offset), Math.max(start, offset));
+  if (!isStatement || start === offset || /^\s*(async\s+)?def\b/m.test(between)) return true;
+  const { body, otherwise, bodyEnd, end } = blockOf(code, start);
+  if (leavesIn(negated ? body : otherwise)) return true;
+  return negated ? bodyEnd <= offset && offset < end : start <= offset && offset < bodyEnd;
 }
 
 /** The most lines between `try` and the code that it protects. */

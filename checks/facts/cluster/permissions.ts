@@ -1,11 +1,7 @@
 import type { Cluster } from "../../../pipeline/cluster/cluster.ts";
 import { DEFAULT_PROJECT, type Project } from "../../../pipeline/contract/project.ts";
 import { isFields } from "../../kubernetes/fields.ts";
-import {
-  CLUSTER_NEEDS,
-  forbiddenIn,
-  whereIs,
-} from "../../preflight/access/required_permissions.ts";
+import { ALL_NEEDS, forbiddenIn, whereIs } from "../../preflight/access/required_permissions.ts";
 import { type Account, accountId, accountsOf } from "../../kubernetes/jobs.ts";
 import type { ManifestObject } from "../../kubernetes/objects.ts";
 import { isForbidden } from "./objects.ts";
@@ -63,7 +59,7 @@ export function actionsToReview(
 ): AccountAction[] {
   const id = accountId(account);
   return [
-    ...CLUSTER_NEEDS.flatMap(({ resource, verbs }) =>
+    ...ALL_NEEDS.flatMap(({ resource, verbs }) =>
       verbs.map((verb): AccountAction => ({
         account: id,
         verb,

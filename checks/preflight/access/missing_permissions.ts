@@ -35,9 +35,11 @@ export function missingPermissions(
       ...place,
       problem: `no role is bound to the service account ${name} in ${namespace}`,
       why: "the driver cannot create the pods of its executors, and waits for them forever",
-      fix:
-        shell`Bind its role: kubectl -n ${namespace} create rolebinding ${name} --role=${name} ` +
-        shell`--serviceaccount=${`${namespace}:${name}`}`,
+      fix: name === "default"
+        ? "Give the driver a service account of its own, and bind a role to the account: " +
+          "runbook/rbac.md"
+        : shell`Bind its role: kubectl -n ${namespace} create rolebinding ${name} --role=${name} ` +
+          shell`--serviceaccount=${`${namespace}:${name}`}`,
     }];
   }
   const role = bindings.flatMap(({ rules = [] }) => rules)[0]?.role;

@@ -1,13 +1,13 @@
 import type { Tree } from "../../facts/tree.ts";
 import { plural } from "../../../pipeline/progress.ts";
-import type { Finding } from "../../finding.ts";
+import type { Finding, Place } from "../../finding.ts";
 import type { ClusterOpened } from "../../facts/cluster.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { forbiddenActions, knownOf } from "./access_reviews.ts";
 import { excessPermissions } from "./excess_permissions.ts";
 import { DRIVER_ACCOUNT, hasAccountsOf, ownAccount, ownAccountPlace } from "./job_accounts.ts";
 import { missingPermissions } from "./missing_permissions.ts";
-import { CLIENT_NEEDS, CLUSTER_NEEDS, type Need } from "./required_permissions.ts";
+import { CLIENT_NEEDS, type Need, SUBMIT_NEEDS, unionOf } from "./required_permissions.ts";
 import { bindingsOf, may, mayBeBoundElsewhere } from "./role_rules.ts";
 import { printedValue } from "../../spark/settings.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
@@ -99,7 +99,7 @@ const NEEDS: Readonly<Record<SparkJob["mode"], readonly Need[]>> = {
   local: [],
   unknown: [],
   client: CLIENT_NEEDS,
-  cluster: CLUSTER_NEEDS,
+  cluster: SUBMIT_NEEDS,
 };
 
 function accountsOf({ jobs }: Tree): JobAccount[] {
@@ -112,16 +112,25 @@ function accountsOf({ jobs }: Tree): JobAccount[] {
     const ofDriver = driver === undefined ? [] : [{
       account: { name: driver.account, namespace: job.namespace },
       needs: needsOf(job, CLIENT_NEEDS),
-      place: job.settings.get(DRIVER_ACCOUNT)?.place ?? place,
+      place: driverPlace(job),
     }];
     for (const each of [own, ...ofDriver]) {
       const id = accountId(each.account);
       const previous = accounts.get(id);
       const isMore = previous === undefined || verbsIn(previous.needs) < verbsIn(each.needs);
-      if (isMore) accounts.set(id, each);
+      const needs = unionOf(previous?.needs ?? [], each.needs);
+      accounts.set(id, { ...(isMore ? each : previous), needs });
     }
   }
   return [...accounts.values()];
+}
+
+/** The place of the service account of a driver that Spark creates. */
+function driverPlace({ settings, driver, workload: { object, specPath } }: SparkJob): Place {
+  const { template } = driver ?? {};
+  const ofTemplate = template?.spec?.serviceAccountName === undefined ? undefined : template.place;
+  return settings.get(DRIVER_ACCOUNT)?.place ?? ofTemplate ??
+    placeOf(object, `${specPath}.containers[0].args`);
 }
 
 function verbsIn(needs: readonly Need[]): number {

@@ -57,15 +57,42 @@ export const CLIENT_NEEDS: readonly Need[] = [
   },
 ];
 
-/** The permissions in cluster mode, where spark-submit creates the driver's pod and its Service. */
-export const CLUSTER_NEEDS: readonly Need[] = CLIENT_NEEDS.map((need) => {
-  if (need.resource !== "services" && need.resource !== "configmaps") return need;
-  return {
-    ...need,
-    verbs: ["create", "get", ...need.verbs.filter((verb) => verb !== "create")],
-    why: `spark-submit creates ${need.resource} for the driver`,
-  };
-});
+/**
+ * The permissions of spark-submit in cluster mode, which creates the driver's pod with its ConfigMap
+ * and its Service, and watches the pod until it ends.
+ */
+export const SUBMIT_NEEDS: readonly Need[] = [
+  {
+    resource: "pods",
+    verbs: ["create", "get", "watch"],
+    why: "spark-submit creates the pod of the driver, and waits until it ends",
+    optional: {},
+  },
+  ...["configmaps", "services"].map((resource): Need => ({
+    resource,
+    verbs: ["create", "get"],
+    why: `spark-submit creates ${resource} for the driver`,
+    optional: {},
+  })),
+];
+
+/** The permissions of two lists. An account can start drivers, and be the account of a driver. */
+export function unionOf(first: readonly Need[], second: readonly Need[]): readonly Need[] {
+  const byResource = Map.groupBy([...second, ...first], ({ resource }) => resource);
+  return [...byResource.values()].map((all) => ({
+    ...all[0]!,
+    verbs: [...new Set(all.flatMap(({ verbs }) => verbs))],
+    // A verb is optional only if each of the lists with the verb allows its absence.
+    optional: Object.fromEntries(
+      all.flatMap(({ optional }) => Object.entries(optional)).filter(([verb]) =>
+        all.every(({ verbs, optional }) => !verbs.includes(verb) || Object.hasOwn(optional, verb))
+      ),
+    ),
+  }));
+}
+
+/** All permissions that the service account of a job can need. */
+export const ALL_NEEDS: readonly Need[] = unionOf(SUBMIT_NEEDS, CLIENT_NEEDS);
 
 /** A permission that a job must not have. */
 export interface Forbidden {

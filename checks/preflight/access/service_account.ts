@@ -1,8 +1,9 @@
 import { shell } from "../../../pipeline/shell.ts";
 import type { Tree } from "../../facts/tree.ts";
+import type { SparkPod } from "../../spark/pods.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 import { plural } from "../../../pipeline/progress.ts";
-import type { Finding } from "../../finding.ts";
+import type { Finding, Place } from "../../finding.ts";
 import { type ManifestObject, namespaceOf, ofKind, placeOf } from "../../kubernetes/objects.ts";
 import { type Account, accountId } from "../../kubernetes/jobs.ts";
 import { SPARK_CLUSTER } from "../../kubernetes/spark_cluster.ts";
@@ -86,7 +87,11 @@ function judgeMade(job: SparkJob, tree: Tree): Finding[] {
     if (setting?.unknown !== undefined) return [];
     const isOwn = accountId({ name, namespace }) === accountId(ownAccount(job));
     if (role === "executor" && isOwn) return [];
-    const place = setting?.place ?? placeOf(object, `${specPath}.containers[0].args`);
+    const ofTemplate = pod.template?.spec?.serviceAccountName === undefined
+      ? undefined
+      : pod.template.place;
+    const place = setting?.place ?? ofTemplate ??
+      placeOf(object, `${specPath}.containers[0].args`);
     if (name === "default") {
       return role === "executor" ? [] : [{
         severity: "fail",
@@ -97,11 +102,40 @@ function judgeMade(job: SparkJob, tree: Tree): Finding[] {
       }];
     }
     const same = accounts.filter((each) => each.name === name);
-    const isThere = same.some((each) => namespaceOf(each) === namespace);
-    return isThere || !hasAccountsOf(tree, namespace)
-      ? []
-      : [unknownAccountFinding(place, name, namespace, same)];
+    const account = same.find((each) => namespaceOf(each) === namespace);
+    if (account !== undefined) {
+      return role === "driver" ? withoutToken(job, pod, account, place) : [];
+    }
+    return hasAccountsOf(tree, namespace)
+      ? [unknownAccountFinding(place, name, namespace, same)]
+      : [];
   });
+}
+
+/** Settings with which a driver logs in without a token that Kubernetes mounts. */
+const LOGIN =
+  /^spark\.kubernetes\.authenticate\.driver\.(mounted\.)?(oauthToken(File)?|clientKeyFile)$/;
+
+/** The finding for a driver that Spark creates, and whose account mounts no token. */
+function withoutToken(
+  { settings }: SparkJob,
+  { template }: SparkPod,
+  account: ManifestObject,
+  place: Place,
+): Finding[] {
+  const isUnseen = template !== undefined && template.spec === undefined;
+  const { automountServiceAccountToken: own, volumes = [] } = template?.spec ?? {};
+  const mounted = own ?? account.value.automountServiceAccountToken;
+  if (isUnseen || mounted !== false || settings.keys().some((key) => LOGIN.test(key))) return [];
+  if (JSON.stringify(volumes).includes('"serviceAccountToken"')) return [];
+  return [{
+    severity: "fail",
+    ...place,
+    problem: `the driver that Spark creates gets no token of its service account ${account.name}`,
+    why: "the driver cannot log in to the Kubernetes API, so it creates no executors",
+    fix: "Set automountServiceAccountToken: true in the ServiceAccount, or in a pod template of " +
+      "the driver: --conf=spark.kubernetes.driver.podTemplateFile=<file>",
+  }];
 }
 
 function judgeJob(job: SparkJob, tree: Tree): Finding[] {

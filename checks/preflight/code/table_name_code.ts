@@ -8,9 +8,10 @@ import { pythonOf } from "../../source_code/python.ts";
 import { wordsIn } from "../../source_code/python_tree.ts";
 import { tableNamesIn } from "./table_references.ts";
 import { isFields, textOf } from "../../kubernetes/fields.ts";
+import { isInProject } from "../../kubernetes/jobs.ts";
 import { workloadsOf } from "../../kubernetes/workloads.ts";
 import type { Judged } from "../outcome.ts";
-import { ofKind, placeOf } from "../../kubernetes/objects.ts";
+import { type ManifestObject, ofKind, placeOf } from "../../kubernetes/objects.ts";
 import type { Tree } from "../../facts/tree.ts";
 
 /**
@@ -19,11 +20,11 @@ import type { Tree } from "../../facts/tree.ts";
  * @returns undefined without any code and workload
  */
 export function judgeTableNames(
-  { objects, code, project }: Pick<Tree, "objects" | "code" | "project">,
+  { objects, code, project, jobs }: Pick<Tree, "objects" | "code" | "project" | "jobs">,
 ): Judged | undefined {
   const { table } = project.database;
   const sources = code.filter(({ language }) => language !== "dockerfile" && language !== "conf");
-  const variables = settingsOf({ objects });
+  const variables = settingsOf({ objects, jobs });
   const workloads = workloadsOf(objects);
   if (sources.length + workloads.length === 0) return undefined;
   const wanted = tableOf(table);
@@ -31,22 +32,40 @@ export function judgeTableNames(
     tableNamesIn(source).filter(({ name }) => isNear(name, wanted))
       .map(({ name, offset }) => nearMiss(placeIn(source, offset), name, table))
   );
-  const inObjects = variables.flatMap(({ key, value, place }) => {
+  const [foreign, own] = partition(
+    variables,
+    ({ key, owner }) => isOutboxKey(key) && !isInProject(owner, project),
+  );
+  const inObjects = own.flatMap(({ key, value, place }) => {
     if (isNear(value, wanted)) return [nearMiss(place, value, table)];
-    return key === "OUTBOX_TABLE" && isOther(value, table) ? [otherTable(place, value, table)] : [];
+    return isOutboxKey(key) && isOther(value, table) ? [otherTable(place, value, table)] : [];
   });
-  const unknown = variables
-    .filter(({ key, value }) => key === "OUTBOX_TABLE" && isOther(value, table) === undefined)
+  const unknown = own
+    .filter(({ key, value }) => isOutboxKey(key) && isOther(value, table) === undefined)
     .map(({ value, place }) => `${value} in ${place.object}`);
-  const uncompared = unknown.length === 0
-    ? ""
-    : `; not compared with ${table}, because they do not both have a schema: ${
-      naming([...new Set(unknown)])
-    }`;
+  const uncompared =
+    (unknown.length === 0
+      ? ""
+      : `; not compared with ${table}, because they do not both have a schema: ${
+        naming([...new Set(unknown)])
+      }`) +
+    (foreign.length === 0
+      ? ""
+      : `; not judged, because it is not in the namespace ${project.jobs.namespace}: ` +
+        `OUTBOX_TABLE of ${naming([...new Set(foreign.map(({ place }) => place.object))])}`);
   const examined = sources.length > 0
     ? plural(sources.length, "job source file")
     : `the variables and arguments of ${plural(workloads.length, "workload")}`;
   return { examined: `${examined}${uncompared}`, findings: [...inCode, ...inObjects] };
+}
+
+/** Returns whether a variable or a setting of Spark gives a job the name of the outbox. */
+function isOutboxKey(key: string): boolean {
+  return /(^|\.)OUTBOX_TABLE$/.test(key);
+}
+
+function partition<T>(all: readonly T[], isFirst: (each: T) => boolean): [T[], T[]] {
+  return [all.filter(isFirst), all.filter((each) => !isFirst(each))];
 }
 
 /**
@@ -80,37 +99,54 @@ interface Setting {
   readonly key: string;
   readonly value: string;
   readonly place: Place;
+  /** The object with the setting. */
+  readonly owner: ManifestObject;
 }
 
 /** The values of variables, keys of ConfigMaps and options that name a table. */
-function settingsOf({ objects }: Pick<Tree, "objects">): Setting[] {
+function settingsOf({ objects, jobs }: Pick<Tree, "objects" | "jobs">): Setting[] {
   const env = workloadsOf(objects).flatMap(({ object, containers }) =>
     containers.flatMap(({ env }) =>
       env.filter(({ name }) => isTableKey(name)).map(({ name: key, value = "", path }) => (
-        { key, value, place: placeOf(object, `${path}.value`) }
+        { key, value, place: placeOf(object, `${path}.value`), owner: object }
       ))
     )
   );
   const maps = ofKind(objects, "ConfigMap").flatMap((object) => {
     const data = isFields(object.value.data) ? object.value.data : {};
     return Object.entries(data).filter(([key]) => isTableKey(key)).map(([key, value]) => (
-      { key, value: textOf(value) ?? "", place: placeOf(object, `data.${key}`) }
+      { key, value: textOf(value) ?? "", place: placeOf(object, `data.${key}`), owner: object }
     ));
   });
   const words = workloadsOf(objects).flatMap(({ object, containers }) =>
     containers.flatMap(({ words }) =>
       words.flatMap(({ text, path }, i) => {
         const [, option, given] = /^--?([\w.-]*)(?:=(.*))?$/s.exec(text) ?? [];
-        const isDump = option === "t" && words.slice(0, i).some((each) => isDumpProgram(each.text));
-        if (option === undefined || !isDump && !isTableKey(option)) return [];
+        const isDump = words.slice(0, i).some((each) => isDumpProgram(each.text));
+        const isTable = option !== undefined && !EXCLUDING.test(option) &&
+          (isDump && option === "t" || isTableKey(option));
+        if (!isTable) return [];
         const next = given === undefined ? words[i + 1] : { text: given, path };
-        return next === undefined
-          ? []
-          : [{ key: option, value: next.text, place: placeOf(object, next.path) }];
+        if (next === undefined || isDump && isPattern(next.text)) return [];
+        const place = placeOf(object, next.path);
+        return [{ key: option, value: next.text, place, owner: object }];
       })
     )
   );
-  return [...env, ...maps, ...words];
+  const ofSpark = jobs.flatMap(({ settings, workload: { object: owner } }) =>
+    settings.values().filter(({ key, unknown, isSecret }) =>
+      isTableKey(key) && unknown === undefined && isSecret !== true
+    ).map(({ key, value, place }): Setting => ({ key, value, place, owner })).toArray()
+  );
+  return [...env, ...maps, ...words, ...ofSpark];
+}
+
+/** The options of pg_dump that leave tables out. */
+const EXCLUDING = /^exclude-table/;
+
+/** Returns whether pg_dump reads a name as a pattern, which can match the right table. */
+function isPattern(name: string): boolean {
+  return /[*?]/.test(name);
 }
 
 function isDumpProgram(text: string): boolean {

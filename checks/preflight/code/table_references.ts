@@ -87,7 +87,9 @@ function inShell(text: string): TableName[] {
   // As in `pg_dump -t name` and `pg_restore --table=name`.
   const dumped = [...plain.matchAll(/\bpg_(?:dump|restore)\b([^\n;|&]*)/g)].flatMap(
     ({ 1: options, index, 0: whole }) =>
-      [...options!.matchAll(/(?:^|\s)(?:-t\s*|--table[=\s]\s*)["']?([\w.]+)/g)].map((option) => ({
+      [...options!.matchAll(/(?:^|\s)(?:-t\s*|--table[=\s]\s*)["']?([\w.]+)(?![\w.*?])/g)].map((
+        option,
+      ) => ({
         name: option[1]!,
         offset: index + whole.length - options!.length + option.index + option[0].length -
           option[1]!.length,

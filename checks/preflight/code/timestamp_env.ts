@@ -1,8 +1,14 @@
 import { parseDay } from "../../../pipeline/contract/window.ts";
 import { plural } from "../../../pipeline/progress.ts";
-import type { Finding } from "../../finding.ts";
-import { type ManifestObject, namespaceOf, ofKind, placeOf } from "../../kubernetes/objects.ts";
-import { jobsOf } from "../../kubernetes/jobs.ts";
+import type { Finding, Place } from "../../finding.ts";
+import {
+  type ManifestObject,
+  namespaceOf,
+  objectId,
+  ofKind,
+  placeOf,
+} from "../../kubernetes/objects.ts";
+import { isInProject, jobsOf } from "../../kubernetes/jobs.ts";
 import { type Code, placeIn } from "../../source_code/code.ts";
 import { codeRunBy } from "../../source_code/job_source.ts";
 import type { VariableRead } from "../../source_code/shell_reads.ts";
@@ -20,6 +26,7 @@ import {
 import { namesSecret } from "../../kubernetes/secret_text.ts";
 import { type Container, type Workload, workloadsOf } from "../../kubernetes/workloads.ts";
 import { isFields, listOf, textOf } from "../../kubernetes/fields.ts";
+import type { SparkJob } from "../../spark/spark_job.ts";
 import { type Judged, outcomeOf } from "../outcome.ts";
 import type { Tree } from "../../facts/tree.ts";
 
@@ -63,6 +70,7 @@ export function judgeEnvironments(tree: Tree): Judged | undefined {
     findings: [
       ...containers.flatMap(({ workload, container }) => ofContainer(workload, container, objects)),
       ...used.flatMap(ofConfigMap),
+      ...tree.jobs.flatMap(ofSettings),
       ...dayReads(tree, sources),
     ],
   };
@@ -70,12 +78,15 @@ export function judgeEnvironments(tree: Tree): Judged | undefined {
 
 /** Finds the code that cannot run for today, because it reads JOB_DATE and nothing sets JOB_DATE. */
 function dayReads(tree: Tree, sources: readonly Code[]): Finding[] {
-  const runs = jobsOf(tree.objects, tree.project).map((job) => ({
+  const jobs = jobsOf(tree.objects, tree.project);
+  const foreign = foreignObjects(tree, jobs);
+  const runs = jobs.map((job) => ({
     job,
     sources: codeRunBy(job, tree.code),
   }));
   return sources.flatMap((source): Finding[] => {
     const own = runs.filter((run) => run.sources.includes(source));
+    if (own.length === 0 && foreign.has(source.object)) return [];
     const without = own.filter((run) => {
       const { names, open } = variablesOfJob(run.job, run.sources, tree);
       return !open && !names.has("JOB_DATE");
@@ -87,6 +98,14 @@ function dayReads(tree: Tree, sources: readonly Code[]): Finding[] {
       .filter(({ name }) => name === "JOB_DATE")
       .flatMap((read) => dayFinding(source, read));
   });
+}
+
+/** The ids of objects in namespaces without a job of the project. Their JOB_DATE is not ours. */
+function foreignObjects(tree: Tree, jobs: readonly Workload[]): ReadonlySet<string | undefined> {
+  const namespaces = jobs.map(({ object }) => namespaceOf(object));
+  const isForeign = (object: ManifestObject) =>
+    !isInProject(object, tree.project) && !namespaces.includes(namespaceOf(object));
+  return new Set(tree.objects.filter(isForeign).map(objectId));
 }
 
 function dayFinding(source: Code, { offset, optional, empty }: VariableRead): Finding[] {
@@ -133,7 +152,7 @@ function ofContainer(
   const ofVariables = env.flatMap(({ name, value, path }) => {
     const findings = value === undefined
       ? []
-      : judgeValue(object, `${path}.value`, name, value, { declared, later, open });
+      : judgeValue(placeOf(object, `${path}.value`), name, value, { declared, later, open });
     declared.add(name);
     return findings;
   });
@@ -153,6 +172,8 @@ function wordFindings(
   return words.flatMap(({ path, text }, i): Finding[] => {
     if (code.other.has(i)) return [];
     const place = placeOf(object, path);
+    const [, name, value] = EXECUTOR_VARIABLE.exec(text) ?? [];
+    if (name !== undefined && OPERATOR_FIELD.test(path)) return judgeValue(place, name, value!);
     if (code.shell.has(i)) {
       const called = undeclaredCall(text, known);
       return called === undefined ? [] : [{
@@ -169,7 +190,7 @@ function wordFindings(
     if (wrong === undefined) return [];
     const before = words[i - 1]?.text ?? "";
     const isSecret = namesSecret(/^--?[\w.-]+/.exec(text)?.[0] ?? before);
-    const name = /^\$\{?([A-Za-z_]\w*)/.exec(wrong.written)?.[1];
+    const variable = /^\$\{?([A-Za-z_]\w*)/.exec(wrong.written)?.[1];
     return [{
       severity: "fail",
       ...place,
@@ -177,13 +198,17 @@ function wordFindings(
       why:
         "Kubernetes does not run a shell for command and args: it replaces $(NAME) of variables " +
         "that the container declares, and leaves everything else unchanged",
-      fix: name !== undefined && known.declared.has(name)
-        ? `Write $(${name}).`
+      fix: variable !== undefined && known.declared.has(variable)
+        ? `Write $(${variable}).`
         : "Declare the variable in env and write $(NAME), or write the value itself. If the text is " +
           "intended, write $$ for each $.",
     }];
   });
 }
+
+/** The variable of executors in a field of an operator, which Spark gets as a setting. */
+const EXECUTOR_VARIABLE = /^--conf=spark\.executorEnv\.(\w+)=(.*)$/s;
+const OPERATOR_FIELD = /\.executor\.env(Vars)?[[.]/;
 
 /** The first `$(NAME)` of a script with the name of a variable that no container declares. */
 function undeclaredCall(script: string, { declared, open }: Known): string | undefined {
@@ -203,7 +228,21 @@ function ofConfigMap(object: ManifestObject): Finding[] {
   return Object.entries(data).flatMap(([name, value]) => {
     // A key that is not a valid variable name becomes a file.
     if (!/^[A-Za-z_]\w*$/.test(name)) return [];
-    return judgeValue(object, `data.${name}`, name, textOf(value) ?? "");
+    return judgeValue(placeOf(object, `data.${name}`), name, textOf(value) ?? "");
+  });
+}
+
+/** Settings that give variables to the pods that Spark creates. */
+const POD_VARIABLE = /^spark\.(?:executorEnv|kubernetes\.driverEnv)\.(\w+)$/;
+
+/** Judges the variables of pods that Spark creates, except those of the job's own words. */
+function ofSettings({ settings, workload: { object } }: SparkJob): Finding[] {
+  const id = objectId(object);
+  return settings.values().toArray().flatMap(({ key, value, place, unknown, isSecret }) => {
+    const name = POD_VARIABLE.exec(key)?.[1];
+    if (name === undefined || unknown !== undefined || isSecret === true) return [];
+    if (place.object === id) return [];
+    return judgeValue(place, name, value);
   });
 }
 
@@ -218,13 +257,11 @@ function isEnvironmentOf(map: ManifestObject, { object, containers }: Workload):
 }
 
 function judgeValue(
-  object: ManifestObject,
-  field: string,
+  place: Place,
   name: string,
   value: string,
   known?: Known,
 ): Finding[] {
-  const place = placeOf(object, field);
   const isSecret = namesSecret(name);
   const shell = holdsScript(name, value) ? undefined : shellIn(value, known);
   if (shell !== undefined) {

@@ -6,6 +6,8 @@ export interface Download {
   readonly offset: number;
   /** The command without logins, as in `pip install requests`. */
   readonly what: string;
+  /** False if the server can be in the cluster or in a private network. */
+  readonly isPublic?: boolean;
 }
 
 /** Hosts of clusters and private networks. A name without a dot is a Service. */
@@ -42,7 +44,8 @@ export function downloadsInShell(text: string): Download[] {
   const plain = text.replace(/\\\r?\n/g, "  ")
     .replace(/(^|\s)#[^\n]*/g, (comment) => comment.replace(/[^\n]/g, " "));
   return [...plain.matchAll(/[^;&|\n]+/g)].flatMap(({ 0: command, index }) => {
-    const found = downloadIn(command);
+    const isPiped = /^\|[^|]/.test(plain.slice(index + command.length));
+    const found = downloadIn(command, isPiped);
     if (found === undefined) return [];
     // A match begins with the character before the command.
     const gap = command.slice(found.at).search(/\S/);
@@ -54,19 +57,33 @@ export function downloadsInShell(text: string): Download[] {
 export function downloadsInPython(text: string): Download[] {
   const plain = text.replace(/^\s*#[^\n]*/gm, (comment) => comment.replace(/[^\n]/g, " "));
   const calls = [
-    ...plain.matchAll(/\.(addPyFile|addFile|addJar|addArtifacts?)\(\s*["'](https?:[^"']+)/g),
-  ]
-    .filter(({ 2: url }) => isPublicUrl(url!))
-    .map(({ 1: call, 2: url, index }) => ({
+    ...plain.matchAll(
+      /\.(addPyFile|addFile|addJar|addArtifacts?)\(\s*(?:\w+\s*=\s*)?(?:f?["']([a-z]+:[^"'\n]+)|(\w+)\s*[,)])/g,
+    ),
+  ].flatMap(({ 1: call, 2: written, 3: name, index }): Download[] => {
+    const file = written ?? constantIn(plain, name!) ?? "";
+    const origin = originOf(file);
+    if (origin === undefined) return [];
+    return [{
       offset: index,
-      what: `${call} ${withoutLogin(url!)}`,
-    }));
+      what: `${call} ${withoutLogin(file)}`,
+      isPublic: origin === "internet",
+    }];
+  });
   const installs = [
     ...plain.matchAll(
       /["']pip3?["']\s*,\s*["']install["']|["'][^"'\n]*\bpip3?\s+install\b|^\s*[!%]pip3?\s+install\b/gm,
     ),
   ].map(({ index }) => ({ offset: index, what: "pip install" }));
   return [...calls, ...installs];
+}
+
+/** The text that Python code assigns to a name, if the code does so once. */
+function constantIn(code: string, name: string): string | undefined {
+  const found = [
+    ...code.matchAll(new RegExp(`^[ \\t]*${name}[ \\t]*=[ \\t]*["']([^"'\\n]+)["']`, "gm")),
+  ];
+  return found.length === 1 ? found[0]![1] : undefined;
 }
 
 /** What a command installs from repositories on the internet. */
@@ -82,7 +99,11 @@ const INSTALLERS: readonly (readonly [pattern: RegExp, what: string])[] = [
 const PIP =
   /(?:^|[\s/"'])(?:pip3?|python[\d.]*\s+-m\s+pip|uv\s+pip)\s+(?:-\S+\s+)*(?:install|download)\s+(.*)$/;
 
-function downloadIn(command: string): { readonly what: string; readonly at: number } | undefined {
+/** @param isPiped whether another command reads what the command prints */
+function downloadIn(
+  command: string,
+  isPiped: boolean,
+): { readonly what: string; readonly at: number } | undefined {
   if (/^\s*["']?(echo|printf|:)\s/.test(command)) return undefined;
   const pip = PIP.exec(command);
   if (pip !== null) {
@@ -103,7 +124,25 @@ function downloadIn(command: string): { readonly what: string; readonly at: numb
     );
   const url = /\b(?:https?|ftp):\/\/[^\s'"()<>]+/.exec(rest)?.[0];
   if (isUpload || url === undefined || !isPublicUrl(url)) return undefined;
+  const isCaptured = isPiped || /(`|\$\()\s*\S*(curl|wget)\s/.test(command);
+  if (!isCaptured && !isKept(program!, rest)) return undefined;
   return { what: `${program!.replace(/\s+/, " ")} ${withoutLogin(url)}`, at: get.index };
+}
+
+/**
+ * Returns whether a command keeps what it receives. A command that only calls a URL, as a job does
+ * to report that it has ended, downloads nothing.
+ */
+function isKept(program: string, rest: string): boolean {
+  if (!/^(curl|wget)$/.test(program)) return true;
+  const target =
+    /(?:^|\s)(?:--output(?:-document)?[\s=]|-[a-zA-Z]*[oO][\s=]?|[12]?>>?)\s*["']?(\S+)/
+      .exec(rest)?.[1];
+  if (program === "wget") {
+    return !/\s--spider\b/.test(` ${rest}`) && !/^(-|\/dev\/(null|stdout))/.test(target ?? "");
+  }
+  return /\s(-[a-zA-Z]*[OJ]|--remote-name(-all)?|--output-dir)\b/.test(` ${rest}`) ||
+    target !== undefined && !/^(-|\/dev\/(null|stdout|stderr))/.test(target);
 }
 
 /** The packages that pip downloads; undefined if pip needs no server outside of the cluster. */

@@ -96,12 +96,7 @@ export function runtimeDownloads(tree: Tree): Finding[] {
   });
 }
 
-/** A download, and whether it is known to need the Internet. */
-interface FileDownload extends Download {
-  readonly isPublic?: boolean;
-}
-
-function downloadsInCode({ language, text }: Code): FileDownload[] {
+function downloadsInCode({ language, text }: Code): Download[] {
   if (language === "shell") return downloadsInShell(text);
   return language === "python" ? downloadsInPython(text) : [];
 }
@@ -110,14 +105,14 @@ function downloadsInCode({ language, text }: Code): FileDownload[] {
 function downloadsOf(
   { workload: { object } }: SparkJob,
   { words }: Container,
-): (FileDownload & { readonly place: Place })[] {
+): (Download & { readonly place: Place })[] {
   const text = words.map((word) => word.text).join(" ");
   const wordAt = (offset: number) => {
     let end = -1;
     return words.find((word) => (end += word.text.length + 1) >= offset) ?? words[0]!;
   };
   const isPython = /(^|[\s/])python[\d.]*\s+-c\s/.test(text);
-  const found: FileDownload[] = [
+  const found: Download[] = [
     ...applicationIn(text),
     ...isPython ? downloadsInPython(text) : downloadsInShell(text),
   ];
@@ -125,12 +120,12 @@ function downloadsOf(
 }
 
 /** The application file and other files of spark-submit that Spark downloads. */
-function applicationIn(text: string): FileDownload[] {
+function applicationIn(text: string): Download[] {
   if (!/spark-submit|SparkSubmit|\bdriver\b/.test(text)) return [];
   // Other flags, such as --jars, are settings, which are judged as settings.
   const flags = [...text.matchAll(/--(py-files|files|archives)[\s=]["']?([^\s"']+)/g)].flatMap(
     ({ 1: name, 2: list, index }) =>
-      list!.split(",").flatMap((file): FileDownload[] => {
+      list!.split(",").flatMap((file): Download[] => {
         const origin = originOf(file);
         return origin === undefined ? [] : [{
           offset: index,
@@ -144,7 +139,7 @@ function applicationIn(text: string): FileDownload[] {
     flag === undefined &&
     !/\b(curl|wget)\b[^;&|\n]*$/.test(text.slice(Math.max(0, index - 300), index))
   );
-  const applications = files.flatMap(({ 0: whole, 3: url, index }, i): FileDownload[] => {
+  const applications = files.flatMap(({ 0: whole, 3: url, index }, i): Download[] => {
     const origin = originOf(url!);
     // A later file is an argument of the application, unless the URL is public.
     if (origin === undefined || origin === "network" && i > 0) return [];

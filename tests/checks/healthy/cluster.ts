@@ -7,7 +7,7 @@ import { actionsToReview, type Right } from "../../../checks/facts/cluster/permi
 import type { Fields } from "../../../checks/kubernetes/fields.ts";
 import { type ManifestObject, objectId } from "../../../checks/kubernetes/objects.ts";
 import type { ManifestsFact } from "../../../checks/facts/manifests.ts";
-import { CLUSTER_NEEDS } from "../../../checks/preflight/access/required_permissions.ts";
+import { ALL_NEEDS } from "../../../checks/preflight/access/required_permissions.ts";
 import { runChecks } from "../../../checks/runner.ts";
 import { assert } from "../../support/assert.ts";
 import { applied, liveObjects, othersObjects } from "./cluster_objects.ts";
@@ -33,7 +33,7 @@ const ANSWERS: readonly Right[] = actionsToReview({
   name: "spark-jobs",
 })
   .map((deed) => {
-    const rule = CLUSTER_NEEDS.find(({ resource }) => resource === deed.resource);
+    const rule = ALL_NEEDS.find(({ resource }) => resource === deed.resource);
     const isNeeded = deed.namespace === "analytics-jobs" && rule?.verbs.includes(deed.verb);
     const reason =
       'RBAC: allowed by RoleBinding "spark-jobs/analytics-jobs" of Role "spark-jobs" ' +

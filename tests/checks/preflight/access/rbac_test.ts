@@ -205,6 +205,8 @@ Deno.test("rbac requires more permissions in cluster mode, and none without exec
     "spark.kubernetes.authenticate.driver.serviceAccountName=spark-jobs",
     "spark.kubernetes.driver.podTemplateFile=/opt/deep-storage/executor/pod.yaml",
     `spark.kubernetes.driver.container.image=${IMAGE}`,
+    // The template of the executors mounts no token.
+    "spark.kubernetes.authenticate.driver.mounted.oauthTokenFile=/tokens/token",
   ].map((each) => `\n            - --conf=${each}`).join("");
   const cluster = change(JOB, "--deploy-mode=client", `--deploy-mode=cluster${driver}`);
   const others = (verbs: string) =>
@@ -233,6 +235,60 @@ subjects: [{ kind: ServiceAccount, name: spark-jobs, namespace: analytics-jobs }
   );
   const local = change(JOB, "--master=k8s://https://kubernetes.default.svc", "--master=local");
   await assertFound(ID, { ...local, [ACCESS]: FILES[ACCESS]!.replace(POD_VERBS, "[get]") });
+});
+
+Deno.test("rbac judges the account that starts a driver by what spark-submit needs", async () => {
+  const yaml = (verbs: string) =>
+    `apiVersion: batch/v1
+kind: Job
+metadata: { name: etl, namespace: etl }
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      serviceAccountName: submitter
+      containers:
+        - name: c
+          image: apache/spark:3.5.8
+          command: [/opt/spark/bin/spark-submit]
+          args:
+            - --master=k8s://https://kubernetes.default.svc
+            - --deploy-mode=cluster
+            - --conf=spark.kubernetes.namespace=etl
+            - --conf=spark.kubernetes.container.image=apache/spark:3.5.8
+            - local:///app/etl.py
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: { name: submitter, namespace: etl }
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: { name: submitter, namespace: etl }
+rules: [{ apiGroups: [""], resources: [pods, services, configmaps], verbs: [${verbs}] }]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: { name: submitter, namespace: etl }
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: Role, name: submitter }
+subjects: [{ kind: ServiceAccount, name: submitter, namespace: etl }]
+`;
+  const found = async (verbs: string) => {
+    const results = await judgeFiles({ "etl.yaml": yaml(verbs) });
+    return results.find(({ id }) => id === ID)!.findings.map(({ field, problem }) =>
+      `${field}: ${problem}`
+    );
+  };
+  // The driver has no account of its own. The arguments can give the driver one.
+  const driver = "spec.template.spec.containers[0].args: " +
+    "no role is bound to the service account default in etl";
+  assertEquals(await found("create, get, watch"), [driver]);
+  assertEquals(await found("get, list"), [
+    "rules: the service account etl/submitter cannot create, watch pods",
+    "rules: the service account etl/submitter cannot create configmaps",
+    "rules: the service account etl/submitter cannot create services",
+    driver,
+  ]);
 });
 
 /** Permissions without which jobs run, and a part of the effect. */

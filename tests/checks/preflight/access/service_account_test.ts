@@ -77,3 +77,32 @@ spec:
   }
   assertEquals(await found("games", "k8s://https://kubernetes.default.svc"), ["fail"]);
 });
+
+Deno.test("service-account fails if a driver that Spark creates gets no token", async () => {
+  const settings = (...more: string[]) =>
+    change(
+      JOB,
+      "--deploy-mode=client",
+      [
+        "--deploy-mode=cluster",
+        "--conf=spark.kubernetes.authenticate.driver.serviceAccountName=spark-jobs",
+        ...more.map((each) => `--conf=spark.kubernetes.${each}`),
+      ].join("\n            - "),
+    );
+  const found = async (files: Record<string, string>) => {
+    const results = await judgeFiles(files);
+    return results.find(({ id }) => id === ID)!.findings.map(({ problem }) => problem);
+  };
+  const problem = "the driver that Spark creates gets no token of its service account spark-jobs";
+  assertEquals(await found(settings()), [problem]);
+  const mounting = FILES[ACCESS]!.replace(
+    "automountServiceAccountToken: false\n",
+    "automountServiceAccountToken: true\n",
+  );
+  assertEquals(await found({ ...settings(), [ACCESS]: mounting }), []);
+  // The template of the executors mounts no token either, whatever the account says.
+  const template = "driver.podTemplateFile=/opt/deep-storage/executor/pod.yaml";
+  assertEquals(await found({ ...settings(template), [ACCESS]: mounting }), [problem]);
+  const login = "authenticate.driver.mounted.oauthTokenFile=/tokens/token";
+  assertEquals(await found(settings(login)), []);
+});

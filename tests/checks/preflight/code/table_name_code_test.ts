@@ -246,6 +246,53 @@ Deno.test("judgeTableNames compares OUTBOX_TABLE with the table of the project",
   }
 });
 
+Deno.test("judgeTableNames does not judge OUTBOX_TABLE of another project's job", () => {
+  const judge = (namespace: string, table: string) => {
+    const files = { [JOB]: withTable(table).replaceAll("analytics-jobs", namespace) };
+    const { examined, findings } = judgeTableNames(treeOf(factOf(files)))!;
+    return [findings.length, examined.includes("not judged")];
+  };
+  assertEquals(judge("shop", "shop.orders"), [0, true]);
+  assertEquals(judge("shop", "stop_event"), [0, true]);
+  assertEquals(judge("analytics-jobs", "shop.orders"), [1, false]);
+});
+
+Deno.test("judgeTableNames reads the settings of Spark that name a table", () => {
+  const at = "            - --conf=spark.executor.instances=1\n";
+  const setting = (text: string) => ({
+    [JOB]: change(JOB, at, `${at}            - ${text}\n`)[JOB]!,
+  });
+  for (
+    const key of ["spark.executorEnv.OUTBOX_TABLE", "spark.kubernetes.driverEnv.OUTBOX_TABLE"]
+  ) {
+    const found = judgeTableNames(treeOf(factOf(setting(`--conf=${key}=api_stopevent`))))!;
+    assertEquals(found.findings.map(({ problem }) => problem), [
+      "the code names the table api_stopevent",
+    ]);
+    const other = judgeTableNames(treeOf(factOf(setting(`--conf=${key}=orders`))))!;
+    assertEquals(other.findings.length, 1);
+  }
+});
+
+for (
+  const [command, expected] of [
+    ['["pg_dump", "--exclude-table=stop_event", "rbsdb"]', 0],
+    ['["pg_dump", "-t", "stop_event*", "rbsdb"]', 0],
+    ['["sh", "-c", "pg_dump -t stop_event* rbsdb"]', 0],
+    ['["pg_dump", "-t", "stop_event", "rbsdb"]', 1],
+    ['["sh", "-c", "pg_dump -t stop_event rbsdb"]', 1],
+  ] as const
+) {
+  Deno.test(`judgeTableNames reads the tables of ${command}`, () => {
+    const yaml = `apiVersion: batch/v1
+kind: Job
+metadata: { name: dump, namespace: analytics-jobs }
+spec: { template: { spec: { containers: [{ name: a, image: "postgres:16", command: ${command} }] } } }
+`;
+    assertEquals(judgeTableNames(treeOf(factOf({ "a.yaml": yaml })))!.findings.length, expected);
+  });
+}
+
 /** The Job with a value of OUTBOX_TABLE. */
 function withTable(value: string): string {
   const at = 'name: PYTHONDONTWRITEBYTECODE\n              value: "1"';

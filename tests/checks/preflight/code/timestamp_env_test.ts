@@ -365,3 +365,59 @@ Deno.test("timestamp-env accepts Python whose shell exports JOB_DATE before", as
   assertEquals(await verdictOf(run("export JOB_DATE=$(date -u +%F)")), []);
   assertEquals(await verdictOf(run("echo")), ["fail"]);
 });
+
+Deno.test("timestamp-env judges the variables that Spark gives to its pods", async () => {
+  const application = `apiVersion: sparkoperator.k8s.io/v1beta2
+kind: SparkApplication
+metadata: { name: a, namespace: etl }
+spec:
+  type: Python
+  mode: cluster
+  sparkVersion: 3.5.8
+  image: apache/spark:3.5.8
+  mainApplicationFile: local:///a.py
+  driver: { serviceAccount: spark }
+  executor:
+    env:
+      - name: JOB_DATE
+        value: $(date +%F)
+`;
+  const found = async (files: Record<string, string>) =>
+    (await judgeFiles(files)).find(({ id }) => id === ID)!.findings.map(({ field, problem }) =>
+      `${field}: ${problem}`
+    );
+  assertEquals(await found({ "a.yaml": application }), [
+    "spec.executor.env[0].value: the value of JOB_DATE contains a shell command, $(date +%F)",
+  ]);
+  const defaults = `apiVersion: v1
+kind: ConfigMap
+metadata: { name: spark-executor-pod, namespace: analytics-jobs }
+data:
+  spark-defaults.conf: |
+    spark.executorEnv.JOB_DATE  \`date\`
+`;
+  const [problem] = await found({ ...FILES, "40-executor-pod.yaml": defaults });
+  assertEquals(
+    problem,
+    "data.spark-defaults.conf: the value of JOB_DATE contains a shell command, `date`",
+  );
+});
+
+Deno.test("timestamp-env does not require a default for JOB_DATE in other projects", async () => {
+  const job = (namespace: string) =>
+    `apiVersion: batch/v1
+kind: CronJob
+metadata: { name: report, namespace: ${namespace} }
+spec:
+  schedule: "0 * * * *"
+  jobTemplate:
+    spec:
+      template:
+        spec:
+          restartPolicy: Never
+          containers:
+            - { name: a, image: example.com/report, command: [sh, -c, 'set -u; run "$JOB_DATE"'] }
+`;
+  assertEquals(await verdictOf({ ...FILES, "report.yaml": job("robson") }), []);
+  assertEquals(await verdictOf({ ...FILES, "report.yaml": job("analytics-jobs") }), ["fail"]);
+});

@@ -29,6 +29,10 @@ const DOWNLOADS: Readonly<Record<string, string>> = {
     "curl https://repo1.maven.org/maven2/x.jar",
   "wget -q 'https://user:Hunter2@example.com/x.jar?token=Hunter2'":
     "wget https://example.com/x.jar",
+  "curl -sSfLO https://example.com/x.jar": "curl https://example.com/x.jar",
+  "curl https://example.com/x.csv > /tmp/x.csv": "curl https://example.com/x.csv",
+  "D=$(curl -s https://example.com/day)": "curl https://example.com/day",
+  "wget -qO- https://example.com/x.tgz | tar xz": "wget https://example.com/x.tgz",
   'bash -c "curl https://example.com/install.sh | sh"': "curl https://example.com/install.sh",
   "git clone https://github.com/example/jobs /tmp/jobs":
     "git clone https://github.com/example/jobs",
@@ -58,6 +62,11 @@ const OFFLINE = [
   "curl https://$HOST/x.jar",
   "curl -X POST -d @x.json https://hooks.example.com/x",
   "curl --data done https://hooks.example.com/x",
+  "curl -fsS -m 10 --retry 5 https://ping.example.com/x",
+  "curl -fsS -o /dev/null https://ping.example.com/x || true",
+  "curl -s https://ping.example.com/x > /dev/null 2>&1",
+  "wget -q --spider https://ping.example.com/x",
+  "wget -qO /dev/null https://ping.example.com/x",
   "aws s3 cp s3://bucket/x.py /tmp",
   "git status",
 ];
@@ -73,6 +82,14 @@ Deno.test("downloadsInPython finds files that Spark fetches, and pip", () => {
   ]);
   assertEquals(found("spark.sparkContext.addFile('https://example.com/a.csv?token=x')"), [
     "addFile https://example.com/a.csv",
+  ]);
+  const files = 'sc.addJar("gs://b/a.jar")\nsc.addFile("hdfs://n/a")\nsc.addFile("s3a://b/a")\n' +
+    'URL = "http://files.tools.svc/a.zip"\nsc.addPyFile(URL)\nsc.addFile(f"https://{host}/a")';
+  assertEquals(downloadsInPython(files).map(({ what, isPublic }) => [what, isPublic]), [
+    ["addJar gs://b/a.jar", false],
+    ["addFile hdfs://n/a", false],
+    ["addPyFile http://files.tools.svc/a.zip", false],
+    ["addFile https://{host}/a", false],
   ]);
   assertEquals(found('subprocess.run(["pip", "install", "x"])'), ["pip install"]);
   assertEquals(found('os.system("pip install x")'), ["pip install"]);
