@@ -1,140 +1,143 @@
-import type { Finding } from "../../finding.ts";
+import type { Finding, Place } from "../../finding.ts";
 import type { Tree } from "../../facts/tree.ts";
-import { type Fields, isFields, listOf, textOf } from "../../kubernetes/fields.ts";
-import { labelOf, namespaceOf, ofKind, placeOf } from "../../kubernetes/objects.ts";
-import { workloadsOf } from "../../kubernetes/workloads.ts";
-import type { Place } from "../../finding.ts";
-
-/** The label of a namespace with the level of pod security that the API server enforces. */
-const ENFORCE = "pod-security.kubernetes.io/enforce";
-
-/** The capabilities that containers may add at the level `baseline`. */
-const BASELINE =
-  /^(AUDIT_WRITE|CHOWN|DAC_OVERRIDE|FOWNER|FSETID|KILL|MKNOD|NET_BIND_SERVICE|SETFCAP|SETGID|SETPCAP|SETUID|SYS_CHROOT)$/;
-
-/** The sources of volumes that are allowed at the level `restricted`. */
-const RESTRICTED_VOLUMES = [
-  "configMap",
-  "csi",
-  "downwardAPI",
-  "emptyDir",
-  "ephemeral",
-  "image",
-  "persistentVolumeClaim",
-  "projected",
-  "secret",
-];
+import { type Fields, fieldsOf, isFields, listOf } from "../../kubernetes/fields.ts";
+import { namespaceOf, ofKind, placeOf } from "../../kubernetes/objects.ts";
+import { type Workload, workloadsOf } from "../../kubernetes/workloads.ts";
+import type { Role, SparkPod } from "../../spark/pods.ts";
+import type { SparkJob } from "../../spark/spark_job.ts";
+import { type Level, levelOf, wrongLabels } from "./pod_security_level.ts";
+import { refusedIn } from "./pod_security_rules.ts";
 
 /** A pod that the API server would create, and its place. */
 interface PodOf {
-  readonly who: string;
+  readonly namespace: string;
   readonly spec: Fields;
   readonly place: (field: string) => Place;
+  /** The container, if no manifest declares the pod. */
+  readonly container?: string;
+  /** True if an operator can set the fields that the manifest does not set. */
+  readonly isCompleted?: true;
 }
 
 /**
  * The fields of pods that the API server refuses because of the level of pod security that their
- * namespace enforces. Only namespaces of the manifests are judged.
+ * namespace enforces, and labels of namespaces that name no such level. Only namespaces of the
+ * manifests are judged.
  */
 export function refusedPods(tree: Pick<Tree, "objects" | "jobs">): Finding[] {
-  const levels = new Map(
-    ofKind(tree.objects, "Namespace").map((each) => [
-      each.name,
-      textOf(labelOf(each, ENFORCE)) ?? "",
-    ]),
-  );
-  const own = workloadsOf(tree.objects).flatMap(({ object, spec, specPath, executor }): PodOf[] => {
-    // A pod of the cluster runs already. The operator completes the pods of a SparkApplication.
-    if (object.file === undefined || executor !== undefined) return [];
-    const place = (field: string) => placeOf(object, `${specPath}.${field}`);
-    return [{ who: namespaceOf(object), spec, place }];
+  const namespaces = ofKind(tree.objects, "Namespace");
+  const levels = new Map(namespaces.map((each) => [each.name, levelOf(each)]));
+  const pods = [
+    // A pod of the cluster runs already.
+    ...workloadsOf(tree.objects).filter(({ object }) => object.file !== undefined).flatMap(ownPods),
+    ...tree.jobs.flatMap((job) => job.workload.executor === undefined ? madePods(job) : []),
+  ];
+  const findings = pods.flatMap((pod) => {
+    const level = levels.get(pod.namespace);
+    return level === undefined ? [] : judgePod(pod, level);
   });
-  const made = tree.jobs.flatMap(({ driver, executor, namespace, workload }): PodOf[] =>
-    workload.executor !== undefined ? [] : [driver, executor].flatMap((pod) => {
-      const { template } = pod ?? {};
-      if (template?.spec === undefined) return [];
-      return [{ who: namespace, spec: template.spec, place: () => template.place }];
-    })
+  // Several jobs can have the same template, and several containers the fields of one pod.
+  const byText = new Map(findings.map((each) => [JSON.stringify(each), each]));
+  return [
+    ...namespaces.filter(({ file }) => file !== undefined).flatMap(wrongLabels),
+    ...byText.values(),
+  ];
+}
+
+/** The pods of a workload. An operator completes the pods of a SparkApplication. */
+function ownPods({ object, spec, specPath, executor }: Workload): PodOf[] {
+  const namespace = namespaceOf(object);
+  if (executor === undefined) {
+    const place = (field: string) => placeOf(object, `${specPath}.${field}`);
+    return [{ namespace, spec, place }];
+  }
+  const raw = executor.path.split(".").reduce<Fields>(
+    (fields, name) => fieldsOf(fields[name]),
+    object.value,
   );
-  return [...own, ...made].flatMap((pod) => {
-    const level = levels.get(pod.who);
-    return level === "restricted" || level === "baseline" ? judgePod(pod, level) : [];
+  const executorSpec = raw.securityContext === undefined
+    ? executor.spec
+    : { ...executor.spec, containers: [{ securityContext: raw.securityContext }] };
+  return ([[specPath, spec], [executor.path, executorSpec]] as const).map(([path, pod]) => ({
+    namespace,
+    spec: pod,
+    place: (field) => placeOf(object, `${path}.${fieldOfOperator(field, path)}`),
+    isCompleted: true,
+  }));
+}
+
+/** The field of a SparkApplication for the field of a pod. The first container has fields of its own. */
+function fieldOfOperator(field: string, path: string): string {
+  if (path.endsWith(".spec")) return field;
+  return field.replace(/^containers\[0\]\./, "")
+    .replace(/^containers\[(\d+)\]/, (_, i) => `sidecars[${Number(i) - 1}]`)
+    .replace(/^securityContext\.(?=sysctls)/, "podSecurityContext.");
+}
+
+/** The pods that Spark creates: their templates, and the volumes of the settings. */
+function madePods(job: SparkJob): PodOf[] {
+  const { driver, executor, namespace, workload: { object, specPath } } = job;
+  return [driver, executor].flatMap((pod): PodOf[] => {
+    if (pod === undefined) return [];
+    const { template } = pod;
+    const ofSettings = volumesOf(job, pod.role, namespace);
+    if (template !== undefined && template.spec === undefined) return ofSettings;
+    const place = template?.place ?? placeOf(object, `${specPath}.containers[0].args`);
+    const spec = template?.spec ?? {};
+    const hasOwn = listOf(spec.containers).length > 0;
+    return [{
+      namespace,
+      spec: hasOwn ? spec : { ...spec, containers: [containerOf(pod)] },
+      place: () => place,
+      ...(hasOwn ? {} : { container: `the container of the ${pod.role}` }),
+    }, ...ofSettings];
   });
 }
 
+/** The container that Spark adds to a pod whose template has none. */
+function containerOf({ role }: SparkPod): Fields {
+  return { name: `spark-kubernetes-${role}` };
+}
+
+const VOLUME = /^spark\.kubernetes\.(driver|executor)\.volumes\.(hostPath|nfs)\.([^.]+)\./;
+
+function volumesOf({ settings }: SparkJob, role: Role, namespace: string): PodOf[] {
+  const first = new Map(
+    settings.values().toArray().flatMap(({ key, place }) => {
+      const [, of, type, name] = VOLUME.exec(key) ?? [];
+      return of === role ? [[`${type} ${name}`, { type: type!, name: name!, place }]] : [];
+    }),
+  );
+  return [...first.values()].map(({ type, name, place }) => ({
+    namespace,
+    spec: { volumes: [{ name, [type]: {} }] },
+    place: () => place,
+    isCompleted: true,
+  }));
+}
+
 function judgePod(
-  { spec, place, who }: PodOf,
-  level: "baseline" | "restricted",
+  { namespace, spec, place, isCompleted, container = "the container" }: PodOf,
+  level: Level,
 ): Finding[] {
-  const found: Finding[] = [];
-  const refuse = (field: string, problem: string, fix: string) => {
-    found.push({
+  const why =
+    `the namespace ${namespace} enforces the pod security level ${level.name}, so no pod is ` +
+    "created";
+  const { refused, absent } = refusedIn(spec, level);
+  return [
+    ...refused.map(({ field, problem, fix }): Finding => ({
       severity: "fail",
       ...place(field),
       problem,
-      why: `the namespace ${who} enforces the pod security level ${level}, so no pod is created`,
+      why,
       fix,
-    });
-  };
-  for (const field of ["hostNetwork", "hostPID", "hostIPC"]) {
-    if (spec[field] === true) refuse(field, `the pod uses ${field}`, `Remove ${field}.`);
-  }
-  listOf(spec.volumes).forEach((volume, i) => {
-    const sources = Object.keys(volume).filter((key) => key !== "name");
-    const wrong = sources.find((each) =>
-      level === "restricted" ? !RESTRICTED_VOLUMES.includes(each) : each === "hostPath"
-    );
-    if (wrong !== undefined) {
-      refuse(`volumes[${i}]`, `the pod has a volume of type ${wrong}`, "Use another volume.");
-    }
-  });
-  const outer = isFields(spec.securityContext) ? spec.securityContext : {};
-  for (const list of ["initContainers", "containers"]) {
-    for (const [i, container] of listOf(spec[list]).entries()) {
-      const at = `${list}[${i}].securityContext`;
-      const context = isFields(container.securityContext) ? container.securityContext : {};
-      const capabilities = isFields(context.capabilities) ? context.capabilities : {};
-      const [added, dropped] = [capabilities.add, capabilities.drop].map((each) =>
-        Array.isArray(each) ? each.map(String) : []
-      ) as [string[], string[]];
-      if (context.privileged === true) {
-        refuse(`${at}.privileged`, "the container is privileged", "Remove privileged.");
-      }
-      const wrong = added.find((each) =>
-        level === "restricted" ? each !== "NET_BIND_SERVICE" : !BASELINE.test(each)
-      );
-      if (wrong !== undefined) {
-        refuse(`${at}.capabilities`, `the container adds ${wrong}`, `Remove ${wrong} from add.`);
-      }
-      if (level === "baseline") continue;
-      const profile = context.seccompProfile ?? outer.seccompProfile;
-      const type = isFields(profile) ? profile.type : undefined;
-      const nonRoot = context.runAsNonRoot ?? outer.runAsNonRoot;
-      const rules = [
-        ["allowPrivilegeEscalation: false", context.allowPrivilegeEscalation, [false]],
-        ["runAsNonRoot: true", nonRoot, [true]],
-        ["seccompProfile: {type: RuntimeDefault}", type, ["RuntimeDefault", "Localhost"]],
-        ["capabilities: {drop: [ALL]}", dropped.includes("ALL") || undefined, [true]],
-      ] as const;
-      for (const [wanted, value, allowed] of rules) {
-        const isWrong = value !== undefined && !(allowed as readonly unknown[]).includes(value);
-        if (isWrong) refuse(at, `the container sets another value than ${wanted}`, `Set ${wanted}`);
-      }
-      if ((context.runAsUser ?? outer.runAsUser) === 0) {
-        refuse(`${at}.runAsUser`, "the container runs as root", "Set another runAsUser.");
-      }
-      const absent = rules.filter(([, value]) => value === undefined).map(([wanted]) => wanted);
-      if (absent.length > 0) {
-        found.push({
-          severity: "warn",
-          ...place(at),
-          problem: `the container does not set ${absent.join(", ")}`,
-          why: `the namespace ${who} enforces the pod security level ${level}, so no pod is ` +
-            "created, unless an admission webhook adds the fields",
-          fix: `Set in the container's securityContext: ${absent.join(", ")}`,
-        });
-      }
-    }
-  }
-  return found;
+    })),
+    ...(isCompleted === true ? [] : absent).map(({ field, wanted }): Finding => ({
+      severity: "warn",
+      ...place(field),
+      problem: `${container} does not set ${wanted.join(", ")}`,
+      why: `${why}, unless an admission webhook adds the fields`,
+      fix: `Set in the securityContext of the container: ${wanted.join(", ")}`,
+    })),
+  ];
 }

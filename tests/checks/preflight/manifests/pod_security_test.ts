@@ -1,7 +1,7 @@
 import { treeOf } from "../../../../checks/facts/tree.ts";
 import { refusedPods } from "../../../../checks/preflight/manifests/pod_security.ts";
 import { assertEquals } from "../../../support/assert.ts";
-import { change, EXECUTORS, factOf, FILES, JOB } from "../../healthy/manifests.ts";
+import { ALL_FILES, change, EXECUTORS, factOf, FILES, JOB } from "../../healthy/manifests.ts";
 
 const found = (files: Readonly<Record<string, string>>) =>
   refusedPods(treeOf(factOf(files))).map(({ severity, problem }) => `${severity}: ${problem}`);
@@ -26,7 +26,7 @@ const FAULTS = [
     JOB,
     "        runAsNonRoot: true\n",
     "        runAsNonRoot: false\n",
-    "fail: the container sets another value than runAsNonRoot: true",
+    "fail: the pod sets another value than runAsNonRoot: true",
   ],
   [JOB, "        runAsUser: 185\n", "        runAsUser: 0\n", "fail: the container runs as root"],
   [
@@ -46,6 +46,68 @@ const FAULTS = [
     "            allowPrivilegeEscalation: false\n",
     "",
     "warn: the container does not set allowPrivilegeEscalation: false",
+  ],
+  [
+    JOB,
+    "        fsGroup: 185\n",
+    "        fsGroup: 185\n        sysctls: [{ name: kernel.msgmax, value: '1' }]\n",
+    "fail: the pod sets the kernel parameter kernel.msgmax",
+  ],
+  [
+    JOB,
+    "        fsGroup: 185\n",
+    "        fsGroup: 185\n        seLinuxOptions: { type: spc_t }\n",
+    "fail: the pod sets seLinuxOptions that are not allowed",
+  ],
+  [
+    JOB,
+    "          type: RuntimeDefault",
+    "          type: Unconfined",
+    "fail: the pod sets the seccompProfile Unconfined",
+  ],
+  [
+    JOB,
+    "            allowPrivilegeEscalation: false",
+    "            procMount: Unmasked\n            allowPrivilegeEscalation: false",
+    "fail: the container sets procMount: Unmasked",
+  ],
+  [
+    JOB,
+    "          resources:\n",
+    "          ports: [{ containerPort: 4040, hostPort: 4040 }]\n          resources:\n",
+    "fail: the container uses the port 4040 of its node",
+  ],
+  [
+    JOB,
+    "            - --conf=spark.executor.cores=2\n",
+    "            - --conf=spark.kubernetes.executor.volumes.hostPath.x.mount.path=/x\n",
+    "fail: the pod has a volume of type hostPath",
+  ],
+  [
+    JOB,
+    "            - --conf=spark.kubernetes.executor.podTemplateFile=" +
+    "/opt/deep-storage/executor/pod.yaml\n",
+    "",
+    "warn: the container of the executor does not set allowPrivilegeEscalation: false, " +
+    "runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}, capabilities: {drop: [ALL]}",
+  ],
+  [
+    "00-namespace.yaml",
+    "enforce: restricted",
+    "enforce: Restricted",
+    'fail: the label pod-security.kubernetes.io/enforce is "Restricted", which is no level of pod security',
+  ],
+  [
+    "00-namespace.yaml",
+    "enforce: restricted",
+    "warn-version: '1.31'",
+    'fail: the label pod-security.kubernetes.io/warn-version is "1.31", which is no version of pod security',
+  ],
+  [
+    "00-namespace.yaml",
+    "enforce: restricted",
+    "enforced: restricted",
+    "warn: pod security has no label pod-security.kubernetes.io/enforced",
   ],
   [
     EXECUTORS,
@@ -75,4 +137,57 @@ Deno.test("refusedPods judges only namespaces that enforce a level", () => {
   );
   const privileged = change(JOB, "allowPrivilegeEscalation: false", "privileged: true", files);
   assertEquals(found(privileged), []);
+});
+
+Deno.test("refusedPods applies the rules of the level and of its version", () => {
+  const level = (labels: string) =>
+    change("00-namespace.yaml", "pod-security.kubernetes.io/enforce: restricted", labels);
+  const drop = (files: Record<string, string>) =>
+    found(change(JOB, "            capabilities:\n              drop: [ALL]\n", "", files));
+  const enforce = "pod-security.kubernetes.io/enforce: ";
+  const version = (minor: number) =>
+    level(`${enforce}restricted\n    pod-security.kubernetes.io/enforce-version: v1.${minor}`);
+  assertEquals(drop(version(21)), []);
+  assertEquals(drop(version(22)).length, 1);
+  assertEquals(drop(level(`${enforce}baseline`)), []);
+  const privileged = (files: Record<string, string>) =>
+    found(change(JOB, "allowPrivilegeEscalation: false", "privileged: true", files));
+  assertEquals(privileged(level(`${enforce}baseline`)), ["fail: the container is privileged"]);
+  for (const other of ["warn", "audit"]) {
+    assertEquals(privileged(level(`pod-security.kubernetes.io/${other}: restricted`)), []);
+  }
+});
+
+Deno.test("refusedPods judges only what a SparkApplication sets, and names its field", () => {
+  const yaml = (driver: string, executor: string) =>
+    `apiVersion: sparkoperator.k8s.io/v1beta2
+kind: SparkApplication
+metadata: { name: a, namespace: analytics-jobs }
+spec:
+  type: Python
+  mode: cluster
+  sparkVersion: 3.5.8
+  image: apache/spark:3.5.8
+  mainApplicationFile: local:///a.py
+  driver: { ${driver} }
+  executor: { ${executor} }
+`;
+  const fields = (driver: string, executor = "cores: 1") =>
+    refusedPods(treeOf(factOf({ ...FILES, "a.yaml": yaml(driver, executor) })))
+      .map(({ field, problem }) => [field, problem]);
+  const privileged = "securityContext: { privileged: true }";
+  assertEquals(fields("cores: 1"), []);
+  assertEquals(fields(privileged), [
+    ["spec.driver.securityContext.privileged", "the container is privileged"],
+  ]);
+  assertEquals(fields("cores: 1", privileged), [
+    ["spec.executor.securityContext.privileged", "the container is privileged"],
+  ]);
+});
+
+Deno.test("refusedPods names the field of the pod, and a shared template once", () => {
+  const root = refusedPods(treeOf(factOf(change(JOB, "runAsUser: 185", "runAsUser: 0"))));
+  assertEquals(root.map(({ field }) => field), ["spec.template.spec.securityContext.runAsUser"]);
+  const template = change(EXECUTORS, "drop: [ALL]", "drop: [NET_RAW]", ALL_FILES);
+  assertEquals(found(template).length, 1);
 });

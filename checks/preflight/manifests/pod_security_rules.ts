@@ -1,0 +1,197 @@
+import { type Fields, fieldsOf, isFields, listOf, textOf } from "../../kubernetes/fields.ts";
+import type { Level } from "./pod_security_level.ts";
+
+// The rules of the levels baseline and restricted (Pod Security Standards of Kubernetes).
+
+/** A field that a level forbids. */
+export interface Refused {
+  /** The field in the pod's spec. */
+  readonly field: string;
+  /** The problem. */
+  readonly problem: string;
+  /** The correction. */
+  readonly fix: string;
+}
+
+/** Fields that a level requires, and that a container does not set. */
+export interface Absent {
+  /** The field in the pod's spec. */
+  readonly field: string;
+  /** The fields with their values, as in `runAsNonRoot: true`. */
+  readonly wanted: readonly string[];
+}
+
+/** The capabilities that containers may add at the level `baseline`. */
+const BASELINE =
+  /^(AUDIT_WRITE|CHOWN|DAC_OVERRIDE|FOWNER|FSETID|KILL|MKNOD|NET_BIND_SERVICE|SETFCAP|SETGID|SETPCAP|SETUID|SYS_CHROOT)$/;
+
+/** The sources of volumes that are allowed at the level `restricted`. */
+const RESTRICTED_VOLUMES = [
+  "configMap",
+  "csi",
+  "downwardAPI",
+  "emptyDir",
+  "ephemeral",
+  "image",
+  "persistentVolumeClaim",
+  "projected",
+  "secret",
+];
+
+/** The settings of the kernel that are allowed at the level `baseline`. */
+const SYSCTLS =
+  /^(kernel\.shm_rmid_forced|net\.ipv4\.(ip_local_port_range|ip_unprivileged_port_start|tcp_syncookies|ping_group_range|ip_local_reserved_ports|tcp_keepalive_(time|intvl|probes)|tcp_fin_timeout|tcp_[rw]mem))$/;
+
+const SELINUX = /^(|container_(t|init_t|kvm_t|engine_t))$/;
+
+/** The fields of a pod's spec that a level refuses, and those that it requires. */
+export function refusedIn(
+  spec: Fields,
+  level: Level,
+): { readonly refused: readonly Refused[]; readonly absent: readonly Absent[] } {
+  const outer = fieldsOf(spec.securityContext);
+  const refused: Refused[] = [
+    ...ofPod(spec, level),
+    ...ofContext(outer, "securityContext", "the pod"),
+  ];
+  const absent: Absent[] = [];
+  for (const list of ["initContainers", "containers", "ephemeralContainers"]) {
+    for (const [i, container] of listOf(spec[list]).entries()) {
+      const at = `${list}[${i}]`;
+      const context = fieldsOf(container.securityContext);
+      refused.push(
+        ...ofContext(context, `${at}.securityContext`, "the container"),
+        ...ofContainer(container, at, level),
+      );
+      if (level.name === "baseline") continue;
+      const restricted = ofRestricted(context, outer, at, level);
+      refused.push(...restricted.refused);
+      if (restricted.wanted.length > 0) {
+        absent.push({ field: `${at}.securityContext`, wanted: restricted.wanted });
+      }
+    }
+  }
+  return { refused, absent };
+}
+
+function ofPod(spec: Fields, { name: level }: Level): Refused[] {
+  const found: Refused[] = [];
+  for (const field of ["hostNetwork", "hostPID", "hostIPC"]) {
+    if (spec[field] === true) {
+      found.push({ field, problem: `the pod uses ${field}`, fix: `Remove ${field}.` });
+    }
+  }
+  listOf(spec.volumes).forEach((volume, i) => {
+    const sources = Object.keys(volume).filter((key) => key !== "name");
+    const wrong = sources.find((each) =>
+      level === "restricted" ? !RESTRICTED_VOLUMES.includes(each) : each === "hostPath"
+    );
+    if (wrong === undefined) return;
+    const problem = `the pod has a volume of type ${wrong}`;
+    found.push({ field: `volumes[${i}]`, problem, fix: "Use another volume." });
+  });
+  const { sysctls } = fieldsOf(spec.securityContext);
+  for (const { name } of listOf(sysctls)) {
+    if (SYSCTLS.test(textOf(name) ?? "")) continue;
+    const problem = `the pod sets the kernel parameter ${textOf(name)}`;
+    found.push({ field: "securityContext.sysctls", problem, fix: `Remove ${textOf(name)}.` });
+  }
+  return found;
+}
+
+/** The fields that both a pod and a container can have in their securityContext. */
+function ofContext(context: Fields, at: string, who: string): Refused[] {
+  const found: Refused[] = [];
+  for (const name of ["seccompProfile", "appArmorProfile"]) {
+    if (fieldsOf(context[name]).type === "Unconfined") {
+      const problem = `${who} sets the ${name} Unconfined`;
+      found.push({ field: `${at}.${name}`, problem, fix: "Set RuntimeDefault." });
+    }
+  }
+  const { type, user = "", role = "" } = fieldsOf(context.seLinuxOptions);
+  if (!SELINUX.test(textOf(type) ?? "") || user !== "" || role !== "") {
+    const problem = `${who} sets seLinuxOptions that are not allowed`;
+    found.push({ field: `${at}.seLinuxOptions`, problem, fix: "Remove seLinuxOptions." });
+  }
+  if (fieldsOf(context.windowsOptions).hostProcess === true) {
+    const problem = `${who} is a process of a Windows host`;
+    found.push({ field: `${at}.windowsOptions`, problem, fix: "Remove hostProcess." });
+  }
+  return found;
+}
+
+function ofContainer(container: Fields, at: string, { name: level, minor }: Level): Refused[] {
+  const context = fieldsOf(container.securityContext);
+  const found: Refused[] = [];
+  const refuse = (field: string, problem: string, fix: string) =>
+    found.push({ field: `${at}.${field}`, problem, fix });
+  if (context.privileged === true) {
+    refuse("securityContext.privileged", "the container is privileged", "Remove privileged.");
+  }
+  const wrong = capabilitiesOf(context, "add").find((each) =>
+    level === "restricted" && minor >= 22 ? each !== "NET_BIND_SERVICE" : !BASELINE.test(each)
+  );
+  if (wrong !== undefined) {
+    const fix = `Remove ${wrong} from add.`;
+    refuse("securityContext.capabilities", `the container adds ${wrong}`, fix);
+  }
+  const { procMount = "Default" } = context;
+  if (procMount !== "Default") {
+    const problem = `the container sets procMount: ${textOf(procMount)}`;
+    refuse("securityContext.procMount", problem, "Remove procMount.");
+  }
+  listOf(container.ports).forEach(({ hostPort = 0 }, i) => {
+    if (hostPort === 0) return;
+    const problem = `the container uses the port ${textOf(hostPort)} of its node`;
+    refuse(`ports[${i}].hostPort`, problem, "Remove hostPort.");
+  });
+  return found;
+}
+
+function capabilitiesOf(context: Fields, list: "add" | "drop"): string[] {
+  const capabilities = fieldsOf(context.capabilities)[list];
+  return Array.isArray(capabilities) ? capabilities.map(String) : [];
+}
+
+/** The rules of `restricted` for fields that a container must set, itself or with its pod. */
+function ofRestricted(
+  context: Fields,
+  outer: Fields,
+  at: string,
+  { minor }: Level,
+): { readonly refused: readonly Refused[]; readonly wanted: readonly string[] } {
+  const inner = `${at}.securityContext`;
+  const from = (name: string) => context[name] === undefined ? "securityContext" : inner;
+  const profile = context.seccompProfile ?? outer.seccompProfile;
+  const type = isFields(profile) ? profile.type : undefined;
+  const drops = capabilitiesOf(context, "drop").includes("ALL") || undefined;
+  const nonRoot = context.runAsNonRoot ?? outer.runAsNonRoot;
+  const rules = [
+    ["allowPrivilegeEscalation: false", context.allowPrivilegeEscalation, [false], inner, 8],
+    ["runAsNonRoot: true", nonRoot, [true], from("runAsNonRoot"), 0],
+    // The level baseline refuses Unconfined too, and names it.
+    [
+      "seccompProfile: {type: RuntimeDefault}",
+      type,
+      ["RuntimeDefault", "Localhost", "Unconfined"],
+      from("seccompProfile"),
+      19,
+    ],
+    ["capabilities: {drop: [ALL]}", drops, [true], inner, 22],
+  ] as const;
+  const applied = rules.filter(([, , , , since]) => minor >= since);
+  const refused = applied.flatMap(([wanted, value, allowed, field]): Refused[] =>
+    value === undefined || (allowed as readonly unknown[]).includes(value) ? [] : [{
+      field,
+      problem: `the ${field === inner ? "container" : "pod"} sets another value than ${wanted}`,
+      fix: `Set ${wanted}`,
+    }]
+  );
+  const isRoot = (context.runAsUser ?? outer.runAsUser) === 0 && minor >= 23;
+  const field = `${from("runAsUser")}.runAsUser`;
+  const root = { field, problem: "the container runs as root", fix: "Set another runAsUser." };
+  return {
+    refused: isRoot ? [...refused, root] : refused,
+    wanted: applied.filter(([, value]) => value === undefined).map(([wanted]) => wanted),
+  };
+}
