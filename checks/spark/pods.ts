@@ -26,6 +26,8 @@ export interface SparkPod {
   readonly memory: bigint;
   /** The labels from settings and template, and Spark's own label for the role. */
   readonly labels: ReadonlyMap<string, string>;
+  /** The annotations from settings and template. */
+  readonly annotations: ReadonlyMap<string, string>;
   /** The pod template, if one is set. */
   readonly template: PodTemplateFile | undefined;
   /** The service account of the pods. */
@@ -40,6 +42,8 @@ export interface PodTemplateFile {
   readonly absent?: { readonly reason: string; readonly isLost: boolean };
   /** The labels in the template. */
   readonly labels: ReadonlyMap<string, string>;
+  /** The annotations in the template. */
+  readonly annotations?: ReadonlyMap<string, string>;
   /** The place of the file in a ConfigMap, or of the setting that names the file. */
   readonly place: Place;
 }
@@ -65,6 +69,10 @@ export function sparkPod(
       ...template?.labels ?? [],
       ...settingsBelow(settings, `spark.kubernetes.${role}.label.`),
       [ROLE_LABEL, role],
+    ]),
+    annotations: new Map([
+      ...template?.annotations ?? [],
+      ...settingsBelow(settings, `spark.kubernetes.${role}.annotation.`),
     ]),
     template,
     account: accountOfPod(role, settings, template),
@@ -120,10 +128,16 @@ function templateOf(
   }
   const pod = parseDocuments(file.text).documents[0]?.value;
   const { spec, metadata } = isFields(pod) ? pod : {};
-  const labels = isFields(metadata) && isFields(metadata.labels) ? metadata.labels : {};
+  const textsOf = (field: "labels" | "annotations") => {
+    const values = isFields(metadata) ? metadata[field] : undefined;
+    return new Map(
+      Object.entries(isFields(values) ? values : {}).map(([key, value]) => [key, String(value)]),
+    );
+  };
   return {
     spec: isFields(spec) ? spec : {},
-    labels: new Map(Object.entries(labels).map(([key, value]) => [key, String(value)])),
+    labels: textsOf("labels"),
+    annotations: textsOf("annotations"),
     place: placeOf(file.map, `data.${file.key}`),
   };
 }

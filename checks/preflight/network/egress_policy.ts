@@ -31,6 +31,7 @@ import {
 } from "./denial.ts";
 import { type Network, objectOf, place, reasonNotToJudge } from "./job_network.ts";
 import type { Actor, JobWithPods } from "./job_pods.ts";
+import { ambientFindings } from "./mesh_ambient.ts";
 import { meshFindings } from "./mesh_sidecar.ts";
 import { blockOf, fixDenial, OUTSIDE_PEER, patchPolicy } from "./policy_fix.ts";
 import { type Store, storeOf } from "./store_endpoint.ts";
@@ -115,6 +116,7 @@ function judgeEgress(network: Network, invalid: readonly Finding[]): Outcome {
     ...denialFindings(network, denied, { why: WHY, fix }),
     ...partialFindings(network, partial),
     ...meshFindings(network),
+    ...ambientFindings(network),
   ];
   const judged = { examined: examinedPods(network), findings };
   if (findings.length === 0 && pods.length > 0 && pods.every(({ job }) => onLoopback.has(job))) {

@@ -20,6 +20,8 @@ export interface Actor {
   readonly role: Role;
   /** The name in messages, as in `the executors of Job analytics-jobs/bronze-ingest-manual`. */
   readonly label: string;
+  /** The annotations of a pod that Spark creates. Absent for the job's own pod. */
+  readonly annotations?: ReadonlyMap<string, string>;
 }
 
 /** A job with the pods that policies select. */
@@ -99,6 +101,7 @@ function actorsOf(own: Pod, job: SparkJob): Actor[] {
       pod: sparkPodOf(pod, own.name, namespace),
       role: pod.role,
       label: `the ${pod.role === "driver" ? "driver" : "executors"} of ${ofPart}`,
+      annotations: pod.annotations,
     })),
   ];
 }

@@ -76,6 +76,72 @@ Deno.test("egress-policy reads the label and the container of a sidecar in the p
   assertEquals(found!.problem.includes("executors"), false);
 });
 
+/** The manifests with metadata of the namespace and of the pod, and with other arguments. */
+const marked = (
+  { namespace = "", pod = "", more = "" }: { namespace?: string; pod?: string; more?: string },
+) => ({
+  jobsNamespace: HEALTHY.jobsNamespace.replace("metadata:\n", `metadata:\n${namespace}`),
+  job: HEALTHY.job.replace("        spark-role: driver\n", `        spark-role: driver\n${pod}`),
+  more,
+});
+const annotation = (text: string) => `  annotations: { ${text} }\n`;
+const severities = (parts: Parts) => findings(parts).map(({ severity }) => severity);
+
+Deno.test("egress-policy reads labels and annotations as each mesh does", () => {
+  // Linkerd reads no labels, and the webhooks of Istio no annotations.
+  assertEquals(findings(injected("linkerd.io/inject: enabled")), []);
+  assertEquals(findings(marked({ namespace: annotation("istio-injection: enabled") })), []);
+  // A namespace without injection wins over its pods.
+  const own = edited(
+    "job",
+    "        spark-role: driver",
+    '        spark-role: driver\n        sidecar.istio.io/inject: "true"',
+  );
+  assertEquals(findings({ ...injected("istio-injection: disabled"), ...own }), []);
+  assertEquals(severities(injected("kuma.io/sidecar-injection: enabled")), ["fail"]);
+});
+
+Deno.test("egress-policy does not warn about a sidecar that ends with its Job", () => {
+  const beta =
+    "linkerd.io/inject: enabled, config.beta.linkerd.io/proxy-enable-native-sidecar: 'true'";
+  const namespace = annotation(beta);
+  assertEquals(severities(marked({ namespace })), ["fail"]);
+  assertEquals(severities(marked({ namespace, more: allow("linkerd", 8086) })), []);
+  const native = edited(
+    "job",
+    "      containers:\n",
+    "      initContainers: [{ name: istio-proxy, image: proxyv2, restartPolicy: Always }]\n" +
+      "      containers:\n",
+  );
+  assertEquals(severities(native), ["fail"]);
+  assertEquals(severities({ ...native, more: allow("istio-system", 15012) }), []);
+});
+
+Deno.test("egress-policy names the setting that keeps executors out of a mesh", () => {
+  const pod = '        sidecar.istio.io/inject: "false"\n';
+  const [found] = findings({ ...marked({ pod }), ...injected("istio-injection: enabled") });
+  assertStringIncludes(
+    found!.fix,
+    "--conf=spark.kubernetes.executor.label.sidecar.istio.io/inject=false",
+  );
+});
+
+Deno.test("egress-policy fails for an ambient mesh whose port is closed", () => {
+  const ambient = "istio.io/dataplane-mode: ambient";
+  const [found, ...others] = findings(injected(ambient));
+  assertEquals([found!.severity, others], ["fail", []]);
+  assertStringIncludes(found!.problem, "TCP 15008");
+  const more = policy(
+    "allow-ambient",
+    `podSelector: {}
+  policyTypes: [Ingress, Egress]
+  ingress: [{ ports: [{ port: 15008 }] }]
+  egress: [{ ports: [{ port: 15008 }] }]`,
+  );
+  assertEquals(findings({ ...injected(ambient), more }), []);
+  assertEquals(findings(injected("istio.io/dataplane-mode: none")), []);
+});
+
 Deno.test("egress-policy finds nothing if the pods or the namespace refuse the sidecar", () => {
   assertEquals(findings(injected("istio-injection: disabled")), []);
   const refused = edited(
