@@ -1,6 +1,6 @@
 import type { Finding, Place } from "../../finding.ts";
 import type { Tree } from "../../facts/tree.ts";
-import { type Fields, fieldsOf, isFields, listOf } from "../../kubernetes/fields.ts";
+import { type Fields, fieldsOf, listOf } from "../../kubernetes/fields.ts";
 import { namespaceOf, ofKind, placeOf } from "../../kubernetes/objects.ts";
 import { type Workload, workloadsOf } from "../../kubernetes/workloads.ts";
 import type { Role, SparkPod } from "../../spark/pods.ts";
