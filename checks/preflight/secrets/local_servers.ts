@@ -17,7 +17,7 @@ interface ServerVariable {
 }
 
 const DATABASE: ServerVariable = {
-  isLocal: (hosts) => hosts.split(",").some(isLocalHost),
+  isLocal: (hosts) => hosts.split(",").some((host) => isLocalHost(withoutOthers(host))),
   server: "Postgres",
   example: ({ database }) => `the host of Postgres as pods see it, as in ${database.host}`,
 };
@@ -42,6 +42,12 @@ const SERVERS: readonly (readonly [RegExp, ServerVariable])[] = [
   [/^(AWS_)?(S3A?|MINIO|CEPH|RGW|OBJECT_STORE|FS_S3A)_(\w+_)?(ENDPOINT|URL)(_URL)?$/, STORE],
   [/^spark\.hadoop\.fs\.s3a\.(bucket\.[\w.-]+\.)?endpoint$/, STORE],
 ];
+
+/** A host without the parts of a URL that do not belong into a variable for a host. */
+function withoutOthers(text: string): string {
+  return text.trim().replace(/^[a-z][a-z\d+.-]*:\/\//i, "").replace(/^[^/]*@/, "")
+    .replace(/[/?].*$/, "").replace(/^(\[[^\]]*\]|[^:]*):\d*$/, "$1");
+}
 
 function serverOf(name: string, value: string): ServerVariable | undefined {
   return SERVERS.find(([pattern]) => pattern.test(name))?.[1] ??

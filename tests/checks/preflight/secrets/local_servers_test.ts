@@ -12,7 +12,19 @@ const ENDPOINT = "S3_ENDPOINT: https://eu2.contabostorage.com";
 const problemOf = (name: string) =>
   `${name} names a loopback host, which for a pod is the pod itself`;
 
-for (const host of ["127.0.0.1", "localhost", "'::1'", "127.0.0.2", "db.example,127.0.0.1"]) {
+for (
+  const host of [
+    "127.0.0.1",
+    "localhost",
+    "'::1'",
+    "127.0.0.2",
+    "db.example,127.0.0.1",
+    "localhost:5432",
+    "'[::1]:5432'",
+    "me@127.0.0.1",
+    "postgres://me@localhost:5432/rbsdb",
+  ]
+) {
   Deno.test(`secret-escaping fails for a Secret whose database is ${host}`, async () => {
     await assertFound(ID, change("secrets.yaml", HOST, `DJANGO_DB_HOST: ${host}`), {
       severity: "fail",
