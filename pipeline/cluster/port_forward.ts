@@ -3,13 +3,12 @@ import { Failure } from "../errors.ts";
 import {
   ApiError,
   type Cluster,
-  type Fields,
-  isFields,
   type KubeObject,
   type PortForward,
   type RequestOptions,
 } from "./cluster.ts";
 import type { Connection, Request } from "./connection.ts";
+import { fieldsIn, listIn } from "./fields.ts";
 import { pathSegment } from "./discovery.ts";
 import { notAnApiServer, oneLine, parseObject } from "./request_errors.ts";
 import { openWebSocket, type WebSocketConnection } from "./web_socket.ts";
@@ -258,8 +257,8 @@ export async function forwardToService(
   if (service === undefined) {
     throw failure("it does not exist", shell`Check with: kubectl -n ${namespace} get services`);
   }
-  const { selector, ports } = fieldsOf(service.spec);
-  const labels = Object.entries(fieldsOf(selector));
+  const { selector, ports } = fieldsIn(service.spec);
+  const labels = Object.entries(fieldsIn(selector));
   const pod = pods.find((each) => labels.length > 0 && isReady(each) && hasLabels(each, labels));
   if (pod === undefined) {
     throw failure(
@@ -267,7 +266,7 @@ export async function forwardToService(
       shell`Check with: kubectl -n ${namespace} get pods`,
     );
   }
-  const mapping = objectsIn(ports).find((each) => each.port === port);
+  const mapping = listIn(ports).find((each) => each.port === port);
   const target = mapping && targetPort(pod, mapping.targetPort ?? port);
   if (target === undefined) {
     const remedy = shell`Check with: kubectl -n ${namespace} describe service ${name}`;
@@ -277,27 +276,19 @@ export async function forwardToService(
 }
 
 function hasLabels({ metadata }: KubeObject, wanted: readonly [string, unknown][]): boolean {
-  const labels = fieldsOf(metadata.labels);
+  const labels = fieldsIn(metadata.labels);
   return wanted.every(([key, value]) => labels[key] === value);
 }
 
 function isReady({ status }: KubeObject): boolean {
-  const conditions = objectsIn(fieldsOf(status).conditions);
+  const conditions = listIn(fieldsIn(status).conditions);
   return conditions.some(({ type, status }) => type === "Ready" && status === "True");
 }
 
 /** Resolves the `targetPort` of a Service, which can be the name of a container port. */
 function targetPort({ spec }: KubeObject, target: unknown): number | undefined {
   if (typeof target === "number") return target;
-  const ports = objectsIn(fieldsOf(spec).containers).flatMap((each) => objectsIn(each.ports));
+  const ports = listIn(fieldsIn(spec).containers).flatMap((each) => listIn(each.ports));
   const number = ports.find(({ name }) => name === target)?.containerPort;
   return typeof number === "number" ? number : undefined;
-}
-
-function fieldsOf(value: unknown): Fields {
-  return isFields(value) ? value : {};
-}
-
-function objectsIn(value: unknown): Fields[] {
-  return Array.isArray(value) ? value.filter(isFields) : [];
 }

@@ -2,6 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { Failure } from "../errors.ts";
 import { ApiError, isFields, type Kind, type KubeObject, type Watching } from "./cluster.ts";
 import type { Connection } from "./connection.ts";
+import { uidOf } from "./fields.ts";
 import { linesOf } from "./lines.ts";
 import { parseObject } from "./request_errors.ts";
 
@@ -139,8 +140,4 @@ function parseChange(line: string, { apiVersion, kind }: Kind): Change | undefin
   } catch {
     return undefined;
   }
-}
-
-function uidOf({ metadata }: KubeObject): string {
-  return String(metadata.uid);
 }

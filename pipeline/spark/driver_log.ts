@@ -27,13 +27,32 @@ export function parseStep(line: string): Step | undefined {
   const [, step, mark, says] = STEP.exec(line) ?? [];
   if (step === undefined || says === undefined) return undefined;
   const state = stateIn(step, says);
-  const data = { says, ...(state === undefined ? {} : { state }) };
+  const rows = rowsIn(step, says);
+  const data = {
+    says,
+    ...(state === undefined ? {} : { state }),
+    ...(rows === undefined ? {} : { rows }),
+  };
   return { step, says, data, ...(mark === undefined ? {} : { warning: true }) };
 }
 
 function stateIn(step: string, says: string): string | undefined {
   if (step === "verified") return "sealed";
   return step === "commit" ? /, (sealed|open)(?:, unchanged)?$/.exec(says)?.[1] : undefined;
+}
+
+/** The counts of rows in the sentences of a driver, by step. */
+const COUNTS: Readonly<Record<string, RegExp>> = {
+  snapshot: /^([\d,]+) events?, /,
+  bronze: /, (?:sealed|open), ([\d,]+) events? in /,
+  verified: / has the same ([\d,]+) rows?\b/,
+};
+
+/** Returns the number of rows that a step reports, as the same step of the local engine does. */
+function rowsIn(step: string, says: string): number | undefined {
+  if (step === "snapshot" && says.startsWith("no events; ")) return 0;
+  const count = COUNTS[step]?.exec(says)?.[1];
+  return count === undefined ? undefined : Number(count.replaceAll(",", ""));
 }
 
 /** What the log of a driver has shown. */

@@ -1,5 +1,6 @@
 import type { Cluster, KubeObject } from "../cluster/cluster.ts";
 import { ApiError } from "../cluster/cluster.ts";
+import { fieldsIn, uidOf } from "../cluster/fields.ts";
 import { redact } from "../cluster/request_errors.ts";
 import { Failure } from "../errors.ts";
 import type { Observer } from "../progress.ts";
@@ -8,15 +9,7 @@ import type { Fault } from "./fault.ts";
 import { faultFailure, jobFailure } from "./job_failure.ts";
 import { confirmResult, type StoredResult } from "./job_result.ts";
 import { endOf, faultsOf, hasExecutor, stepsOf } from "./job_state.ts";
-import {
-  containersOf,
-  fieldsIn,
-  type JobView,
-  type NamespaceObjects,
-  phaseOf,
-  uidOf,
-  viewOf,
-} from "./job_view.ts";
+import { containersOf, type JobView, type NamespaceObjects, phaseOf, viewOf } from "./job_view.ts";
 import { JOB, type LayerRun } from "./new_job.ts";
 
 /** How to follow a Job. */

@@ -1,10 +1,11 @@
 import type { KubeObject } from "../cluster/cluster.ts";
+import { fieldsIn } from "../cluster/fields.ts";
 import { oneLine } from "../cluster/request_errors.ts";
 import { Failure, type FailureKind } from "../errors.ts";
 import { type DriverLog, partsOf } from "./driver_log.ts";
 import { type Fault, RUN_PAGE } from "./fault.ts";
 import { exitCodeOf, faultsOf, type JobEnd } from "./job_state.ts";
-import { fieldsIn, type JobView } from "./job_view.ts";
+import { type JobView } from "./job_view.ts";
 import type { LayerRun } from "./new_job.ts";
 
 /** The kind of failure for each exit code of a driver. */

@@ -1,8 +1,8 @@
 import type { KubeObject } from "../cluster/cluster.ts";
+import { fieldsIn, textIn } from "../cluster/fields.ts";
 import { bronzeMarkerKey, silverMarkerKey } from "../contract/keys.ts";
 import { Failure } from "../errors.ts";
 import { parseStep } from "./driver_log.ts";
-import { fieldsIn, textIn } from "./job_view.ts";
 import type { LayerRun } from "./new_job.ts";
 
 /** The commit marker of a day, as the lake stores it. */
@@ -112,10 +112,9 @@ function markersIn(steps: readonly string[], layer: "bronze" | "silver"): NamedM
 function verifiedRows(steps: readonly string[], layer: string): number | undefined {
   const rows = steps.map((line) => {
     const { step, data } = line.startsWith(`${layer} `) ? parseStep(line) ?? {} : {};
-    if (step !== "verified") return undefined;
-    return / has the same ([\d,]+) rows?\b/.exec(textIn(data?.says))?.[1];
+    return step === "verified" ? data?.rows : undefined;
   }).findLast((each) => each !== undefined);
-  return rows === undefined ? undefined : Number(rows.replaceAll(",", ""));
+  return typeof rows === "number" ? rows : undefined;
 }
 
 function isMarker(url: string, key: string): boolean {

@@ -1,4 +1,5 @@
 import type { KubeObject } from "../cluster/cluster.ts";
+import { fieldsIn, textIn, uidOf } from "../cluster/fields.ts";
 import type { Step } from "../progress.ts";
 import { creationFault } from "./creation_faults.ts";
 import { type Fault, RUN_PAGE } from "./fault.ts";
@@ -7,13 +8,10 @@ import {
   containersOf,
   createdAt,
   eventsAbout,
-  fieldsIn,
   type JobView,
   nodeOf,
   phaseOf,
-  textIn,
   timeOf,
-  uidOf,
 } from "./job_view.ts";
 import { podFaults } from "./pod_faults.ts";
 

@@ -1,4 +1,5 @@
 import { type Fields, isFields, type KubeObject } from "../cluster/cluster.ts";
+import { fieldsIn, listIn, textIn, uidOf } from "../cluster/fields.ts";
 
 /** The objects of a namespace, by UID. */
 export interface NamespaceObjects {
@@ -114,11 +115,6 @@ export function createdAt({ metadata }: KubeObject): string {
   return textIn(metadata.creationTimestamp);
 }
 
-/** Returns the UID of an object. */
-export function uidOf({ metadata }: KubeObject): string {
-  return textIn(metadata.uid);
-}
-
 /** Returns the phase of a pod. */
 export function phaseOf({ status }: KubeObject): string {
   return textIn(fieldsIn(status).phase);
@@ -127,19 +123,4 @@ export function phaseOf({ status }: KubeObject): string {
 /** Returns the node of a pod, or an empty text. */
 export function nodeOf({ spec }: KubeObject): string {
   return textIn(fieldsIn(spec).nodeName);
-}
-
-/** Returns the fields of a value, which are none if the value is no mapping. */
-export function fieldsIn(value: unknown): Fields {
-  return isFields(value) ? value : {};
-}
-
-/** Returns the mappings in a list. */
-export function listIn(value: unknown): Fields[] {
-  return Array.isArray(value) ? value.filter(isFields) : [];
-}
-
-/** Returns a text, which is empty if the value is no text. */
-export function textIn(value: unknown): string {
-  return typeof value === "string" ? value : "";
 }

@@ -1,9 +1,10 @@
 import { OUTBOX_TABLE } from "../contract/tables.ts";
 import { ApiError, type Cluster, type Fields, type KubeObject } from "../cluster/cluster.ts";
+import { fieldsIn, listIn, textIn } from "../cluster/fields.ts";
 import type { Day } from "../contract/window.ts";
 import { Failure } from "../errors.ts";
 import { endOf } from "./job_state.ts";
-import { createdAt, fieldsIn, listIn, textIn } from "./job_view.ts";
+import { createdAt } from "./job_view.ts";
 
 /** A layer of the lake. */
 export type Layer = "bronze" | "silver";

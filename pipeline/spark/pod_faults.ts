@@ -1,4 +1,5 @@
 import type { KubeObject } from "../cluster/cluster.ts";
+import { fieldsIn, textIn } from "../cluster/fields.ts";
 import { oneLine } from "../cluster/request_errors.ts";
 import { type Fault, RUN_PAGE } from "./fault.ts";
 import {
@@ -6,10 +7,8 @@ import {
   containersOf,
   type ContainerState,
   eventsAbout,
-  fieldsIn,
   type JobView,
   phaseOf,
-  textIn,
 } from "./job_view.ts";
 
 /** The reasons for which a kubelet does not pull an image. */
