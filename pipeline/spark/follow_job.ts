@@ -1,15 +1,16 @@
 import type { Cluster, KubeObject } from "../cluster/cluster.ts";
 import { ApiError } from "../cluster/cluster.ts";
-import { fieldsIn, uidOf } from "../cluster/fields.ts";
-import { redact } from "../cluster/request_errors.ts";
+import { fieldsIn, listIn, uidOf } from "../cluster/fields.ts";
 import { Failure } from "../errors.ts";
 import type { Observer } from "../progress.ts";
-import { addLine, type DriverLog, EMPTY_LOG, followLog, parseStep } from "./driver_log.ts";
+import { EMPTY_LOG } from "./driver_log.ts";
+import { DriverLogs } from "./driver_logs.ts";
 import type { Fault } from "./fault.ts";
 import { faultFailure, jobFailure } from "./job_failure.ts";
 import { confirmResult, type StoredResult } from "./job_result.ts";
 import { endOf, faultsOf, hasExecutor, stepsOf } from "./job_state.ts";
-import { containersOf, type JobView, type NamespaceObjects, phaseOf, viewOf } from "./job_view.ts";
+import { type JobView, type NamespaceObjects, phaseOf, viewOf } from "./job_view.ts";
+import { NamedFaults } from "./named_faults.ts";
 import { JOB, type LayerRun } from "./new_job.ts";
 
 /** How to follow a Job. */
@@ -28,6 +29,8 @@ export interface Following extends LayerRun {
   readonly patience: number;
   /** The milliseconds without an answer of the API server before giving up; default: 5 minutes. */
   readonly silence?: number;
+  /** The milliseconds that a driver may run without an executor before a warning; default: 1 minute. */
+  readonly withoutExecutor?: number;
   /** The command that follows the Job again, for messages. */
   readonly attach: string;
   /** The secrets that the lines of the driver may not show. */
@@ -42,7 +45,7 @@ export interface Following extends LayerRun {
 
 /** The milliseconds after which a watch gives up, if the API server does not answer. */
 const LONGEST_SILENCE = 300_000;
-/** The milliseconds that a driver may run without a pod of an executor before a warning. */
+/** The milliseconds that a driver may run without an executor before a warning. */
 const WITHOUT_EXECUTOR = 60_000;
 /** The milliseconds to wait for the rest of the log of a Job that has ended. */
 const REST_OF_LOG = 15_000;
@@ -81,17 +84,16 @@ class Follower {
   readonly #reject: (error: unknown) => void;
   readonly #objects: { -readonly [K in keyof NamespaceObjects]?: NamespaceObjects[K] } = {};
   readonly #printed = new Set<string>();
-  readonly #logs = new Map<string, { log: DriverLog; done: Promise<void> }>();
-  /** The steps that the drivers printed. */
-  readonly #steps: string[] = [];
-  /** The faults that were named, by key, without those that have passed. */
-  readonly #named = new Map<string, Fault>();
-  /** The fault that was named last. */
-  #last: Fault | undefined;
-  /** The timers of these faults, by key. */
-  readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
+  readonly #logs: DriverLogs;
+  readonly #faults: NamedFaults;
   /** The timers of the kinds whose objects the API server does not give. */
   readonly #silence = new Map<string, ReturnType<typeof setTimeout>>();
+  /** The timer of a driver that has no executor. */
+  #withoutExecutor: ReturnType<typeof setTimeout> | undefined;
+  /** The timer of a completed Job whose driver was not seen. */
+  #withoutDriver: ReturnType<typeof setTimeout> | undefined;
+  /** The UIDs of the drivers that had a pod of an executor. */
+  readonly #hadExecutor = new Set<unknown>();
   #view: JobView | undefined;
   #isEnding = false;
   /** Whether the wait for the driver of a completed Job is over. */
@@ -107,6 +109,22 @@ class Follower {
     this.#signal = signal;
     this.#resolve = resolve;
     this.#reject = reject;
+    const { cluster, container, secrets, patience, observer } = following;
+    this.#logs = new DriverLogs({
+      ...{ cluster, container, secrets, signal },
+      podNow: (uid) => this.#objects.pods?.get(uid),
+      onStep: (step) => observer.step(step),
+      onFault: () => this.#isEnding || this.#judge(this.#view!),
+      onUnread: (pod, why) => this.#warn("log", `the log of pod ${pod} is incomplete: ${why}`),
+      onError: reject,
+    });
+    this.#faults = new NamedFaults({
+      patience,
+      onNew: (fault) =>
+        this.#warn("problem", `${fault.problem}. ${adviceOf(fault)}`, { page: fault.page }),
+      onFatal: (fault) => this.#fail(fault),
+      hasExecutor: () => this.#view !== undefined && hasExecutor(this.#view),
+    });
   }
 
   /** Starts the watches. */
@@ -134,7 +152,9 @@ class Follower {
 
   clear(): void {
     for (const timer of this.#silence.values()) clearTimeout(timer);
-    for (const timer of this.#timers.values()) clearTimeout(timer);
+    clearTimeout(this.#withoutExecutor);
+    clearTimeout(this.#withoutDriver);
+    this.#faults.clear();
   }
 
   /** Reports that the API server does not answer, and gives up after some minutes. */
@@ -161,6 +181,9 @@ class Follower {
     const view = viewOf(uidOf(this.#following.job), { jobs, pods, events });
     if (view === undefined) return this.#reject(this.#deleted());
     this.#view = view;
+    for (const { metadata } of view.executors) {
+      for (const { uid } of listIn(metadata.ownerReferences)) this.#hadExecutor.add(uid);
+    }
     this.#report();
   }
 
@@ -173,15 +196,17 @@ class Follower {
       this.#printed.add(key);
       observer.step(step);
     }
-    for (const pod of view.drivers) this.#readLog(pod);
+    for (const pod of view.drivers) {
+      if (this.#logs.read(pod)) this.#awaitExecutor(pod);
+    }
     const end = endOf(view.job);
     if (end?.isComplete && !this.#isLate && lacksDriver(view)) {
-      if (this.#timers.has(LATE_DRIVER)) return;
+      if (this.#withoutDriver !== undefined) return;
       const endWithout = () => {
         this.#isLate = true;
         this.#report();
       };
-      this.#timers.set(LATE_DRIVER, setTimeout(endWithout, REST_OF_LOG));
+      this.#withoutDriver = setTimeout(endWithout, REST_OF_LOG);
       return;
     }
     if (end !== undefined) {
@@ -193,38 +218,10 @@ class Follower {
     this.#judge(view);
   }
 
-  /** Names each new fault, and ends the following if a fault does not pass. */
   #judge(view: JobView): void {
-    const logged = [...this.#logs.values()].at(-1)?.log.fault;
+    const logged = this.#logs.last?.fault;
     const refused = logged !== undefined && view.executors.length === 0 ? [logged] : [];
-    const faults = [...faultsOf(view), ...refused];
-    for (const [key, { outlook }] of this.#named) {
-      if (outlook === "retried" || faults.some((fault) => fault.key === key)) continue;
-      clearTimeout(this.#timers.get(key));
-      this.#named.delete(key);
-    }
-    for (const fault of faults) {
-      if (fault.outlook === "final") return this.#fail(fault);
-      if (this.#named.has(fault.key)) continue;
-      this.#named.set(fault.key, fault);
-      this.#last = fault;
-      this.#warn("problem", `${fault.problem}. ${adviceOf(fault)}`, { page: fault.page });
-      if (fault.outlook === "retried") continue;
-      this.#arm(fault);
-    }
-  }
-
-  #arm(fault: Fault): void {
-    const { patience } = this.#following;
-    this.#timers.set(fault.key, setTimeout(() => this.#expire(fault), patience));
-  }
-
-  #expire(fault: Fault): void {
-    // A driver with one executor finishes the day.
-    if (fault.isOfExecutor && this.#view !== undefined && hasExecutor(this.#view)) {
-      return this.#arm(fault);
-    }
-    this.#fail(fault);
+    this.#faults.judge([...faultsOf(view), ...refused]);
   }
 
   #fail(fault: Fault): void {
@@ -232,77 +229,38 @@ class Follower {
     this.#reject(faultFailure(this.#following, job, fault, attach));
   }
 
-  /** Follows the log of a driver whose container has started. */
-  #readLog(pod: KubeObject): void {
-    const { cluster, container, observer, secrets } = this.#following;
-    const stateOf = (of: KubeObject | undefined) =>
-      of && containersOf(of).find(({ name }) => name === container);
-    const state = stateOf(pod);
-    const uid = uidOf(pod);
-    // A container that restarts in its pod has another log.
-    const run = `${uid} ${state?.restarts}`;
-    if (this.#logs.has(run) || (state?.running ?? state?.terminated) === undefined) return;
-    const { name, namespace } = pod.metadata;
-    const entry = { log: EMPTY_LOG, done: Promise.resolve() };
-    this.#logs.set(run, entry);
-    clearTimeout(this.#timers.get(LATE));
-    this.#timers.set(LATE, setTimeout(() => this.#warnWithoutExecutor(), WITHOUT_EXECUTOR));
-    const hasEnded = () => {
-      const live = this.#objects.pods?.get(uid);
-      return live === undefined || stateOf(live)?.terminated !== undefined;
-    };
-    const isReplaced = () => {
-      const live = this.#objects.pods?.get(uid);
-      const now = live && stateOf(live);
-      return now !== undefined && now.restarts !== state?.restarts;
-    };
-    const onLine = (text: string) => {
-      const line = redact(text, secrets);
-      entry.log = addLine(entry.log, line);
-      const step = parseStep(line);
-      if (step !== undefined) {
-        this.#steps.push(line);
-        observer.step(step);
-      } else if (entry.log.fault !== undefined && !this.#isEnding) this.#judge(this.#view!);
-    };
-    entry.done = followLog({
-      ...{ cluster, namespace: namespace!, pod: name, container },
-      ...{ signal: this.#signal, hasEnded, isReplaced, onLine },
-    }).then((unread) => {
-      entry.log = { ...entry.log, unread };
-      if (unread !== undefined) {
-        this.#warn("log", `the log of pod ${name} is incomplete: ${unread}`);
-      }
-    });
-    entry.done.catch(this.#reject);
-  }
-
-  #warnWithoutExecutor(): void {
-    if (this.#view === undefined || this.#view.executors.length > 0) return;
-    const says =
-      "the driver runs, and has no executor yet. If this lasts, compare the quota with " +
-      "the pods: deno task explain quota-fit";
-    this.#warn("executor", says);
+  /** Warns if a driver runs for a while and has never had an executor. */
+  #awaitExecutor(driver: KubeObject): void {
+    const { withoutExecutor = WITHOUT_EXECUTOR } = this.#following;
+    const uid = uidOf(driver);
+    clearTimeout(this.#withoutExecutor);
+    this.#withoutExecutor = setTimeout(() => {
+      const pod = this.#objects.pods?.get(uid);
+      if (pod === undefined || phaseOf(pod) !== "Running" || this.#hadExecutor.has(uid)) return;
+      const says =
+        "the driver runs, and has no executor yet. If this lasts, compare the quota with " +
+        "the pods: deno task explain quota-fit";
+      this.#warn("executor", says);
+    }, withoutExecutor);
   }
 
   async #end(view: JobView): Promise<void> {
-    const logs = [...this.#logs.values()];
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise((resolve) => timer = setTimeout(resolve, REST_OF_LOG));
-    await Promise.race([Promise.all(logs.map(({ done }) => done)), late]);
+    await Promise.race([this.#logs.done(), late]);
     clearTimeout(timer);
     const { observer, job } = this.#following;
     const end = endOf(view.job)!;
     if (!end.isComplete) {
       throw jobFailure(this.#following, view, end, {
-        log: logs.at(-1)?.log ?? EMPTY_LOG,
-        named: [...this.#named.values()],
-        hold: this.#logs.size === 0 ? this.#last : undefined,
+        log: this.#logs.last ?? EMPTY_LOG,
+        named: this.#faults.all,
+        hold: this.#logs.last === undefined ? this.#faults.last : undefined,
       });
     }
     await confirmResult(this.#following, {
       job: view.job,
-      steps: this.#steps,
+      steps: this.#logs.steps,
       readMarker: this.#following.readMarker,
     });
     const { namespace, name } = job.metadata;
@@ -328,11 +286,6 @@ class Follower {
     this.#following.observer.step({ step, says, data: { says, ...data }, warning: true });
   }
 }
-
-/** The key of the timer for a driver without executors. */
-const LATE = "without an executor";
-/** The key of the timer for a completed Job whose driver was not seen. */
-const LATE_DRIVER = "without a driver";
 
 /** Returns whether a Job has a pod that succeeded, and the pod was not seen. */
 function lacksDriver({ job, drivers }: JobView): boolean {

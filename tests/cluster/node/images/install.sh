@@ -67,7 +67,7 @@ mmdebstrap --quiet --mode=root --variant=extract --format=directory \
   --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
   --dpkgopt='path-exclude=/usr/share/locale/*' \
   bookworm "$root"
-# The files below are made by scripts of the packages, which mmdebstrap does not run here.
+# Scripts of the packages would make the files below, and mmdebstrap does not run them here.
 printf '%s\n' root:x:0:0::/root:/bin/bash spark:x:185:0::/opt/spark/work-dir:/bin/false >"$root/etc/passwd"
 echo root:x:0: >"$root/etc/group"
 echo "127.0.0.1 localhost" >"$root/etc/hosts"
@@ -76,8 +76,9 @@ mkdir -p "$root/opt" "$root/etc/ssl/certs/java"
 touch "$root/dev/urandom"
 (cd "$root/opt" && ln -s ../usr/lib/jvm/java-17-openjdk-* java)
 cp "$tls/ca.crt" "$root/tmp/ca.crt"
+# Java reads its own store without a password. In the format PKCS12, it would find no certificate.
 inside /opt/java/bin/keytool -importcert -noprompt -alias object-store -file /tmp/ca.crt \
-  -storepass changeit -keystore /etc/ssl/certs/java/cacerts 2>/dev/null
+  -storetype JKS -storepass changeit -keystore /etc/ssl/certs/java/cacerts 2>/dev/null
 rm "$root/tmp/ca.crt"
 inside /opt/java/bin/java -Xshare:dump >/dev/null 2>&1
 pack base --exclude='./dev/*' --exclude='./proc/*' --exclude='./var/cache/*' --exclude='./var/lib/apt/*' .
