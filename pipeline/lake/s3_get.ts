@@ -3,10 +3,14 @@ import https from "node:https";
 import type { S3Config } from "../config.ts";
 
 /**
- * Time limit for the start of a response, and for a connection that receives no data, in
- * milliseconds. It is short, because the S3 client waits longer when it sends the request again.
+ * Time limit for the start of a response, in milliseconds. It is short, because the S3 client waits
+ * longer when it sends the request again.
  */
-const PATIENCE = 5_000;
+const ANSWER_TIMEOUT = 5_000;
+/** Time limit for a connection that receives no data within a response, in milliseconds. */
+const DATA_TIMEOUT = 30_000;
+/** The S3 client reads larger objects, in bytes. No part is that large. */
+const LARGEST = 1 << 30;
 
 /** An object of the store as it arrived. */
 export interface ReceivedObject {
@@ -74,19 +78,20 @@ export function createObjectReader(
     const { promise, resolve, reject } = Promise.withResolvers<ReceivedObject | undefined>();
     const sent = request({ ...address, path, headers, agent });
     const fail = () => sent.destroy(new Error("no object"));
-    let timer = setTimeout(fail, PATIENCE);
+    let timer = setTimeout(fail, ANSWER_TIMEOUT);
     signal?.addEventListener("abort", fail);
     sent.on("error", reject);
     sent.on("response", (answer) => {
       const length = Number(answer.headers["content-length"] ?? NaN);
+      const isSized = Number.isSafeInteger(length) && length >= 0 && length <= LARGEST;
       const hasTime = Number.isFinite(Date.parse(answer.headers["last-modified"] ?? ""));
-      if (answer.statusCode !== 200 || !Number.isSafeInteger(length) || !hasTime) return fail();
+      if (answer.statusCode !== 200 || !isSized || !hasTime) return fail();
       const bytes = new Uint8Array(length);
       let arrived = 0;
       answer.on("error", reject);
       answer.on("data", (chunk: Uint8Array) => {
         clearTimeout(timer);
-        timer = setTimeout(fail, PATIENCE);
+        timer = setTimeout(fail, DATA_TIMEOUT);
         if (arrived + chunk.length > length) return fail();
         bytes.set(chunk, arrived);
         arrived += chunk.length;
