@@ -15,6 +15,7 @@ import { type Day, windowOf } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
 import { whileMarkerStands } from "./lake/commit.ts";
 import type { BronzeCommit } from "./lake/marker.ts";
+import { recordRecognized } from "./lake/source_record.ts";
 import { connect } from "./outbox/connection.ts";
 import { NAMED, type Observer, plural } from "./progress.ts";
 import { describeUnfit, renderQuarantine } from "./quarantine.ts";
@@ -99,6 +100,7 @@ async function amendBronze(options: AmendOptions): Promise<AmendOutcome> {
         says: "no new events, so bronze is unchanged",
         data: { events: 0, parts: 0 },
       });
+      if (!dryRun) await recordRecognized(lake, run.source);
       return "unchanged";
     }
     // The snapshot stays open during the confirmation, so that the run publishes exactly what it

@@ -22,6 +22,7 @@ import { Failure } from "./errors.ts";
 import { publishWindow, removeBesideSealed, whileMarkerStands } from "./lake/commit.ts";
 import type { BronzeCommit, StoredMarker } from "./lake/marker.ts";
 import { lineageOf, nameParts, storeParts } from "./lake/parts.ts";
+import { recordRecognized } from "./lake/source_record.ts";
 import { confirmNothingLost, lostEvents } from "./missing_events.ts";
 import { connect } from "./outbox/connection.ts";
 import { databaseClock } from "./outbox/fence.ts";
@@ -133,6 +134,7 @@ async function copyWindow(
     minSeq: survey.minSeq,
     maxSeq: survey.maxSeq,
     contract: EVENT_CONTRACT,
+    source: run.source.current,
     ...(quarantine === undefined ? {} : { quarantine }),
     parts,
   };
@@ -171,6 +173,7 @@ async function verifyWindow(
     data: { key: publication.key, state: "sealed", rows: commit.rows, parts: commit.parts.length },
   });
   await removeBesideSealed(commit, publication);
+  if (!publication.dryRun) await recordRecognized(publication.lake, run.source);
 }
 
 /**
@@ -210,7 +213,9 @@ async function growWindow(
   await connection.endSnapshot();
   const counted = survey.rows + survey.unfit.length;
   const sealed = fence.sealable && await stillComplete(run, counted);
-  await publishWindow({ ...commit, state: sealed ? "sealed" : "open" }, publication);
+  const { current } = run.source;
+  const state = sealed ? "sealed" : "open";
+  await publishWindow({ ...commit, source: current, state }, publication);
 }
 
 function lostSince({ day }: BronzeCommit, lost: ReadonlySet<string>, table: string): Failure {

@@ -9,6 +9,7 @@ import type { Publication } from "./lake/commit.ts";
 import type { Lake } from "./lake/lake.ts";
 import { type BronzeCommit, type Part, readMarker, type StoredMarker } from "./lake/marker.ts";
 import type { PartBody } from "./lake/parts.ts";
+import type { RunSource } from "./lake/source_record.ts";
 import type { ConnectOptions } from "./outbox/client.ts";
 import type { Connection } from "./outbox/connection.ts";
 import { type Fence, readFence } from "./outbox/fence.ts";
@@ -25,6 +26,7 @@ import {
 } from "./pages/event_parts.ts";
 import { NAMED, type Observer, plural } from "./progress.ts";
 import { groupOfPages, type RowGroup } from "./row_groups.ts";
+import { confirmSource } from "./source.ts";
 import { contractText, describeUnfit, quarantinedIds, readQuarantine } from "./quarantine.ts";
 
 /** The options of a run for one window. */
@@ -37,6 +39,11 @@ export interface WindowOptions {
   readonly lake: Lake;
   /** Grace period for slow writers after the end of a window, in microseconds. */
   readonly grace: bigint;
+  /**
+   * A source of the lake that is the outbox under an earlier name, or before a move, as
+   * `formatSource` writes it. The run records the new name.
+   */
+  readonly earlierSource?: string | undefined;
   /** True to skip storing and removing objects. */
   readonly dryRun?: boolean;
   /** Receives the steps and the progress of the run. */
@@ -67,6 +74,8 @@ export interface WindowRun {
   readonly window: Window;
   /** The columns of the outbox. */
   readonly schema: OutboxSchema;
+  /** The table that the run reads, and the record of the lake. */
+  readonly source: RunSource;
   /** Bronze as it was when the run began. */
   readonly previous: StoredMarker<BronzeCommit> | undefined;
   /** The state that publishing needs. */
@@ -101,11 +110,15 @@ export async function beginWindow(
   const key = bronzeMarkerKey(window.day);
   const previous = await readMarker(lake, "bronze", key, window.day);
   const listed = await lake.list(bronzePrefix(window.day));
-  const publication = { lake, key, previous, listed, began, dryRun, observer };
+  const { earlierSource } = options;
+  const question = { connection, day: window.day, commit: previous?.commit };
+  const source = await confirmSource({ ...question, lake, earlierSource, observer });
+  const publication = { lake, key, previous, listed, began, source, dryRun, observer };
   const fence = await readFence(connection, window, grace);
   if (fence.now < window.start) throw windowNotBegun(window, fence.now);
   reportFence(fence, observer);
-  return { connection, window, schema, previous, publication, fence, grace, observer, ranges };
+  const found = { connection, window, schema, source, previous, publication, fence };
+  return { ...found, grace, observer, ranges };
 }
 
 /** Begins the snapshot that the run reads, and surveys the window in it. */

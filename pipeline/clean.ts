@@ -14,6 +14,7 @@ import { listFolders, listSilverDay } from "./lake/commit.ts";
 import type { Lake, ObjectEntry } from "./lake/lake.ts";
 import { readMarker } from "./lake/marker.ts";
 import { folderOf } from "./lake/parts.ts";
+import { confirmDayOfLake } from "./lake/source_record.ts";
 import { inParallel } from "./parallel.ts";
 
 /** Number of objects to remove between two checks of the markers and the objects. */
@@ -47,7 +48,8 @@ interface LayerObjects {
  *
  * @param clock reads the clock of the store, in milliseconds since 1970; called only if there are
  *   candidates
- * @throws {Failure} data: a marker is unusable, so the parts of the day are unknown
+ * @throws {Failure} data: a marker is unusable, so the parts of the day are unknown; or the day was
+ *   copied from another table than the lake
  *
  * @example
  * ```ts
@@ -135,6 +137,7 @@ export async function removeLeftovers(
 
 async function bronzeObjects(lake: Lake, day: Day): Promise<LayerObjects> {
   const marker = await readMarker(lake, "bronze", bronzeMarkerKey(day), day);
+  if (marker !== undefined) await confirmDayOfLake(lake, marker.commit, `clean ${day}`);
   const listed = await lake.list(bronzePrefix(day));
   const history = listed.filter(({ key }) => key.startsWith(bronzeHistoryPrefix(day)));
   const before = await inParallel(history, ({ key }) => readMarker(lake, "bronze", key, day));

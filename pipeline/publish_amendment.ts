@@ -128,6 +128,7 @@ export async function publishAmendment(
     minSeq: minimum(before.minSeq, survey.minSeq),
     maxSeq: maximum(before.maxSeq, survey.maxSeq),
     contract: EVENT_CONTRACT,
+    source: run.source.current,
     ...quarantined,
     amended: {
       version,

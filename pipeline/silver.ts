@@ -27,6 +27,7 @@ import {
   storeParts,
   TARGET_BYTES,
 } from "./lake/parts.ts";
+import { confirmDayOfLake } from "./lake/source_record.ts";
 import { NAMED, type Observer, plural } from "./progress.ts";
 import { type ExecutionGroup, type Replay, replayEvents } from "./replay.ts";
 import { type Events, openEvents } from "./replay_order.ts";
@@ -98,6 +99,7 @@ export async function runSilver(options: SilverOptions): Promise<void> {
     const previous = await readPrevious(options);
     const bronze = await readMarker(lake, "bronze", bronzeMarkerKey(day), day);
     if (bronze === undefined) throw noBronze(lake, day);
+    await confirmDayOfLake(lake, bronze.commit, `build silver of ${day}`);
     try {
       await transform(bronze, previous, began, options);
       return;

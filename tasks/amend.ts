@@ -9,11 +9,11 @@ import { failureReporterOf } from "./cli/failure.ts";
 import { choice, type Flags } from "./cli/flags.ts";
 import { OUTPUTS } from "./cli/observer.ts";
 import { projectHelp, projectOrDefault } from "./cli/project_options.ts";
-import { SILENCE_HELP, silenceOf } from "./days/command.ts";
+import { EARLIER_SOURCE_HELP, SILENCE_HELP, silenceOf } from "./days/command.ts";
 
 await main({
   name: "amend",
-  values: ["date", "silence", "project", "output"],
+  values: ["date", "silence", "earlier-source", "project", "output"],
   switches: ["yes", "dry-run", "keep-altered"],
   operand: "day",
   help: `
@@ -22,7 +22,8 @@ late events become additional parts, events that the outbox lost stay, and the r
 marker is kept. It shows the changes, and asks.
 
 Usage: deno task amend DAY [--keep-altered] [--yes] [--dry-run]
-                       [--silence SECONDS] [--project FILE] [--output text|json]
+                       [--silence SECONDS] [--earlier-source SOURCE] [--project FILE]
+                       [--output text|json]
 
   DAY, or --date DAY    the day: YYYY-MM-DD in UTC, today or yesterday
   --keep-altered        if the outbox has other values than bronze, keep the values of bronze and
@@ -31,6 +32,7 @@ Usage: deno task amend DAY [--keep-altered] [--yes] [--dry-run]
   --yes                 do not ask
   --dry-run             show the changes, and store and remove nothing
 ${SILENCE_HELP}
+${EARLIER_SOURCE_HELP}
 ${projectHelp(24)}
   --output json         one JSON object per step
 
@@ -55,6 +57,7 @@ ${ENVIRONMENT_HELP}`,
       keepAltered: flags.on("keep-altered"),
       yes: flags.on("yes"),
       silence: silenceOf(flags),
+      earlierSource: flags.value("earlier-source"),
       output,
       reporter: failureReporterOf("amend"),
     };

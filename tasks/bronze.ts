@@ -2,12 +2,18 @@ import { main } from "./cli/command.ts";
 import { ENGINE_FLAGS, ENGINE_HELP, usesSpark } from "./spark/options.ts";
 import { ENVIRONMENT_HELP } from "./cli/environment_help.ts";
 import { OUTPUTS } from "./cli/observer.ts";
-import { DAY_FLAGS, DAY_FLAGS_HELP, SILENCE_HELP, workThroughDays } from "./days/command.ts";
+import {
+  DAY_FLAGS,
+  DAY_FLAGS_HELP,
+  EARLIER_SOURCE_HELP,
+  SILENCE_HELP,
+  workThroughDays,
+} from "./days/command.ts";
 
 await main({
   ...DAY_FLAGS,
   name: "bronze",
-  values: [...DAY_FLAGS.values, ...ENGINE_FLAGS.values, "silence"],
+  values: [...DAY_FLAGS.values, ...ENGINE_FLAGS.values, "silence", "earlier-source"],
   repeatable: ENGINE_FLAGS.repeatable,
   switches: [...DAY_FLAGS.switches, ...ENGINE_FLAGS.switches, "dry-run"],
   help: `
@@ -15,11 +21,13 @@ Copies days of the outbox into bronze, exactly, and publishes each day with a co
 
 Usage: deno task bronze [DAY | --date DAY | --from DAY [--to DAY]] [--keep-going] [--dry-run]
                         [--output text|json] [--silence SECONDS] [--verbose] [--project FILE]
+                        [--earlier-source SOURCE]
        deno task bronze [DAY …] --engine spark [--attach] [--no-preflight] [--skip ID=REASON]…
 
 ${DAY_FLAGS_HELP}
   --dry-run             read and encode all rows, and store and remove nothing
 ${SILENCE_HELP}
+${EARLIER_SOURCE_HELP}
   --output json         one JSON object per step
 ${ENGINE_HELP}
 

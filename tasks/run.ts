@@ -6,6 +6,7 @@ import {
   DAY_FLAGS,
   DAY_FLAGS_HELP,
   DEFAULT_TIMEOUT,
+  EARLIER_SOURCE_HELP,
   SILENCE_HELP,
   workThroughDays,
 } from "./days/command.ts";
@@ -13,7 +14,7 @@ import {
 await main({
   ...DAY_FLAGS,
   name: "run",
-  values: [...DAY_FLAGS.values, ...ENGINE_FLAGS.values, "timeout", "silence"],
+  values: [...DAY_FLAGS.values, ...ENGINE_FLAGS.values, "timeout", "silence", "earlier-source"],
   repeatable: ENGINE_FLAGS.repeatable,
   switches: [...DAY_FLAGS.switches, ...ENGINE_FLAGS.switches, "pending", "dry-run"],
   help: `
@@ -23,6 +24,7 @@ of that failure.
 Usage: deno task run [DAY | --date DAY | [--pending] --from DAY [--to DAY] | --pending]
                      [--keep-going] [--dry-run] [--output text|json]
                      [--timeout SECONDS] [--silence SECONDS] [--verbose] [--project FILE]
+                     [--earlier-source SOURCE]
        deno task run [DAY …] --engine spark [--attach] [--no-preflight] [--skip ID=REASON]…
 
 ${DAY_FLAGS_HELP}
@@ -30,6 +32,7 @@ ${DAY_FLAGS_HELP}
                         the lake; --from and --to limit the search
   --dry-run             show what a run would do, and store and remove nothing
 ${SILENCE_HELP}
+${EARLIER_SOURCE_HELP}
   --output json         one JSON object per step and per report of the checks, and for several days
                         one summary
   --timeout SECONDS     the time limit for each fact of the checks; default: ${DEFAULT_TIMEOUT}

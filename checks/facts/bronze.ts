@@ -1,12 +1,14 @@
 import type { Column } from "../../pipeline/contract/column.ts";
 import { bronzeMarkerKey, bronzePrefix } from "../../pipeline/contract/keys.ts";
 import { EVENT_COLUMNS, EXECUTION_STATUS } from "../../pipeline/contract/tables.ts";
+import type { Source } from "../../pipeline/contract/source.ts";
 import type { Day } from "../../pipeline/contract/window.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { pastMarkers } from "../../pipeline/lake/history.ts";
 import { type BronzeCommit, readMarker } from "../../pipeline/lake/marker.ts";
 import type { Chunk } from "../../pipeline/lake/parquet_pages.ts";
+import { readSources } from "../../pipeline/lake/source_record.ts";
 import { type Quarantine, readQuarantine } from "../../pipeline/quarantine.ts";
 import { type ChunkGroup, type Collection, gatherLakeDay, type LakeDay } from "./lake_day.ts";
 import { createEventLog, EVENTS_PER_OPERATION, type LastEvents } from "./last_events.ts";
@@ -51,6 +53,10 @@ export interface BronzeFact extends LakeDay<BronzeCommit> {
   readonly quarantine?: Quarantine["events"];
   /** The reason why the quarantine cannot be read. */
   readonly quarantineProblem?: string;
+  /** The sources that the lake records, oldest first; absent if it has no record. */
+  readonly sources?: readonly Source[];
+  /** The reason why the record of the sources cannot be used. */
+  readonly sourcesProblem?: string;
   /** The sha256 digests, in hexadecimal, of the markers in the history that amendments replaced. */
   readonly past: ReadonlySet<string>;
 }
@@ -87,7 +93,11 @@ export async function gatherBronze(
   const source = { day, markerKey, read, list, columns: COLUMNS, apart: SOURCE_COLUMNS };
   const fact = await gatherLakeDay<BronzeCommit, Collected>(lake, "bronze", source, begin);
   const past = new Set<string>();
-  const known = { ...fact, ...(outbox === undefined ? {} : { outbox }), past };
+  const record = await orProblem(() => readSources(lake));
+  const sources = typeof record === "string"
+    ? { sourcesProblem: record }
+    : record && { sources: record.sources };
+  const known = { ...fact, ...(outbox === undefined ? {} : { outbox }), ...sources, past };
   if (fact.marker === undefined) return known;
   const { commit } = fact.marker;
   // The history and the quarantine are never removed, so they can be read after the parts.

@@ -1,12 +1,14 @@
 import { type BronzeDifferences, compareBronze } from "../../pipeline/bronze_window.ts";
 import type { DatabaseConfig } from "../../pipeline/config.ts";
 import { bronzeMarkerKey } from "../../pipeline/contract/keys.ts";
+import type { Source } from "../../pipeline/contract/source.ts";
 import { type Day, windowOf } from "../../pipeline/contract/window.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { type BronzeCommit, readMarker, type StoredMarker } from "../../pipeline/lake/marker.ts";
 import { connect, type Connection } from "../../pipeline/outbox/connection.ts";
 import { readSchema } from "../../pipeline/outbox/schema.ts";
+import { readSource } from "../../pipeline/outbox/source.ts";
 import { countEvents, type Survey, survey } from "../../pipeline/outbox/survey.ts";
 import { ATTEMPTS, readStored } from "./lake_day.ts";
 import { type Refusal, refusal } from "./refusal.ts";
@@ -17,6 +19,8 @@ export interface SourceFact {
   readonly day: Day;
   /** The user, the server and the database, for messages. */
   readonly name: string;
+  /** The table that was read, as Postgres names it; undefined if it does not match the contract. */
+  readonly source?: Source;
   /** The events of the day; undefined if the table does not match the contract. */
   readonly survey?: Pick<Survey, "rows" | "unfit" | "strays" | "strayCount">;
   /** The differences; undefined if bronze has no valid marker or could not be compared. */
@@ -84,11 +88,13 @@ async function compareCounted(
     const schema = await readSchema(connection);
     const isUnique = schema.unique.has("event_id") && schema.unique.has("event_seq");
     if (!isUnique || schema.wider.size > 0 || commit.quarantine !== undefined) return undefined;
+    const source = await readSource(connection);
     connection.beginSnapshot();
     const counted = await countEvents(connection, window);
     const run = { connection, window, schema, observer: NO_OBSERVER };
     const differences = await compareBronze(run, lake, counted, commit);
-    return { day, name: connection.name, survey: counted, compared: { sha256, differences } };
+    const compared = { sha256, differences };
+    return { day, name: connection.name, source, survey: counted, compared };
   } catch (error) {
     if (error instanceof Failure && error.kind === "data") return undefined;
     throw error;
@@ -109,12 +115,13 @@ async function compareSurveyed(
   try {
     const found = await orRefusal(outboxIn(table, name), () => surveyDay(connection, day));
     if ("opened" in found) return { ...common, refusal: found };
-    if (marker === undefined) return { ...common, survey: found.survey };
+    const { schema, ...seen } = found;
+    if (marker === undefined) return { ...common, ...seen };
     const { key, commit, sha256 } = marker;
-    const run = { connection, window: windowOf(day), schema: found.schema, observer: NO_OBSERVER };
+    const run = { connection, window: windowOf(day), schema, observer: NO_OBSERVER };
     const differences = await orRefusal(key, () => compareBronze(run, lake, found.survey, commit));
-    if ("opened" in differences) return { ...common, survey: found.survey, refusal: differences };
-    return { ...common, survey: found.survey, compared: { sha256, differences } };
+    if ("opened" in differences) return { ...common, ...seen, refusal: differences };
+    return { ...common, ...seen, compared: { sha256, differences } };
   } finally {
     await connection.close();
   }
@@ -124,8 +131,9 @@ const NO_OBSERVER = { step() {}, progress() {} };
 
 async function surveyDay(connection: Connection, day: Day) {
   const schema = await readSchema(connection);
+  const source = await readSource(connection);
   connection.beginSnapshot();
-  return { schema, survey: await survey(connection, windowOf(day), schema) };
+  return { schema, source, survey: await survey(connection, windowOf(day), schema) };
 }
 
 /** Returns the result of a query, or a refusal if the data is invalid. */

@@ -3,6 +3,7 @@ import { bronzeParts, orphanParts, silverParts } from "./parts.ts";
 import { type AnyCheck, section } from "../check.ts";
 import { eventTypes } from "./bronze/event_types.ts";
 import { fillPrice } from "./silver/fill_price.ts";
+import { lakeSource } from "./bronze/lake_source.ts";
 import { parquetSchema, parquetVoid } from "./parquet.ts";
 import { quarantine } from "./bronze/quarantine.ts";
 import { rowCounts } from "./bronze/row_counts.ts";
@@ -16,7 +17,7 @@ import { silverValues } from "./silver/silver_values.ts";
  * makes it skip.
  */
 export const POSTFLIGHT: readonly AnyCheck[] = [
-  ...section("bronze", [bronzeCommitted, bronzeParts, rowCounts, quarantine]),
+  ...section("bronze", [bronzeCommitted, bronzeParts, rowCounts, quarantine, lakeSource]),
   ...section("silver", [silverCurrent, silverParts]),
   ...section("files", [parquetSchema, parquetVoid, orphanParts]),
   ...section("values", [eventTypes, silverRows, silverStatus, silverValues, fillPrice]),

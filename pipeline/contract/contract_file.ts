@@ -53,6 +53,7 @@ const PLACEHOLDERS: Readonly<Record<KeyName, readonly string[]>> = {
   silverMarkersFolder: [],
   silverMarker: ["day"],
   silverStaging: [],
+  lakeSource: [],
 };
 
 /** The name of a key in contract.json. */
@@ -68,7 +69,8 @@ export type KeyName =
   | "silverFolder"
   | "silverMarkersFolder"
   | "silverMarker"
-  | "silverStaging";
+  | "silverStaging"
+  | "lakeSource";
 
 const FIELD_LISTS: readonly FieldList[] = [
   "bronze",
@@ -79,6 +81,8 @@ const FIELD_LISTS: readonly FieldList[] = [
   "quarantine",
   "amended",
   "acknowledged",
+  "source",
+  "sources",
 ];
 
 /** An object in a marker whose fields have a fixed order. */
@@ -90,7 +94,9 @@ export type FieldList =
   | "event_seq"
   | "quarantine"
   | "amended"
-  | "acknowledged";
+  | "acknowledged"
+  | "source"
+  | "sources";
 
 /** The content of contract.json. */
 export interface Contract {
@@ -128,10 +134,11 @@ export interface Contract {
     /** The largest size of a part, in bytes. */
     readonly mostBytes: number;
   };
-  /** The format of markers and of quarantines. */
+  /** The format of markers, of quarantines and of the record of the source. */
   readonly marker: {
     readonly format: string;
     readonly quarantineFormat: string;
+    readonly sourceFormat: string;
     readonly states: readonly WindowState[];
     /** The fields of each object, in the order in which they are written. */
     readonly fields: Readonly<Record<FieldList, readonly string[]>>;
@@ -222,7 +229,7 @@ function readParts(value: unknown): void {
 }
 
 function readMarker(value: unknown): void {
-  const names = ["format", "quarantineFormat", "digestPattern", "integerPattern"];
+  const names = ["format", "quarantineFormat", "sourceFormat", "digestPattern", "integerPattern"];
   const counts = ["mostCount", "mostLevels"];
   const marker = object(value, "marker", [...names, ...counts, "states", "fields"]);
   for (const name of names) text(marker[name], `marker.${name}`);

@@ -14,6 +14,9 @@ export const SILVER_MARKERS_PREFIX: string = keys.silverMarkersFolder;
 /** The folders that Spark writes into before it publishes. Each run has its own folder in them. */
 export const STAGING_PREFIXES: readonly string[] = [keys.bronzeStaging, keys.silverStaging];
 
+/** The record of the sources that the lake was copied from. */
+export const SOURCE_KEY: string = keys.lakeSource;
+
 /** The start of the name of a new part. */
 export const PART_STEM: string = parts.stem;
 

@@ -13,6 +13,7 @@ import { type Observer, plural } from "../progress.ts";
 import { isTooOld, LONGEST_RUN, type RunStart } from "./lifetimes.ts";
 import { type BronzeCommit, renderMarker, type SilverCommit, type StoredMarker } from "./marker.ts";
 import { folderOf } from "./parts.ts";
+import { recordSource, type RunSource } from "./source_record.ts";
 
 /** The state that a run needs to publish a window. */
 export interface Publication {
@@ -26,6 +27,8 @@ export interface Publication {
   readonly listed: readonly ObjectEntry[];
   /** The time at which the run read the previous marker. */
   readonly began: RunStart;
+  /** The source to record before the marker; absent for silver, which has no source of its own. */
+  readonly source?: RunSource;
   /** True to report only what would happen. */
   readonly dryRun: boolean;
   /** Receives the steps of the run. */
@@ -76,6 +79,7 @@ export async function publishWindow(
     reportLeftovers(commit, publication);
     return;
   }
+  if (publication.source !== undefined) await recordSource(lake, publication.source);
   const proven = await putMarker(lake, key, bytes, previous);
   const stands = await readBack(lake, key, bytes, previous);
   reportCommit(commit, publication, "written");

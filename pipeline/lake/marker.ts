@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { CONTRACT, type FieldList } from "../contract/contract_file.ts";
+import type { Source } from "../contract/source.ts";
 import { historyKey, partPattern, quarantineKey } from "../contract/keys.ts";
 import type { Day } from "../contract/window.ts";
 import { Failure } from "../errors.ts";
@@ -76,6 +77,8 @@ export interface BronzeCommit extends Commit {
   readonly minSeq: bigint | null;
   /** The largest event_seq; null if no event has one. */
   readonly maxSeq: bigint | null;
+  /** The table that the last run copied from; absent in a marker of an earlier version. */
+  readonly source?: Source;
   /** The quarantined events of the day; absent if there are none. */
   readonly quarantine?: QuarantineLink;
   /** The amendments; absent if there are none. */
@@ -132,9 +135,10 @@ export function renderMarker(commit: BronzeCommit | SilverCommit): Uint8Array<Ar
   return new TextEncoder().encode(JSON.stringify(document, null, 2) + "\n");
 }
 
-function bronzeFields({ minSeq, maxSeq, quarantine, amended }: BronzeCommit): Json {
+function bronzeFields({ minSeq, maxSeq, source, quarantine, amended }: BronzeCommit): Json {
   return {
     event_seq: ordered("event_seq", { min: text(minSeq), max: text(maxSeq) }),
+    source: source && ordered("source", source),
     quarantine: quarantine && ordered("quarantine", quarantine),
     amended: amended && ordered("amended", {
       version: amended.version,
@@ -146,7 +150,7 @@ function bronzeFields({ minSeq, maxSeq, quarantine, amended }: BronzeCommit): Js
 }
 
 /** The values in the contract's order of fields. JSON omits undefined values. */
-function ordered(list: FieldList, values: object): Json {
+export function ordered(list: FieldList, values: object): Json {
   const all = values as Json;
   return Object.fromEntries(FIELDS[list].map((field) => [field, all[field]]));
 }
@@ -261,13 +265,14 @@ export function parseMarker(
     const [minSeq, maxSeq] = [integer(seq.min, "event_seq.min"), integer(seq.max, "event_seq.max")];
     const ends = minSeq === null || maxSeq === null ? minSeq === maxSeq : minSeq <= maxSeq;
     expect(ends, "event_seq.min and event_seq.max do not match");
+    const source = marker.source === undefined ? {} : { source: parseSource(marker.source) };
     const quarantine = marker.quarantine === undefined
       ? {}
       : { quarantine: quarantineLink(marker.quarantine, day) };
     const amended = marker.amended === undefined
       ? {}
       : { amended: amendment(marker.amended, day, parts) };
-    return { layer, ...common, minSeq, maxSeq, ...quarantine, ...amended };
+    return { layer, ...common, minSeq, maxSeq, ...source, ...quarantine, ...amended };
   }
   const bronze = object(marker.bronze, "bronze");
   const source = { key: string(bronze.key, "bronze.key"), sha256: digest(bronze.sha256, "bronze") };
@@ -294,6 +299,27 @@ function confirmLevels(value: unknown, levels: number): void {
   if (typeof value !== "object" || value === null) return;
   expect(levels > 0, `it has more than ${mostLevels} levels`);
   for (const each of Object.values(value)) confirmLevels(each, levels - 1);
+}
+
+/**
+ * Reads the source in a marker, or in the record of the lake.
+ *
+ * @throws {Error} it is not a source; the message has the reason
+ */
+export function parseSource(value: unknown, place = "source"): Source {
+  const { database, system, schema, table } = object(value, place);
+  return {
+    database: string(database, `${place}.database`),
+    ...(system === undefined ? {} : { system: systemOf(system, `${place}.system`) }),
+    schema: string(schema, `${place}.schema`),
+    table: string(table, `${place}.table`),
+  };
+}
+
+function systemOf(value: unknown, place: string): string {
+  const number = typeof value === "string" ? integer(value, place) : null;
+  if (number === null) throw new Error(`${place} is not a 64-bit integer in a string`);
+  return String(number);
 }
 
 function quarantineLink(value: unknown, day: Day): QuarantineLink {

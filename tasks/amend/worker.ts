@@ -23,6 +23,8 @@ export interface AmendOrder extends LakeOrder {
   readonly yes: boolean;
   /** Milliseconds that the database may send nothing while a response is pending. */
   readonly silence: number | undefined;
+  /** A source of the lake that is the outbox under an earlier name. */
+  readonly earlierSource: string | undefined;
   readonly output: (typeof OUTPUTS)[number];
 }
 
@@ -30,7 +32,7 @@ export interface AmendOrder extends LakeOrder {
 const QUESTION_TIMEOUT = 600;
 
 serveOnLake(async (order: AmendOrder, lake) => {
-  const { database, day, grace, dryRun, keepAltered, yes, silence, output } = order;
+  const { database, day, grace, dryRun, keepAltered, yes, silence, output, earlierSource } = order;
   const observer = printing("amend", output);
   const outcome = await runAmend({
     database,
@@ -39,6 +41,7 @@ serveOnLake(async (order: AmendOrder, lake) => {
     grace,
     dryRun,
     keepAltered,
+    earlierSource,
     observer,
     patience: { silence, onWait: waiting(observer) },
     agree: (plan) => yes ? Promise.resolve(true) : ask(plan),

@@ -38,6 +38,14 @@ ${projectHelp(24)}`.slice(
 export const SILENCE_HELP =
   "  --silence SECONDS     end the run if Postgres sends nothing for this long; default: 300";
 
+/** The lines of a `--help` about `--earlier-source`, for a command that adds to bronze. */
+export const EARLIER_SOURCE_HELP = `
+  --earlier-source SOURCE
+                        the source that the lake was copied from, as a refusal prints it, if it is
+                        the outbox under an earlier name or before a move; needed once`.slice(
+  1,
+);
+
 /** The value of `--silence` in milliseconds; undefined if it was not given. */
 export function silenceOf(flags: Flags): number | undefined {
   return flags.value("silence") === undefined ? undefined : 1000 * seconds(flags, 0, "silence");
@@ -75,6 +83,7 @@ export async function workThroughDays(
     dryRun: flags.on("dry-run"),
     grace: sealGrace(),
     silence: silenceOf(flags),
+    earlierSource: flags.value("earlier-source"),
     timeout: seconds(flags, DEFAULT_TIMEOUT),
     strict: flags.on("strict"),
     verbose: flags.on("verbose"),
@@ -82,6 +91,13 @@ export async function workThroughDays(
   };
   if (interruption !== undefined) {
     if (choice(flags, "engine", ENGINES) === "spark") {
+      if (work.earlierSource !== undefined) {
+        throw usage(
+          "--earlier-source",
+          "with --engine spark",
+          "a Spark job never records another source. Run the command once without --engine",
+        );
+      }
       const { workOnSpark } = await load<typeof import("../spark/work.ts")>("../spark/work.ts");
       return await workOnSpark(work, flags, interruption);
     }

@@ -23,6 +23,8 @@ export interface Order {
   readonly grace: bigint;
   /** Milliseconds that the database may send nothing while a response is pending. */
   readonly silence: number | undefined;
+  /** A source of the lake that is the outbox under an earlier name. */
+  readonly earlierSource: string | undefined;
   readonly output: (typeof FORMATS)[number];
   /** The time limit for gathering one fact, in seconds. */
   readonly timeout: number;

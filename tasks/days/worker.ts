@@ -47,11 +47,12 @@ export function dayWorkOf(order: Order, lake: Lake): DayWork {
 }
 
 async function makeBronze(day: Day, order: Order, lake: Lake, result: DayResult): Promise<number> {
-  const { database, grace, dryRun, silence } = order;
+  const { database, grace, dryRun, silence, earlierSource } = order;
   const { runBronze } = await import("../../pipeline/bronze.ts");
   await recordResult("bronze", day, order, result, async (observer) => {
     const patience = { silence, onWait: waiting(observer) };
-    await runBronze({ database: database!, lake, day, grace, dryRun, observer, patience });
+    const options = { lake, day, grace, dryRun, earlierSource, observer, patience };
+    await runBronze({ database: database!, ...options });
   });
   return 0;
 }

@@ -1,4 +1,5 @@
 import { EVENT_CONTRACT, EXECUTION_CONTRACT } from "../../pipeline/contract/fingerprint.ts";
+import { formatSource, isSameTable, type Source } from "../../pipeline/contract/source.ts";
 import { type Day, formatMicros, windowOf } from "../../pipeline/contract/window.ts";
 import { isSettled, type LakeDay, type LayerDay } from "../../pipeline/days.ts";
 import { ABANDONED_AFTER } from "../../pipeline/lake/lifetimes.ts";
@@ -52,6 +53,8 @@ export interface DayStatus {
     /** Events in the outbox minus events in bronze; undefined if bronze has no valid marker. */
     readonly difference?: number;
   };
+  /** The source of the day, if it is not a source of the lake. */
+  readonly otherSource?: string;
   /** Short notes for the operator. */
   readonly notes: readonly string[];
   /** The command to run next, if the day needs one. */
@@ -66,6 +69,8 @@ export interface DayFacts {
   readonly events?: number | undefined;
   /** Why the day cannot be sealed although it is over, if the database was read. */
   readonly heldBy?: readonly string[] | undefined;
+  /** The sources of the lake, oldest first; none if they are not known. */
+  readonly sources?: readonly Source[];
   /** The clock, in microseconds since 1970. */
   readonly now: bigint;
   /** The grace period for slow writers after the end of a day, in microseconds. */
@@ -73,7 +78,9 @@ export interface DayFacts {
 }
 
 /** Judges one day. */
-export function judgeDay({ lake, events, heldBy = [], now, grace }: DayFacts): DayStatus {
+export function judgeDay(
+  { lake, events, heldBy = [], sources = [], now, grace }: DayFacts,
+): DayStatus {
   const { day, bronze, silver } = lake;
   const closes = windowOf(day).end + grace;
   const isOver = now >= closes;
@@ -92,6 +99,7 @@ export function judgeDay({ lake, events, heldBy = [], now, grace }: DayFacts): D
   const abandoned = lake.unnamed.filter(({ modified }) =>
     Number(now / 1000n) - modified > ABANDONED_AFTER
   );
+  const otherSource = otherThan(sources, commit?.source);
   const status = {
     day,
     isOver,
@@ -100,6 +108,7 @@ export function judgeDay({ lake, events, heldBy = [], now, grace }: DayFacts): D
     silver: stale ? { ...layerStatus(silver), state: "stale" as const } : layerStatus(silver),
     quarantined,
     ...(amended && { amended }),
+    ...(otherSource !== undefined && { otherSource }),
     ...(events !== undefined && {
       outbox: { events, ...(difference !== undefined && { difference }) },
     }),
@@ -107,6 +116,7 @@ export function judgeDay({ lake, events, heldBy = [], now, grace }: DayFacts): D
   const notes = [
     ...problems(bronze, silver),
     ...foreign(bronze, silver),
+    ...(otherSource === undefined ? [] : [`copied from another table: ${otherSource}`]),
     ...(isOver ? heldBy : [`open until ${formatMicros(closes)}`]),
     ...(commit === undefined ? [] : aboutBronze(commit)),
     ...(stale ? ["silver is from an older bronze"] : []),
@@ -115,6 +125,12 @@ export function judgeDay({ lake, events, heldBy = [], now, grace }: DayFacts): D
   const verb = nextVerb(status, abandoned.length);
   const next = verb && { next: `deno task ${verb} --date ${day}` };
   return { ...status, notes, ...next };
+}
+
+/** The source of a day, if the lake does not have it. */
+function otherThan(sources: readonly Source[], ofDay: Source | undefined): string | undefined {
+  if (ofDay === undefined || sources.length === 0) return undefined;
+  return sources.some((each) => isSameTable(each, ofDay)) ? undefined : formatSource(ofDay);
 }
 
 function layerStatus(layer: LayerDay<BronzeCommit | SilverCommit>): LayerStatus {
@@ -161,12 +177,15 @@ function times(count: number): string {
 
 /** The command to run first. A problem of bronze comes before a problem of silver. */
 function nextVerb(
-  { bronze, silver, outbox, isOver, isSettled, quarantined }: Omit<DayStatus, "notes" | "next">,
+  { bronze, silver, outbox, isOver, isSettled, quarantined, otherSource }: Omit<
+    DayStatus,
+    "notes" | "next"
+  >,
   abandoned: number,
 ): string | undefined {
   const states = [bronze.state, silver.state];
   if (states.includes("unreadable")) return undefined;
-  if (states.includes("unusable")) return "postflight";
+  if (states.includes("unusable") || otherSource !== undefined) return "postflight";
   const difference = outbox?.difference ?? 0;
   if (difference < 0 || difference > 0 && bronze.state === "sealed") return "amend";
   if (!isOver) return undefined;

@@ -1,5 +1,12 @@
 import type { DatabaseConfig } from "../../pipeline/config.ts";
 import {
+  databaseOf,
+  formatSource,
+  isSameDatabase,
+  isSameTable,
+  type Source,
+} from "../../pipeline/contract/source.ts";
+import {
   type Day,
   dayOf,
   type DayRange,
@@ -9,9 +16,11 @@ import {
 import { absentDay, type LakeDay, readDays } from "../../pipeline/days.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
+import { readSources } from "../../pipeline/lake/source_record.ts";
 import { connect, type Connection } from "../../pipeline/outbox/connection.ts";
 import { readSchema } from "../../pipeline/outbox/schema.ts";
 import { countByDay, type DayCounts } from "../../pipeline/outbox/day_counts.ts";
+import { readSource } from "../../pipeline/outbox/source.ts";
 import { databaseClock, readFence } from "../../pipeline/outbox/fence.ts";
 import { type DayStatus, judgeDay } from "./judge.ts";
 
@@ -34,7 +43,13 @@ export interface Status {
   /** The result of reading the database. */
   readonly outbox:
     | { readonly state: "absent" }
-    | { readonly state: "asked"; readonly name: string; readonly strays: number }
+    | {
+      readonly state: "asked";
+      readonly name: string;
+      readonly strays: number;
+      /** The database of the lake, if the outbox was read from another one. */
+      readonly otherDatabase?: string;
+    }
     | { readonly state: "failed"; readonly failure: Failure };
 }
 
@@ -48,7 +63,9 @@ export async function readStatus(
   { lake, database, range, grace, onDay }: StatusSources,
 ): Promise<Status> {
   const lakeDays = await readDays(lake, range, onDay);
-  const asked = database && await askDatabase(database, { lakeDays, range, grace });
+  const sources = await sourcesOf(lake, lakeDays);
+  const last = sources.at(-1);
+  const asked = database && await askDatabase(database, { lakeDays, range, grace, last });
   const source = asked instanceof Failure ? undefined : asked;
   const now = source?.now ?? BigInt(Date.now()) * 1000n;
   const byDay = new Map(lakeDays.map((day) => [day.day, day]));
@@ -59,6 +76,7 @@ export async function readStatus(
         lake: byDay.get(day) ?? absentDay(day),
         ...(source && { events: source.counts.days.get(day) ?? 0 }),
         heldBy: source?.holders.get(day),
+        sources,
         now,
         grace,
       })
@@ -67,10 +85,22 @@ export async function readStatus(
   };
 }
 
-function outboxState(asked: Source | Failure | undefined): Status["outbox"] {
+/** The sources of a lake. Without a record, the source of its newest day is the only one. */
+async function sourcesOf(lake: Lake, days: readonly LakeDay[]): Promise<readonly Source[]> {
+  const stored = await readSources(lake);
+  if (stored !== undefined) return stored.sources;
+  const named = days.flatMap(({ bronze }) =>
+    bronze.state === "published" ? bronze.commit.source ?? [] : []
+  );
+  return named.slice(-1);
+}
+
+function outboxState(asked: OutboxCounts | Failure | undefined): Status["outbox"] {
   if (asked === undefined) return { state: "absent" };
   if (asked instanceof Failure) return { state: "failed", failure: asked };
-  return { state: "asked", name: asked.name, strays: asked.counts.strays };
+  const { name, counts, otherDatabase } = asked;
+  const other = otherDatabase === undefined ? {} : { otherDatabase };
+  return { state: "asked", name, strays: counts.strays, ...other };
 }
 
 /** Lists all days from `from` or the first known day to `to` or today, and known days after that. */
@@ -82,8 +112,9 @@ function listDays(known: readonly Day[], { from, to }: DayRange, today: Day): Da
 }
 
 /** The events of the outbox by day. */
-interface Source {
+interface OutboxCounts {
   readonly name: string;
+  readonly otherDatabase?: string;
   /** Its clock, in microseconds since 1970. */
   readonly now: bigint;
   readonly counts: DayCounts;
@@ -95,10 +126,15 @@ interface Asking {
   readonly lakeDays: readonly LakeDay[];
   readonly range: DayRange;
   readonly grace: bigint;
+  /** The table that the lake was copied from, if it is known. */
+  readonly last: Source | undefined;
 }
 
 /** Reads the database. A failure is reported beside the state of the lake. */
-async function askDatabase(config: DatabaseConfig, asking: Asking): Promise<Source | Failure> {
+async function askDatabase(
+  config: DatabaseConfig,
+  asking: Asking,
+): Promise<OutboxCounts | Failure> {
   try {
     const connection = await connect(config);
     try {
@@ -112,9 +148,14 @@ async function askDatabase(config: DatabaseConfig, asking: Asking): Promise<Sour
   }
 }
 
-async function ask(connection: Connection, { lakeDays, range, grace }: Asking): Promise<Source> {
+async function ask(
+  connection: Connection,
+  { lakeDays, range, grace, last }: Asking,
+): Promise<OutboxCounts> {
   // The counts are only meaningful for a table that does not hide rows.
   await readSchema(connection);
+  const source = await readSource(connection);
+  if (last !== undefined && !isSameTable(last, source)) throw otherTable(last, source);
   const now = await databaseClock(connection);
   const holders = new Map<Day, readonly string[]>();
   const open = lakeDays.filter(({ day, bronze }) =>
@@ -128,5 +169,19 @@ async function ask(connection: Connection, { lakeDays, range, grace }: Asking): 
     holders.set(day, reasons);
   }
   const counts = await countByDay(connection, range);
-  return { name: connection.name, now, counts, holders };
+  const isOther = last !== undefined && !isSameDatabase(last, source);
+  const other = isOther ? { otherDatabase: databaseOf(last) } : {};
+  return { name: connection.name, now, counts, holders, ...other };
+}
+
+/** The events of another table say nothing about the days of the lake. */
+function otherTable(last: Source, source: Source): Failure {
+  return new Failure({
+    kind: "configuration",
+    task: "compare the lake with the outbox",
+    problem: `the lake was copied from ${formatSource(last)}, and status would read ` +
+      formatSource(source),
+    remedy: "Set OUTBOX_TABLE, or database.table in the project file, to the table that the lake " +
+      "was copied from. More about it: deno task explain lake-source",
+  });
 }

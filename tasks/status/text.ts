@@ -141,10 +141,16 @@ function aboutOutbox(outbox: Status["outbox"], colour: boolean): string[] {
   const compared =
     `counts compared with ${outbox.name}: one lost and one late event cancel each other out, ` +
     "only postflight compares each event";
-  if (outbox.strays === 0) return [compared];
+  const { otherDatabase, strays } = outbox;
+  const moved = otherDatabase === undefined ? [] : [
+    `${paint("warning:", "yellow", colour)} the lake was copied from another database, ` +
+    `${otherDatabase}: deno task explain lake-source`,
+  ];
+  if (strays === 0) return [compared, ...moved];
   return [
     compared,
-    `${paint("warning:", "yellow", colour)} ${plural(outbox.strays, "event")} of the outbox ` +
+    ...moved,
+    `${paint("warning:", "yellow", colour)} ${plural(strays, "event")} of the outbox ` +
     "fall on no day, because occurred_at is null or infinite: deno task explain quarantine",
   ];
 }
@@ -162,6 +168,7 @@ export function renderJsonDay(status: DayStatus): string {
     silver: jsonLayer(silver),
     quarantined,
     amended: amended ?? null,
+    otherSource: status.otherSource ?? null,
     outbox: status.outbox === undefined
       ? null
       : { events: status.outbox.events, difference: status.outbox.difference ?? null },
@@ -179,7 +186,9 @@ export function renderJsonTotal({ days, outbox }: Status, exitCode: number): str
     days: days.length,
     settled,
     outbox: outbox.state,
-    ...(outbox.state === "asked" ? { strays: outbox.strays } : {}),
+    ...(outbox.state === "asked"
+      ? { strays: outbox.strays, otherDatabase: outbox.otherDatabase ?? null }
+      : {}),
     ...(outbox.state === "failed" ? { message: outbox.failure.message } : {}),
     exitCode,
   });

@@ -5,6 +5,7 @@ import { EXIT_CODES } from "../cli/exit_code.ts";
 import { type LakeOrder, serveOnLake } from "../cli/lake_worker.ts";
 import type { OUTPUTS } from "../cli/observer.ts";
 import { colourWanted, print, showStatus } from "../cli/terminal.ts";
+import type { DayStatus } from "./judge.ts";
 import { readStatus, type Status } from "./reading.ts";
 import { renderJsonDay, renderJsonTotal, renderStatus } from "./text.ts";
 
@@ -44,9 +45,11 @@ serveOnLake(async (order: StatusOrder, lake) => {
   return exitCode;
 });
 
-/** The exit code: 0 unless `--check` is given and a day is not sealed. */
+/** The exit code: 0 unless `--check` is given and a day is not sealed, or is from another table. */
 function exitCodeOf({ days, outbox }: Status, check: boolean): number {
-  if (check && days.some(({ isOver, isSettled }) => isOver && !isSettled)) return EXIT_CODES.data;
+  const isBad = ({ isOver, isSettled, otherSource }: DayStatus) =>
+    isOver && !isSettled || otherSource !== undefined;
+  if (check && days.some(isBad)) return EXIT_CODES.data;
   if (outbox.state === "failed") {
     return outbox.failure.kind === "configuration"
       ? EXIT_CODES.configuration

@@ -88,6 +88,7 @@ def copy(found: window.Run) -> None:
         contract=contract.EVENT_CONTRACT,
         parts=stored,
         seq=found.survey.seq,
+        source=found.source,
         quarantine=named,
     )
     publish(commit, found.publication)
@@ -124,7 +125,8 @@ def grow(found: window.Run, previous: Stored) -> None:
     if unknown.late or unknown.unfit:
         publish_amendment(found, previous, differences)
         return
-    publish(commit._replace(state=window.state_of(found)), found.publication)
+    state = window.state_of(found)
+    publish(commit._replace(source=found.source, state=state), found.publication)
 
 
 def lost_since(commit: Commit, lost: Lost) -> Failure:

@@ -31,6 +31,7 @@ from deep_storage.publish import (
 )
 from deep_storage.replay import replay
 from deep_storage.session import ROWS_PER_TASK, begin, explained, main, spread
+from deep_storage.source_record import confirm_day_of_lake
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -70,6 +71,7 @@ def transform_day(
         bronze = read_marker(lake, "bronze", contract.bronze_marker(day), day)
         if bronze is None:
             raise no_bronze(lake, day)
+        confirm_day_of_lake(lake, bronze.commit, f"build silver of {day}")
         try:
             transform(spark, lake, bronze, previous, began)
             return

@@ -15,6 +15,7 @@ import {
 } from "../../../pipeline/contract/keys.ts";
 import { EVENT_CONTRACT, EXECUTION_CONTRACT } from "../../../pipeline/contract/fingerprint.ts";
 import { EVENT_COLUMNS, EXECUTION_COLUMNS } from "../../../pipeline/contract/tables.ts";
+import type { Source } from "../../../pipeline/contract/source.ts";
 import { parseDay } from "../../../pipeline/contract/window.ts";
 import type { BronzeDifferences } from "../../../pipeline/bronze_window.ts";
 import type { Compared, SourceFact } from "../../../checks/facts/outbox_day.ts";
@@ -63,6 +64,14 @@ const bronzeParts = [
   soundPart(`${bronzePrefix(DAY)}part-00001-b1.parquet`, 3, EVENT_COLUMNS),
 ];
 
+/** The table of the outbox. */
+export const TABLE: Source = {
+  database: "rbsdb",
+  system: "7301",
+  schema: "public",
+  table: "stop_events",
+};
+
 const bronzeCommit: BronzeCommit = {
   layer: "bronze",
   day: DAY,
@@ -71,6 +80,7 @@ const bronzeCommit: BronzeCommit = {
   minSeq: 1n,
   maxSeq: 7n,
   contract: EVENT_CONTRACT,
+  source: TABLE,
   parts: bronzeParts.map(({ part }) => part),
 };
 
@@ -83,6 +93,7 @@ export const BRONZE: BronzeFact = {
   listedAt: LISTED_AT,
   parts: bronzeParts,
   quarantine: [],
+  sources: [TABLE],
   past: new Set(),
   events: 7,
   repeated: [],
@@ -150,6 +161,7 @@ export function compared(changes: Partial<BronzeDifferences> = {}): Compared {
 export const SOURCE: SourceFact = {
   day: DAY,
   name: "reader@db:5432/rbsdb",
+  source: TABLE,
   survey: { rows: 7, unfit: [], strays: [], strayCount: 0 },
   compared: compared(),
 };

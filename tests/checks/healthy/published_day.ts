@@ -70,6 +70,7 @@ export async function publishBronze(
     day: DAY,
     state: "open",
     contract: EVENT_CONTRACT,
+    source: { database: "rbsdb", system: "7301", schema: "public", table: "stop_events" },
     rows: parts.reduce((sum, { rows }) => sum + rows, 0),
     minSeq: null,
     maxSeq: null,

@@ -41,6 +41,7 @@ def publish_amendment(run: Run, previous: Stored, found: Differences) -> None:
         state=state,
         rows=total(parts),
         seq=(min(ends[0], default=None), max(ends[1], default=None)),
+        source=run.source,
         quarantine=named,
         amended=Amended(
             version,

@@ -108,6 +108,14 @@ def bronze_marker(day: str) -> str:
     return key("bronzeMarker", day=day)
 
 
+def bronze_day(key: str) -> str | None:
+    """Reads the day from a key in the folder of a day's events."""
+    start, end = KEYS["bronzeFolder"].split("{day}")
+    pattern = f"{re.escape(start)}([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}){re.escape(end)}"
+    found = re.match(pattern, key)
+    return found[1] if found else None
+
+
 def history_prefix(day: str) -> str:
     """The folder of the bronze markers that amendments replaced."""
     return key("bronzeHistoryFolder", day=day)

@@ -7,6 +7,7 @@ import json
 from typing import Any, Iterable, NamedTuple
 
 from .contract import MARKER
+from .source import Source
 
 FORMAT: str = MARKER["format"]
 FIELDS: dict[str, list[str]] = MARKER["fields"]
@@ -67,6 +68,7 @@ class Commit(NamedTuple):
     Only bronze has `seq` and the fields after it; only silver has `bronze`.
 
     `seq` is the smallest and the largest event_seq. Both are None without events.
+    `source` is None in a marker of an earlier version.
     """
 
     layer: str
@@ -77,6 +79,7 @@ class Commit(NamedTuple):
     parts: tuple[Part, ...]
     bronze: Link | None = None
     seq: tuple[int | None, int | None] = (None, None)
+    source: Source | None = None
     quarantine: Quarantine | None = None
     amended: Amended | None = None
 
@@ -126,6 +129,8 @@ def render(commit: Commit) -> bytes:
         values["event_seq"] = dict(zip(FIELDS["event_seq"], (low, high)))
     else:
         values["bronze"] = ordered("link", commit.bronze._asdict())
+    if commit.source is not None:
+        values["source"] = ordered("source", commit.source._asdict())
     if commit.quarantine is not None:
         values["quarantine"] = ordered("quarantine", commit.quarantine._asdict())
     if commit.amended is not None:

@@ -17,6 +17,7 @@ from .marker import (
     Quarantine,
     total,
 )
+from .source import Source
 
 STATES: list[str] = MARKER["states"]
 # Many JSON readers, such as JavaScript's, round larger integers.
@@ -60,6 +61,7 @@ def parse(body: bytes, layer: str, day: str) -> Commit:
         return commit._replace(bronze=link)
     return commit._replace(
         seq=parse_seq(marker.get("event_seq")),
+        source=parse_source(marker["source"]) if "source" in marker else None,
         quarantine=parse_quarantine(marker, day),
         amended=parse_amended(marker, day, parts),
     )
@@ -126,6 +128,20 @@ def parse_seq(value: object) -> tuple[int | None, int | None]:
     )
     expect(together, "event_seq.min and event_seq.max do not match")
     return low, high
+
+
+def parse_source(value: object, place: str = "source") -> Source:
+    """Parses the source of a marker, or of the record of the lake."""
+    source = as_object(value, place)
+    database = as_text(source.get("database"), f"{place}.database")
+    system = None
+    if "system" in source:
+        number = as_integer(source["system"] or "", f"{place}.system")
+        system = str(number)
+    schema, table = (
+        as_text(source.get(name), f"{place}.{name}") for name in ("schema", "table")
+    )
+    return Source(database, system, schema, table)
 
 
 def parse_quarantine(marker: dict[str, Any], day: str) -> Quarantine | None:

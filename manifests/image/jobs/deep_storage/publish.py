@@ -26,7 +26,8 @@ class Publication(NamedTuple):
 
     `previous` is the marker that existed before the run read anything. `listed` are the
     objects of the window before the run stored its first part. `began` is the time at
-    which the run read the marker, by `time.monotonic`.
+    which the run read the marker, by `time.monotonic`. `record` records the source of
+    the lake, right before the run puts the marker.
     """
 
     lake: Lake
@@ -34,6 +35,7 @@ class Publication(NamedTuple):
     previous: Stored | None
     listed: list[Entry]
     began: float
+    record: Callable[[], None] = lambda: None
 
 
 def read_marker(lake: Lake, layer: str, key: str, day: str) -> Stored | None:
@@ -78,6 +80,7 @@ def publish(commit: Commit, publication: Publication) -> None:
         say(commit.layer, "commit", f"{lake.url(key)}, {commit.state}, unchanged")
         tell_leftovers(commit, publication)
         return
+    publication.record()
     proven = put_marker(lake, key, body, previous)
     stands = read_back(lake, key, body, previous)
     say(commit.layer, "commit", f"{lake.url(key)}, {commit.state}")

@@ -30,6 +30,7 @@ from .ranges import ranges
 from .schema import read_schema
 from .session import spread
 from .settings import OUTBOX_TABLE, window_of
+from .source_record import confirm_source, record_source
 from .sql import iso
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from .lake import Entry, Lake
     from .outbox import Outbox, Snapshot
+    from .source import Source
     from .survey import Survey
 
 
@@ -60,6 +62,7 @@ class Run(NamedTuple):
     survey: Survey
     events: DataFrame
     publication: Publication
+    source: Source
 
     @property
     def lake(self) -> Lake:
@@ -85,7 +88,11 @@ def begin(spark: SparkSession, outbox: Outbox, lake: Lake, day: str, grace: int)
     listing = lake.list(bronze_prefix(day))
     if previous is None:
         confirm_never_published(lake, day, listing)
-    publication = Publication(lake, key, previous, listing, began)
+    commit = None if previous is None else previous.commit
+    source = confirm_source(outbox.query, lake, day, commit)
+    publication = Publication(
+        lake, key, previous, listing, began, lambda: record_source(lake, source)
+    )
     now = clock(outbox.query)
     if now < window[0]:
         raise not_begun(day, now)
@@ -109,6 +116,7 @@ def begin(spark: SparkSession, outbox: Outbox, lake: Lake, day: str, grace: int)
         found,
         events,
         publication,
+        source.current,
     )
 
 

@@ -26,6 +26,7 @@ Deno.test("bronze-committed fails without a marker, and dependent checks are ski
     fix: "deno task run --date 2025-12-28",
   }]);
   assertEquals(others, {
+    "lake-source": "skip",
     "bronze-parts": "skip",
     "row-counts": "skip",
     "quarantine": "skip",

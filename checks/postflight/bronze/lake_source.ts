@@ -1,0 +1,104 @@
+import { SOURCE_KEY } from "../../../pipeline/contract/keys.ts";
+import {
+  databaseOf,
+  formatSource,
+  isSameDatabase,
+  isSameTable,
+  type Source,
+  tableOf,
+} from "../../../pipeline/contract/source.ts";
+import { shell } from "../../../pipeline/shell.ts";
+import { type Check, check } from "../../check.ts";
+import type { BronzeFact } from "../../facts/bronze.ts";
+import type { Finding } from "../../finding.ts";
+import { whyNoMarker } from "../../skip_reasons.ts";
+import { restore } from "../remedy.ts";
+
+/** The day, the lake and the configuration name the same table. */
+export const lakeSource: Check<"bronze", "source"> = check({
+  id: "lake-source",
+  title: "the day was copied from the table of the outbox",
+  phase: "after",
+  needs: ["bronze"],
+  wants: ["source"],
+  run({ bronze, source }) {
+    const { marker, markerKey, sources = [], sourcesProblem } = bronze;
+    const ofDay = marker?.commit.source;
+    const read = source?.source;
+    const last = sources.at(-1);
+    const findings = [
+      ...(sourcesProblem === undefined ? [] : [unusable(sourcesProblem)]),
+      ...(ofDay === undefined ? [] : dayFindings(bronze, ofDay, read)),
+      ...(last === undefined || read === undefined ? [] : lakeFindings(last, read)),
+    ];
+    if (ofDay !== undefined) {
+      return { examined: `${markerKey}: ${formatSource(ofDay)}`, findings };
+    }
+    if (findings.length > 0) {
+      return { examined: last === undefined ? SOURCE_KEY : formatSource(last), findings };
+    }
+    const skip = whyNoMarker(bronze);
+    return skip === undefined ? { notApplicable: UNNAMED } : { skip };
+  },
+});
+
+const UNNAMED = "an earlier version published the day, so its marker names no table";
+
+const MIXED = "the lake would have events of two tables, and no reader can tell them apart";
+
+function unusable(problem: string): Finding {
+  return {
+    severity: "fail",
+    object: SOURCE_KEY,
+    problem,
+    why: "a run cannot confirm that it reads the table that the lake was copied from",
+    fix: restore(SOURCE_KEY),
+  };
+}
+
+/** Without a record of the lake, the day must be from the table that postflight reads. */
+function dayFindings(
+  { day, markerKey, sources = [] }: BronzeFact,
+  ofDay: Source,
+  read: Source | undefined,
+): Finding[] {
+  const allowed = sources.length > 0 || read === undefined ? sources : [read];
+  if (allowed.length === 0 || allowed.some((each) => isSameTable(each, ofDay))) return [];
+  return [{
+    severity: "fail",
+    object: markerKey,
+    field: "source",
+    problem: `bronze was copied from ${tableOf(ofDay)}, and ` +
+      (sources.length > 0
+        ? `the lake from ${sources.map(tableOf).join(", ")}`
+        : `postflight reads ${tableOf(allowed[0]!)}`),
+    why: MIXED,
+    fix: "If this is the same table under an earlier name: " +
+      shell`deno task bronze --date ${day} --earlier-source ${formatSource(ofDay)}`,
+  }];
+}
+
+/** Compares the last source of the lake with the table that postflight reads. */
+function lakeFindings(last: Source, read: Source): Finding[] {
+  if (!isSameTable(last, read)) {
+    return [{
+      severity: "fail",
+      object: SOURCE_KEY,
+      field: "sources",
+      problem: `the lake was copied from ${tableOf(last)}, and postflight reads ${tableOf(read)}`,
+      why: MIXED,
+      fix: `Set OUTBOX_TABLE, or database.table in the project file, to ${tableOf(last)}.`,
+    }];
+  }
+  if (isSameDatabase(last, read)) return [];
+  return [{
+    severity: "warn",
+    object: SOURCE_KEY,
+    field: "sources",
+    problem: `the lake was copied from the database ${databaseOf(last)}, and postflight reads ` +
+      databaseOf(read),
+    why: "another database can have a table of the same name with other events",
+    fix: "Check DJANGO_DB_HOST and DJANGO_DB_NAME. If the database was moved, the next run of " +
+      "bronze that finds the newest events there records the move.",
+  }];
+}

@@ -1,0 +1,88 @@
+import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
+import {
+  assertOnly,
+  BRONZE,
+  facts,
+  HEALTHY,
+  recommit,
+  resultOf,
+  TABLE,
+  unpublished,
+} from "../../healthy/day.ts";
+
+const ID = "lake-source";
+const object = "bronze/events/date=2025-12-28/_commit.json";
+const OTHER = { ...TABLE, table: "Other's" };
+
+/** The marker without its source, as an earlier version wrote it. */
+function earlier() {
+  const { source: _, ...commit } = BRONZE.marker!.commit;
+  return { marker: { ...BRONZE.marker!, commit } };
+}
+
+Deno.test("lake-source passes if the day, the lake and postflight have the same table", async () => {
+  const { verdict, examined } = await resultOf(ID, HEALTHY);
+  assertEquals([verdict, examined], ["pass", `${object}: rbsdb@7301/public.stop_events`]);
+});
+
+Deno.test("lake-source fails for a day of another table than the lake", async () => {
+  await assertOnly(ID, facts({ bronze: recommit(BRONZE, { source: OTHER }) }), [{
+    severity: "fail",
+    object,
+    field: "source",
+    problem: `bronze was copied from public."Other's", and the lake from public.stop_events`,
+    fix: "If this is the same table under an earlier name: deno task bronze --date 2025-12-28 " +
+      `--earlier-source 'rbsdb@7301/public."Other'\\''s"'`,
+  }]);
+});
+
+Deno.test("lake-source compares the day with the outbox if the lake has no record", async () => {
+  const { sources: _, ...bronze } = BRONZE;
+  const day = { ...bronze, ...recommit(BRONZE, { source: OTHER }) };
+  await assertOnly(ID, { ...HEALTHY, bronze: day }, [{
+    problem: `bronze was copied from public."Other's", and postflight reads public.stop_events`,
+  }]);
+  assertEquals((await resultOf(ID, { ...HEALTHY, bronze })).verdict, "pass");
+});
+
+Deno.test("lake-source fails if postflight reads another table than the lake was copied from", async () => {
+  await assertOnly(ID, facts({ source: { source: OTHER } }), [{
+    severity: "fail",
+    object: "_source.json",
+    field: "sources",
+    problem: `the lake was copied from public.stop_events, and postflight reads public."Other's"`,
+    fix: "Set OUTBOX_TABLE, or database.table in the project file, to public.stop_events.",
+  }]);
+  const given = facts({ bronze: earlier(), source: { source: OTHER } });
+  assertEquals((await resultOf(ID, given)).verdict, "fail");
+});
+
+Deno.test("lake-source warns of another database, and not of an unknown server", async () => {
+  for (const database of [{ ...TABLE, database: "staging" }, { ...TABLE, system: "1" }]) {
+    const [finding] = (await resultOf(ID, facts({ source: { source: database } }))).findings;
+    assertEquals(finding!.severity, "warn");
+    assertStringIncludes(finding!.problem, "the database rbsdb@7301, and postflight reads ");
+  }
+  const { system: _, ...unknown } = TABLE;
+  assertEquals((await resultOf(ID, facts({ source: { source: unknown } }))).verdict, "pass");
+});
+
+Deno.test("lake-source accepts a day of an earlier name of the table", async () => {
+  const given = facts({
+    bronze: { ...recommit(BRONZE, { source: OTHER }), sources: [OTHER, TABLE] },
+  });
+  assertEquals((await resultOf(ID, given)).verdict, "pass");
+});
+
+Deno.test("lake-source is not applicable to a day of an earlier version", async () => {
+  const { verdict } = await resultOf(ID, facts({ bronze: earlier() }));
+  assertEquals(verdict, "not-applicable");
+  const bronze = unpublished(BRONZE);
+  assertEquals((await resultOf(ID, { ...HEALTHY, bronze })).verdict, "skip");
+});
+
+Deno.test("lake-source fails if the record of the lake cannot be used", async () => {
+  const { sources: _, ...bronze } = BRONZE;
+  const given = { ...HEALTHY, bronze: { ...bronze, sourcesProblem: "it is not JSON" } };
+  await assertOnly(ID, given, [{ object: "_source.json", problem: "it is not JSON" }]);
+});
