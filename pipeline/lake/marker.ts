@@ -150,7 +150,7 @@ function bronzeFields({ minSeq, maxSeq, source, quarantine, amended }: BronzeCom
 }
 
 /** The values in the contract's order of fields. JSON omits undefined values. */
-export function ordered(list: FieldList, values: object): Json {
+export function ordered(list: FieldList, values: object): Record<string, unknown> {
   const all = values as Json;
   return Object.fromEntries(FIELDS[list].map((field) => [field, all[field]]));
 }
