@@ -71,21 +71,23 @@ export const DEFAULT_PROJECT: Project = {
 };
 
 /**
- * The command that stores the Secrets of a platform.
+ * The command that stores the Secrets of a platform. Its login reaches a database in the cluster
+ * through the cluster.
  *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { secretsCommand } from "./project.ts";
+ * import { DEFAULT_PROJECT, secretsCommand } from "./project.ts";
  *
  * assertEquals(
- *   secretsCommand({ file: "deep-storage.json" }),
- *   "deno task secrets --project deep-storage.json",
+ *   secretsCommand({ ...DEFAULT_PROJECT, file: "deep-storage.json" }),
+ *   "deno task secrets --port-forward --project deep-storage.json",
  * );
  * ```
  */
-export function secretsCommand({ file }: Pick<Project, "file">): string {
-  return `deno task secrets${file === undefined ? "" : ` --project ${shellPath(file)}`}`;
+export function secretsCommand({ file, database }: Pick<Project, "file" | "database">): string {
+  const forward = /\.svc(\.|$)/.test(database.host) ? " --port-forward" : "";
+  return `deno task secrets${forward}${file === undefined ? "" : ` --project ${shellPath(file)}`}`;
 }
 
 /** The keys of the Secret with the credentials for the database. */

@@ -29,7 +29,7 @@ import {
   unsetForDatabase,
   unsetForLake,
 } from "../../pipeline/config.ts";
-import { DEFAULT_PROJECT, type Project } from "../../pipeline/contract/project.ts";
+import { DEFAULT_PROJECT, type Project, secretsCommand } from "../../pipeline/contract/project.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { FactChoice } from "./preflight_options.ts";
 
@@ -217,7 +217,8 @@ function databaseOf(
       cluster,
       project.jobs.namespace,
       project.database.secret,
-      (texts, signal) => look(databaseOfSecret(texts, undefined, project), signal),
+      async (texts, signal) =>
+        withStoring(await look(databaseOfSecret(texts, undefined, project), signal), project),
     );
   }
   return unlessUnset(unsetForDatabase(), () => {
@@ -225,6 +226,15 @@ function databaseOf(
     sealGrace();
     return (signal) => look(config, signal);
   });
+}
+
+/** Adds the command that stores another login, if a login with a Secret was refused. */
+function withStoring(fact: DatabaseFact, project: Project): DatabaseFact {
+  if (fact.opened) return fact;
+  const { kind, task, problem, remedy, cause } = fact.failure;
+  const store = `To store another login in the Secret: ${secretsCommand(project)}`;
+  const failure = new Failure({ kind, task, problem, remedy: `${remedy} ${store}`, cause });
+  return { ...fact, failure };
 }
 
 function lakeOf(

@@ -1,3 +1,4 @@
+import { runEnds } from "../run_end.ts";
 import { shell, shellQuote } from "../../../pipeline/shell.ts";
 import type { Finding } from "../../finding.ts";
 import type { ClusterOpened } from "../../facts/cluster.ts";
@@ -107,7 +108,8 @@ function noPool({ objects, name }: ClusterOpened, pool: Pool): Finding {
       `label ${label}${
         tainted === undefined ? `; there are ${naming(nodes.map(nameOf)) || "no nodes"}` : ""
       }`,
-    why: "jobs select nodes by this label, so their pods stay pending",
+    why: "jobs select nodes by this label, so their pods stay pending; " +
+      runEnds("after a wait", "no node can run"),
     fix: `kubectl label node ${tainted === undefined ? "<node>" : shellQuote(tainted.name)} ` +
       shellQuote(label),
   };

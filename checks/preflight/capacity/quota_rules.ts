@@ -1,3 +1,4 @@
+import { runEnds } from "../run_end.ts";
 import { shell, shellQuote } from "../../../pipeline/shell.ts";
 import type { Finding, Place } from "../../finding.ts";
 import { type ManifestObject, objectId, placeOf } from "../../kubernetes/objects.ts";
@@ -74,7 +75,8 @@ export function judgeQuotas(
       ...placeOfContainer(object, requests.at(-1)!.containers[0]),
       problem: `${key}: ${terms.join(" + ")} = ${show(sum)}, and ${objectId(quota)} allows ` +
         hard.text,
-      why: "a pod that exceeds the quota is not created, and Spark waits for it forever",
+      why: "a pod that exceeds the quota is not created, and Spark waits for it forever; " +
+        runEnds("after a wait", "exceeded quota"),
       fix:
         shell`Request less or fewer executors, or raise the quota: kubectl -n ${
           quota.namespace ?? "default"

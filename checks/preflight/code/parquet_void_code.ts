@@ -1,3 +1,4 @@
+import { runEnds } from "../run_end.ts";
 import { EVENT_COLUMNS, EXECUTION_COLUMNS } from "../../../pipeline/contract/tables.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import { type Check, check, computeAgain } from "../../check.ts";
@@ -44,7 +45,9 @@ function untypedNullFindings(code: Code): Finding[] {
       severity: "fail",
       ...placeIn(code, offset),
       problem: `${written} creates a column without a type (VOID)`,
-      why: "Spark refuses to write the column, or writes a file that most readers refuse",
+      why:
+        "Spark refuses to write the column, or writes a file that most readers refuse; with our " +
+        `jobs, ${runEnds("after retries", "VOID")}`,
       fix: /NULL/.test(written) && !/expr/.test(written)
         ? `Add a type: CAST(NULL AS ${type}) AS ${name}`
         : `Add a type: lit(None).cast("${type}").alias("${name}")`,

@@ -1,3 +1,4 @@
+import { runEnds } from "../run_end.ts";
 import { EVENT_COLUMNS } from "../../../pipeline/contract/tables.ts";
 import { showAllRows, TABLE_REMEDY } from "../../../pipeline/outbox/postgres_errors.ts";
 import { identifier } from "../../../pipeline/outbox/sql.ts";
@@ -110,7 +111,7 @@ function missingTable({ name, outbox, nearMisses }: DatabaseOpened): Finding {
     }${near}`,
     why:
       `the backend writes its events into ${outbox}; a table with the name of Django's model is ` +
-      "not the outbox",
+      `not the outbox, and ${runEnds("at once", "Cannot find table")}`,
     fix: TABLE_REMEDY,
   };
 }

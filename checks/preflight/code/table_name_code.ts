@@ -1,3 +1,4 @@
+import { runEnds } from "../run_end.ts";
 import { DEFAULT_PROJECT, type Project } from "../../../pipeline/contract/project.ts";
 import { readTableName } from "../../../pipeline/contract/table_name.ts";
 import { plural } from "../../../pipeline/progress.ts";
@@ -211,8 +212,10 @@ function nearMiss(place: Place, name: string, table: string): Finding {
     severity: "fail",
     ...place,
     problem: `the code names the table ${name.trim()}`,
-    why: "that table does not exist or has no events: the name of Django's model is not the name " +
-      `of its table, ${table}`,
+    why: `the name of Django's model is not the name of its table, ${table}: that table has no ` +
+      `events, or it is missing, and ${
+        runEnds("at once", "Cannot find table", "the Job as it is")
+      }`,
     fix: `Write ${table}.`,
   };
 }

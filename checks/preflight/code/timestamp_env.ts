@@ -1,3 +1,4 @@
+import { runEnds } from "../run_end.ts";
 import { parseDay } from "../../../pipeline/contract/window.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import type { Finding, Place } from "../../finding.ts";
@@ -270,7 +271,8 @@ function judgeValue(
       ...place,
       problem: `the value of ${name} contains ${printed(shell, isSecret)}`,
       why: "Kubernetes does not run a shell for env: it replaces $(NAME) of variables that are " +
-        "declared before, and does not change other text",
+        "declared before, and does not change other text" +
+        (name === "JOB_DATE" ? `; ${runEnds("at once", "JOB_DATE", "the Job as it is")}` : ""),
       fix: name === "JOB_DATE"
         ? 'Remove JOB_DATE: the job then runs for today in UTC. Or set a day such as "2025-12-28".'
         : `Write the value itself, or compute it in the job's code. If the ` +

@@ -1,3 +1,4 @@
+import { runEnds } from "../run_end.ts";
 import { type Check, check } from "../../check.ts";
 import { refusedLogin } from "../../login_refused.ts";
 
@@ -11,6 +12,9 @@ export const databaseLogin: Check<"database"> = check({
     if (database.opened) {
       return { examined: `${database.name}, Postgres ${database.version}`, findings: [] };
     }
-    return refusedLogin(database, "bronze reads the outbox with these credentials");
+    const why = "bronze reads the outbox with these credentials";
+    const wrong = "password authentication failed";
+    const isWrong = database.failure.summary.includes(wrong);
+    return refusedLogin(database, isWrong ? `${why}, and ${runEnds("at once", wrong)}` : why);
   },
 });

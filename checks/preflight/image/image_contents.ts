@@ -1,3 +1,4 @@
+import { runEnds } from "../run_end.ts";
 import { shell } from "../../../pipeline/shell.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import type { ImageContents, ImageFact, ImageReading, ImageRefusal } from "../../facts/image.ts";
@@ -179,7 +180,8 @@ function missingJar(
     problem: deleted === undefined
       ? `there is no ${name} jar in ${jarsFolder}`
       : `layer ${deleted.layer} deletes ${deleted.file} from ${jarsFolder}`,
-    why: "Spark's image lacks the jar, and a job's pod cannot download it",
+    why: "Spark's image lacks the jar, and a job's pod cannot download it" +
+      (name === "hadoop-aws" ? `; ${runEnds("after retries", "S3AFileSystem")}` : ""),
     fix: deleted === undefined
       ? howToAdd({ name, version }, jarsFolder)
       : `Remove the instruction that deletes ${deleted.file} from the Dockerfile.`,

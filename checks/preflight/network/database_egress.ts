@@ -1,3 +1,4 @@
+import { runEnds } from "../run_end.ts";
 import { shell } from "../../../pipeline/shell.ts";
 import type { Finding, Outcome } from "../../finding.ts";
 import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
@@ -77,7 +78,8 @@ export const databaseEgress: PlatformCheck = platformCheck({
   },
 });
 
-const WHY = "bronze reads the outbox from Postgres, and silver reads the time from Postgres";
+const WHY = "bronze reads the outbox from Postgres, and silver reads the time from Postgres; " +
+  runEnds("after retries", "Cannot read from");
 
 function judge(
   network: Network,

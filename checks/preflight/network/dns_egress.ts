@@ -1,3 +1,4 @@
+import { runEnds } from "../run_end.ts";
 import type { Finding } from "../../finding.ts";
 import { isFields } from "../../kubernetes/fields.ts";
 import { labelOf, ofKind } from "../../kubernetes/objects.ts";
@@ -60,8 +61,9 @@ export const dnsEgress: PlatformCheck = platformCheck({
       (each) => isOverUdp(each) && !reachesService(network, each),
     );
     const advice: Advice = {
-      why: "without DNS a job finds no database, no object store and no Kubernetes API; a client " +
-        "repeats a query over TCP when the answer is too long for UDP",
+      why: "a client repeats a query over TCP when the answer is too long for UDP; without DNS a " +
+        "job finds no database, no object store and no Kubernetes API, and " +
+        runEnds("after retries", "External scheduler cannot be instantiated"),
       fix: ({ cause }, all) =>
         fixDenial(cause, {
           name: "allow-dns-egress",

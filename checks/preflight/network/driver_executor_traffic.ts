@@ -1,3 +1,4 @@
+import { runEnds } from "../run_end.ts";
 import { shell, shellPath } from "../../../pipeline/shell.ts";
 import { noExecutors, unknownModes } from "./job_network.ts";
 import { hasFailure } from "../outcome.ts";
@@ -49,7 +50,8 @@ export const driverExecutorTraffic: PlatformCheck = platformCheck({
       why: ({ destination }) =>
         destination === MASTER
           ? "the master of a SparkCluster knows only the workers and the drivers that register with it"
-          : "Spark replaces each executor that cannot register, so the job never finishes",
+          : "Spark replaces each executor that cannot register, and gives up after some; " +
+            runEnds("after retries", "exit code 11"),
       fix: ({ cause, destination }, all) =>
         fixDenial(cause, {
           name: destination === MASTER

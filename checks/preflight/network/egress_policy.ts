@@ -1,3 +1,4 @@
+import { runEnds } from "../run_end.ts";
 import { shellPath } from "../../../pipeline/shell.ts";
 import { typeOf } from "../../kubernetes/api_types.ts";
 import { sparkTypeOf } from "../../kubernetes/spark_application_types.ts";
@@ -82,9 +83,7 @@ function isWrongType(
 /** A public address, to explain a denial. Any other public address gives the same explanation. */
 const PUBLIC_ADDRESS = { type: "outside", address: parseAddress("198.41.0.4")! } as const;
 
-const WHY =
-  "the object store is outside the cluster; a job that cannot reach the store hangs until " +
-  "its client times out";
+const WHY = `the object store is outside the cluster; ${runEnds("after retries", "Cannot reach")}`;
 
 /**
  * Returns whether a pod's job uses the store: a Spark job, or a job with the variable

@@ -1,3 +1,4 @@
+import { runEnds } from "../run_end.ts";
 import { noExecutors, unknownModes } from "./job_network.ts";
 import { hasFailure } from "../outcome.ts";
 import type { Finding } from "../../finding.ts";
@@ -78,8 +79,8 @@ interface ApiClient {
 }
 
 const WHY =
-  "the driver requests executors from the API server, which is not a pod, so no selector " +
-  "selects it";
+  "the driver requests executors from the API server, which is not a pod, so no selector selects " +
+  `it; ${runEnds("after retries", "External scheduler cannot be instantiated")}`;
 
 /** The Kubernetes API. */
 interface Api {

@@ -1,3 +1,4 @@
+import { runEnds } from "../run_end.ts";
 import { shell, shellQuote } from "../../../pipeline/shell.ts";
 import { absence } from "../outcome.ts";
 import type { Project } from "../../../pipeline/contract/project.ts";
@@ -171,9 +172,24 @@ function missingLabel(network: Network, name: string): Finding[] {
         others.length === 0 ? "" : `; it has ${naming(others)}`
       }`
       : `the label ${REQUIRED_LABEL} is ${JSON.stringify(value)}, not ${JSON.stringify(name)}`,
-    why: "policies select the namespace by this label, which Kubernetes does not set automatically",
+    why:
+      "policies select the namespace by this label, which Kubernetes does not set automatically" +
+      (opensDatabase(network, name) ? `; ${runEnds("after retries", "Cannot read from")}` : ""),
     fix: object?.file === undefined ? command : `Add the label to the manifest, or run: ${command}`,
   }];
+}
+
+/** Returns whether policies of the jobs select the namespace of the database by the label `name`. */
+function opensDatabase({ cluster, project }: Network, namespace: string): boolean {
+  return namespace === project.database.namespace && namespace !== project.jobs.namespace &&
+    cluster.policies.some((policy) =>
+      policy.namespace === project.jobs.namespace &&
+      peersOf(policy).some((peer) =>
+        peer.type === "pods" && peer.namespaces?.requirements.some(({ key, values }) =>
+          key === REQUIRED_LABEL && values.includes(namespace)
+        )
+      )
+    );
 }
 
 /** Finds selectors that match no known namespace, unless the missing label `name` is the reason. */

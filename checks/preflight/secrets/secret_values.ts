@@ -1,3 +1,4 @@
+import { runEnds } from "../run_end.ts";
 import { shell, shellQuote } from "../../../pipeline/shell.ts";
 import { type Project, secretsCommand } from "../../../pipeline/contract/project.ts";
 import type { Finding } from "../../finding.ts";
@@ -147,10 +148,17 @@ function problemFindings(
     ...placeOf(object, field),
     problem: `the value ${trouble.problem}`,
     why: isForJobs
-      ? "a job gets exactly this value, and its login fails"
+      ? `a job gets exactly this value, and its login fails${loginEnd(field)}`
       : "a program that reads the Secret gets exactly this value",
     fix: trouble.fix,
   }];
+}
+
+/** Returns how a run ends that logs in with a wrong value of a field such as `data.NAME`. */
+function loginEnd(field: string): string {
+  return field.endsWith(".DJANGO_DB_PASSWORD")
+    ? `; ${runEnds("at once", "password authentication failed")}`
+    : "";
 }
 
 /** A problem of a Secret's value. The message never contains any part of the value. */

@@ -176,7 +176,10 @@ Deno.test("the Secrets of the project decide logins and fixes", () => {
     () => databaseOfSecret(undefined, new Map(), { ...project, file: "names.json" }),
     Failure,
   );
-  assert(fromFile.endsWith("Create it with: deno task secrets --project names.json"), fromFile);
+  assert(
+    fromFile.endsWith("Create it with: deno task secrets --port-forward --project names.json"),
+    fromFile,
+  );
 });
 
 Deno.test("readObjects reads the namespaces of the project, also if both are the same", async () => {

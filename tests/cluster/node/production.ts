@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import { parseAllDocuments } from "yaml";
 import type { DatabaseConfig, S3Config } from "../../../pipeline/config.ts";
 import type { KubeObject } from "../../../pipeline/cluster/cluster.ts";
@@ -12,7 +13,7 @@ import { kubeconfig } from "../kubeconfig.ts";
 import { until } from "../until.ts";
 import { NODE_ADDRESS, STORE } from "./addresses.ts";
 import { importImage } from "./images.ts";
-import { layersPath, writeJobsImage, writePostgresImage } from "./images/layouts.ts";
+import { archiveOf, layersPath, writeJobsImage, writePostgresImage } from "./images/layouts.ts";
 import { type Machine, outsideNode } from "./machine.ts";
 import { programsPath } from "./programs.ts";
 
@@ -42,6 +43,8 @@ export interface Production extends AsyncDisposable {
     args?: readonly string[],
     env?: Readonly<Record<string, string>>,
   ): Promise<TaskOutcome>;
+  /** Runs a text as such an operator does, in a shell with a terminal. Questions get the answer y. */
+  shell(text: string, env?: Readonly<Record<string, string>>): Promise<TaskOutcome>;
 }
 
 /** A running cluster with a real node. */
@@ -105,7 +108,7 @@ export async function startProduction(node: ProductionNode): Promise<Production>
         AWS_ACCESS_KEY_ID: lake.accessKeyId,
         AWS_SECRET_ACCESS_KEY: lake.secretAccessKey,
       },
-      operate: await operator(node, folder, new URL(endpoint).host),
+      ...await operator(node, folder, new URL(endpoint).host),
       [Symbol.asyncDispose]: stop,
     };
   } catch (error) {
@@ -120,12 +123,7 @@ async function importImages({ machine }: ProductionNode, folder: string): Promis
   await writePostgresImage(`${folder}/postgres`);
   await writeJobsImage(`${folder}/jobs`);
   for (const name of ["postgres", "jobs"]) await importImage(target, `${folder}/${name}`);
-  const archive = `${folder}/image.tar`;
-  const { success } = await new Deno.Command("tar", {
-    args: ["-chf", archive, "-C", `${folder}/jobs`, "index.json", "oci-layout", "blobs"],
-  }).output();
-  if (!success) throw new Error(`Cannot write ${archive}.`);
-  return archive;
+  return await archiveOf(`${folder}/jobs`);
 }
 
 /** Creates Robson, and waits until its Postgres accepts connections. Returns the Service's address. */
@@ -168,24 +166,41 @@ async function operator(
   { admin, machine }: ProductionNode,
   folder: string,
   store: string,
-): Promise<Production["operate"]> {
+): Promise<Pick<Production, "operate" | "shell">> {
   const hosts = `${folder}/hosts`;
   await Deno.writeTextFile(hosts, `127.0.0.1 localhost\n${STORE} ${store}\n`);
   const login = `${folder}/kubeconfig`;
   const server = `https://${NODE_ADDRESS}:6443`;
   await Deno.writeTextFile(login, kubeconfig({ ...admin, server }), { mode: 0o600 });
   const ca = `${await layersPath()}/tls/ca.crt`;
-  return async (task, args = [], env = {}) => {
+  const run = async (
+    words: readonly string[],
+    env: Readonly<Record<string, string>>,
+    input?: string,
+  ): Promise<TaskOutcome> => {
     const inside = ["unshare", "--mount", "sh", "-euc", OPERATE, "sh", hosts];
-    const [program, ...rest] = outsideNode(machine, [...inside, ...commandOf(task, args)]);
-    const { code, signal, stdout, stderr } = await new Deno.Command(program, {
-      args: rest,
+    const [program, ...args] = outsideNode(machine, [...inside, ...words]);
+    const child = new Deno.Command(program, {
+      args,
       cwd: ROOT,
       clearEnv: true,
       env: environmentOf({ KUBECONFIG: login, DENO_CERT: ca, NO_COLOR: "1", ...env }),
-      stdin: "null",
-    }).output();
+      stdin: input === undefined ? "null" : "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    if (input !== undefined) {
+      const writer = child.stdin.getWriter();
+      await writer.write(new TextEncoder().encode(input));
+      await writer.close();
+    }
+    const { code, signal, stdout, stderr } = await child.output();
     const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
     return { code, signal, stdout: text(stdout), stderr: text(stderr) };
+  };
+  const PATH = `${dirname(Deno.execPath())}:${Deno.env.get("PATH")}`;
+  return {
+    operate: (task, args = [], env = {}) => run(commandOf(task, args), env),
+    shell: (text, env = {}) => run(["script", "-qec", text, "/dev/null"], { ...env, PATH }, "y\n"),
   };
 }

@@ -73,14 +73,14 @@ Deno.test("databaseOfSecret, lakeOfSecret: every key is required", () => {
     assertEquals(
       refusal(() => databaseOfSecret(without, NONE), PASSWORD),
       `Cannot log in with Secret analytics-jobs/django-db-credentials: it has no ${key}. ` +
-        "Create it with: deno task secrets",
+        "Create it with: deno task secrets --port-forward",
     );
   }
   for (const key of LAKE_KEYS) {
     assertEquals(
       refusal(() => lakeOfSecret(new Map([...LAKE, [key, ""]]), NONE), "s3cr3t"),
       `Cannot log in with Secret analytics-jobs/contabo-s3-credentials: it has no ${key}. ` +
-        "Create it with: deno task secrets",
+        "Create it with: deno task secrets --port-forward",
     );
   }
 });
@@ -89,7 +89,7 @@ Deno.test("databaseOfSecret: the Secret does not exist", () => {
   assertEquals(
     refusal(() => databaseOfSecret(undefined, NONE)),
     "Cannot log in with Secret analytics-jobs/django-db-credentials: it does not exist. " +
-      "Create it with: deno task secrets",
+      "Create it with: deno task secrets --port-forward",
   );
 });
 

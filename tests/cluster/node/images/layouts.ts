@@ -28,16 +28,33 @@ export async function missingLayers(): Promise<string | undefined> {
     : `there are no images, run ${INSTALL}`;
 }
 
+/** Options of {@linkcode writeJobsImage}. */
+export interface JobsImageOptions {
+  /** Folder of the jobs; default: that of this working tree. */
+  readonly jobs?: string;
+  /** The name of a jar that the last layer removes, such as `hadoop-aws`. */
+  readonly without?: string;
+}
+
 /**
  * Writes the image of the Jobs as an OCI layout, as manifests/image/Dockerfile would make it: Spark,
  * the jars, and the jobs of this working tree, under the name that the Jobs use.
  *
  * @param folder a folder that does not exist yet
  */
-export async function writeJobsImage(folder: string): Promise<void> {
+export async function writeJobsImage(
+  folder: string,
+  { jobs = JOBS, without }: JobsImageOptions = {},
+): Promise<void> {
   const layers = await layersPath();
   const layer = `${folder}.tar`;
-  await sh(PACK_JOBS, JOBS, `${folder}.root`, layer);
+  await sh(
+    PACK_JOBS,
+    jobs,
+    `${folder}.root`,
+    layer,
+    without === undefined ? "" : await jarOf(without),
+  );
   await writeLayout(folder, {
     name: await imageOfJobs(),
     config: {
@@ -53,6 +70,21 @@ export async function writeJobsImage(folder: string): Promise<void> {
     },
     layers: [`${layers}/base.tar`, `${layers}/spark.tar`, layer],
   });
+}
+
+/** Returns the file of a jar that the Dockerfile adds. */
+async function jarOf(name: string): Promise<string> {
+  const dockerfile = await Deno.readTextFile(DOCKERFILE);
+  const [file] = new RegExp(`\\b${name}-[\\d.]+\\.jar\\b`).exec(dockerfile) ?? [];
+  if (file === undefined) throw new Error(`The Dockerfile adds no jar ${name}.`);
+  return file;
+}
+
+/** Writes an image as an archive beside its layout, and returns the path. */
+export async function archiveOf(layout: string): Promise<string> {
+  const archive = `${layout}-archive.tar`;
+  await sh('tar -chf "$1" -C "$2" index.json oci-layout blobs', archive, layout);
+  return archive;
 }
 
 /** The variables that the Dockerfile sets. */
@@ -94,6 +126,10 @@ find "$2" -name __pycache__ -prune -exec rm -rf {} +
 chmod -R u=rwX,go=rX "$2"
 find "$2" -exec touch -h -d @0 {} +
 python3 -m compileall -q -s "$2" -p / "$2/opt/deep-storage/jobs"
+if [ -n "$4" ]; then
+  mkdir -p "$2/opt/spark/jars"
+  : >"$2/opt/spark/jars/.wh.$4"
+fi
 ${TAR} -cf "$3" -C "$2" .
 rm -r "$2"
 `;
