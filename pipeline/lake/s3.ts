@@ -139,6 +139,7 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
       for (let attempt = 1;; attempt++) {
         try {
           const received = attempt === 1 ? await reader.get(key) : await receive(key);
+          if (received === "missing") return undefined;
           if (received === undefined) continue; // the S3 client finds out why
           const etag = unquoted(received.etag);
           confirmDigest(received.encrypted, etag, md5(received.bytes));

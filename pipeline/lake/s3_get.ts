@@ -22,6 +22,9 @@ export interface ReceivedObject {
   readonly encrypted: boolean;
 }
 
+/** The answer to a request: an object, that it is missing, or anything else. */
+export type Answer = ReceivedObject | "missing" | undefined;
+
 /** The parts of a request that its signature covers. */
 export interface UnsignedRequest {
   /** The method. */
@@ -44,10 +47,10 @@ export interface ObjectReader {
   /**
    * Reads an object with one request.
    *
-   * @returns undefined if the answer is anything but a whole object. The reason is not known: the
-   *   caller repeats the request with the S3 client, which explains errors
+   * @returns undefined if the answer is neither a whole object nor that the object is missing. The
+   *   reason is not known: the caller repeats the request with the S3 client, which explains errors
    */
-  get(key: string): Promise<ReceivedObject | undefined>;
+  get(key: string): Promise<Answer>;
   /** Closes the connections. */
   close(): void;
 }
@@ -71,24 +74,25 @@ export function createObjectReader(
   // The brackets of an IPv6 address are not part of it.
   const address = { host: hostname.replace(/^\[(.*)\]$/, "$1"), port: port || undefined };
 
-  function send(
-    path: string,
-    headers: Record<string, string>,
-  ): Promise<ReceivedObject | undefined> {
-    const { promise, resolve, reject } = Promise.withResolvers<ReceivedObject | undefined>();
+  function send(path: string, headers: Record<string, string>): Promise<Answer> {
+    const { promise, resolve } = Promise.withResolvers<Answer>();
     const sent = request({ ...address, path, headers, agent });
-    const fail = () => sent.destroy(new Error("no object"));
+    const fail = () => {
+      sent.destroy();
+      resolve(undefined);
+    };
     let timer = setTimeout(fail, ANSWER_TIMEOUT);
     signal?.addEventListener("abort", fail);
-    sent.on("error", reject);
+    sent.on("error", fail);
     sent.on("response", (answer) => {
       const length = Number(answer.headers["content-length"] ?? NaN);
       const isSized = Number.isSafeInteger(length) && length >= 0 && length <= LARGEST;
       const hasTime = Number.isFinite(Date.parse(answer.headers["last-modified"] ?? ""));
-      if (answer.statusCode !== 200 || !isSized || !hasTime) return fail();
+      const isObject = answer.statusCode === 200 && hasTime;
+      if (!isSized || !isObject && answer.statusCode !== 404) return fail();
       const bytes = new Uint8Array(length);
       let arrived = 0;
-      answer.on("error", reject);
+      answer.on("error", fail);
       answer.on("data", (chunk: Uint8Array) => {
         clearTimeout(timer);
         timer = setTimeout(fail, DATA_TIMEOUT);
@@ -97,9 +101,11 @@ export function createObjectReader(
         arrived += chunk.length;
       });
       answer.on("end", () => {
+        if (arrived !== length) return fail();
+        if (!isObject) return resolve(saysMissing(bytes) ? "missing" : undefined);
         const { etag } = answer.headers;
         const encrypted = ENCRYPTED.some((name) => answer.headers[name] !== undefined);
-        resolve(arrived === length ? { bytes, etag, encrypted } : undefined);
+        resolve({ bytes, etag, encrypted });
       });
     });
     sent.end();
@@ -117,7 +123,7 @@ export function createObjectReader(
       try {
         return await send(path, await sign(unsigned));
       } catch {
-        return undefined;
+        return undefined; // the process may not have the permission for the host
       }
     },
     close: () => agent.destroy(),
@@ -129,6 +135,11 @@ const ENCRYPTED = [
   "x-amz-server-side-encryption",
   "x-amz-server-side-encryption-customer-algorithm",
 ];
+
+/** Returns whether an answer with status 404 says that the object is missing. */
+function saysMissing(body: Uint8Array): boolean {
+  return new TextDecoder().decode(body).includes("<Code>NoSuchKey</Code>");
+}
 
 /** Escapes a segment of a path as the signature requires. */
 function escape(text: string): string {

@@ -177,6 +177,7 @@ Deno.test("s3: reads an object with one signed request, whatever characters its 
   }
   assertEquals(requests, keys.length);
   assertEquals(await lake.get("missing"), undefined);
+  assertEquals(requests, keys.length + 1);
   lake.close();
 });
 
@@ -381,6 +382,24 @@ Deno.test("s3: stops waiting for a store that never answers when the signal abor
   assertEquals(await assertRejects(() => lake.get("a"), Failure), why);
   lake.close();
   release(new Response());
+});
+
+Deno.test("s3: stops waiting for the rest of an object when the signal aborts", async () => {
+  const stop = new AbortController();
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  await using store = await faulty(() => {
+    setTimeout(() => stop.abort(), 50);
+    const endless = new ReadableStream({
+      start: (controller) => controller.enqueue(BODY.subarray(0, 2)),
+      pull: () => released,
+    });
+    const headers = { etag: '"0"', "last-modified": new Date().toUTCString() };
+    return new Response(endless, { headers: { ...headers, "content-length": "4" } });
+  });
+  const lake = openS3(store.config, stop.signal);
+  await assertRejects(() => lake.get("a"), Failure);
+  lake.close();
+  release();
 });
 
 /** Reads an object in a process that has only the permissions in the arguments. */
