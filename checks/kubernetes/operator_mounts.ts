@@ -72,12 +72,19 @@ function namesOf(volumes: unknown): string[] {
   return listOf(volumes).map(({ name }) => textOf(name) ?? "");
 }
 
+/** The mounts of a container, also of block devices. */
+function mountsOf(container: Fields, path: string, volumes: readonly string[]): Mounts[] {
+  return ["volumeMounts", "volumeDevices"].map((field) => (
+    { path: `${path}.${field}`, mounts: container[field], volumes, why: REFUSED }
+  ));
+}
+
 /** The mounts of the containers of a pod's spec. */
 function ofContainers(spec: Fields, path: string, volumes: readonly string[]): Mounts[] {
   return ["initContainers", "containers"].flatMap((list) =>
-    listOf(spec[list]).map(({ volumeMounts }, i): Mounts => (
-      { path: `${path}.${list}[${i}].volumeMounts`, mounts: volumeMounts, volumes, why: REFUSED }
-    ))
+    listOf(spec[list]).flatMap((container, i) =>
+      mountsOf(container, `${path}.${list}[${i}]`, volumes)
+    )
   );
 }
 
@@ -116,12 +123,9 @@ function ofKubeflow({ kind, spec: outer }: Fields): Mounts[] {
         why: "the operator leaves out the mount, so the container does not have the files",
       },
       ...["initContainers", "sidecars"].flatMap((list) =>
-        listOf(pod[list]).map(({ volumeMounts }, i): Mounts => ({
-          path: `${path}.${list}[${i}].volumeMounts`,
-          mounts: volumeMounts,
-          volumes: [...volumes, ...added],
-          why: REFUSED,
-        }))
+        listOf(pod[list]).flatMap((container, i) =>
+          mountsOf(container, `${path}.${list}[${i}]`, [...volumes, ...added])
+        )
       ),
     ];
   });

@@ -13,6 +13,13 @@ import {
   type Tags,
 } from "yaml/esm";
 import { child } from "./fields.ts";
+import {
+  Indentation,
+  MARKS,
+  REFUSED_CHARACTER,
+  refuseEscapes,
+  YamlError,
+} from "./yaml_refusals.ts";
 
 // YAML as kubectl reads it: cut at the `---` lines, then parsed as YAML 1.1 in the dialect of
 // go-yaml v2. The `yaml` package parses; this file adjusts what differs, and sets limits.
@@ -131,6 +138,11 @@ function refuseMarkers(chunk: string, counter: LineCounter): void {
     }
     throw new YamlError(problem, offset);
   };
+  const character = isJson(chunk) ? null : REFUSED_CHARACTER.exec(chunk);
+  if (character !== null) {
+    const code = character[0].codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0");
+    refuse(character.index, `kubectl does not accept the character U+${code}`);
+  }
   const separator = /^---[^\S\r\n]*(?=[^\s#])/.exec(chunk);
   if (separator !== null) {
     refuse(separator[0].length, "kubectl accepts only a comment after ---");
@@ -150,17 +162,6 @@ function refuseMarkers(chunk: string, counter: LineCounter): void {
 /** Returns whether a text has only blank lines and comments. */
 function isEmpty(text: string): boolean {
   return text.replace(/^---/, "").split(/\r?\n|\r/).every((line) => /^\s*(#.*)?$/.test(line));
-}
-
-/** A document that is not YAML, or that exceeds a limit. */
-class YamlError extends Error {
-  /** The place in the text, in characters from its beginning. */
-  readonly offset: number;
-
-  constructor(message: string, offset: number) {
-    super(message);
-    this.offset = offset;
-  }
 }
 
 /** The members of the package's lexer that its types declare private. */
@@ -193,54 +194,6 @@ class KubectlLexer extends (Lexer as unknown as new () => LexerMembers) {
     const state = yield* parse;
     this.indentNext = indentNext;
     return state;
-  }
-}
-
-/** The marks that the lexer adds to its lexemes: of a document, of an error, of a plain scalar. */
-const MARKS: readonly string[] = ["\x02", "\x18", "\x1f"];
-
-/**
- * Finds the tabs that go-yaml refuses: at the beginning of a line outside of brackets and quotes,
- * and after a dash.
- */
-class Indentation {
-  /** The place of the next lexeme in the text, in characters. */
-  private offset = 0;
-  /** The number of spaces before the next lexeme; undefined if other text precedes it. */
-  private column: number | undefined = 0;
-  /** The previous lexeme, without spaces, line breaks and comments. */
-  private previous = "";
-  private isScalar = false;
-
-  /** @throws {YamlError} the lexeme has a tab that go-yaml refuses */
-  read(lexeme: string, isInBrackets: boolean): void {
-    if (MARKS.includes(lexeme)) {
-      this.isScalar = lexeme === "\x1f";
-      return;
-    }
-    const spaces = /^ *(?=\t)/.exec(lexeme)?.[0].length;
-    if (/^[ \t]+$/.test(lexeme)) {
-      if (spaces !== undefined && !isInBrackets) this.judge(spaces);
-      if (this.column !== undefined) this.column += lexeme.length;
-    } else if (/^\r?\n$/.test(lexeme)) {
-      this.column = 0;
-    } else {
-      this.column = lexeme.endsWith("\n") ? 0 : undefined;
-      // Text after a mark is the value of a scalar, so a dash there is no dash of a list.
-      if (!lexeme.startsWith("#")) this.previous = this.isScalar ? `=${lexeme}` : lexeme;
-    }
-    this.isScalar = false;
-    this.offset += lexeme.length;
-  }
-
-  private judge(spaces: number): void {
-    const isAfterDash = this.previous === "-" && this.column === undefined;
-    const isPlain = /^=[^\n]*$/.test(this.previous);
-    // A tab within a plain scalar of several lines is only refused in the first column.
-    const isIndentation = this.column !== undefined && (this.column + spaces === 0 || !isPlain);
-    if (isAfterDash || isIndentation) {
-      throw new YamlError("kubectl does not accept a tab as indentation", this.offset + spaces);
-    }
   }
 }
 
@@ -285,9 +238,18 @@ function* compose(text: string, counter: LineCounter): Generator<Document.Parsed
     const lines = text.replace(/\r(?!\n)/g, "\n");
     const lexer = new KubectlLexer();
     const indentation = new Indentation();
+    const isAnyEscape = isJson(text);
+    let [offset, before] = [0, ""];
     for (const lexeme of lexer.lex(lines)) {
+      const isQuoted = lexeme.startsWith('"') && before !== MARKS[2] && !isAnyEscape;
+      if (isQuoted) refuseEscapes(lexeme, offset);
+      if (!MARKS.includes(lexeme)) offset += lexeme.length;
+      before = lexeme;
       indentation.read(lexeme, lexer.flowLevel > 0);
-      yield* parser.next(lexeme);
+      // The package does not know the escape of a single quote.
+      yield* parser.next(
+        isQuoted ? lexeme.replace(/\\([\\'])/g, (all, last) => last === "'" ? "'" : all) : lexeme,
+      );
     }
     yield* parser.end();
   }
@@ -334,6 +296,15 @@ function kubectlTags(tags: Tags): Tags {
     ...kept,
     { ...number, tag: "tag:yaml.org,2002:int" },
     { ...number, tag: "tag:yaml.org,2002:float" },
+    {
+      default: true,
+      tag: "tag:yaml.org,2002:float",
+      test: /^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$/,
+      resolve(text: string, onError: (message: string) => void) {
+        onError("kubectl cannot convert infinity and NaN to JSON; a text needs quotes");
+        return text;
+      },
+    },
   ];
 }
 
@@ -346,7 +317,9 @@ function numberOf(text: string): number | string {
   const digits = plain.replace(/^[-+]/, "");
   const isNumber = /^(0x[\da-f]+|0o[0-7]+|0b[01]+|(\d+\.?\d*|\.\d+)(e[-+]?\d+)?)$/i.test(digits);
   if (!isNumber) return text;
-  return plain.startsWith("-") ? 0 - Number(digits) : Number(digits);
+  const value = Number(digits);
+  if (!Number.isFinite(value)) return text;
+  return plain.startsWith("-") ? 0 - value : value;
 }
 
 /** The state of the walk through a parsed document. */

@@ -23,6 +23,7 @@ export const POD: Kind = core("Pod");
 export const GLOBAL: readonly Kind[] = [
   ...["Namespace", "Node"].map(core),
   ...["ClusterRole", "ClusterRoleBinding"].map(rbac),
+  { apiVersion: "scheduling.k8s.io/v1", kind: "PriorityClass" },
 ];
 
 /** The namespaces of the jobs and of the pods that jobs connect to. */

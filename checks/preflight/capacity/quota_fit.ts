@@ -83,7 +83,7 @@ export function judgeDemands(tree: Tree, cluster?: ClusterOpened): Judged | unde
     ...jobs.flatMap((job) => judgeJob(job, tree, cluster)),
   ];
   if (bounds.length + findings.length === 0) return undefined;
-  const scoped = bounds.filter((bound) => isUnknown(bound, tree)).map(objectId);
+  const scoped = bounds.filter((bound) => isUnknown(bound, tree, cluster)).map(objectId);
   const partial = scoped.length === 0
     ? ""
     : `; not judged, because it counts only some pods, and the manifests do not show which: ${
@@ -99,9 +99,18 @@ export function judgeDemands(tree: Tree, cluster?: ClusterOpened): Judged | unde
   };
 }
 
-/** Returns whether the manifests do not show which pods of jobs a quota counts. */
-function isUnknown(bound: ManifestObject, tree: Tree): boolean {
-  const defaultClass = defaultClassOf(tree.objects);
+/** Returns whether the list of the cluster has all PriorityClasses. */
+function hasClasses(cluster: ClusterOpened | undefined): boolean {
+  return cluster !== undefined && cluster.unread.every(({ kind }) => kind !== "PriorityClass");
+}
+
+/** Returns whether the objects do not show which pods of jobs a quota counts. */
+function isUnknown(
+  bound: ManifestObject,
+  tree: Tree,
+  cluster: ClusterOpened | undefined,
+): boolean {
+  const defaultClass = defaultClassOf(tree.objects, hasClasses(cluster));
   return isScoped(bound) &&
     tree.jobs.filter(({ workload: { object } }) => namespaceOf(object) === namespaceOf(bound))
       .some((job) => {
@@ -146,7 +155,7 @@ function judgeJob(
     ...(isCountedElsewhere(job, cluster) ? [] : judgeQuotas(object, {
       pods: [...steady, own, ...made],
       quotas: ofKind(objects, "ResourceQuota", namespace),
-      defaultClass: defaultClassOf(objects),
+      defaultClass: defaultClassOf(objects, hasClasses(cluster)),
       used: (hard) => usedByOthers(cluster, object, hard),
     })),
     ...unlimitedExecutorsFindings(job),

@@ -80,11 +80,17 @@ export function countsPods(
 export type DefaultClass = string | null | undefined;
 
 /**
- * The global default PriorityClass that manifests declare. The cluster can have another one, so it is
- * not known without such a manifest.
+ * The global default PriorityClass. Without the list of a cluster, it is known only if a manifest
+ * declares it, because the cluster can have another one.
+ *
+ * @param isComplete whether the objects have all PriorityClasses of the cluster
  */
-export function defaultClassOf(objects: readonly ManifestObject[]): DefaultClass {
-  return ofKind(objects, "PriorityClass").find(({ value }) => value.globalDefault === true)?.name;
+export function defaultClassOf(
+  objects: readonly ManifestObject[],
+  isComplete: boolean,
+): DefaultClass {
+  const found = ofKind(objects, "PriorityClass").find(({ value }) => value.globalDefault === true);
+  return found?.name ?? (isComplete ? null : undefined);
 }
 
 function isIn(

@@ -38,6 +38,10 @@ export function judgeTableNames(
     ({ key, owner }) => isOutboxKey(key) && !isInProject(owner, project),
   );
   const inObjects = own.flatMap(({ key, value, place }) => {
+    const read = isOutboxKey(key) && isWritten(value) ? readTableName(value) : undefined;
+    if (read !== undefined && "problem" in read) {
+      return [invalidTable(place, value, read.problem, table)];
+    }
     if (isNear(value, wanted)) return [nearMiss(place, value, table)];
     return isOutboxKey(key) && isOther(value, table) ? [otherTable(place, value, table)] : [];
   });
@@ -75,12 +79,26 @@ function partition<T>(all: readonly T[], isFirst: (each: T) => boolean): [T[], T
  * @returns undefined if only one of both names has a schema: then the search_path of the role decides
  */
 function isOther(value: string, wanted: string): boolean | undefined {
-  // Another tool fills in the value, or the value comes from a Secret.
-  if (value === "" || /[${]/.test(value)) return false;
+  if (!isWritten(value)) return false;
   const [own, theirs] = [readTableName(value), readTableName(wanted)];
   if ("problem" in own || "problem" in theirs || own.table !== theirs.table) return true;
   if ((own.schema === undefined) !== (theirs.schema === undefined)) return undefined;
   return own.schema !== theirs.schema;
+}
+
+/** Returns whether a value is written out: another tool can fill it in, or a Secret can have it. */
+function isWritten(value: string): boolean {
+  return value !== "" && !/[${]/.test(value);
+}
+
+function invalidTable(place: Place, value: string, problem: string, table: string): Finding {
+  return {
+    severity: "fail",
+    ...place,
+    problem: `OUTBOX_TABLE is ${value}, which is no name of a table: ${problem}`,
+    why: "the job refuses the name and stops at its start",
+    fix: `Write the name as SQL does, with a schema if the table needs one: ${table}`,
+  };
 }
 
 function otherTable(place: Place, value: string, table: string): Finding {

@@ -196,7 +196,7 @@ Deno.test("parseDocuments accepts tabs and markers that kubectl accepts", () => 
     ['a: "x\n\ty"\nb: 1\n', { a: "x y", b: 1 }],
     ["a: x\n  \tz\n", { a: "x z" }],
     ["a:\t\n  b:\t1\t# c\n", { a: { b: 1 } }],
-    ["a: |\n  x\n  \ty\nb: 1\n", { a: "x\n\ty\n", b: 1 }],
+    ["a: |-\n  x\n  \ty\nb: 1\n", { a: "x\n\ty\n", b: 1 }],
     ["--- # c\na: 1\n...\n# d\n", { a: 1 }],
     ["a: 1\n...\n---\n", { a: 1 }],
   ];
@@ -229,3 +229,43 @@ Deno.test("parseDocuments reads a large document within the limits", () => {
   const { x } = valueOf(`x:\n${lines.join("")}`) as { x: object };
   assertEquals(Object.keys(x).length, 50_000);
 });
+
+for (
+  const [text, expected] of [
+    ["a: .inf", "kubectl cannot convert infinity and NaN to JSON; a text needs quotes"],
+    ["a: [-.Inf]", "kubectl cannot convert infinity and NaN to JSON; a text needs quotes"],
+    ["a: !!float .NaN", "kubectl cannot convert infinity and NaN to JSON; a text needs quotes"],
+    ['a: "x\\/y"', "invalid escape sequence \\/"],
+    ['a: "\\ud800"', "\\ud800 is no character; write the character itself"],
+    ['a: "\\U00110000"', "\\U00110000 is no character; write the character itself"],
+    ["a: x\u0001y", "kubectl does not accept the character U+0001"],
+    ["# \u001b[0m\na: x", "kubectl does not accept the character U+001B"],
+    ["a: x\u007fy", "kubectl does not accept the character U+007F"],
+    ["a: x\ufffey", "kubectl does not accept the character U+FFFE"],
+  ] as const
+) {
+  Deno.test(`parseDocuments refuses, as kubectl does: ${JSON.stringify(text)}`, () => {
+    assertEquals(parseDocuments(text).problems.map(({ problem }) => problem), [expected]);
+  });
+}
+
+for (
+  const [text, expected] of [
+    ["a: .iNf", ".iNf"],
+    ['a: ".inf"', ".inf"],
+    ["a: !!str .inf", ".inf"],
+    ["a: 1e999", "1e999"],
+    [`a: "it\\'s"`, "it's"],
+    [`a: "\\\\'"`, "\\'"],
+    ['a: "\\u0001"', "\u0001"],
+    ["a: x\u0085y", "x\u0085y"],
+    ["a: x\ufeffy", "x\ufeffy"],
+    ['a: |\n  "\\/"', '"\\/"'],
+    ['{"a": "x\\/\\ud83d\\ude00"}', "x/😀"],
+  ] as const
+) {
+  Deno.test(`parseDocuments accepts, as kubectl does: ${JSON.stringify(text)}`, () => {
+    const { documents, problems } = parseDocuments(text);
+    assertEquals([documents[0]?.value, problems], [{ a: expected }, []]);
+  });
+}

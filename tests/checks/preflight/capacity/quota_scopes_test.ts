@@ -1,5 +1,9 @@
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
-import { change, FILES, JOB } from "../../healthy/manifests.ts";
+import { judgeDemands } from "../../../../checks/preflight/capacity/quota_fit.ts";
+import { treeOf } from "../../../../checks/facts/tree.ts";
+import { Failure } from "../../../../pipeline/errors.ts";
+import { change, factOf, FILES, JOB } from "../../healthy/manifests.ts";
+import { clusterWith } from "../../healthy/one_file.ts";
 import { foundWith, preflightOf } from "../../spark/whole_preflight.ts";
 
 const quota = (hard: string, scope: string) =>
@@ -129,4 +133,23 @@ Deno.test("quota-fit does not judge classes without a known default class", asyn
     assertEquals(verdict, "pass");
     assertStringIncludes(examined, "not show which: ResourceQuota analytics-jobs/some");
   }
+});
+
+Deno.test("quota-fit knows from a cluster that no PriorityClass is the default", () => {
+  const scope = expression("scopeName: PriorityClass, operator: In, values: [low]");
+  const files = { ...FILES, "quota.yaml": quota('pods: "0"', scope) };
+  const judge = (cluster?: ReturnType<typeof clusterWith>) => {
+    const { examined, findings } = judgeDemands(treeOf(factOf(files)), cluster)!;
+    return [findings.length, examined.includes("not judged")];
+  };
+  assertEquals(judge(), [0, true]);
+  assertEquals(judge(clusterWith("")), [0, false]);
+  const failure = new Failure({
+    kind: "configuration",
+    task: "list",
+    problem: "forbidden",
+    remedy: "",
+  });
+  const unread = [{ kind: "PriorityClass", namespace: undefined, failure }];
+  assertEquals(judge(clusterWith("", { unread: unread as never })), [0, true]);
 });

@@ -293,6 +293,23 @@ spec: { template: { spec: { containers: [{ name: a, image: "postgres:16", comman
   });
 }
 
+for (
+  const [value, problem] of [
+    ["stop events", "stop events needs double quotes"],
+    ["db.public.stop_events", ""],
+    ["1stop_events", ""],
+    ['"stop_events', ""],
+  ] as const
+) {
+  Deno.test(`judgeTableNames says why no table has the name ${value}`, () => {
+    const [found, ...others] =
+      judgeTableNames(treeOf(factOf({ [JOB]: withTable(value) })))!.findings;
+    assertEquals(others, []);
+    assertStringIncludes(found!.problem, `OUTBOX_TABLE is ${value}, which is no name of a table: `);
+    assertStringIncludes(found!.problem, problem);
+  });
+}
+
 /** The Job with a value of OUTBOX_TABLE. */
 function withTable(value: string): string {
   const at = 'name: PYTHONDONTWRITEBYTECODE\n              value: "1"';

@@ -49,6 +49,21 @@ Deno.test("wrongTemplates accepts volumes of the template, of the settings, and 
   assertEquals(found("keys-volume", "spark.kubernetes.executor.secrets.keys=/k"), []);
 });
 
+Deno.test("wrongTemplates judges the block devices of a template like its mounts", () => {
+  const job = (name: string) =>
+    jobOf({
+      args: [`--master=${K8S}`, `--conf=${TEMPLATE}`],
+      container: "volumeMounts: [{ name: t, mountPath: /t }]",
+      pod: "volumes: [{ name: t, configMap: { name: t } }]\n",
+      more: map(
+        "t",
+        `{ pod.yaml: "spec: { containers: [{ name: e, volumeDevices: [{ name: ${name}, devicePath: /dev/x }] }], volumes: [{ name: disk, persistentVolumeClaim: { claimName: d } }] }" }`,
+      ),
+    });
+  assertEquals(wrongTemplates({ jobs: [job("disk")] }), []);
+  assertEquals(wrongTemplates({ jobs: [job("dsk")] }).map(({ fix }) => fix), ["Write disk."]);
+});
+
 Deno.test("wrongTemplates reports a template of several jobs once", () => {
   assertEquals(wrongTemplates({ jobs: [jobWith("a"), jobWith("a")] }).length, 1);
 });
