@@ -5,6 +5,7 @@ export class YamlError extends Error {
   /** The place in the text, in characters from its beginning. */
   readonly offset: number;
 
+  /** Creates the error for a place in the text. */
   constructor(message: string, offset: number) {
     super(message);
     this.offset = offset;
@@ -27,7 +28,11 @@ export class Indentation {
   private previous = "";
   private isScalar = false;
 
-  /** @throws {YamlError} the lexeme has a tab that go-yaml refuses */
+  /**
+   * Reads the next lexeme.
+   *
+   * @throws {YamlError} the lexeme has a tab that go-yaml refuses
+   */
   read(lexeme: string, isInBrackets: boolean): void {
     if (MARKS.includes(lexeme)) {
       this.isScalar = lexeme === "\x1f";
@@ -48,6 +53,7 @@ export class Indentation {
     this.offset += lexeme.length;
   }
 
+  /** Refuses a tab if it is indentation. */
   private judge(spaces: number): void {
     const isAfterDash = this.previous === "-" && this.column === undefined;
     const isPlain = /^=[^\n]*$/.test(this.previous);

@@ -196,7 +196,7 @@ Deno.test("parseDocuments accepts tabs and markers that kubectl accepts", () => 
     ['a: "x\n\ty"\nb: 1\n', { a: "x y", b: 1 }],
     ["a: x\n  \tz\n", { a: "x z" }],
     ["a:\t\n  b:\t1\t# c\n", { a: { b: 1 } }],
-    ["a: |-\n  x\n  \ty\nb: 1\n", { a: "x\n\ty\n", b: 1 }],
+    ["a: |\n  x\n  \ty\nb: 1\n", { a: "x\n\ty\n", b: 1 }],
     ["--- # c\na: 1\n...\n# d\n", { a: 1 }],
     ["a: 1\n...\n---\n", { a: 1 }],
   ];
@@ -260,7 +260,7 @@ for (
     ['a: "\\u0001"', "\u0001"],
     ["a: x\u0085y", "x\u0085y"],
     ["a: x\ufeffy", "x\ufeffy"],
-    ['a: |\n  "\\/"', '"\\/"'],
+    ['a: |-\n  "\\/"', '"\\/"'],
     ['{"a": "x\\/\\ud83d\\ude00"}', "x/😀"],
   ] as const
 ) {
