@@ -87,7 +87,7 @@ async function settleBronze(day: UnsettledDay): Promise<void> {
 }
 
 /**
- * Checks that a lake contains only markers, the parts that they name, history, quarantine, and
+ * Checks that a lake contains only markers, the parts that they name, history, quarantine, the record of the source, and
  * unreferenced parts, which `clean` removes after a day.
  *
  * @throws {Broken} the lake contains anything else
@@ -97,7 +97,10 @@ export async function judgeRemains(lake: Lake, judge: Judge): Promise<void> {
   const keys = new Set(named.map(({ key }) => key));
   for (const { key } of await lake.list("")) {
     if (keys.has(key) || isPart(key)) continue;
-    if (/\/_commit\.json$|\/_commits\/|\/_history\/|\/_quarantine\/|^_preflight\//.test(key)) {
+    if (
+      /\/_commit\.json$|\/_commits\/|\/_history\/|\/_quarantine\/|^_preflight\/|^_source\.json$/
+        .test(key)
+    ) {
       continue;
     }
     throw new Broken(`unexpected object ${key} in the lake`);

@@ -7,6 +7,7 @@ import { type Day, parseDay } from "../../pipeline/contract/window.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { openLake } from "../../pipeline/lake/open.ts";
 import { readMarker, renderMarker } from "../../pipeline/lake/marker.ts";
+import { readSources } from "../../pipeline/lake/source_record.ts";
 import { openPart } from "../../pipeline/lake/parquet_reader.ts";
 import { runSilver } from "../../pipeline/silver.ts";
 import { compareColumns } from "../../checks/postflight/parquet.ts";
@@ -135,6 +136,19 @@ sparkTest(
       ]);
       assertStringIncludes(bronzeSaid, "the outbox has the same 2,500 rows");
       assertStringIncludes(silverSaid, "the replay of bronze has the same ");
+      assertEquals(await contents(lake), before);
+
+      // Both engines recorded the same source. A job refuses another table, and changes nothing.
+      const { sources: [source] } = (await readSources(lake))!;
+      assertEquals(commit.source, source);
+      assertEquals(source!.database, db.config.name);
+      await db.query("CREATE TABLE other_events (LIKE stop_events INCLUDING ALL)");
+      const other = { OUTBOX_TABLE: "Other_Events" };
+      for (const day of [DAY, parseDay("2025-12-28")!]) {
+        const refused = await submit({ ...common, job: "bronze_ingest.py", day, env: other });
+        assertEquals(refused.code, 2, refused.said);
+        assertStringIncludes(refused.said, "/public.other_events. Nothing was changed.");
+      }
       assertEquals(await contents(lake), before);
     } finally {
       lake.close();

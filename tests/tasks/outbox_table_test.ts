@@ -98,6 +98,43 @@ Deno.test("OUTBOX_TABLE counts more than the project file, and the file more tha
   });
 });
 
+Deno.test("every command that grows a lake refuses another table, until it is named as a new name", async () => {
+  await using db = await otherOutbox();
+  await withProject(db, TABLE, async (run) => {
+    assertEquals((await run("run", [DAY])).code, 0);
+    const wrong = { OUTBOX_TABLE: "stop_events" };
+    const commands: [string, string[]][] = [
+      ["bronze", [DAY]],
+      ["run", ["--pending"]],
+      ["run", ["--from", "2025-12-27", "--to", "2025-12-29", "--keep-going"]],
+      ["amend", [DAY, "--yes"]],
+    ];
+    for (const [command, args] of commands) {
+      const { code, stderr } = await run(command, args, wrong);
+      assertEquals(code, 2, `${command} ${args}`);
+      assertStringIncludes(stderr, "/public.stop_events. Nothing was changed.");
+    }
+    const status = await run("status", [], wrong);
+    assertEquals(status.code, 2);
+    assertStringIncludes(status.stdout, "outbox not read: Cannot compare the lake with the outbox");
+    const postflight = await run("postflight", [DAY], wrong);
+    assertEquals(postflight.code, 1);
+    assertStringIncludes(postflight.stdout, "FAIL   lake-source");
+    const spark = await run("bronze", [DAY, "--engine", "spark", "--earlier-source", "x"]);
+    assertEquals(spark.code, 2);
+    assertStringIncludes(spark.stderr, "Cannot use --earlier-source with --engine spark");
+
+    await db.query(`DROP TABLE stop_events; ALTER TABLE ${TABLE} SET SCHEMA public;
+      ALTER TABLE "Stop ""Events"" \\1" RENAME TO stop_events`);
+    const { stderr } = await run("bronze", [DAY], wrong);
+    const [, earlier = ""] = /--earlier-source '(.*)'; see/.exec(stderr)!;
+    const named = earlier.replaceAll(`'\\''`, "'");
+    const renamed = await run("run", [DAY, "--earlier-source", named], wrong);
+    assertEquals([renamed.code, renamed.stderr], [0, ""]);
+    assertEquals((await run("run", ["2025-12-29"], wrong)).code, 0);
+  });
+});
+
 Deno.test("findTable and its failures name the table with its schema", async () => {
   await using db = await otherOutbox();
   const reader = await db.role("reader", `GRANT USAGE ON SCHEMA "Shop's Data" TO reader`);
