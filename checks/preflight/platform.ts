@@ -7,6 +7,7 @@ import type { ManifestsFact } from "../facts/manifests.ts";
 import { EMPTY } from "../facts/manifest_text.ts";
 import { embeddedScripts } from "../facts/scripts.ts";
 import { idOf, jobState, mergeObjects } from "../kubernetes/apply_plan.ts";
+import { asSwitched } from "../kubernetes/cron_switch.ts";
 import { naming } from "../list_names.ts";
 import { whyNoCluster } from "../skip_reasons.ts";
 import { isOurs, type Tree, treeOf } from "../facts/tree.ts";
@@ -175,7 +176,8 @@ function objectsAfter(
     present.delete(id);
     // Applying does not change a Job that is running.
     if (placed.kind === "Job") return current && jobState(current) === "running" ? current : placed;
-    return tried.get(id) ?? (current === undefined ? placed : mergeObjects(current, placed));
+    return tried.get(id) ??
+      (current === undefined ? placed : mergeObjects(current, asSwitched(placed, current)));
   });
   const uids = new Set(live.map(uidOf));
   const others = [...present.values()].filter((object) =>

@@ -10,6 +10,7 @@ import {
 } from "../kubernetes/workloads.ts";
 import { jobContainers } from "../kubernetes/job_containers.ts";
 import { jobsOf } from "../kubernetes/jobs.ts";
+import { type ToolkitEngine, toolkitEngineOf } from "../kubernetes/toolkit.ts";
 import type { Project } from "../../pipeline/contract/project.ts";
 import { runsSpark } from "./recognition.ts";
 import type { Code } from "../source_code/code.ts";
@@ -61,6 +62,8 @@ export interface SparkJob {
   readonly mode: SparkMode;
   /** The reason why the mode is `unknown`, or why a job with the mode `none` is not judged. */
   readonly unknown?: string;
+  /** The engine, if the job runs this toolkit. */
+  readonly toolkit?: ToolkitEngine;
   /**
    * The namespace of the pods that Spark creates. A job that sets none is judged in its own
    * namespace; rbac reports that Spark uses `default` then.
@@ -150,6 +153,7 @@ function readJob(
     mode: "none" as const,
     unknown: isSpark === undefined ? "nothing shows whether it runs Spark" : undefined,
   };
+  const toolkit = toolkitEngineOf(own.containers);
   const pod = (role: SparkPod["role"]) => sparkPod(role, own, settings, source.objects);
   const requestsExecutors = mode === "client" || mode === "cluster";
   const roles = mode === "cluster" ? ["driver", "executor"] : requestsExecutors ? ["executor"] : [];
@@ -165,6 +169,7 @@ function readJob(
     master: settings.get("spark.master"),
     mode,
     ...(unknown === undefined ? {} : { unknown }),
+    ...(toolkit === undefined ? {} : { toolkit }),
     namespace: settings.get("spark.kubernetes.namespace")?.value ?? namespace,
     account: accountOf(workload),
     driver: mode === "cluster" ? pod("driver") : undefined,

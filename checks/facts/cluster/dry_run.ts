@@ -1,5 +1,6 @@
 import { ApiError, type Cluster, type KubeObject } from "../../../pipeline/cluster/cluster.ts";
 import { isFields } from "../../kubernetes/fields.ts";
+import { asSwitched, isSuspendedCronJob } from "../../kubernetes/cron_switch.ts";
 import type { ManifestObject } from "../../kubernetes/objects.ts";
 import { joined, type Reading, readOne, toManifestObject } from "./objects.ts";
 
@@ -31,15 +32,17 @@ const TRIAL_SUFFIX = "-preflight-trial";
 
 /**
  * Applies an object as a server-side dry run. A Job gets a temporary name: an existing Job is
- * immutable, and the question is whether the server would accept a new Job.
+ * immutable, and the question is whether the server would accept a new Job. A suspended CronJob is
+ * applied as it is switched in the cluster.
  *
  * @throws {Failure} the cluster is unreachable
  */
 export async function tryOut(
   cluster: Cluster,
-  object: ManifestObject,
+  declared: ManifestObject,
   signal: AbortSignal | undefined,
 ): Promise<Trial> {
+  const object = await switchedAsLive(cluster, declared, signal);
   if (object.name === "") {
     const problem = "the object has no metadata.name, so it cannot be applied";
     return { object, refused: { because: "invalid", problem } };
@@ -57,6 +60,17 @@ export async function tryOut(
     const problem = (error as ApiError).serverMessage.replaceAll(TRIAL_SUFFIX, "");
     return { object, refused: { because, problem } };
   }
+}
+
+/** Returns the object with the `suspend` of the cluster, if it is a CronJob to switch. */
+async function switchedAsLive(
+  cluster: Cluster,
+  object: ManifestObject,
+  signal: AbortSignal | undefined,
+): Promise<ManifestObject> {
+  if (object.name === "" || !isSuspendedCronJob(object)) return object;
+  const { objects: [live] } = await readOne(cluster, object, object, signal);
+  return asSwitched(object, live);
 }
 
 function named({ value, namespace }: ManifestObject, name: string): object {

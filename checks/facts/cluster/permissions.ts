@@ -1,7 +1,12 @@
 import type { Cluster } from "../../../pipeline/cluster/cluster.ts";
 import { DEFAULT_PROJECT, type Project } from "../../../pipeline/contract/project.ts";
 import { isFields } from "../../kubernetes/fields.ts";
-import { ALL_NEEDS, forbiddenIn, whereIs } from "../../preflight/access/required_permissions.ts";
+import {
+  ALL_NEEDS,
+  forbiddenIn,
+  partsOf,
+  whereIs,
+} from "../../preflight/access/required_permissions.ts";
 import { type Account, accountId, accountsOf } from "../../kubernetes/jobs.ts";
 import type { ManifestObject } from "../../kubernetes/objects.ts";
 import { isForbidden } from "./objects.ts";
@@ -12,7 +17,7 @@ export interface AccountAction {
   readonly account: string;
   /** The verb, as in `create`; `*` is every verb. */
   readonly verb: string;
-  /** The resource, as in `pods`; `*` is every resource of every API group. */
+  /** The resource, as in `pods` and `jobs.batch`; `*` is every resource of every API group. */
   readonly resource: string;
   /** The namespace; undefined for all namespaces. */
   readonly namespace: string | undefined;
@@ -27,8 +32,8 @@ export interface Right extends AccountAction {
 }
 
 /**
- * Reviews the access of the jobs' service accounts: the actions that Spark performs, and the
- * actions that no job may perform.
+ * Reviews the access of the jobs' service accounts: the actions that Spark and the toolkit
+ * perform, and the actions that no job may perform.
  *
  * @param objects the objects with the jobs, from manifests and cluster
  * @returns undefined if the user has no permission to review access
@@ -50,8 +55,8 @@ export async function reviewAccess(
 }
 
 /**
- * Returns the actions to review for an account: those that Spark performs, and those that no job
- * may perform.
+ * Returns the actions to review for an account: those that Spark and the toolkit perform,
+ * and those that no job may perform.
  */
 export function actionsToReview(
   account: Account,
@@ -88,17 +93,20 @@ async function ask(
 
 /** Returns the review of an action, with the groups that the account's token would have. */
 function reviewOf({ account, verb, resource, namespace }: AccountAction): object {
-  const [home = "", name = ""] = account.split("/");
+  const [home = "", user = ""] = account.split("/");
+  const { name, group } = partsOf(resource);
+  const [main = "", subresource] = name.split("/");
   return {
     apiVersion: "authorization.k8s.io/v1",
     kind: "SubjectAccessReview",
     spec: {
-      user: `system:serviceaccount:${home}:${name}`,
+      user: `system:serviceaccount:${home}:${user}`,
       groups: ["system:serviceaccounts", `system:serviceaccounts:${home}`, "system:authenticated"],
       resourceAttributes: {
         verb,
-        resource,
-        group: resource === "*" ? "*" : "",
+        resource: main,
+        ...(subresource === undefined ? {} : { subresource }),
+        group: resource === "*" ? "*" : group,
         ...(namespace === undefined ? {} : { namespace }),
       },
     },

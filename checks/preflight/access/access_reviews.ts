@@ -79,7 +79,7 @@ function finding(account: Account, reason: string, rights: readonly Right[]): Fi
     object: binding?.object ?? `ServiceAccount ${id}`,
     problem: `it lets the service account ${id} ${actions.join(", ")}` +
       (binding === undefined ? `: ${reason || "the API server does not say why"}` : ""),
-    why: "Spark does not need this permission, and an attacker who controls a job would have it",
+    why: "the jobs do not need this permission, and an attacker who controls a job would have it",
     fix: binding?.fix ?? `List what the account can do: kubectl auth can-i --list ` +
         shell`--as=${`system:serviceaccount:${account.namespace}:${account.name}`}`,
   };

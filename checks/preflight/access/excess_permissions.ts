@@ -3,17 +3,28 @@ import type { Finding } from "../../finding.ts";
 import { type ManifestObject, objectId, placeOf } from "../../kubernetes/objects.ts";
 import { naming } from "../../list_names.ts";
 import { listOf } from "../../kubernetes/fields.ts";
-import { USEFUL } from "./required_permissions.ts";
+import { partsOf } from "./required_permissions.ts";
 import { type AppliedRule, type Binding, isBuiltIn } from "./role_rules.ts";
 
-const WHY = "Spark does not need this permission, and an attacker who controls a job would have it";
+/** The verbs that the jobs of an account can use, by resource. */
+export type UsefulVerbs = Readonly<Record<string, readonly string[]>>;
 
-/** Judges the permissions of a binding that Spark does not need. */
-export function excessPermissions({ object, rules = [] }: Binding): Finding[] {
+const WHY =
+  "the jobs do not need this permission, and an attacker who controls a job would have it";
+
+/**
+ * Judges the permissions of a binding that the jobs of its account do not need.
+ *
+ * @param useful the permissions that the jobs can use
+ */
+export function excessPermissions(
+  { object, rules = [] }: Binding,
+  useful: UsefulVerbs,
+): Finding[] {
   const isWide = object.kind === "ClusterRoleBinding";
   // A ClusterRole that is not in the manifests is for others: the binding is wrong, not the role.
   const isTheirs = rules.some(({ role }) => role.file === undefined && role.kind === "ClusterRole");
-  const excesses = rules.flatMap(excess);
+  const excesses = rules.flatMap((rule) => excess(rule, useful));
   const [most, ...more] = excesses;
   return [
     ...(isWide
@@ -44,7 +55,7 @@ function isShared(object: ManifestObject): boolean {
   return isBuiltIn(object) || listOf(object.value.subjects).length > 1;
 }
 
-/** A permission in a rule that Spark does not need. */
+/** A permission in a rule that no job of the account needs. */
 interface Excess {
   readonly rule: AppliedRule;
   /** The field that grants the permission. */
@@ -60,12 +71,12 @@ function ofRole({ rule: { role, path }, field, what, harmless }: Excess): Findin
     severity: harmless ? "warn" : "fail",
     ...placeOf(role, `${path}.${field}`),
     problem: `it allows ${what}`,
-    why: harmless ? "Spark does not need this permission" : WHY,
+    why: harmless ? "the jobs do not need this permission" : WHY,
     fix: `Keep only the permissions in runbook/rbac.md in ${objectId(role)}.`,
   };
 }
 
-function excess(rule: AppliedRule): Excess[] {
+function excess(rule: AppliedRule, useful: UsefulVerbs): Excess[] {
   const { groups, resources, verbs } = rule;
   const find = (field: Excess["field"], what: string): Excess[] => [{ rule, field, what }];
   if (resources.includes("*")) return find("resources", "everything, by resources: [*]");
@@ -73,14 +84,16 @@ function excess(rule: AppliedRule): Excess[] {
     return find("resources", "reading or changing Secrets");
   }
   if (verbs.includes("*")) return find("verbs", `every verb on ${resources.join(", ")}`);
-  const foreign = groups.filter((group) => group !== "");
+  const known = Object.keys(useful).map((resource) => partsOf(resource).group);
+  const foreign = groups.filter((group) => group !== "" && !known.includes(group));
   if (foreign.length > 0 && resources.length > 0) {
     return find("apiGroups", `${resources.join(", ")} of ${foreign.join(", ")}`);
   }
-  const extra = resources.flatMap((resource) => {
-    const useful = USEFUL[resource] ?? [];
-    return verbs.filter((verb) => !useful.includes(verb)).map((verb) => ({ resource, verb }));
-  });
+  const extra = groups.flatMap((group) =>
+    resources.map((each) => group === "" ? each : `${each}.${group}`)
+  ).flatMap((resource) =>
+    verbs.filter((verb) => !useful[resource]?.includes(verb)).map((verb) => ({ resource, verb }))
+  );
   if (extra.length === 0) return [];
   const what = extra.map(({ resource, verb }) => `${verb} ${resource}`).join(", ");
   return extra.every(isHarmless)

@@ -3,7 +3,7 @@ import type { Finding } from "../../finding.ts";
 import { accountId } from "../../kubernetes/jobs.ts";
 import { placeOf } from "../../kubernetes/objects.ts";
 import { isAllowed, type Known } from "./access_reviews.ts";
-import type { Need } from "./required_permissions.ts";
+import { type Need, partsOf } from "./required_permissions.ts";
 import { type Binding, may } from "./role_rules.ts";
 
 /**
@@ -34,9 +34,11 @@ export function missingPermissions(
       severity: "fail",
       ...place,
       problem: `no role is bound to the service account ${name} in ${namespace}`,
-      why: "the driver cannot create the pods of its executors, and waits for them forever",
+      why: needs.some(({ resource, verbs }) => resource === "pods" && verbs.includes("create"))
+        ? "the driver cannot create the pods of its executors, and waits for them forever"
+        : "the run cannot make its Jobs",
       fix: name === "default"
-        ? "Give the driver a service account of its own, and bind a role to the account: " +
+        ? "Give the pod a service account of its own, and bind a role to the account: " +
           "runbook/rbac.md"
         : shell`Bind its role: kubectl -n ${namespace} create rolebinding ${name} --role=${name} ` +
           shell`--serviceaccount=${`${namespace}:${name}`}`,
@@ -56,9 +58,9 @@ export function missingPermissions(
       ...(role === undefined ? place : placeOf(role, "rules")),
       problem: `the service account ${namespace}/${name} cannot ${verbs.join(", ")} ${resource}`,
       why,
-      fix: `Add to the role: - {apiGroups: [""], resources: [${resource}], verbs: [${
-        verbs.join(", ")
-      }]}`,
+      fix: `Add to the role: - {apiGroups: [${partsOf(resource).group || '""'}], resources: [${
+        partsOf(resource).name
+      }], verbs: [${verbs.join(", ")}]}`,
     };
   });
 }

@@ -4,10 +4,18 @@ import type { Finding, Place } from "../../finding.ts";
 import type { ClusterOpened } from "../../facts/cluster.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { forbiddenActions, knownOf } from "./access_reviews.ts";
-import { excessPermissions } from "./excess_permissions.ts";
+import { excessPermissions, type UsefulVerbs } from "./excess_permissions.ts";
 import { DRIVER_ACCOUNT, hasAccountsOf, ownAccount, ownAccountPlace } from "./job_accounts.ts";
 import { missingPermissions } from "./missing_permissions.ts";
-import { CLIENT_NEEDS, type Need, SUBMIT_NEEDS, unionOf } from "./required_permissions.ts";
+import {
+  CLIENT_NEEDS,
+  type Need,
+  SUBMIT_NEEDS,
+  TOOLKIT_NEEDS,
+  unionOf,
+  USEFUL,
+  USEFUL_FOR_TOOLKIT,
+} from "./required_permissions.ts";
 import { bindingsOf, may, mayBeBoundElsewhere } from "./role_rules.ts";
 import { printedValue } from "../../spark/settings.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
@@ -16,12 +24,13 @@ import { type Judged, outcomeOfWhole, unlessUnknown } from "../outcome.ts";
 import { namespaceOf, placeOf } from "../../kubernetes/objects.ts";
 
 /**
- * The service accounts of jobs have the permissions that Spark needs in its namespace, and no others.
+ * The service accounts of jobs have the permissions that Spark and the toolkit need in their
+ * namespace, and no others.
  * The roles decide, and with a cluster also the answers of its API server.
  */
 export const rbac: PlatformCheck = platformCheck({
   id: "rbac",
-  title: "service accounts have only the permissions that Spark needs",
+  title: "service accounts have only the permissions that their jobs need",
   reads: [...JOBS, "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"],
   judge: (platform) =>
     unlessUnknown(
@@ -39,12 +48,14 @@ interface JobAccount {
   readonly account: Account;
   /** The permissions that its jobs need. */
   readonly needs: readonly Need[];
+  /** The permissions that its jobs can use. */
+  readonly useful: UsefulVerbs;
   /** The place of one of the jobs. */
   readonly place: ReturnType<typeof placeOf>;
 }
 
 /**
- * Judges whether the service accounts of jobs have only the permissions that Spark needs.
+ * Judges whether the service accounts of jobs have only the permissions that the jobs need.
  *
  * @returns undefined if there are no jobs
  */
@@ -60,12 +71,12 @@ export function judgePermissions(tree: Tree, cluster?: ClusterOpened): Judged | 
     }`,
     findings: [
       ...elsewhere,
-      ...all.flatMap(({ account, needs, place }): Finding[] => {
+      ...all.flatMap(({ account, needs, useful, place }): Finding[] => {
         const bindings = bindingsOf(tree.objects, account);
         const known = knownOf(account, bindings, cluster);
         return [
           ...missingPermissions(known, needs, place),
-          ...bindings.flatMap(excessPermissions),
+          ...bindings.flatMap((binding) => excessPermissions(binding, useful)),
           ...forbiddenActions(known, tree.project),
         ];
       }),
@@ -103,26 +114,45 @@ const NEEDS: Readonly<Record<SparkJob["mode"], readonly Need[]>> = {
 };
 
 function accountsOf({ jobs }: Tree): JobAccount[] {
-  const accounts = new Map<string, JobAccount>();
-  for (const job of jobs) {
-    const { mode, driver } = job;
-    const place = ownAccountPlace(job);
-    const own = { account: ownAccount(job), needs: needsOf(job, NEEDS[mode]), place };
+  const uses = Map.groupBy(jobs.flatMap(usesOf), ({ account }) => accountId(account));
+  return [...uses.values()].map((all): JobAccount => {
+    const [{ account, place }] = all.toSorted((a, b) => verbsIn(b.needs) - verbsIn(a.needs)) as [
+      AccountUse,
+    ];
+    const needs = all.reduce<readonly Need[]>((most, each) => unionOf(most, each.needs), []);
+    return { account, place, needs, useful: usefulFor(all) };
+  });
+}
+
+/** A job, or the driver that it creates, as a user of a service account. */
+interface AccountUse extends Omit<JobAccount, "useful"> {
+  /** True if a run of the toolkit makes Jobs as this account. */
+  readonly makesJobs: boolean;
+}
+
+function usesOf(job: SparkJob): AccountUse[] {
+  const { mode, driver, toolkit } = job;
+  const makesJobs = toolkit === "spark";
+  const needs = makesJobs ? TOOLKIT_NEEDS : needsOf(job, NEEDS[mode]);
+  return [
+    { account: ownAccount(job), needs, place: ownAccountPlace(job), makesJobs },
     // In cluster mode, the driver has its own pod and its own account.
-    const ofDriver = driver === undefined ? [] : [{
+    ...(driver === undefined ? [] : [{
       account: { name: driver.account, namespace: job.namespace },
       needs: needsOf(job, CLIENT_NEEDS),
       place: driverPlace(job),
-    }];
-    for (const each of [own, ...ofDriver]) {
-      const id = accountId(each.account);
-      const previous = accounts.get(id);
-      const isMore = previous === undefined || verbsIn(previous.needs) < verbsIn(each.needs);
-      const needs = unionOf(previous?.needs ?? [], each.needs);
-      accounts.set(id, { ...(isMore ? each : previous), needs });
-    }
-  }
-  return [...accounts.values()];
+      makesJobs: false,
+    }]),
+  ];
+}
+
+/** The permissions that the jobs of an account can use. */
+function usefulFor(uses: readonly AccountUse[]): UsefulVerbs {
+  const ofToolkit = uses.filter(({ makesJobs }) => makesJobs);
+  if (ofToolkit.length === 0) return USEFUL;
+  return ofToolkit.length === uses.length
+    ? USEFUL_FOR_TOOLKIT
+    : { ...USEFUL, "jobs.batch": USEFUL_FOR_TOOLKIT["jobs.batch"]! };
 }
 
 /** The place of the service account of a driver that Spark creates. */

@@ -1,15 +1,15 @@
 import type { Project } from "../../../pipeline/contract/project.ts";
 
-/** A permission that Spark needs. */
+/** A permission that a job needs. */
 export interface Need {
-  /** The resource in the core API group, as in `pods`. */
+  /** The resource, and its API group unless it is the core group, as in `pods` and `jobs.batch`. */
   readonly resource: string;
   /** The verbs, as in `create`. */
   readonly verbs: readonly string[];
-  /** The reason why Spark needs the permission. */
+  /** The reason why the job needs the permission. */
   readonly why: string;
   /**
-   * The verbs without which the job still runs: Spark logs an error and continues. Each has the effect
+   * The verbs without which the job still runs, and logs an error. Each has the effect
    * of its absence.
    */
   readonly optional: Readonly<Record<string, string>>;
@@ -22,6 +22,7 @@ const NO_CLEANUP =
 const NO_DELETE =
   "the job runs, but the driver logs an error whenever it removes executors, and their pods stay " +
   "until the driver's pod is deleted";
+const NO_EVENTS = "the run works, but does not notice when Kubernetes refuses a pod";
 const NO_REUSE =
   "the job runs, but the driver cannot use the claims of lost executors again, and cannot delete " +
   "claims by label when it terminates";
@@ -91,8 +92,31 @@ export function unionOf(first: readonly Need[], second: readonly Need[]): readon
   }));
 }
 
-/** All permissions that the service account of a job can need. */
-export const ALL_NEEDS: readonly Need[] = unionOf(SUBMIT_NEEDS, CLIENT_NEEDS);
+const FOLLOWING = "the run follows the pods of its Jobs, and reports what happens to them";
+
+/** The permissions of a run of the toolkit with the engine `spark`. */
+export const TOOLKIT_NEEDS: readonly Need[] = [
+  {
+    resource: "jobs.batch",
+    verbs: ["create", "list", "watch"],
+    why: "the run makes a Job for each layer of a day, and follows it",
+    optional: {},
+  },
+  { resource: "pods", verbs: ["list", "watch"], why: FOLLOWING, optional: {} },
+  { resource: "pods/log", verbs: ["get"], why: FOLLOWING, optional: {} },
+  {
+    resource: "events",
+    verbs: ["list", "watch"],
+    why: FOLLOWING,
+    optional: { list: NO_EVENTS, watch: NO_EVENTS },
+  },
+];
+
+/** Every permission that Spark or the toolkit can need. */
+export const ALL_NEEDS: readonly Need[] = unionOf(
+  unionOf(SUBMIT_NEEDS, CLIENT_NEEDS),
+  TOOLKIT_NEEDS,
+);
 
 /** A permission that a job must not have. */
 export interface Forbidden {
@@ -148,3 +172,18 @@ export const USEFUL: Readonly<Record<string, readonly string[]>> = {
   persistentvolumeclaims: VERBS,
   events: ["get", "list", "watch", "create", "patch"],
 };
+
+/** The verbs that a run of the toolkit with the engine `spark` can use, by resource. */
+export const USEFUL_FOR_TOOLKIT: Readonly<Record<string, readonly string[]>> = {
+  "jobs.batch": ["create", "get", "list", "watch", "delete"],
+  pods: ["get", "list", "watch"],
+  "pods/log": ["get", "list", "watch"],
+  "pods/status": ["get", "list", "watch"],
+  events: ["get", "list", "watch"],
+};
+
+/** The name and the API group of a resource, as in `jobs` and `batch` of `jobs.batch`. */
+export function partsOf(resource: string): { readonly name: string; readonly group: string } {
+  const [name = "", ...group] = resource.split(".");
+  return { name, group: group.join(".") };
+}

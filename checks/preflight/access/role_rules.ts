@@ -2,6 +2,7 @@ import { labelOf, type ManifestObject, namespaceOf, ofKind } from "../../kuberne
 import { isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 import type { AccountAction } from "../../facts/cluster/permissions.ts";
 import type { Account } from "../../kubernetes/jobs.ts";
+import { partsOf } from "./required_permissions.ts";
 
 /** A rule that applies to a service account. */
 export interface AppliedRule {
@@ -123,9 +124,10 @@ export function may(
   );
 }
 
-/** Returns whether a rule allows a verb on all objects of a resource of the core group. */
+/** Returns whether a rule allows a verb on all objects of a resource. */
 function allows(rule: AppliedRule, resource: string, verb: string): boolean {
   const has = (list: readonly string[], each: string) => list.includes(each) || list.includes("*");
-  return rule.names.length === 0 && has(rule.groups, "") && has(rule.resources, resource) &&
+  const { name, group } = partsOf(resource);
+  return rule.names.length === 0 && has(rule.groups, group) && has(rule.resources, name) &&
     has(rule.verbs, verb);
 }

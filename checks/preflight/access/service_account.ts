@@ -22,7 +22,7 @@ export const serviceAccount: PlatformCheck = platformCheck({
       outcomeOfWhole(
         platform,
         judgeAccounts(platform.tree),
-        notChecked(uncheckedAccounts(platform.tree)) ?? "no job runs Spark",
+        notChecked(uncheckedAccounts(platform.tree)) ?? "no job runs Spark or the toolkit",
       ),
     ),
 });
@@ -47,9 +47,9 @@ export function judgeAccounts(tree: Tree): Judged | undefined {
   };
 }
 
-/** The accounts of a Spark job: of its own pod, and of the pods that Spark creates. */
+/** The accounts of a job of Spark or the toolkit: of its own pod, and of the pods that Spark creates. */
 function accountsOf(job: SparkJob): Account[] {
-  if (job.mode === "none") return [];
+  if (job.mode === "none" && job.toolkit === undefined) return [];
   // Executors do not need an account of their own.
   const made = [job.driver, job.executor].flatMap((pod) =>
     pod === undefined || pod.role === "executor" && pod.account === "default"
@@ -139,14 +139,15 @@ function withoutToken(
 }
 
 function judgeJob(job: SparkJob, tree: Tree): Finding[] {
-  const { workload: { object, specPath, spec }, account: name, mode } = job;
+  const { workload: { object, specPath, spec }, account: name, mode, toolkit } = job;
   const namespace = namespaceOf(object);
   const place = ownAccountPlace(job);
   // Masters and workers do not use the Kubernetes API. An account that they name must exist.
   const usesApi = object.kind !== SPARK_CLUSTER;
   if (name === undefined || name === "default") {
     // A job that creates no pods works without permissions.
-    const isEnough = mode === "local" && namespace !== tree.project.jobs.namespace;
+    const isEnough = mode === "local" && namespace !== tree.project.jobs.namespace ||
+      toolkit === "local";
     return !usesApi ? [] : [{
       severity: isEnough ? "warn" : "fail",
       ...place,
@@ -154,7 +155,7 @@ function judgeJob(job: SparkJob, tree: Tree): Finding[] {
       why: isEnough
         ? "every pod of the namespace shares the permissions of this account"
         : "it has no permissions, and every pod of the namespace would share new ones",
-      fix: "Set in the pod's spec: serviceAccountName: spark-jobs",
+      fix: `Set in the pod's spec: serviceAccountName: ${usualAccount(toolkit)}`,
     }];
   }
   const accounts = ofKind(tree.objects, "ServiceAccount");
@@ -166,15 +167,34 @@ function judgeJob(job: SparkJob, tree: Tree): Finding[] {
     ];
   }
   const mounted = spec.automountServiceAccountToken ?? account.value.automountServiceAccountToken;
-  if (!usesApi || mounted !== false || mode === "local" || mode === "unknown") return [];
+  if (!usesApi || mounted !== false || !needsToken(job)) return [];
   const hasOwn = JSON.stringify(spec.volumes ?? []).includes('"serviceAccountToken"');
   return hasOwn ? [] : [{
     severity: "fail",
     ...placeOf(object, `${specPath}.automountServiceAccountToken`),
-    problem: "the driver gets no token of its service account",
-    why: "the driver cannot log in to the Kubernetes API, so it creates no executors",
+    ...(toolkit === "spark"
+      ? {
+        problem: "the run gets no token of its service account",
+        why: "the run cannot log in to the Kubernetes API, so it makes no Jobs",
+      }
+      : {
+        problem: "the driver gets no token of its service account",
+        why: "the driver cannot log in to the Kubernetes API, so it creates no executors",
+      }),
     fix: "Set in the pod's spec: automountServiceAccountToken: true",
   }];
+}
+
+/** Returns whether the job's own pod uses the Kubernetes API. */
+function needsToken({ mode, toolkit }: SparkJob): boolean {
+  if (toolkit !== undefined) return toolkit === "spark";
+  return mode === "client" || mode === "cluster" || mode === "none";
+}
+
+/** The service account in the manifests for the same kind of pod. */
+function usualAccount(toolkit: SparkJob["toolkit"]): string {
+  if (toolkit === undefined) return "spark-jobs";
+  return toolkit === "spark" ? "deep-storage-spark" : "deep-storage";
 }
 
 function unknownAccountFinding(

@@ -37,7 +37,7 @@ export const nodePool: PlatformCheck = platformCheck({
     if (cluster === undefined && !usesPool(tree)) return absence(platform, noPool(tree));
     const judged = unlessUnknown(
       tree.jobs,
-      outcomeOf(platform, judgePools(tree, cluster), "no job runs Spark"),
+      outcomeOf(platform, judgePools(tree, cluster), "no job runs Spark or the toolkit"),
     );
     const unread = unreadTemplates(tree);
     const outcome = unread === undefined || hasFailure(judged) ? judged : { unknown: unread };
@@ -93,7 +93,7 @@ const PODS_UNREADABLE: Outcome = {
  * @returns undefined if there are no jobs
  */
 export function judgePools(tree: Tree, cluster?: ClusterOpened): Judged | undefined {
-  const jobs = tree.jobs.filter(({ mode }) => mode !== "none");
+  const jobs = tree.jobs.filter(({ mode, toolkit }) => mode !== "none" || toolkit !== undefined);
   if (jobs.length === 0) return undefined;
   const pool = poolIn(tree.project);
   const judged = jobs.map((job) => judgeJob(job, tree, pool));
@@ -201,7 +201,7 @@ function judgePod(
       problem: `${who} can run on any node${
         typeof label === "string" ? `, or none: ${wanted.key} has to be ${label}` : ""
       }`,
-      why: "Spark can then use the memory that production needs, on another node",
+      why: "the job can then use the memory that production needs, on another node",
       fix: `Set in the pod's spec: nodeSelector: {${wanted.key}: ${wanted.value || '""'}}`,
     }]),
     ...(isTolerated ? [] : [{

@@ -3,6 +3,7 @@ import { printedValue } from "../../spark/settings.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 import type { Credentials, ImageReading, ImageRequest } from "../../facts/image.ts";
 import { type Container, type Workload } from "../../kubernetes/workloads.ts";
+import { isSuspendedCronJob } from "../../kubernetes/cron_switch.ts";
 import { listOf, textOf } from "../../kubernetes/fields.ts";
 import { type ManifestObject, namespaceOf, placeOf } from "../../kubernetes/objects.ts";
 import type { Tree } from "../../facts/tree.ts";
@@ -36,11 +37,12 @@ export interface ImageUse {
 
 /**
  * Lists the images that jobs run: those of the jobs' containers, and those of the pods that Spark
- * creates.
+ * creates. A suspended CronJob runs no image until somebody switches it on.
  */
 export function imagesOf({ jobs, objects }: Pick<Tree, "jobs" | "objects">): ImageUse[] {
   return jobs.flatMap((job) => {
     const { workload } = job;
+    if (isSuspendedCronJob(workload.object)) return [];
     const secrets = secretsOfPod(workload, objects);
     const namespace = namespaceOf(workload.object);
     const images = workload.containers.filter(({ image }) => image !== "");

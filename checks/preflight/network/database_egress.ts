@@ -10,7 +10,7 @@ import { type Endpoint, NAME_LABEL, type Pod, UNKNOWN_VALUE } from "../../networ
 import { besideDatabase, CONNECTIONS, type PlatformCheck, platformCheck } from "../platform.ts";
 import {
   codePods,
-  type DenialCause,
+  type DeniedConnection,
   deniedConnections,
   examinedPods,
   judgeDenied,
@@ -20,6 +20,7 @@ import {
 import { type Network, objectOf, reasonNotToJudge } from "./job_network.ts";
 import type { Actor, JobWithPods } from "./job_pods.ts";
 import { blockOf, fixDenial, OUTSIDE_PEER } from "./policy_fix.ts";
+import { newPolicyFor } from "./schedule_policies.ts";
 import { assumedPods, serviceOf } from "./service_host.ts";
 import { backendsOf, type UnreachableService, whyUnreachable } from "./service_backends.ts";
 
@@ -93,7 +94,7 @@ function judge(
   const denied = deniedConnections(network, [...databases.keys()]);
   return judgeDenied(network, denied, examined, {
     why: `${WHY}; policies select the labels of pods and namespaces, never a Service`,
-    fix: ({ cause }) => fix(cause, database!, network.project.jobs.namespace),
+    fix: (each) => fix(each, database!, network.project.jobs.namespace),
   });
 }
 
@@ -103,14 +104,16 @@ function allowsPort(port: number): RuleFilter {
 }
 
 function fix(
-  cause: DenialCause,
+  denied: DeniedConnection,
   { namespace, labels, peer, port, to }: Database,
   jobsNamespace: string,
 ): string {
+  const { cause } = denied;
   const isIngress = cause.direction === "ingress";
   const command = fixDenial(cause, {
-    name: "allow-outbox",
-    pods: isIngress ? { matchLabels: Object.fromEntries(labels ?? []) } : {},
+    ...(isIngress
+      ? { name: "allow-outbox", pods: { matchLabels: Object.fromEntries(labels ?? []) } }
+      : newPolicyFor(denied, "allow-outbox")),
     peer: isIngress ? podsOf(jobsNamespace) : peer,
     ports: [{ protocol: "TCP", port }],
   });

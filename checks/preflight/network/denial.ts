@@ -16,6 +16,7 @@ import {
 } from "../../network_policy/model.ts";
 import { type Network, objectOf, place } from "./job_network.ts";
 import type { Actor, JobWithPods } from "./job_pods.ts";
+import { isForOtherJobs, runsToolkit } from "./schedule_policies.ts";
 import { matchNamespaces } from "./namespace_match.ts";
 import { fitOf, type Purpose } from "./policy_purpose.ts";
 import { whyUncertain } from "./uncertain.ts";
@@ -353,6 +354,7 @@ function nearPolicies(
     if (rule === undefined) return [];
     const common = { direction, namespace: self.namespace, policy, rule };
     if (!selects(policy.pods, self.labels)) {
+      if (isForOtherJobs(network, policy, self)) return [];
       const problem = `the policy selects only pods with ${formatSelector(policy.pods)}`;
       return [{ ...common, kind: "podSelector", path: "spec.podSelector", problem }];
     }
@@ -393,9 +395,9 @@ function destinationsOf(denied: readonly DeniedConnection[]): string {
   }));
 }
 
-function keyOf({ cause: { kind, policy, path, direction } }: DeniedConnection): string {
-  return [kind, policy?.namespace, policy?.name, path, policy === undefined ? direction : ""]
-    .join(" ");
+function keyOf({ job, cause: { kind, policy, path, direction } }: DeniedConnection): string {
+  const newPolicy = policy === undefined ? [direction, runsToolkit(job)] : [];
+  return [kind, policy?.namespace, policy?.name, path, ...newPolicy].join(" ");
 }
 
 /** Returns the path of the labels that policies use to select the pods of a job. */

@@ -35,6 +35,7 @@ import type { Actor, JobWithPods } from "./job_pods.ts";
 import { ambientFindings } from "./mesh_ambient.ts";
 import { meshFindings } from "./mesh_sidecar.ts";
 import { blockOf, fixDenial, OUTSIDE_PEER, patchPolicy } from "./policy_fix.ts";
+import { newPolicyFor } from "./schedule_policies.ts";
 import { type Store, storeOf } from "./store_endpoint.ts";
 
 /**
@@ -193,10 +194,10 @@ function isStoreRule(rule: Rule): boolean {
     peers.some((peer) => peer.type === "pods" || publicPart(rangesOf(peer)).length > 0);
 }
 
-function fix({ cause, protocol, port, store }: DeniedStore): string {
+function fix(denied: DeniedStore): string {
+  const { cause, protocol, port, store } = denied;
   const command = fixDenial(cause, {
-    name: "allow-s3-egress",
-    pods: {},
+    ...newPolicyFor(denied, "allow-s3-egress"),
     peer: peerFor(store),
     ports: [{ protocol, port }],
   });

@@ -26,7 +26,7 @@ export interface Actor {
 
 /** A job with the pods that policies select. */
 export interface JobWithPods
-  extends Pick<SparkJob, "settings" | "environment" | "mode" | "unknown" | "master"> {
+  extends Pick<SparkJob, "settings" | "environment" | "mode" | "unknown" | "toolkit" | "master"> {
   /** The Job, CronJob or Pod. */
   readonly object: ManifestObject;
   /** The name in messages, as in `Job analytics-jobs/bronze-ingest-manual`. */
@@ -74,6 +74,7 @@ export function withPods(job: SparkJob): JobWithPods | undefined {
     mode,
     master: job.master,
     ...(job.unknown === undefined ? {} : { unknown: job.unknown }),
+    ...(job.toolkit === undefined ? {} : { toolkit: job.toolkit }),
   };
 }
 

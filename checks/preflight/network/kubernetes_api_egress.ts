@@ -16,33 +16,31 @@ import { formatEndpoint } from "../../network_policy/explain.ts";
 import type { Endpoint, Rule } from "../../network_policy/model.ts";
 import { judgeHost } from "../../network_policy/open_ports.ts";
 import { CONNECTIONS, inNamespace, type PlatformCheck, platformCheck } from "../platform.ts";
-import {
-  causeOfDenial,
-  type DenialCause,
-  denialFindings,
-  type DeniedConnection,
-  examinedPods,
-} from "./denial.ts";
+import { causeOfDenial, denialFindings, type DeniedConnection, examinedPods } from "./denial.ts";
 import { type Network, objectOf, reasonNotToJudge } from "./job_network.ts";
 import type { Actor, JobWithPods } from "./job_pods.ts";
 import { blockOf, fixDenial, patchPolicy } from "./policy_fix.ts";
+import { newPolicyFor } from "./schedule_policies.ts";
 import { type Backends, backendsOf } from "./service_backends.ts";
 
 /**
- * Drivers that request executors reach the Kubernetes API. The API server is not a pod, so only an
+ * Drivers that request executors, and runs of the toolkit with the engine `spark`, reach the
+ * Kubernetes API. The API server is not a pod, so only an
  * `ipBlock` selects it. The Service of the API listens on 443, and the API server on 6443 (k3s,
  * kubeadm). Most network plugins apply policies to the address of the API server, which only a
  * cluster reports. With manifests alone, one open address is enough.
  */
 export const kubernetesApiEgress: PlatformCheck = platformCheck({
   id: "kubernetes-api-egress",
-  title: "drivers reach the Kubernetes API",
+  title: "drivers and scheduled runs reach the Kubernetes API",
   reads: [...CONNECTIONS, ...inNamespace("default", "Service", "EndpointSlice")],
   judge(platform) {
     const network = platform.network;
     const notJudged = reasonNotToJudge(network);
     if (notJudged !== undefined) return notJudged;
-    const clients = network.jobs.filter(({ onKubernetes }) => onKubernetes)
+    const clients = network.jobs.filter(({ onKubernetes, toolkit }) =>
+      onKubernetes || toolkit === "spark"
+    )
       .flatMap((job) =>
         job.actors.filter(({ role }) => role !== "executor").map((actor) => ({ job, actor }))
       );
@@ -60,7 +58,7 @@ export const kubernetesApiEgress: PlatformCheck = platformCheck({
         denied.push({ ...client, protocol: "TCP", destination, ...access });
       }
     }
-    const advice = { why: WHY, fix: (each: DeniedConnection) => fix(api, each) };
+    const advice = { why, fix: (each: DeniedConnection) => fix(api, each) };
     const judged = {
       examined: examinedPods(network),
       findings: [
@@ -78,9 +76,19 @@ interface ApiClient {
   readonly actor: Actor;
 }
 
-const WHY =
-  "the driver requests executors from the API server, which is not a pod, so no selector selects " +
-  `it; ${runEnds("after retries", "External scheduler cannot be instantiated")}`;
+function why({ job }: ApiClient): string {
+  const unselected = "the API server, which is not a pod, so no selector selects it";
+  return isScheduled(job)
+    ? `the run makes its Jobs with ${unselected}`
+    : `the driver requests executors from ${unselected}; ${
+      runEnds("after retries", "External scheduler cannot be instantiated")
+    }`;
+}
+
+/** Returns whether a job runs the toolkit, which makes Jobs. */
+function isScheduled({ toolkit }: JobWithPods): boolean {
+  return toolkit === "spark";
+}
 
 /** The Kubernetes API. */
 interface Api {
@@ -181,8 +189,9 @@ function isApiRule({ peers, ports }: Rule): boolean {
     peers.every((peer) => peer.type === "pods" || publicPart(rangesOf(peer)).length === 0);
 }
 
-function fix(api: Api, { cause, job }: DeniedConnection): string {
-  const command = fixCommand(api, cause, job);
+function fix(api: Api, denied: DeniedConnection): string {
+  const { cause } = denied;
+  const command = fixCommand(api, denied);
   if (cause.kind === "podSelector" || cause.kind === "policyTypes") return command;
   const instruction = api.server === undefined
     ? 'Allow the address that "kubectl get endpoints kubernetes" prints, or allow all addresses'
@@ -190,7 +199,8 @@ function fix(api: Api, { cause, job }: DeniedConnection): string {
   return `${instruction}: ${command}`;
 }
 
-function fixCommand(api: Api, cause: DenialCause, job: JobWithPods): string {
+function fixCommand(api: Api, denied: DeniedConnection): string {
+  const { cause, job } = denied;
   const { host, port } = masterOf(job);
   const rule = ruleFor(api, host === undefined ? undefined : port);
   const { policy, rule: wrong, kind } = cause;
@@ -199,8 +209,9 @@ function fixCommand(api: Api, cause: DenialCause, job: JobWithPods): string {
     return patchPolicy(policy, { op: "replace", path: wrong.path, value: rule });
   }
   return fixDenial(cause, {
-    name: "allow-kubernetes-api-egress",
-    pods: { matchLabels: { "spark-role": "driver" } },
+    ...newPolicyFor(denied, "allow-kubernetes-api-egress", {
+      matchLabels: { "spark-role": "driver" },
+    }),
     peer: rule.to[0],
     ports: rule.ports,
   });
@@ -230,7 +241,7 @@ function serviceOnlyFinding(network: Network, api: Api, client: ApiClient): Find
   const cause = causeOfDenial(network, flow, "api", isApiRule)!;
   const destination = api.server === undefined ? "any address" : destinationOf(api, client);
   const denied = { ...client, protocol: "TCP", port, destination, cause } as const;
-  const advice = { why: WHY, fix: (each: DeniedConnection) => fix(api, each) };
+  const advice = { why, fix: (each: DeniedConnection) => fix(api, each) };
   const finding = denialFindings(network, [denied], advice)[0]!;
   const opening = decide(network.cluster, { ...flow, to: service, port: 443 }, "egress").rules[0]
     ?.policy;

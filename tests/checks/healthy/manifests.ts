@@ -34,6 +34,9 @@ export const JOB_ID = "Job analytics-jobs/bronze-ingest-manual";
 
 const SILVER_JOB = "60-silver-transform.yaml";
 
+/** The file of the CronJobs, with their accounts and permissions. */
+export const SCHEDULE = "70-schedule.yaml";
+
 const ROBSON = `
 apiVersion: v1
 kind: Namespace
@@ -133,7 +136,7 @@ function* readFiles(folder = ""): Generator<[string, string]> {
 }
 
 /** All files, by their paths below `manifests/`. */
-export const ALL_FILES: Readonly<Record<string, string>> = {
+export const FILES_WITH_SCHEDULE: Readonly<Record<string, string>> = {
   ...Object.fromEntries([...readFiles()].sort()),
   "image/jobs/helpers/days.py": HELPER,
   "image/jobs/lookalikes.py": LOOKALIKES,
@@ -141,6 +144,11 @@ export const ALL_FILES: Readonly<Record<string, string>> = {
   "robson.yaml": ROBSON,
   "secrets.yaml": SECRETS_FILE,
 };
+
+/** The files without the schedule. */
+export const ALL_FILES: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(FILES_WITH_SCHEDULE).filter(([path]) => path !== SCHEDULE),
+);
 
 /** The files without the second Job and the modules of both: a fault is found once, and fast. */
 export const FILES: Readonly<Record<string, string>> = Object.fromEntries(

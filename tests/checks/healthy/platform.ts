@@ -4,7 +4,8 @@ import type { Facts } from "../../../checks/check.ts";
 import type { Finding, Result } from "../../../checks/finding.ts";
 import type { DatabaseOpened } from "../../../checks/facts/database.ts";
 import type { LakeOpened } from "../../../checks/facts/lake.ts";
-import { gatherManifests } from "../../../checks/facts/manifests.ts";
+import { gatherManifests, type ManifestsFact } from "../../../checks/facts/manifests.ts";
+import { SCHEDULE } from "./manifests.ts";
 import type { Refusal } from "../../../checks/facts/refusal.ts";
 import { runChecks } from "../../../checks/runner.ts";
 import { EVENT_COLUMNS } from "../../../pipeline/contract/tables.ts";
@@ -61,10 +62,15 @@ export const LAKE: LakeOpened = {
   ],
 };
 
-/** Our own. */
-export const MANIFESTS = await gatherManifests(
+const ALL = await gatherManifests(
   new URL("../../../manifests", import.meta.url).pathname,
 );
+
+/** Our own. */
+export const MANIFESTS: ManifestsFact = {
+  ...ALL,
+  objects: ALL.objects.filter(({ file }) => !file?.endsWith(SCHEDULE)),
+};
 
 export const READY: ReadyFacts = { manifests: MANIFESTS, database: DATABASE, lake: LAKE };
 
