@@ -23,6 +23,7 @@ const applied: Manifest[] = [...Deno.readDirSync(MANIFESTS)]
   .flatMap((name) => documents(name));
 const templates: Manifest[] = documents("templates/secrets.yaml.example");
 const jobs = ofKind("Job");
+const cronJobs = ofKind("CronJob");
 const dockerfile = Deno.readTextFileSync(new URL("image/Dockerfile", MANIFESTS));
 
 function documents(name: string): Manifest[] {
@@ -57,7 +58,8 @@ Deno.test("manifests: the objects are those of the design, the namespace first, 
   assertEquals(applied[0]!.kind, "Namespace");
   assertEquals(named("Namespace", "analytics-jobs").metadata.labels.name, "analytics-jobs");
   assertEquals(names("Job"), ["bronze-ingest-manual", "silver-transform-manual"]);
-  assertEquals(names("ServiceAccount"), ["spark-jobs"]);
+  assertEquals(names("CronJob"), ["nightly-preflight", "nightly-run", "nightly-run-spark"]);
+  assertEquals(names("ServiceAccount"), ["spark-jobs", "deep-storage", "deep-storage-spark"]);
   assertEquals(names("Secret"), []);
   for (const { kind, metadata } of applied.slice(1)) {
     assertEquals(metadata.namespace, "analytics-jobs", `${kind} ${metadata.name}`);
@@ -65,13 +67,13 @@ Deno.test("manifests: the objects are those of the design, the namespace first, 
 });
 
 Deno.test("applying everything starts nothing", () => {
-  for (const { spec } of jobs) assertEquals(spec.suspend, true);
+  for (const { spec } of [...jobs, ...cronJobs]) assertEquals(spec.suspend, true);
 });
 
 Deno.test("manifests: every key that a job reads is in the template of the secret that it names", () => {
   const keys = new Map(templates.map(({ metadata, stringData }) => [metadata.name, stringData]));
   assertEquals([...keys.keys()], ["django-db-credentials", "contabo-s3-credentials"]);
-  for (const job of jobs) {
+  for (const job of [...jobs, ...cronJobs.map(({ spec }) => spec.jobTemplate)]) {
     const read = container(job).env.flatMap(({ valueFrom }: Manifest) =>
       valueFrom?.secretKeyRef ? [valueFrom.secretKeyRef] : []
     );
@@ -151,6 +153,32 @@ Deno.test("driver and executor pods satisfy the namespace's restricted security 
         effect: "NoSchedule",
       },
     ]);
+  }
+});
+
+Deno.test("manifests: the pods of the schedule satisfy the restricted security standard, and get a token only for Spark", () => {
+  for (const { spec, metadata } of cronJobs) {
+    const pod = spec.jobTemplate.spec.template;
+    const { securityContext, containers, volumes } = pod.spec;
+    assertEquals(securityContext.runAsNonRoot, true);
+    assert(securityContext.runAsUser > 0);
+    assertEquals(securityContext.seccompProfile.type, "RuntimeDefault");
+    assertEquals(containers[0].securityContext, {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ["ALL"] },
+    });
+    for (const volume of volumes) assert("emptyDir" in volume);
+    const isSpark = pod.metadata.labels.engine === "spark";
+    assertEquals(pod.spec.automountServiceAccountToken, isSpark, metadata.name);
+    assertEquals(containers[0].args.includes("--engine=spark"), isSpark);
+  }
+});
+
+Deno.test("manifests: the schedule is in UTC, and a run ends before the next night", () => {
+  for (const { spec } of cronJobs) {
+    assertEquals([spec.timeZone, spec.concurrencyPolicy], ["Etc/UTC", "Forbid"]);
+    assert(spec.jobTemplate.spec.activeDeadlineSeconds + spec.startingDeadlineSeconds < 86_400);
   }
 });
 
