@@ -175,14 +175,14 @@ async function create(
 async function apply(
   api: Api,
   object: object,
-  { dryRun, force = false, signal }: ApplyOptions,
+  { dryRun, force = false, manager = MANAGER, signal }: ApplyOptions,
 ): Promise<KubeObject> {
   const verb = dryRun ? "try to apply" : "apply";
   const { kind, namespace, name } = identify(object, verb);
   if (name === undefined) throw incompleteObject(verb, `the ${kind.kind} has no metadata.name`);
   const { task, path } = await locate(api, verb, { kind, name, namespace }, signal);
   const query = new URLSearchParams({
-    fieldManager: MANAGER,
+    fieldManager: manager,
     fieldValidation: "Strict",
     force: String(force),
     ...(dryRun ? { dryRun: "All" } : {}),

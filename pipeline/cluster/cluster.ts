@@ -43,6 +43,8 @@ export interface ApplyOptions extends RequestOptions {
   readonly dryRun: boolean;
   /** True to take over fields that another field manager owns. */
   readonly force?: boolean;
+  /** The field manager. Apply removes only fields that the same manager has applied before. */
+  readonly manager?: string;
 }
 
 /** Options for deleting an object. */

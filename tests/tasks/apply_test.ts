@@ -68,7 +68,8 @@ clusterTest(
     const created = lines.filter((line) => line.startsWith("created ")).map((line) =>
       line.split(/ +/)[1]
     );
-    assertEquals([created[0], ...created.slice(-2)], ["Namespace", "Job", "Job"]);
+    const last = ["Job", "Job", "CronJob", "CronJob", "CronJob"];
+    assertEquals([created[0], ...created.slice(-5)], ["Namespace", ...last]);
 
     const second = await apply("--yes");
     assertEquals([second.code, second.stderr], [0, ""]);
@@ -99,7 +100,7 @@ clusterTest("apply: changes only different fields, and shows each of them first"
     '    spec.hard.requests.memory  "8G" -> "12G"',
     "+ NetworkPolicy analytics-jobs/allow-s3-egress  new",
   ]);
-  assertStringIncludes(stdout, ": 1 to create, 2 to change, 12 unchanged\n");
+  assertStringIncludes(stdout, ": 1 to create, 2 to change, 22 unchanged\n");
   assertEquals(changed(before, await versions(api, objects)), [
     "Namespace analytics-jobs",
     "ResourceQuota analytics-jobs",
