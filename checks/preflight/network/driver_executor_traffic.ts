@@ -51,7 +51,7 @@ export const driverExecutorTraffic: PlatformCheck = platformCheck({
         destination === MASTER
           ? "the master of a SparkCluster knows only the workers and the drivers that register with it"
           : "Spark replaces each executor that cannot register, and gives up after some; " +
-            runEnds("after retries", "exit code 11"),
+            runEnds("after retries", "SparkContext was shut down"),
       fix: ({ cause, destination }, all) =>
         fixDenial(cause, {
           name: destination === MASTER
