@@ -83,9 +83,12 @@ export function addLine(log: DriverLog, line: string): DriverLog {
   return { ...log, failure, last, fault: refusalIn(line) ?? log.fault };
 }
 
-/** The API server's message when it refuses a pod of an executor, in an exception of Spark. */
+/**
+ * The API server's message when it refuses a pod of an executor, in an exception of Spark. The
+ * client puts a guess about the service account before it.
+ */
 function refusalIn(line: string): Fault | undefined {
-  const [, message] = /Message: (pods .+ is forbidden: .+)$/.exec(line) ?? [];
+  const [, message] = /Message: .*?(pods "[^"]+" is forbidden: .+)$/.exec(line) ?? [];
   if (message === undefined) return undefined;
   const short = message.replace(/\. Received status: .*$/, "");
   return {
