@@ -1,6 +1,7 @@
 import { silverMarkerKey } from "../../pipeline/contract/keys.ts";
 import { readMarker } from "../../pipeline/lake/marker.ts";
 import { standInImage } from "../support/stand_in_image.ts";
+import { alterPrice } from "./altered.ts";
 import { publishUntyped } from "./untyped.ts";
 import { DAY, type Facts, type Parts } from "./world.ts";
 
@@ -261,6 +262,14 @@ export const DRILLS: readonly Drill[] = [
       await lake.remove(commit.parts[0]!.key);
     },
     caughtBy: "silver-parts",
+    when: "after",
+  },
+  {
+    id: "altered-value",
+    injected: "a fill price of silver was changed together with the digest in its commit marker",
+    breaks: "lake",
+    inject: ({ lake }) => alterPrice(lake.lake, DAY),
+    caughtBy: "silver-values",
     when: "after",
   },
 ];

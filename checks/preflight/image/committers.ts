@@ -127,7 +127,41 @@ function settingFindings(job: SparkJob, tree: Tree): Finding[] {
       `Add: --conf=${S3A}.name=magic`,
     ));
   }
-  return [...findings, ...staging(job, name), ...secondVersion(job, tree)];
+  return [
+    ...findings,
+    ...staging(job, name),
+    ...secondVersion(job, tree),
+    ...forOtherStores(job),
+    ...removedClass(job),
+  ];
+}
+
+const FACTORY = "spark.hadoop.mapreduce.outputcommitter.factory.scheme.s3a";
+
+/** Warns about the manifest committer, which is for stores that rename files. */
+function forOtherStores(job: SparkJob): Finding[] {
+  const factory = known(job, FACTORY);
+  if (factory === undefined || !/\.ManifestCommitterFactory$/.test(factory.value)) return [];
+  return [{
+    severity: "warn",
+    ...factory.place,
+    problem: "the job uses the manifest committer for S3, which is for stores that rename files",
+    why: "the committer renames, and in S3 a rename is a slow copy that can stop halfway",
+    fix: `Use the magic committer of S3A: --conf=${S3A}.name=magic`,
+  }];
+}
+
+/** Fails for a committer that Spark has no longer. */
+function removedClass(job: SparkJob): Finding[] {
+  return CLASSES.flatMap((key) => known(job, key) ?? [])
+    .filter(({ value }) => /\.Direct(Parquet|File)OutputCommitter$/.test(value))
+    .map((setting): Finding => ({
+      severity: "fail",
+      ...setting.place,
+      problem: `${setting.key} names ${setting.value}, which Spark 2.0 removed`,
+      why: "the job ends with ClassNotFoundException when it writes",
+      fix: `Use the magic committer of S3A: --conf=${S3A}.name=magic`,
+    }));
 }
 
 /** Warns about a committer whose files the driver and the executors must share. */

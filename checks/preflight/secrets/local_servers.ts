@@ -162,7 +162,9 @@ export function localSettings(
     source !== "fallback" && source !== "variable" && unknown === undefined
   ).flatMap(({ key, value, place }): Finding[] => {
     if (variables.includes(value)) return [];
-    const found = localServerProblem(key, value, project);
+    // Spark gives these variables to its pods.
+    const name = key.replace(/^spark\.(executorEnv|kubernetes\.driverEnv)\./, "");
+    const found = localServerProblem(name, value, project);
     if (found === undefined) return [];
     return [{
       severity: hasOthers ? "warn" : "fail",
@@ -170,7 +172,7 @@ export function localSettings(
       problem: found.problem,
       why: hasOthers
         ? "only a container of the same pod can answer there, and executors are other pods"
-        : `no container of the job's pod is ${serverOf(key, value)!.server}`,
+        : `no container of the job's pod is ${serverOf(name, value)!.server}`,
       fix: found.fix,
     }];
   });

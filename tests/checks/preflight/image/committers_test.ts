@@ -135,3 +135,19 @@ Deno.test("judgeImages finds the jar of a committer in the contents of the image
     `${key} names ${value}, and ${IMAGE} has no spark-hadoop-cloud jar`,
   ]);
 });
+
+Deno.test("image-deps judges committers that are for other stores, or that Spark has no longer", async () => {
+  const factory = "spark.hadoop.mapreduce.outputcommitter.factory.scheme.s3a=" +
+    "org.apache.hadoop.mapreduce.lib.output.committer.manifest.ManifestCommitterFactory";
+  await assertFound(ID, withSettings([factory]), {
+    severity: "warn",
+    problem: "the job uses the manifest committer for S3, which is for stores that rename files",
+  });
+  await assertFound(ID, withSettings([factory.replace("s3a", "abfs")]));
+  const removed = "org.apache.spark.sql.parquet.DirectParquetOutputCommitter";
+  const key = "spark.sql.parquet.output.committer.class";
+  await assertFound(ID, withSettings([`${key}=${removed}`]), {
+    severity: "fail",
+    problem: `${key} names ${removed}, which Spark 2.0 removed`,
+  });
+});

@@ -137,3 +137,48 @@ Deno.test("secret-escaping finds reserved characters of values that make a URL",
   const escaped = "postgres://robson:$$(PASSWORD)@paradedb.robson.svc/rbs";
   assertEquals(await problems(login(escaped), SECRET("a/b7Xw")), "");
 });
+
+Deno.test("secret-escaping judges the objects that a SparkApplication names for its pods", async () => {
+  const yaml = (driver: string, executor: string) =>
+    `apiVersion: sparkoperator.k8s.io/v1beta2
+kind: SparkApplication
+metadata: { name: a, namespace: analytics-jobs }
+spec:
+  type: Python
+  mode: cluster
+  sparkVersion: 3.5.8
+  image: apache/spark:3.5.8
+  mainApplicationFile: local:///a.py
+  driver: { serviceAccount: spark-jobs, ${driver} }
+  executor: { cores: 1, ${executor} }
+`;
+  const judge = (driver: string, executor: string) => {
+    const files = { ...FILES, "a.yaml": yaml(driver, executor) };
+    const { examined, findings } = judgeSecrets(treeOf(factOf(files)))!;
+    return [examined, ...findings.map(({ field, problem }) => `${field}: ${problem}`)];
+  };
+  const map = "configMaps: [{ name: lost, path: /c }]";
+  assertStringIncludes(judge(map, "memory: 1g")[0]!, "ConfigMap analytics-jobs/lost");
+  assertStringIncludes(judge("cores: 1", map)[0]!, "ConfigMap analytics-jobs/lost");
+  const whole = "envFrom: [{ secretRef: { name: lost } }]";
+  assertStringIncludes(judge("cores: 1", whole)[0]!, "analytics-jobs/lost");
+  const optional = "envFrom: [{ secretRef: { name: lost, optional: true } }]";
+  assertEquals(judge("cores: 1", optional)[0]!.includes("lost"), false);
+  const key = (kind: string, name: string) =>
+    `env: [{ name: A, valueFrom: { ${kind}KeyRef: { name: ${name}, key: NOT } } }]`;
+  assertEquals(
+    judge("cores: 1", key("configMap", "spark-executor-pod")).slice(1),
+    [
+      "spec.executor.env[0].valueFrom.configMapKeyRef: ConfigMap " +
+      "analytics-jobs/spark-executor-pod has no key NOT; it has pod.yaml",
+    ],
+  );
+  assertStringIncludes(
+    judge("cores: 1", key("secret", "django-db-credentials"))[1]!,
+    "Secret analytics-jobs/django-db-credentials has no key NOT",
+  );
+  assertStringIncludes(
+    judge("cores: 1", 'env: [{ name: S3_ENDPOINT, value: "http://localhost:9000" }]')[1]!,
+    "S3_ENDPOINT names a loopback host",
+  );
+});
