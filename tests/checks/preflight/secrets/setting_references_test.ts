@@ -138,7 +138,7 @@ Deno.test("secret-escaping finds reserved characters of values that make a URL",
   assertEquals(await problems(login(escaped), SECRET("a/b7Xw")), "");
 });
 
-Deno.test("secret-escaping judges the objects that a SparkApplication names for its pods", async () => {
+Deno.test("secret-escaping judges the objects that a SparkApplication names for its pods", () => {
   const yaml = (driver: string, executor: string) =>
     `apiVersion: sparkoperator.k8s.io/v1beta2
 kind: SparkApplication
