@@ -1,7 +1,7 @@
 import { OUTBOX_TABLE } from "../contract/tables.ts";
 import { ApiError, type Cluster, type Fields, type KubeObject } from "../cluster/cluster.ts";
 import { fieldsIn, listIn, textIn } from "../cluster/fields.ts";
-import type { Day } from "../contract/window.ts";
+import { type Day, dayOf, parseDay, windowOf } from "../contract/window.ts";
 import { Failure } from "../errors.ts";
 import { endOf } from "./job_state.ts";
 import { createdAt } from "./job_view.ts";
@@ -174,7 +174,7 @@ export function jobsOfDay(
   const app = podLabels(object).app;
   const others = jobs.filter((job) =>
     labelOf(job, LABELS.layer) === undefined && app !== undefined && podLabels(job).app === app &&
-    fieldsIn(job.spec).suspend !== true && daysIn(job).includes(day)
+    fieldsIn(job.spec).suspend !== true && daysOf(job).includes(day)
   );
   const running = [...own, ...others].find((job) => endOf(job) === undefined);
   return { own, running, foreign };
@@ -184,11 +184,22 @@ function podLabels({ spec }: Fields): Fields {
   return fieldsIn(fieldsIn(fieldsIn(fieldsIn(spec).template).metadata).labels);
 }
 
-/** Returns the days in the environments of a Job's containers, if they are literals. */
-function daysIn({ spec }: KubeObject): string[] {
+/**
+ * Returns the days in the environments of a Job's containers. `today` and `yesterday`, and a Job
+ * without a day, count from the start of the Job. A value from another object is unknown.
+ */
+function daysOf({ metadata, spec, status }: KubeObject): string[] {
   const { containers } = fieldsIn(fieldsIn(fieldsIn(spec).template).spec);
-  return listIn(containers).flatMap(({ env }) => listIn(env))
-    .filter(({ name }) => name === "JOB_DATE").map(({ value }) => textIn(value));
+  const values = listIn(containers).flatMap(({ env }) => listIn(env))
+    .filter(({ name }) => name === "JOB_DATE")
+    .map(({ value, valueFrom }) => valueFrom === undefined ? textIn(value) || "today" : "");
+  const start = textIn(fieldsIn(status).startTime) || textIn(metadata.creationTimestamp);
+  const today = parseDay(start.slice(0, "YYYY-MM-DD".length));
+  return (values.length === 0 ? ["today"] : values).map((value) => {
+    if (today === undefined) return value;
+    if (value === "today") return today;
+    return value === "yesterday" ? dayOf(windowOf(today).start - 1n) : value;
+  });
 }
 
 function attemptOf(job: KubeObject): number {

@@ -170,3 +170,36 @@ Deno.test("followJob: reads the log of a container that was restarted in its pod
   ]);
   assert(steps.includes("completed: Job jobs/job"));
 });
+
+/** Follows a driver whose executor exists or does not, for long enough for the warning. */
+async function withoutExecutor(...executors: KubeObject[]): Promise<string[]> {
+  const { failure, steps } = await follow({
+    script({ Job, Pod, Event }) {
+      Event.onChange(byUid());
+      Job.onChange(job());
+      Pod.onChange(byUid(running(), ...executors));
+      // A timer of the same length that was set later also ends later.
+      setTimeout(() => {
+        Pod.onChange(byUid(ended(), ...executors));
+        Job.onChange(complete({ succeeded: 1 }));
+      }, 1);
+    },
+    log: async function* () {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      yield COMMIT;
+    },
+    more: { withoutExecutor: 1 },
+  });
+  assertEquals(failure, undefined);
+  return steps.filter((step) => step.startsWith("executor: "));
+}
+
+Deno.test("followJob: warns once if a driver runs and has no executor", async () => {
+  const [warning, ...others] = await withoutExecutor();
+  assertStringIncludes(String(warning), "the driver runs, and has no executor yet");
+  assertEquals(others, []);
+});
+
+Deno.test("followJob: does not warn about a driver with an executor", async () => {
+  assertEquals(await withoutExecutor(running("e", "d")), ["executor: pod e on node "]);
+});

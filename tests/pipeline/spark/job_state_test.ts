@@ -264,6 +264,34 @@ Deno.test("jobsOfDay: a Job without labels runs the day if its JOB_DATE says so"
   assertEquals(jobsOfDay([manual("2025-12-28", true)], TEMPLATE, RUN).running, undefined);
 });
 
+Deno.test("jobsOfDay: a day of a Job without labels can count from its start", () => {
+  const manual = (value: string | undefined, startTime: string) => {
+    const env = value === undefined ? [] : [{ name: "JOB_DATE", value }];
+    const { template } = specOf({ ...newJob(TEMPLATE, RUN, 1) });
+    const spec = { template: { ...template, spec: { containers: [{ env }] } } };
+    const metadata = { name: "manual", creationTimestamp: "2025-12-20T00:00:00Z" };
+    return { apiVersion: "batch/v1", kind: "Job", metadata, spec, status: { startTime } };
+  };
+  const runs = (value: string | undefined, startTime: string) =>
+    jobsOfDay([manual(value, startTime)], TEMPLATE, RUN).running !== undefined;
+  assertEquals(runs("yesterday", "2025-12-29T00:00:00Z"), true);
+  assertEquals(runs("yesterday", "2025-12-28T23:59:59Z"), false);
+  assertEquals(runs("today", "2025-12-28T23:59:59Z"), true);
+  assertEquals(runs(undefined, "2025-12-28T00:00:00Z"), true);
+  assertEquals(runs("", "2025-12-29T00:00:00Z"), false);
+});
+
+Deno.test("parseStep: reads the number of rows", () => {
+  const rows = (line: string) => parseStep(line)?.data.rows;
+  assertEquals(rows("bronze  snapshot    1,000 events, event_seq 1 to 1000"), 1000);
+  assertEquals(rows("bronze  snapshot    1 event, none with an event_seq"), 1);
+  assertEquals(rows("bronze  snapshot    no events; the table is empty"), 0);
+  const marker = "s3://rbs/bronze/events/date=2025-12-28/_commit.json";
+  assertEquals(rows(`silver  bronze      ${marker}, sealed, 2,000 events in 3 parts`), 2000);
+  assertEquals(rows("bronze  verified    already sealed; the outbox has the same 20 rows; x"), 20);
+  assertEquals(rows("silver  parts       21 parts for 21 clients"), undefined);
+});
+
 Deno.test("faultsOf: a container whose program does not exist has not started, although it ended", () => {
   const terminated = { reason: "StartError", exitCode: 128, message: "exec: no such file" };
   const containerStatuses = [{ name: "spark-driver", state: { terminated } }];
