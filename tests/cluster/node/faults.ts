@@ -1,0 +1,131 @@
+import { copyFolder } from "../../drill/parts/manifests.ts";
+import { assertMatch } from "../../support/assert.ts";
+import type { TaskOutcome } from "../../support/task.ts";
+import { openApi } from "../api.ts";
+import { until } from "../until.ts";
+import { NODE } from "./addresses.ts";
+import type { Production, ProductionNode } from "./production.ts";
+
+// What can go wrong in production, and what the engine `spark` must say about it.
+
+/** The day of the runs that fail. */
+const DAY = "2025-12-27";
+const MANIFESTS = new URL("../../../manifests/", import.meta.url).pathname;
+
+/** Milliseconds in which a pod ends on a busy machine. */
+const PATIENCE = 180_000;
+
+/** A fault of production. */
+export interface Fault {
+  readonly what: string;
+  /** A change in the Job of bronze. */
+  readonly edit?: readonly [from: RegExp, to: string];
+  /** An object in the cluster, and the merge patches that break and mend it. */
+  readonly patch?: {
+    readonly path: string;
+    readonly broken: object;
+    readonly mended: (production: Production) => object;
+  };
+  /** The message of the command. */
+  readonly says: RegExp;
+  /** The page of the runbook in that message; none if the message is that of the driver. */
+  readonly page?: string;
+  readonly code?: number;
+}
+
+const IN_JOBS = "/api/v1/namespaces/analytics-jobs";
+
+/** The faults, each with a driver that does not start, or with a real one that ends soon. */
+export const FAULTS: readonly Fault[] = [
+  {
+    what: "a quota that is too small for the driver",
+    patch: {
+      path: `${IN_JOBS}/resourcequotas/analytics-jobs`,
+      broken: { spec: { hard: { "requests.cpu": "500m" } } },
+      mended: () => ({ spec: { hard: { "requests.cpu": "6" } } }),
+    },
+    says: /does not create the driver's pod: .*exceeded quota: analytics-jobs/,
+    page: "quota-fit",
+  },
+  {
+    what: "a node without the label of the jobs",
+    patch: {
+      path: `/api/v1/nodes/${NODE}`,
+      broken: { metadata: { labels: { "robson.io/pool": null } } },
+      mended: () => ({ metadata: { labels: { "robson.io/pool": "analytics" } } }),
+    },
+    says: /no node can run the driver: .*didn't match Pod's node affinity\/selector/,
+    page: "node-pool",
+  },
+  {
+    what: "an image that cannot be pulled",
+    edit: [/(image: \S+:)\S+/, "$1none"],
+    says: /the image \S+:none of the driver cannot be pulled: /,
+    page: "image-pull",
+  },
+  {
+    what: "a pod that pod security refuses",
+    edit: [/allowPrivilegeEscalation: false/, "allowPrivilegeEscalation: true"],
+    says: /does not create the driver's pod: .*violates PodSecurity "restricted:latest"/,
+    page: "manifests-readable",
+  },
+  {
+    what: "a deadline that passes",
+    edit: [/activeDeadlineSeconds: 7200/, "activeDeadlineSeconds: 5"],
+    says: /did not end within its activeDeadlineSeconds \(5 s\)/,
+    page: "run",
+    code: 3,
+  },
+  {
+    what: "a driver that needs more memory than its limit",
+    edit: [/memory: 2Gi/g, "memory: 128Mi"],
+    says: /the driver needed more memory than its limit, and was killed \(OOMKilled\)/,
+    page: "run",
+  },
+  {
+    what: "a wrong password",
+    patch: {
+      path: `${IN_JOBS}/secrets/django-db-credentials`,
+      broken: { stringData: { DJANGO_DB_PASSWORD: "wrong" } },
+      mended: ({ secrets: { DJANGO_DB_PASSWORD } }) => ({ stringData: { DJANGO_DB_PASSWORD } }),
+    },
+    says: /^Cannot .*password/m,
+  },
+];
+
+/** Runs bronze with a fault, and removes the fault and the Job. */
+export async function runWithFault(
+  { admin }: ProductionNode,
+  production: Production,
+  { edit, patch }: Pick<Fault, "edit" | "patch">,
+): Promise<TaskOutcome> {
+  using api = openApi(admin);
+  const merge = (path: string, object: object) =>
+    api.call("PATCH", path, object, "application/merge-patch+json");
+  const folder = await Deno.makeTempDir({ prefix: "faults-" });
+  const manifests = `${folder}/manifests`;
+  try {
+    await copyFolder(MANIFESTS, manifests);
+    if (edit !== undefined) await change(`${manifests}/50-bronze-ingest.yaml`, edit);
+    if (patch !== undefined) await merge(patch.path, patch.broken);
+    const args = ["--engine", "spark", "--no-preflight", "--manifests", manifests];
+    return await production.operate("bronze", [DAY, ...args, "--patience", "2"]);
+  } finally {
+    if (patch !== undefined) await merge(patch.path, patch.mended(production));
+    const own = "labelSelector=app.kubernetes.io/managed-by=deep-storage";
+    const jobs = `/apis/batch/v1/namespaces/analytics-jobs/jobs?${own}`;
+    await api.call("DELETE", `${jobs}&propagationPolicy=Background`);
+    // Until they are gone, they count against the quota.
+    await until("the pods of the Job are gone", async () => {
+      const { items } = await api.get(`${IN_JOBS}/pods?${own}`);
+      return items.length === 0;
+    }, AbortSignal.timeout(PATIENCE));
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function change(file: string, [from, to]: readonly [RegExp, string]): Promise<void> {
+  const text = await Deno.readTextFile(file);
+  assertMatch(text, from);
+  await Deno.writeTextFile(file, text.replace(from, to));
+}
