@@ -1,3 +1,4 @@
+import { isSameDatabase, isSameTable, type Source } from "../pipeline/contract/source.ts";
 import type { BronzeFact } from "./facts/bronze.ts";
 import type { AnyLakeDay } from "./facts/lake_day.ts";
 import type { SilverFact } from "./facts/silver.ts";
@@ -35,6 +36,31 @@ export function whyNotCollected(fact: AnyLakeDay): string | undefined {
 
 /** The reason why the events in the outbox are not known. */
 export const whyNoSurvey = "a run cannot copy the outbox (see row-counts)";
+
+/**
+ * Returns why the events of the outbox prove nothing about bronze; undefined if both are from the
+ * same table of the same database, as far as the sources are known.
+ */
+export function whyOtherSource(
+  { marker, sources = [] }: BronzeFact,
+  read: Source | undefined,
+): string | undefined {
+  const ofDay = marker?.commit.source;
+  const last = sources.at(-1) ?? ofDay;
+  if (read !== undefined && last !== undefined) {
+    if (!isSameTable(last, read)) {
+      return "the lake was copied from another table than the outbox (see lake-source)";
+    }
+    if (!isSameDatabase(last, read)) {
+      return "the lake was copied from another database than the outbox (see lake-source)";
+    }
+  }
+  const isKnown = ofDay === undefined || sources.length === 0 ||
+    sources.some((each) => isSameTable(each, ofDay));
+  return isKnown
+    ? undefined
+    : "bronze was copied from another table than the lake (see lake-source)";
+}
 
 /** The reason why the outbox was not compared with the bronze that the other checks examine. */
 export const whyNotCompared =

@@ -34,7 +34,8 @@ Usage: deno task status [DAY] [--from DAY] [--to DAY] [--check] [--project FILE]
   DAY, --date DAY     one day: YYYY-MM-DD in UTC, today or yesterday
   --from DAY          the first day; default: the first day in the lake or the outbox
   --to DAY            the last day; default: today
-  --check             exit with 1 if a day that is over is not sealed in both layers
+  --check             exit with 1 if a day that is over is not sealed in both layers, or a day was
+                      copied from another table, or the outbox has late or lost events
 ${projectHelp(22)}
   --output json       one JSON object per line and day, and one for the total
 

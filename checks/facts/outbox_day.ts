@@ -19,7 +19,7 @@ export interface SourceFact {
   readonly day: Day;
   /** The user, the server and the database, for messages. */
   readonly name: string;
-  /** The table that was read, as Postgres names it; undefined if it does not match the contract. */
+  /** The table that was read, as Postgres names it; undefined if it is not known. */
   readonly source?: Source;
   /** The events of the day; undefined if the table does not match the contract. */
   readonly survey?: Pick<Survey, "rows" | "unfit" | "strays" | "strayCount">;
@@ -113,13 +113,18 @@ async function compareSurveyed(
   const { name, table } = connection;
   const common = { day, name };
   try {
-    const found = await orRefusal(outboxIn(table, name), () => surveyDay(connection, day));
-    if ("opened" in found) return { ...common, refusal: found };
-    const { schema, ...seen } = found;
+    const outbox = outboxIn(table, name);
+    const schema = await orRefusal(outbox, () => readSchema(connection));
+    const source = await readSource(connection);
+    if ("opened" in schema) return { ...common, source, refusal: schema };
+    connection.beginSnapshot();
+    const found = await orRefusal(outbox, () => survey(connection, windowOf(day), schema));
+    if ("opened" in found) return { ...common, source, refusal: found };
+    const seen = { source, survey: found };
     if (marker === undefined) return { ...common, ...seen };
     const { key, commit, sha256 } = marker;
     const run = { connection, window: windowOf(day), schema, observer: NO_OBSERVER };
-    const differences = await orRefusal(key, () => compareBronze(run, lake, found.survey, commit));
+    const differences = await orRefusal(key, () => compareBronze(run, lake, found, commit));
     if ("opened" in differences) return { ...common, ...seen, refusal: differences };
     return { ...common, ...seen, compared: { sha256, differences } };
   } finally {
@@ -128,13 +133,6 @@ async function compareSurveyed(
 }
 
 const NO_OBSERVER = { step() {}, progress() {} };
-
-async function surveyDay(connection: Connection, day: Day) {
-  const schema = await readSchema(connection);
-  const source = await readSource(connection);
-  connection.beginSnapshot();
-  return { schema, source, survey: await survey(connection, windowOf(day), schema) };
-}
 
 /** Returns the result of a query, or a refusal if the data is invalid. */
 async function orRefusal<T>(name: string, find: () => Promise<T>): Promise<T | Refusal> {

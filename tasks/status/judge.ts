@@ -93,13 +93,14 @@ export function judgeDay(
     lost: commit.amended.lost.events,
     altered: commit.amended.altered.events,
   };
-  const difference = commit && events !== undefined
+  const otherSource = otherThan(sources, commit?.source);
+  // The events of another table prove nothing about the day.
+  const difference = commit && events !== undefined && otherSource === undefined
     ? events - (commit.rows + quarantined - (amended?.lost ?? 0))
     : undefined;
   const abandoned = lake.unnamed.filter(({ modified }) =>
     Number(now / 1000n) - modified > ABANDONED_AFTER
   );
-  const otherSource = otherThan(sources, commit?.source);
   const status = {
     day,
     isOver,
@@ -175,6 +176,14 @@ function times(count: number): string {
   return count === 1 ? "once" : `${count} times`;
 }
 
+/** Whether the outbox has late events, or no longer has events of bronze. */
+export function needsAmendment(
+  { bronze, outbox }: { readonly bronze: LayerStatus; readonly outbox?: DayStatus["outbox"] },
+): boolean {
+  const difference = outbox?.difference ?? 0;
+  return difference < 0 || difference > 0 && bronze.state === "sealed";
+}
+
 /** The command to run first. A problem of bronze comes before a problem of silver. */
 function nextVerb(
   { bronze, silver, outbox, isOver, isSettled, quarantined, otherSource }: Omit<
@@ -186,8 +195,7 @@ function nextVerb(
   const states = [bronze.state, silver.state];
   if (states.includes("unreadable")) return undefined;
   if (states.includes("unusable") || otherSource !== undefined) return "postflight";
-  const difference = outbox?.difference ?? 0;
-  if (difference < 0 || difference > 0 && bronze.state === "sealed") return "amend";
+  if (needsAmendment({ bronze, outbox })) return "amend";
   if (!isOver) return undefined;
   if (!isSettled) return "run";
   if (quarantined > 0) return "postflight";

@@ -1,6 +1,5 @@
 import type { DatabaseConfig } from "../../pipeline/config.ts";
 import {
-  databaseOf,
   formatSource,
   isSameDatabase,
   isSameTable,
@@ -16,6 +15,7 @@ import {
 import { absentDay, type LakeDay, readDays } from "../../pipeline/days.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
+import { shell } from "../../pipeline/shell.ts";
 import { readSources } from "../../pipeline/lake/source_record.ts";
 import { connect, type Connection } from "../../pipeline/outbox/connection.ts";
 import { readSchema } from "../../pipeline/outbox/schema.ts";
@@ -47,8 +47,6 @@ export interface Status {
       readonly state: "asked";
       readonly name: string;
       readonly strays: number;
-      /** The database of the lake, if the outbox was read from another one. */
-      readonly otherDatabase?: string;
     }
     | { readonly state: "failed"; readonly failure: Failure };
 }
@@ -98,9 +96,8 @@ async function sourcesOf(lake: Lake, days: readonly LakeDay[]): Promise<readonly
 function outboxState(asked: OutboxCounts | Failure | undefined): Status["outbox"] {
   if (asked === undefined) return { state: "absent" };
   if (asked instanceof Failure) return { state: "failed", failure: asked };
-  const { name, counts, otherDatabase } = asked;
-  const other = otherDatabase === undefined ? {} : { otherDatabase };
-  return { state: "asked", name, strays: counts.strays, ...other };
+  const { name, counts } = asked;
+  return { state: "asked", name, strays: counts.strays };
 }
 
 /** Lists all days from `from` or the first known day to `to` or today, and known days after that. */
@@ -114,7 +111,6 @@ function listDays(known: readonly Day[], { from, to }: DayRange, today: Day): Da
 /** The events of the outbox by day. */
 interface OutboxCounts {
   readonly name: string;
-  readonly otherDatabase?: string;
   /** Its clock, in microseconds since 1970. */
   readonly now: bigint;
   readonly counts: DayCounts;
@@ -155,7 +151,21 @@ async function ask(
   // The counts are only meaningful for a table that does not hide rows.
   await readSchema(connection);
   const source = await readSource(connection);
-  if (last !== undefined && !isSameTable(last, source)) throw otherTable(last, source);
+  if (last !== undefined) {
+    if (!isSameTable(last, source)) {
+      throw otherSource(last, source, {
+        remedy: "Set OUTBOX_TABLE, or database.table in the project file, to the table that the " +
+          "lake was copied from",
+        condition: "this is the same table under another name",
+      });
+    }
+    if (!isSameDatabase(last, source)) {
+      throw otherSource(last, source, {
+        remedy: "Check DJANGO_DB_HOST and DJANGO_DB_NAME",
+        condition: "the database was moved",
+      });
+    }
+  }
   const now = await databaseClock(connection);
   const holders = new Map<Day, readonly string[]>();
   const open = lakeDays.filter(({ day, bronze }) =>
@@ -169,19 +179,21 @@ async function ask(
     holders.set(day, reasons);
   }
   const counts = await countByDay(connection, range);
-  const isOther = last !== undefined && !isSameDatabase(last, source);
-  const other = isOther ? { otherDatabase: databaseOf(last) } : {};
-  return { name: connection.name, now, counts, holders, ...other };
+  return { name: connection.name, now, counts, holders };
 }
 
-/** The events of another table say nothing about the days of the lake. */
-function otherTable(last: Source, source: Source): Failure {
+/** The events of another table or database prove nothing about the days of the lake. */
+function otherSource(
+  last: Source,
+  source: Source,
+  { remedy, condition }: { readonly remedy: string; readonly condition: string },
+): Failure {
   return new Failure({
     kind: "configuration",
     task: "compare the lake with the outbox",
     problem: `the lake was copied from ${formatSource(last)}, and status would read ` +
       formatSource(source),
-    remedy: "Set OUTBOX_TABLE, or database.table in the project file, to the table that the lake " +
-      "was copied from. More about it: deno task explain lake-source",
+    remedy: `${remedy}. If ${condition}, run bronze once with ` +
+      shell`--earlier-source ${formatSource(last)}` + ": deno task explain lake-source",
   });
 }

@@ -141,15 +141,10 @@ function aboutOutbox(outbox: Status["outbox"], colour: boolean): string[] {
   const compared =
     `counts compared with ${outbox.name}: one lost and one late event cancel each other out, ` +
     "only postflight compares each event";
-  const { otherDatabase, strays } = outbox;
-  const moved = otherDatabase === undefined ? [] : [
-    `${paint("warning:", "yellow", colour)} the lake was copied from another database, ` +
-    `${otherDatabase}: deno task explain lake-source`,
-  ];
-  if (strays === 0) return [compared, ...moved];
+  const { strays } = outbox;
+  if (strays === 0) return [compared];
   return [
     compared,
-    ...moved,
     `${paint("warning:", "yellow", colour)} ${plural(strays, "event")} of the outbox ` +
     "fall on no day, because occurred_at is null or infinite: deno task explain quarantine",
   ];
@@ -186,9 +181,7 @@ export function renderJsonTotal({ days, outbox }: Status, exitCode: number): str
     days: days.length,
     settled,
     outbox: outbox.state,
-    ...(outbox.state === "asked"
-      ? { strays: outbox.strays, otherDatabase: outbox.otherDatabase ?? null }
-      : {}),
+    ...(outbox.state === "asked" ? { strays: outbox.strays } : {}),
     ...(outbox.state === "failed" ? { message: outbox.failure.message } : {}),
     exitCode,
   });

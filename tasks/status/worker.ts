@@ -1,11 +1,11 @@
 import type { DatabaseConfig } from "../../pipeline/config.ts";
 import type { DayRange } from "../../pipeline/contract/window.ts";
 import { plural } from "../../pipeline/progress.ts";
-import { EXIT_CODES } from "../cli/exit_code.ts";
+import { EXIT_CODES, worstExitCode } from "../cli/exit_code.ts";
 import { type LakeOrder, serveOnLake } from "../cli/lake_worker.ts";
 import type { OUTPUTS } from "../cli/observer.ts";
 import { colourWanted, print, showStatus } from "../cli/terminal.ts";
-import type { DayStatus } from "./judge.ts";
+import { type DayStatus, needsAmendment } from "./judge.ts";
 import { readStatus, type Status } from "./reading.ts";
 import { renderJsonDay, renderJsonTotal, renderStatus } from "./text.ts";
 
@@ -45,16 +45,21 @@ serveOnLake(async (order: StatusOrder, lake) => {
   return exitCode;
 });
 
-/** The exit code: 0 unless `--check` is given and a day is not sealed, or is from another table. */
+/**
+ * The exit code of what could not be read. With `--check`, also 1 for a day that is over and not
+ * sealed, or from another table, or in need of an amendment.
+ */
 function exitCodeOf({ days, outbox }: Status, check: boolean): number {
-  const isBad = ({ isOver, isSettled, otherSource }: DayStatus) =>
-    isOver && !isSettled || otherSource !== undefined;
-  if (check && days.some(isBad)) return EXIT_CODES.data;
-  if (outbox.state === "failed") {
-    return outbox.failure.kind === "configuration"
-      ? EXIT_CODES.configuration
-      : EXIT_CODES.unreachable;
-  }
+  const isBad = (day: DayStatus) =>
+    day.isOver && !day.isSettled || day.otherSource !== undefined || needsAmendment(day);
   const layers = days.flatMap(({ bronze, silver }) => [bronze, silver]);
-  return layers.some(({ state }) => state === "unreadable") ? EXIT_CODES.unreachable : 0;
+  return worstExitCode([
+    ...(check && days.some(isBad) ? [EXIT_CODES.data] : []),
+    ...(layers.some(({ state }) => state === "unreadable") ? [EXIT_CODES.unreachable] : []),
+    ...(outbox.state !== "failed"
+      ? []
+      : outbox.failure.kind === "configuration"
+      ? [EXIT_CODES.configuration]
+      : [EXIT_CODES.unreachable]),
+  ]);
 }

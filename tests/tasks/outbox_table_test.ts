@@ -120,6 +120,12 @@ Deno.test("every command that grows a lake refuses another table, until it is na
     const postflight = await run("postflight", [DAY], wrong);
     assertEquals(postflight.code, 1);
     assertStringIncludes(postflight.stdout, "FAIL   lake-source");
+    assertStringIncludes(postflight.stdout, "SKIP   row-counts");
+    for (const { stdout } of [status, postflight]) {
+      assert(!stdout.includes("deno task amend"), stdout);
+      assertStringIncludes(stdout, "--earlier-source ");
+      assertStringIncludes(stdout, "deno task explain lake-source");
+    }
     const spark = await run("bronze", [DAY, "--engine", "spark", "--earlier-source", "x"]);
     assertEquals(spark.code, 2);
     assertStringIncludes(spark.stderr, "Cannot use --earlier-source with --engine spark");

@@ -135,6 +135,41 @@ Deno.test("status --check: exits with 1 while a past day is not sealed, else wit
   assertEquals((await runTask("status", [DAY, "--check"], env)).code, 0);
 });
 
+Deno.test("status --check: exits with 1 for late events, and with 2 for a wrong password before that", async () => {
+  await using db = await outbox({ events: [RUNBOOK_EVENTS] });
+  await using lake = await temporaryLake();
+  const env = environment(db.config, lake.path);
+  assertEquals((await runTask("run", [DAY], env)).code, 0);
+  const codeOf = async (password = env.DJANGO_DB_PASSWORD!) =>
+    (await runTask("status", [DAY, "--check"], { ...env, DJANGO_DB_PASSWORD: password })).code;
+  assertEquals(await codeOf(), 0);
+  await db.query(LATE_EVENT);
+  assertEquals(await codeOf(), 1);
+  await publish(lake, DAY, 2, { state: "open" });
+  assertEquals([await codeOf(), await codeOf("wr0ng")], [1, 2]);
+});
+
+Deno.test("status and postflight: compare nothing with another database, and never suggest amend", async () => {
+  await using db = await outbox({ events: [RUNBOOK_EVENTS] });
+  await using other = await outbox({ events: [generatedEvents(300)] });
+  await using lake = await temporaryLake();
+  assertEquals((await runTask("run", [DAY], environment(db.config, lake.path))).code, 0);
+  const env = environment(other.config, lake.path);
+  const status = await runTask("status", [DAY], env);
+  assertEquals(status.code, 2);
+  assertStringIncludes(status.stdout, "outbox not read: Cannot compare the lake with the outbox");
+  assertStringIncludes(status.stdout, "If the database was moved, run bronze once with ");
+  const [day] = lines(await runTask("status", [DAY, "--output", "json"], env)).days;
+  assertEquals([day.outbox, day.next], [null, null]);
+  const postflight = await runTask("postflight", [DAY], env);
+  assertEquals(postflight.code, 1);
+  assertStringIncludes(postflight.stdout, "FAIL   lake-source");
+  assertStringIncludes(postflight.stdout, "SKIP   row-counts");
+  for (const { stdout } of [status, postflight]) {
+    assert(!stdout.includes("deno task amend"), stdout);
+  }
+});
+
 Deno.test("status: reports only the lake without a password, and prints a note", async () => {
   await using lake = await temporaryLake();
   await publish(lake, DAY, 2);

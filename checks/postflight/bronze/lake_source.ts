@@ -29,7 +29,7 @@ export const lakeSource: Check<"bronze", "source"> = check({
     const findings = [
       ...(sourcesProblem === undefined ? [] : [unusable(sourcesProblem)]),
       ...(ofDay === undefined ? [] : dayFindings(bronze, ofDay, read)),
-      ...(last === undefined || read === undefined ? [] : lakeFindings(last, read)),
+      ...(last === undefined || read === undefined ? [] : lakeFindings(last, SOURCE_KEY, read)),
     ];
     if (ofDay !== undefined) {
       return { examined: `${markerKey}: ${formatSource(ofDay)}`, findings };
@@ -56,14 +56,17 @@ function unusable(problem: string): Finding {
   };
 }
 
-/** Without a record of the lake, the day must be from the table that postflight reads. */
+/** Without a record of the lake, the day must be from the source that postflight reads. */
 function dayFindings(
   { day, markerKey, sources = [] }: BronzeFact,
   ofDay: Source,
   read: Source | undefined,
 ): Finding[] {
   const allowed = sources.length > 0 || read === undefined ? sources : [read];
-  if (allowed.length === 0 || allowed.some((each) => isSameTable(each, ofDay))) return [];
+  if (allowed.length === 0) return [];
+  if (allowed.some((each) => isSameTable(each, ofDay))) {
+    return sources.length > 0 ? [] : lakeFindings(ofDay, markerKey, allowed[0]!);
+  }
   return [{
     severity: "fail",
     object: markerKey,
@@ -79,26 +82,25 @@ function dayFindings(
 }
 
 /** Compares the last source of the lake with the table that postflight reads. */
-function lakeFindings(last: Source, read: Source): Finding[] {
+function lakeFindings(last: Source, object: string, read: Source): Finding[] {
+  const earlier = shell`--earlier-source ${formatSource(last)}`;
+  const common = { severity: "fail", object, field: "sources" } as const;
+  const explained = `, run bronze once with ${earlier}: deno task explain lake-source`;
   if (!isSameTable(last, read)) {
     return [{
-      severity: "fail",
-      object: SOURCE_KEY,
-      field: "sources",
+      ...common,
       problem: `the lake was copied from ${tableOf(last)}, and postflight reads ${tableOf(read)}`,
       why: MIXED,
-      fix: `Set OUTBOX_TABLE, or database.table in the project file, to ${tableOf(last)}.`,
+      fix: `Set OUTBOX_TABLE, or database.table in the project file, to ${tableOf(last)}. ` +
+        `If this is the same table under another name${explained}`,
     }];
   }
   if (isSameDatabase(last, read)) return [];
   return [{
-    severity: "warn",
-    object: SOURCE_KEY,
-    field: "sources",
+    ...common,
     problem: `the lake was copied from the database ${databaseOf(last)}, and postflight reads ` +
       databaseOf(read),
     why: "another database can have a table of the same name with other events",
-    fix: "Check DJANGO_DB_HOST and DJANGO_DB_NAME. If the database was moved, the next run of " +
-      "bronze that finds the newest events there records the move.",
+    fix: `Check DJANGO_DB_HOST and DJANGO_DB_NAME. If the database was moved${explained}`,
   }];
 }

@@ -9,7 +9,7 @@ import type { BronzeFact } from "../../facts/bronze.ts";
 import { outboxIn, type SourceFact } from "../../facts/outbox_day.ts";
 import { naming } from "../../list_names.ts";
 import { amendCommand, restore, runCommand } from "../remedy.ts";
-import { whyNoMarker, whyNoSurvey } from "../../skip_reasons.ts";
+import { whyNoMarker, whyNoSurvey, whyOtherSource } from "../../skip_reasons.ts";
 
 /**
  * No event of the day is in quarantine. Events with values that Parquet parts cannot contain stay
@@ -27,9 +27,13 @@ export const quarantine: Check<"bronze", "source"> = check({
     const examined = link === undefined
       ? `${markerKey} names no event in quarantine`
       : `${plural(link.events, "event")} in ${link.key}`;
+    const other = whyOtherSource(bronze, source?.source);
+    const damaged = unusable(bronze);
+    if (other !== undefined && damaged.length === 0) return { skip: other };
+    if (other !== undefined) return { examined, findings: damaged };
     const findings = [
       ...(source?.survey === undefined ? [] : strays(source, outboxOf(bronze))),
-      ...unusable(bronze),
+      ...damaged,
       ...(marker === undefined ? [] : waiting(bronze, source)),
     ];
     if (findings.length > 0) return { examined, findings };

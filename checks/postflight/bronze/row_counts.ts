@@ -11,7 +11,12 @@ import type { Compared, SourceFact } from "../../facts/outbox_day.ts";
 import { naming } from "../../list_names.ts";
 import { rowCountFindings } from "../parts.ts";
 import { amendCommand, repair, runCommand } from "../remedy.ts";
-import { whyNoMarker, whyNotCollected, whyNotCompared } from "../../skip_reasons.ts";
+import {
+  whyNoMarker,
+  whyNotCollected,
+  whyNotCompared,
+  whyOtherSource,
+} from "../../skip_reasons.ts";
 
 /** Bronze has the same events as the outbox, with the same values, each exactly once. */
 export const rowCounts: Check<"source" | "bronze"> = check({
@@ -22,6 +27,8 @@ export const rowCounts: Check<"source" | "bronze"> = check({
   run({ source, bronze }) {
     const { marker } = bronze;
     if (marker === undefined) return { skip: whyNoMarker(bronze)! };
+    const other = whyOtherSource(bronze, source.source);
+    if (other !== undefined) return { skip: other };
     const { commit } = marker;
     const compared = source.compared?.sha256 === marker.sha256 ? source.compared : undefined;
     const unread = whyNotCollected(bronze);

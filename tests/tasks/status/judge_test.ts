@@ -136,6 +136,17 @@ for (const [what, lake, more, expected] of CASES) {
   Deno.test(`judgeDay: ${what}`, () => assertEquals(brief(judge(lake, more)), expected));
 }
 
+Deno.test("judgeDay: a day from another table is not compared with the outbox: postflight", () => {
+  const source = { database: "rbsdb", schema: "public", table: "stop_events" };
+  const lake = day({ source: { ...source, table: "other" } });
+  assertEquals(brief(judge(lake, { events: 3, sources: [source] })), [
+    "sealed",
+    "sealed",
+    undefined,
+    "postflight",
+  ]);
+});
+
 Deno.test("judgeDay: counts unreferenced parts once no run can publish them", () => {
   const part = { key: "bronze/events/date=2025-12-28/part-x.parquet", bytes: 1, modified: 0 };
   const aged = (age: number) => {
