@@ -12,15 +12,16 @@ import type { Kept } from "../kept.ts";
 import { kubeconfig } from "../kubeconfig.ts";
 import { until } from "../until.ts";
 import { NODE_ADDRESS, STORE } from "./addresses.ts";
-import { importImage } from "./images.ts";
+import { type ImageTarget, importImage } from "./images.ts";
 import { archiveOf, layersPath, writeJobsImage, writePostgresImage } from "./images/layouts.ts";
 import { type Machine, outsideNode } from "./machine.ts";
 import { programsPath } from "./programs.ts";
 
-// Production on a real node, without what the manifests create: the image of the Jobs, Robson with
-// its Postgres, the object store at its name outside the cluster, and an operator out there.
+// Production on a real node, without what the manifests create: Robson with its Postgres, the object
+// store at its name outside the cluster, and an operator out there.
 
 const BUCKET = "rbs";
+const NAMESPACES = ["analytics-jobs", "robson"];
 /** Milliseconds for one step on a busy machine. */
 const PATIENCE = 180_000;
 
@@ -32,8 +33,6 @@ export interface Production extends AsyncDisposable {
   readonly lake: S3Config;
   /** The variables that `deno task secrets` stores. */
   readonly secrets: Readonly<Record<string, string>>;
-  /** Path of an archive with the image of the Jobs, for `--image-archive`. */
-  readonly imageArchive: string;
   /**
    * Runs a task as an operator does who is outside the cluster: the API server, the object store by
    * its name, and nothing else can be reached from there. `KUBECONFIG` is set.
@@ -52,7 +51,10 @@ export interface ProductionNode extends Kept {
   readonly machine: Machine;
 }
 
-/** Makes a real node production. The process that calls this ends the servers when it ends. */
+/**
+ * Makes a real node production, without the image of the Jobs. Removes what an earlier production
+ * left in the cluster. The process that calls this ends the servers when it ends.
+ */
 export async function startProduction(node: ProductionNode): Promise<Production> {
   const folder = await guardedFolder("production-");
   const servers: ServerProcess[] = [];
@@ -74,7 +76,9 @@ export async function startProduction(node: ProductionNode): Promise<Production>
       });
       return address;
     };
-    const imageArchive = await importImages(node, folder);
+    await removeNamespaces(node);
+    await writePostgresImage(`${folder}/postgres`);
+    await importImage(await targetOf(node), `${folder}/postgres`);
     const password = crypto.randomUUID();
     const clusterAddress = await startRobson(node, password);
     const port = (await listen(
@@ -97,7 +101,6 @@ export async function startProduction(node: ProductionNode): Promise<Production>
     return {
       database: { host: "127.0.0.1", port: Number(port), ...database },
       lake,
-      imageArchive,
       secrets: {
         DJANGO_DB_HOST: "paradedb.robson.svc.cluster.local",
         DJANGO_DB_NAME: database.name,
@@ -117,13 +120,34 @@ export async function startProduction(node: ProductionNode): Promise<Production>
   }
 }
 
-/** Imports the images of the Jobs and of Postgres. Returns an archive of the first. */
-async function importImages({ machine }: ProductionNode, folder: string): Promise<string> {
-  const target = { machine, programs: await programsPath() };
-  await writePostgresImage(`${folder}/postgres`);
+/**
+ * Imports the image of the Jobs. Returns the path of an archive with the image, for
+ * `--image-archive`.
+ *
+ * @param folder an existing folder for the image
+ */
+export async function importJobsImage(node: ProductionNode, folder: string): Promise<string> {
   await writeJobsImage(`${folder}/jobs`);
-  for (const name of ["postgres", "jobs"]) await importImage(target, `${folder}/${name}`);
+  await importImage(await targetOf(node), `${folder}/jobs`);
   return await archiveOf(`${folder}/jobs`);
+}
+
+async function targetOf({ machine }: ProductionNode): Promise<ImageTarget> {
+  return { machine, programs: await programsPath() };
+}
+
+/** Removes the namespaces of an earlier production, and waits until they are gone. */
+async function removeNamespaces({ admin }: ProductionNode): Promise<void> {
+  using api = openApi(admin);
+  for (const path of NAMESPACES.map((name) => `/api/v1/namespaces/${name}`)) {
+    const isGone = async (method: string) => {
+      const response = await api.send(method, path);
+      await response.body?.cancel();
+      return response.status === 404;
+    };
+    if (await isGone("DELETE")) continue;
+    await until(`${path} is gone`, () => isGone("GET"), AbortSignal.timeout(PATIENCE));
+  }
 }
 
 /** Creates Robson, and waits until its Postgres accepts connections. Returns the Service's address. */

@@ -5,12 +5,13 @@ import { openLake } from "../../../pipeline/lake/open.ts";
 import { CREATE_OUTBOX, generatedEvents } from "../../../tasks/demo/events.ts";
 import { judge, openComparer } from "../../bench/equality.ts";
 import { assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
+import { guardedFolder } from "../../support/guarded_folder.ts";
 import { NODE_CAN_START, nodeTest } from "../../support/node_tests.ts";
 import { session } from "../../support/pg_session.ts";
 import { realNode } from "../../support/real_node.ts";
 import { environment, runTask, type TaskOutcome } from "../../support/task.ts";
 import { FAULTS, runWithFault } from "./faults.ts";
-import { type Production, startProduction } from "./production.ts";
+import { importJobsImage, type Production, startProduction } from "./production.ts";
 
 // The pipeline as in production: an operator outside the cluster, and Spark in pods.
 
@@ -24,12 +25,17 @@ const LAYERS = [
 ] as const;
 
 let started: Production | undefined;
+let imageArchive = "";
+const stack = new AsyncDisposableStack();
 Deno.test.beforeAll(async () => {
-  if (NODE_CAN_START) started = await startProduction(realNode());
+  if (!NODE_CAN_START) return;
+  const node = realNode();
+  started = stack.use(await startProduction(node));
+  const folder = await guardedFolder("jobs-image-");
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  imageArchive = await importJobsImage(node, folder);
 });
-Deno.test.afterAll(async () => {
-  await started?.[Symbol.asyncDispose]();
-});
+Deno.test.afterAll(() => stack.disposeAsync());
 
 function succeeded({ code, stdout, stderr }: TaskOutcome): void {
   assertEquals(code, 0, `${stdout}\n${stderr}`);
@@ -52,7 +58,7 @@ nodeTest(
   "run --engine spark: from an empty namespace to the rows of the local engine",
   async (t) => {
     const production = started!;
-    const { database, imageArchive, operate, secrets } = production;
+    const { database, operate, secrets } = production;
     const outbox = await session(database);
     for (const sql of [CREATE_OUTBOX, generatedEvents(EVENTS, { day: DAY })]) {
       await outbox.query(

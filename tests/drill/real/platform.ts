@@ -8,6 +8,7 @@ import { endKept, keep } from "../../cluster/kept.ts";
 import { importImage } from "../../cluster/node/images.ts";
 import { archiveOf, writeJobsImage } from "../../cluster/node/images/layouts.ts";
 import {
+  importJobsImage,
   type Production,
   type ProductionNode,
   startProduction,
@@ -71,6 +72,7 @@ export async function startPlatform(
   const production = starting.use(await startProduction(node));
   const folder = await guardedFolder("drill-real-");
   starting.defer(() => Deno.remove(folder, { recursive: true }));
+  const imageArchive = await importJobsImage(node, folder);
   const password = `right!${crypto.randomUUID()}`;
   const owner = await session(production.database);
   await owner.query(`ALTER ROLE robson PASSWORD '${password}'`);
@@ -79,7 +81,7 @@ export async function startPlatform(
     await owner.query(generatedEvents(2, { seed: i + 1, day }));
   }
   await owner.end();
-  const platform = platformOn(node, production, folder, password);
+  const platform = platformOn(node, { production, imageArchive, folder, password });
   show("applying the manifests");
   await platform.heal();
   const stack = starting.move();
@@ -88,15 +90,18 @@ export async function startPlatform(
 
 function platformOn(
   node: ProductionNode,
-  production: Production,
-  folder: string,
-  password: string,
+  { production, imageArchive, folder, password }: {
+    readonly production: Production;
+    readonly imageArchive: string;
+    readonly folder: string;
+    readonly password: string;
+  },
 ): Omit<RealPlatform, typeof Symbol.asyncDispose> {
   const { operate, database, lake } = production;
   const secrets = { ...production.secrets, DJANGO_DB_PASSWORD: password };
   const manifests = join(folder, "manifests");
   const where = ["--manifests", manifests];
-  let archive = production.imageArchive;
+  let archive = imageArchive;
   let builds = 0;
 
   const edit = (file: string, how: (text: string) => string) =>
@@ -116,7 +121,7 @@ function platformOn(
     const jobs = join(manifests, "image/jobs");
     await writeJobsImage(layout, { jobs, ...(without === undefined ? {} : { without }) });
     await importImage({ machine: node.machine, programs: await programsPath() }, layout);
-    if (archive !== production.imageArchive) await Deno.remove(archive);
+    if (archive !== imageArchive) await Deno.remove(archive);
     archive = await archiveOf(layout);
   };
 
