@@ -2,6 +2,7 @@ import { main } from "./cli/command.ts";
 import { ENGINE_FLAGS, ENGINE_HELP, usesSpark } from "./spark/options.ts";
 import { ENVIRONMENT_HELP } from "./cli/environment_help.ts";
 import { OUTPUTS } from "./cli/observer.ts";
+import { FACT_TIMEOUT } from "./cli/preflight_options.ts";
 import {
   DAY_FLAGS,
   DAY_FLAGS_HELP,
@@ -35,7 +36,7 @@ ${SILENCE_HELP}
 ${EARLIER_SOURCE_HELP}
   --output json         one JSON object per step and per report of the checks, and for several days
                         one summary
-  --timeout SECONDS     the time limit for each fact of the checks; default: ${DEFAULT_TIMEOUT}
+  --timeout SECONDS     the time limit for each fact of the checks; default: ${DEFAULT_TIMEOUT}, in preflight ${FACT_TIMEOUT}
 ${ENGINE_HELP}
 
 Examples:

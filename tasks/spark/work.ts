@@ -106,8 +106,8 @@ async function preflight(
     gatherers: gatherersBefore(sources),
   }, {
     output: output === "json" ? "json-line" : "text",
-    timeout: FACT_TIMEOUT,
-    imageTimeout: IMAGE_TIMEOUT,
+    timeout: seconds(flags, FACT_TIMEOUT),
+    imageTimeout: seconds(flags, IMAGE_TIMEOUT),
     skip: skippedChecks(flags),
     verbose,
     signal,

@@ -201,6 +201,27 @@ clusterTest(
   },
 );
 
+clusterTest(
+  "run --engine spark --timeout: limits the time for each fact of preflight",
+  async () => {
+    await using stage = await setStage();
+    using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = silent.addr as Deno.NetAddr;
+    const args = ["--facts", "database", "--credentials", "environment", "--timeout", "2"];
+    const env = {
+      DJANGO_DB_HOST: "127.0.0.1",
+      DJANGO_DB_PORT: String(port),
+      DJANGO_DB_NAME: "rbsdb",
+      DJANGO_DB_USER: "robson",
+      DJANGO_DB_PASSWORD: "secret",
+    };
+    const { code, stdout } = await runTask("run", stage.args(DAY, ...args), env);
+    assertStringIncludes(stdout, "it took longer than 2 s");
+    assertEquals(code, 3);
+    assertEquals(await jobNames(stage), []);
+  },
+);
+
 clusterTest("bronze --engine spark: starts the Job after a preflight that passes", async () => {
   await using stage = await setStage();
   const all = `${stage.manifests}/all`;
