@@ -1,13 +1,22 @@
 import { BRONZE_PREFIX, bronzeMarkerKey, dayInKey } from "./contract/keys.ts";
-import { formatSource, isSameDatabase, isSameTable, type Source } from "./contract/source.ts";
+import {
+  formatSource,
+  isSameDatabase,
+  isSameSource,
+  isSameTable,
+  type Source,
+  tableOf,
+} from "./contract/source.ts";
 import { type Day, parseDay, windowOf } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
 import type { Lake } from "./lake/lake.ts";
 import { type BronzeCommit, readMarker } from "./lake/marker.ts";
+import { openPart } from "./lake/parquet_reader.ts";
 import { readSources, type RunSource } from "./lake/source_record.ts";
 import type { Connection } from "./outbox/connection.ts";
-import { readSource } from "./outbox/source.ts";
+import { readSource, tableExists } from "./outbox/source.ts";
 import { within } from "./outbox/sql.ts";
+import { missingEvents } from "./outbox/window_rows.ts";
 import type { Observer } from "./progress.ts";
 import { shellQuote } from "./shell.ts";
 
@@ -26,139 +35,248 @@ export interface SourceQuestion {
    * {@linkcode formatSource} writes it.
    */
   readonly earlierSource: string | undefined;
-  /** Receives a warning if the database has moved. */
+  /** Receives a step if the source has another name, and a warning if it cannot be confirmed. */
   readonly observer: Observer;
 }
 
+/** The value of `--earlier-source` for a lake that does not record its source. */
+export const UNKNOWN_SOURCE = "unknown";
+
 /**
- * Confirms that a run reads the table that the lake was copied from. The name of the table and of
- * its schema must be the same. The database may have another name or another server if it has the
- * newest events of bronze: a database that was moved has them, and another database does not.
+ * Confirms that a run reads the table that the lake was copied from. The database, the schema and
+ * the table must be the same. Another name needs `earlierSource` and evidence: the table has the
+ * last events of bronze, and the earlier table no longer exists beside it.
  *
  * @throws {Failure} configuration: the table or the database is another one; nothing was changed
  */
 export async function confirmSource(
   { connection, day, commit, lake, earlierSource, observer }: SourceQuestion,
 ): Promise<RunSource> {
-  const current = await readSource(connection);
+  const read = await readSource(connection);
   const stored = await readSources(lake);
   // A lake of an earlier version has no record. Its newest marker can have a source: the record may
   // have been lost.
   const newest = stored === undefined ? await newestCommit(lake) : undefined;
   const recorded = stored?.sources ?? (newest?.source === undefined ? [] : [newest.source]);
   const last = recorded.at(-1);
-  const isAccepted = (source: Source) => earlierSource === formatSource(source);
-
-  if (last !== undefined && !isSameTable(last, current) && !isAccepted(last)) {
-    throw otherTable(day, "the lake", last, current);
-  }
   const ofDay = commit?.source;
+  const isNamed = (source: Source) => earlierSource === formatSource(source);
+  const candidates = ofDay === undefined ? recorded : [...recorded, ofDay];
+  if (
+    earlierSource !== undefined && earlierSource !== UNKNOWN_SOURCE && !candidates.some(isNamed)
+  ) {
+    throw noSuchSource(day, earlierSource, candidates);
+  }
+
+  if (last === undefined) {
+    const isAccepted = earlierSource === UNKNOWN_SOURCE;
+    if (newest !== undefined && !isAccepted) await confirmFirst(connection, newest, read, observer);
+  }
+  const isSame = last !== undefined && isSameSource(last, read);
+  const current = isSame ? withSystem(read, last) : read;
+  if (last !== undefined && !isSame) {
+    if (!isNamed(last)) throw otherSource(day, "the lake", last, current);
+    const evidence = newest ?? await newestCommit(lake);
+    await confirmSameOutbox(connection, lake, { day, earlier: last, current, evidence });
+    reportSameOutbox(last, current, observer);
+  }
   const isKnown = ofDay === undefined ||
-    [...recorded, current].some((each) => isSameTable(each, ofDay));
-  if (!isKnown && !isAccepted(ofDay)) throw otherTable(day, `bronze of ${day}`, ofDay, current);
-  const isMoved = last !== undefined && !isSameDatabase(last, current);
-  if (isMoved && !isAccepted(last)) {
-    const events = await newestEvents(connection, newest ?? await newestCommit(lake));
-    if (events.missing) throw otherDatabase(day, last, current, events.text);
-    observer.step({
-      step: "source",
-      says: `the lake was copied from ${formatSource(last)}, and this is ` +
-        `${
-          formatSource(current)
-        }. It has ${events.text}, so it counts as the same database after ` +
-        "a move",
-      data: { earlier: formatSource(last), source: formatSource(current) },
-      warning: true,
-    });
+    [...recorded, current].some((each) => isSameSource(each, ofDay));
+  if (!isKnown) {
+    if (!isNamed(ofDay)) throw otherSource(day, `bronze of ${day}`, ofDay, current);
+    await confirmSameOutbox(connection, lake, { day, earlier: ofDay, current, evidence: commit });
+    reportSameOutbox(ofDay, current, observer);
   }
-  if (last === undefined && newest !== undefined) {
-    const events = await newestEvents(connection, newest);
-    if (events.missing) warnOfFirstSource(current, events.text, observer);
-  }
-  const isRecorded = stored !== undefined && isKnown && !isMoved && isSameTable(last!, current);
-  if (isRecorded) return { current, stored };
+
   const text = formatSource(current);
-  const before = [...recorded, ...(isKnown ? [] : [ofDay])];
-  const next = [...before.filter((each) => formatSource(each) !== text), current];
-  return { current, stored, next };
+  if (stored !== undefined && isKnown && isSame && text === formatSource(last)) {
+    return { current, stored };
+  }
+  const earlier = [...recorded, ...(isKnown ? [] : [ofDay])];
+  // A source whose identifier of the server was not known is replaced.
+  const kept = earlier.filter((each) => !(isSame && each === last) && formatSource(each) !== text);
+  return { current, stored, next: [...kept, current] };
 }
 
-/** The most days to search for the newest marker with events. */
-const MOST_DAYS = 31;
+/** The source that a run reads, with the identifier of the server that an earlier run could read. */
+function withSystem(read: Source, { system }: Source): Source {
+  return read.system !== undefined || system === undefined ? read : { ...read, system };
+}
 
 /**
- * Reads the newest bronze with events. A marker that cannot be used is left out, because it is not
- * the marker of the day that the run works on.
+ * Reads the newest bronze with events.
+ *
+ * @returns undefined if no day of bronze has events
+ * @throws {Failure} data: there may be one, but its marker cannot be used
  */
 async function newestCommit(lake: Lake): Promise<BronzeCommit | undefined> {
   const folders = await lake.folders(BRONZE_PREFIX);
   const days = folders.map((folder) => parseDay(dayInKey(folder) ?? ""))
     .filter((day) => day !== undefined).sort().reverse();
-  for (const day of days.slice(0, MOST_DAYS)) {
-    const commit = await commitOf(lake, day);
-    if (commit !== undefined && commit.rows > 0) return commit;
+  let unusable: Failure | undefined;
+  for (const day of days) {
+    try {
+      const commit = (await readMarker(lake, "bronze", bronzeMarkerKey(day), day))?.commit;
+      if (commit !== undefined && commit.rows > 0) return commit;
+    } catch (error) {
+      if (!(error instanceof Failure) || error.kind !== "data") throw error;
+      unusable ??= error;
+    }
   }
+  if (unusable !== undefined) throw unusable;
   return undefined;
 }
 
-async function commitOf(lake: Lake, day: Day): Promise<BronzeCommit | undefined> {
-  try {
-    return (await readMarker(lake, "bronze", bronzeMarkerKey(day), day))?.commit;
-  } catch (error) {
-    if (error instanceof Failure && error.kind === "data") return undefined;
-    throw error;
-  }
-}
-
-/** Looks for the first and the last event of a day in the outbox, by their event_seq. */
-async function newestEvents(
+/**
+ * Confirms that a lake without a record was copied from the table of this run, by the first and the
+ * last event_seq of its newest day with events.
+ *
+ * @throws {Failure} configuration: an event is not in the table
+ */
+async function confirmFirst(
   connection: Connection,
-  commit: BronzeCommit | undefined,
-): Promise<{ readonly missing: boolean; readonly text: string }> {
-  if (commit === undefined) return { missing: false, text: "every event of bronze: there is none" };
-  const { day, minSeq, maxSeq } = commit;
-  if (minSeq === null) {
-    return { missing: true, text: `an event of ${day} with an event_seq, because bronze has none` };
-  }
+  { day, minSeq, maxSeq }: BronzeCommit,
+  current: Source,
+  observer: Observer,
+): Promise<void> {
+  if (minSeq === null) return warnOfFirstSource(current, day, observer);
   const ends = [...new Set([minSeq, maxSeq!])];
   const [row] = await connection.query(
     `SELECT count(DISTINCT event_seq) AS found FROM ${connection.table} ` +
       `WHERE event_seq IN (${ends.join(", ")}) AND ${within(windowOf(day))}`,
   );
-  const text = `event_seq ${ends.join(" and ")} of ${day}, the newest day with events in bronze`;
-  return { missing: row!.found !== String(ends.length), text };
+  if (row!.found === String(ends.length)) return;
+  throw new Failure({
+    kind: "configuration",
+    task: `export from ${formatSource(current)}`,
+    problem: "the lake does not record which table it was copied from, and this table does not " +
+      `have event_seq ${ends.join(" and ")} of ${day}, the newest day with events in bronze. ` +
+      "Nothing was changed",
+    remedy:
+      "Check DJANGO_DB_HOST, DJANGO_DB_NAME and OUTBOX_TABLE. If this is the outbox, and it " +
+      `no longer has these events, run the command once with --earlier-source ${UNKNOWN_SOURCE}; ` +
+      "see runbook/lake-source.md",
+  });
 }
 
-function warnOfFirstSource(current: Source, events: string, observer: Observer): void {
+function warnOfFirstSource(current: Source, day: Day, observer: Observer): void {
   observer.step({
     step: "source",
-    says: "the lake does not record yet which table it was copied from, and " +
-      `${formatSource(current)} does not have ${events}. If this is not the table that the lake ` +
-      "was copied from, check DJANGO_DB_HOST, DJANGO_DB_NAME and OUTBOX_TABLE",
+    says: "the lake does not record yet which table it was copied from, and bronze of " +
+      `${day} has no event_seq to compare. If ${formatSource(current)} is not that table, check ` +
+      "DJANGO_DB_HOST, DJANGO_DB_NAME and OUTBOX_TABLE",
     data: { source: formatSource(current) },
     warning: true,
   });
 }
 
-function otherTable(day: Day, what: string, recorded: Source, current: Source): Failure {
+/** What {@linkcode confirmSameOutbox} compares. */
+interface Renaming {
+  /** The day that the run copies. */
+  readonly day: Day;
+  /** The source under its earlier name. */
+  readonly earlier: Source;
+  /** The source that the run reads. */
+  readonly current: Source;
+  /** Bronze with the events to look for; undefined if bronze has no events. */
+  readonly evidence: BronzeCommit | undefined;
+}
+
+/**
+ * Confirms that a table is the outbox under another name, or after a move of its database.
+ *
+ * @throws {Failure} configuration: the earlier table still exists, or the last events of bronze are
+ *   not in the table
+ * @throws {Failure} data: a part of bronze is missing or damaged
+ */
+async function confirmSameOutbox(
+  connection: Connection,
+  lake: Lake,
+  { day, earlier, current, evidence }: Renaming,
+): Promise<void> {
+  const notTheSame = (problem: string) =>
+    new Failure({
+      kind: "configuration",
+      task: `export ${day} from ${formatSource(current)}`,
+      problem: `${problem}. Nothing was changed`,
+      remedy: "Set DJANGO_DB_HOST, DJANGO_DB_NAME and OUTBOX_TABLE to the table that the backend " +
+        "writes; see runbook/lake-source.md",
+    });
+  if (!isSameTable(earlier, current) && isSameDatabase(earlier, current)) {
+    if (await tableExists(connection, earlier)) {
+      throw notTheSame(`${tableOf(earlier)} still exists, so it was not renamed`);
+    }
+  }
+  if (evidence === undefined) return;
+  const ids = await lastEvents(lake, evidence);
+  const missing = await missingEvents(connection, windowOf(evidence.day), ids);
+  if (missing.size === 0) return;
+  const [first] = missing;
+  throw notTheSame(
+    `it does not have ${missing.size} of the last ${ids.length} events of bronze of ` +
+      `${evidence.day}, such as event_id ${first}`,
+  );
+}
+
+/** Number of events to look for. */
+const EVIDENCE = 1000;
+
+/** Returns the identities of the last events of a day in bronze. */
+async function lastEvents(lake: Lake, { day, parts }: BronzeCommit): Promise<string[]> {
+  const { key } = parts.at(-1)!;
+  try {
+    const stored = await lake.get(key);
+    if (stored === undefined) throw new Error("it is missing");
+    const ids: string[] = [];
+    for await (const { columns } of openPart(stored.bytes).groups(["event_id"])) {
+      ids.push(...(columns[0] as string[]).slice(-EVIDENCE));
+    }
+    return ids.slice(-EVIDENCE);
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    throw new Failure({
+      kind: "data",
+      task: `read ${lake.url(key)}, to compare the last events of ${day} with the outbox`,
+      problem: (error as Error).message,
+      remedy: `Compare the day with the outbox: deno task postflight --date ${day}`,
+      cause: error,
+    });
+  }
+}
+
+function reportSameOutbox(earlier: Source, current: Source, observer: Observer): void {
+  const [from, to] = [formatSource(earlier), formatSource(current)];
+  observer.step({
+    step: "source",
+    says: `${to} has the last events of bronze, so it is the outbox that was ${from} before`,
+    data: { earlier: from, source: to },
+  });
+}
+
+function noSuchSource(day: Day, given: string, sources: readonly Source[]): Failure {
+  const names = sources.map(formatSource);
+  return new Failure({
+    kind: "configuration",
+    task: `export ${day}`,
+    problem: `--earlier-source ${given} is not a source of the lake` +
+      (names.length === 0 ? "" : `, which has ${names.join(", ")}`) + ". Nothing was changed",
+    remedy: "Leave out --earlier-source. If it is needed, a refusal prints its value.",
+  });
+}
+
+function otherSource(day: Day, what: string, recorded: Source, current: Source): Failure {
+  const isTable = !isSameTable(recorded, current);
+  const remedy = isTable
+    ? "Set OUTBOX_TABLE, or database.table in the project file, to the table that the lake was " +
+      `copied from. ${accepting("this is the same table under another name", recorded)}`
+    : "Check DJANGO_DB_HOST and DJANGO_DB_NAME. " +
+      accepting("the database was moved or renamed", recorded);
   return new Failure({
     kind: "configuration",
     task: `export ${day}`,
     problem: `${what} was copied from ${formatSource(recorded)}, and this run would read ` +
       `${formatSource(current)}. Nothing was changed`,
-    remedy: "Set OUTBOX_TABLE, or database.table in the project file, to the table that the lake " +
-      `was copied from. ${accepting("this is the same table under another name", recorded)}`,
-  });
-}
-
-function otherDatabase(day: Day, recorded: Source, current: Source, events: string): Failure {
-  return new Failure({
-    kind: "configuration",
-    task: `export ${day}`,
-    problem: `the lake was copied from ${formatSource(recorded)}, and this run would read ` +
-      `${formatSource(current)}, which does not have ${events}. Nothing was changed`,
-    remedy: "Check DJANGO_DB_HOST and DJANGO_DB_NAME. " +
-      accepting("this is the database of the backend", recorded),
+    remedy,
   });
 }
 

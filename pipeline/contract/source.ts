@@ -97,3 +97,20 @@ export function isSameDatabase(a: Source, b: Source): boolean {
   const known = a.system !== undefined && b.system !== undefined;
   return a.database === b.database && (!known || a.system === b.system);
 }
+
+/**
+ * Returns whether two sources have the same table, and may have the same database.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { isSameSource } from "./source.ts";
+ *
+ * const source = { database: "rbsdb", system: "7301", schema: "public", table: "stop_events" };
+ * assertEquals(isSameSource(source, { ...source, system: "7302" }), false);
+ * assertEquals(isSameSource(source, { ...source, table: "other_events" }), false);
+ * ```
+ */
+export function isSameSource(a: Source, b: Source): boolean {
+  return isSameTable(a, b) && isSameDatabase(a, b);
+}

@@ -1,6 +1,6 @@
 import { CONTRACT } from "../contract/contract_file.ts";
 import { SOURCE_KEY } from "../contract/keys.ts";
-import { formatSource, isSameTable, type Source } from "../contract/source.ts";
+import { formatSource, isSameSource, type Source } from "../contract/source.ts";
 import { Failure } from "../errors.ts";
 import type { Lake } from "./lake.ts";
 import { type BronzeCommit, ordered, parseJson, parseSource } from "./marker.ts";
@@ -105,7 +105,7 @@ export async function recordSource(
     if (await lake.put(SOURCE_KEY, renderSources(next), condition) === "stored") return;
     const now = await readSources(lake);
     const last = now?.sources.at(-1);
-    if (last !== undefined && formatSource(last) === formatSource(current)) return;
+    if (last !== undefined && isSameSource(last, current)) return;
     if (now?.etag !== stored?.etag) throw anotherSource(task, last);
     // Stores refuse a request while they process another conditional write.
     if (attempt === ATTEMPTS) throw writeRefused(task, lake);
@@ -162,7 +162,7 @@ export async function confirmDayOfLake(
 ): Promise<void> {
   if (source === undefined) return;
   const sources = (await readSources(lake))?.sources ?? [];
-  if (sources.length === 0 || sources.some((each) => isSameTable(each, source))) return;
+  if (sources.length === 0 || sources.some((each) => isSameSource(each, source))) return;
   throw new Failure({
     kind: "data",
     task,

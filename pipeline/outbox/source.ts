@@ -1,4 +1,5 @@
-import type { Source } from "../contract/source.ts";
+import { type Source, tableOf } from "../contract/source.ts";
+import { Failure } from "../errors.ts";
 import type { Connection } from "./connection.ts";
 import { oidOf } from "./sql.ts";
 
@@ -20,12 +21,30 @@ const SYSTEM = "SELECT system_identifier::text AS system FROM pg_control_system(
 export async function readSource(connection: Connection): Promise<Source> {
   const [row] = await connection.query(sourceQuery(oidOf(connection.table)));
   if (row === undefined) throw new Error(`There is no table ${connection.table}.`);
-  const identified = row.identified === "t" ? await connection.query(SYSTEM) : [];
-  const system = identified[0]?.system;
+  const system = row.identified === "t" ? await readSystem(connection) : undefined;
   return {
     database: row.database!,
-    ...(system == null ? {} : { system }),
+    ...(system === undefined ? {} : { system }),
     schema: row.schema!,
     table: row.table!,
   };
+}
+
+/** Reads the identifier of the server. A managed server can refuse it although the role has the right. */
+async function readSystem(connection: Connection): Promise<string | undefined> {
+  try {
+    const [row] = await connection.query(SYSTEM);
+    return row?.system ?? undefined;
+  } catch (error) {
+    if (error instanceof Failure && error.kind !== "unreachable") return undefined;
+    throw error;
+  }
+}
+
+/** Returns whether the database of a session has the table of a source. A view is no table. */
+export async function tableExists(connection: Connection, source: Source): Promise<boolean> {
+  const found = await connection.query(
+    `SELECT FROM pg_class WHERE oid = ${oidOf(tableOf(source))} AND relkind IN ('r', 'p')`,
+  );
+  return found.length > 0;
 }

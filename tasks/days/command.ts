@@ -95,7 +95,7 @@ export async function workThroughDays(
         throw usage(
           "--earlier-source",
           "with --engine spark",
-          "a Spark job never records another source. Run the command once without --engine",
+          "a Spark job accepts no other name. Run the command once without --engine",
         );
       }
       const { workOnSpark } = await load<typeof import("../spark/work.ts")>("../spark/work.ts");

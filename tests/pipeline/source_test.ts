@@ -178,20 +178,20 @@ Deno.test("confirmSource keeps the bytes of a sealed day of an earlier version, 
   assertStringIncludes(problem, "public.other_events");
 });
 
-Deno.test("confirmSource warns of a lake without a record whose newest events are not in the table", async () => {
+Deno.test("confirmSource refuses another table for a lake without a record", async () => {
   await using db = await twoTables();
   await using lake = await temporaryLake();
   await bronze(db.config, lake);
   await changeSource(lake, undefined);
   await lake.remove(SOURCE_KEY);
-  const steps = await bronze(other(db), lake, { day: NEXT, dryRun: true });
-  const [warning] = steps.filter(({ step }) => step === "source");
-  assertEquals(warning!.warning, true);
-  assertStringIncludes(
-    warning!.says,
-    "public.other_events does not have event_seq 1 of 2025-12-28",
-  );
-  assertEquals(await lake.get(SOURCE_KEY), undefined);
+  const failure = await refuses(lake, () => bronze(other(db), lake, { day: NEXT }));
+  assertEquals(failure.kind, "configuration");
+  assertStringIncludes(failure.problem, "does not have event_seq 1 of 2025-12-28");
+  // The outbox can have removed the events. An operator who knows that says so.
+  await db.query("DELETE FROM stop_events WHERE event_seq = 1");
+  await refuses(lake, () => bronze(db.config, lake, { day: NEXT }));
+  await bronze(db.config, lake, { day: NEXT, earlierSource: "unknown" });
+  assertEquals((await readSources(lake))!.sources.map(({ table }) => table), ["stop_events"]);
 });
 
 Deno.test("confirmSource finds the source in the newest marker if the record was lost", async () => {
@@ -241,32 +241,77 @@ Deno.test("confirmSource records an earlier name that a run of a sealed day conf
   await bronze(other(db, "stops"), lake, { day: NEXT });
 });
 
-Deno.test("confirmSource accepts a database under another name if it has the newest events of bronze", async () => {
+/** A copy of the database of `twoTables`, as after a dump and restore. */
+async function restored({ query }: Outbox): Promise<Outbox> {
+  const copy = await twoTables();
+  const rows = await query("SELECT event_id, event_seq FROM stop_events");
+  for (const { event_id, event_seq } of rows) {
+    await copy.query(
+      `UPDATE stop_events SET event_id = '${event_id}' WHERE event_seq = ${event_seq}`,
+    );
+  }
+  return copy;
+}
+
+Deno.test("confirmSource refuses another database, and accepts it with its earlier name if it has the events of bronze", async () => {
   await using db = await twoTables();
-  await using copy = await twoTables();
+  await using moved = await restored(db);
   await using lake = await temporaryLake();
   await bronze(db.config, lake);
-  const moved = await bronze(copy.config, lake, { day: NEXT });
-  const [warning] = moved.filter(({ step }) => step === "source");
-  assertEquals(warning!.warning, true);
-  assertStringIncludes(warning!.says, "It has event_seq 1 of 2025-12-28, the newest day");
+  const failure = await refuses(lake, () => bronze(moved.config, lake, { day: NEXT }));
+  assertEquals(failure.kind, "configuration");
+  assertStringIncludes(failure.remedy, "Check DJANGO_DB_HOST and DJANGO_DB_NAME.");
+  const [, earlierSource] = /--earlier-source (\S+);/.exec(failure.remedy)!;
+  const steps = await bronze(moved.config, lake, { day: NEXT, earlierSource });
+  const [step] = steps.filter(({ step }) => step === "source");
+  assertStringIncludes(step!.says, `so it is the outbox that was ${earlierSource} before`);
   const sources = (await readSources(lake))!.sources;
-  assertEquals(sources.map(({ database }) => database), [db.config.name, copy.config.name]);
-  const again = await bronze(copy.config, lake, { day: NEXT });
+  assertEquals(sources.map(({ database }) => database), [db.config.name, moved.config.name]);
+  const again = await bronze(moved.config, lake, { day: NEXT });
   assertEquals(again.filter(({ step }) => step === "source"), []);
 });
 
-Deno.test("confirmSource refuses another database without the newest events of bronze", async () => {
+Deno.test("confirmSource refuses another database with the same event_seq and other events", async () => {
   await using db = await twoTables();
-  await using staging = await outbox({ events: [insertEvent(7), insertEvent(8)] });
+  await using staging = await twoTables();
+  await staging.query("UPDATE stop_events SET event_id = gen_random_uuid()");
   await using lake = await temporaryLake();
   await bronze(db.config, lake);
-  const failure = await refuses(lake, () => bronze(staging.config, lake, { day: NEXT }));
-  assertEquals(failure.kind, "configuration");
-  assertStringIncludes(failure.problem, "which does not have event_seq 1 of 2025-12-28");
-  assertStringIncludes(failure.remedy, "Check DJANGO_DB_HOST and DJANGO_DB_NAME.");
-  const [, earlierSource] = /--earlier-source (\S+);/.exec(failure.remedy)!;
-  await bronze(staging.config, lake, { day: NEXT, earlierSource });
+  const { remedy } = await refuses(lake, () => bronze(staging.config, lake, { day: NEXT }));
+  const [, earlierSource] = /--earlier-source (\S+);/.exec(remedy)!;
+  const { problem } = await refuses(
+    lake,
+    () => bronze(staging.config, lake, { day: NEXT, earlierSource }),
+  );
+  assertStringIncludes(problem, "it does not have 1 of the last 1 events of bronze of 2025-12-28");
+});
+
+Deno.test("confirmSource refuses an earlier name whose table still exists", async () => {
+  await using db = await twoTables();
+  await using lake = await temporaryLake();
+  await bronze(db.config, lake);
+  await db.query("DROP TABLE other_events; CREATE TABLE other_events AS TABLE stop_events");
+  await db.query("ALTER TABLE other_events ALTER event_id SET NOT NULL");
+  const { remedy } = await refuses(lake, () => bronze(other(db), lake, { day: NEXT }));
+  const [, earlierSource] = /--earlier-source (\S+);/.exec(remedy)!;
+  const { problem } = await refuses(
+    lake,
+    () => bronze(other(db), lake, { day: NEXT, earlierSource }),
+  );
+  assertStringIncludes(problem, "public.stop_events still exists, so it was not renamed");
+});
+
+Deno.test("confirmSource names an earlier source that the lake does not have", async () => {
+  await using db = await twoTables();
+  await using lake = await temporaryLake();
+  await bronze(db.config, lake);
+  for (const database of [db.config, other(db)]) {
+    const { problem } = await refuses(
+      lake,
+      () => bronze(database, lake, { day: NEXT, earlierSource: "public.stops" }),
+    );
+    assertStringIncludes(problem, "--earlier-source public.stops is not a source of the lake");
+  }
 });
 
 Deno.test("confirmSource refuses another server with a database of the same name", async () => {
@@ -275,9 +320,38 @@ Deno.test("confirmSource refuses another server with a database of the same name
   await bronze(db.config, lake);
   const { sources: [source] } = (await readSources(lake))!;
   await lake.put(SOURCE_KEY, renderSources([{ ...source!, system: "1" }]));
-  await db.query("UPDATE stop_events SET event_seq = 100 WHERE event_seq = 1");
   const { problem } = await refuses(lake, () => bronze(db.config, lake, { day: NEXT }));
   assertStringIncludes(problem, `${db.config.name}@1/public.stop_events`);
+});
+
+Deno.test("confirmSource refuses a day of another database, also for silver", async () => {
+  await using db = await twoTables();
+  await using lake = await temporaryLake();
+  await bronze(db.config, lake);
+  const { sources: [source] } = (await readSources(lake))!;
+  await changeSource(lake, { ...source!, database: "staging", system: "1" });
+  const observer = recorder();
+  for (
+    const run of [
+      () => bronze(db.config, lake),
+      () => runSilver({ lake, day: DAY, observer }),
+      () => findLeftovers(lake, DAY, () => Promise.resolve(0)),
+    ]
+  ) {
+    const { problem } = await refuses(lake, run);
+    assertStringIncludes(problem, "bronze of 2025-12-28 was copied from staging@1/");
+  }
+});
+
+Deno.test("confirmSource records the identifier of the server when a role can read it", async () => {
+  await using db = await twoTables();
+  await using lake = await temporaryLake();
+  await bronze(db.config, lake);
+  const { sources: [source] } = (await readSources(lake))!;
+  const { system: _, ...unknown } = source!;
+  await lake.put(SOURCE_KEY, renderSources([unknown]));
+  await bronze(db.config, lake, { day: NEXT });
+  assertEquals((await readSources(lake))!.sources, [source!]);
 });
 
 Deno.test("confirmSource works for a role that may not read the identifier of the server", async () => {
@@ -287,12 +361,10 @@ Deno.test("confirmSource works for a role that may not read the identifier of th
   await db.query("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC");
   const reader = await db.role("source_reader", "GRANT SELECT ON stop_events TO source_reader");
   await bronze(reader, lake, { day: NEXT });
-  assertEquals((await commitOf(lake, NEXT)).source, {
-    database: db.config.name,
-    schema: "public",
-    table: "stop_events",
-  });
-  assert((await readSources(lake))!.sources[0]!.system !== undefined);
+  const { sources: [source] } = (await readSources(lake))!;
+  assertEquals(source!.system, await systemOf(db));
+  // The marker keeps the identifier, so its digest does not depend on the role.
+  assertEquals((await commitOf(lake, NEXT)).source, source);
 });
 
 Deno.test("confirmSource refuses a day of another table beside a record of this table", async () => {
@@ -301,7 +373,7 @@ Deno.test("confirmSource refuses a day of another table beside a record of this 
   await bronze(other(db), lake, OPEN);
   await lake.remove(SOURCE_KEY);
   await changeSource(lake, undefined);
-  await bronze(db.config, lake, { day: NEXT });
+  await bronze(db.config, lake, { day: NEXT, earlierSource: "unknown" });
   const source = { ...(await commitOf(lake, NEXT)).source!, table: "other_events" };
   await changeSource(lake, source);
   const observer = recorder();

@@ -58,6 +58,8 @@ async function publish(lake: Lake, published: BronzeCommit): Promise<void> {
   await lake.put(bronzeMarkerKey(published.day), renderMarker(published));
 }
 
+const EMPTY = { rows: 0, parts: [], minSeq: null, maxSeq: null };
+
 /** A state of the lake. `here` is the source of the database. */
 type Case = [string, (lake: Lake, here: Source) => Promise<unknown>, BronzeCommit?];
 
@@ -97,6 +99,26 @@ const CASES: Case[] = [
     await publish(lake, commit(DAY, here, { rows: 0, parts: [], minSeq: null, maxSeq: null }));
     await lake.put(bronzeMarkerKey(parseDay("2025-12-29")!), new TextEncoder().encode("{"));
   }],
+  ["only markers without events, for longer than a month", async (lake, here) => {
+    await record(lake, { ...here, database: "staging" });
+    for (let day = 1; day <= 28; day++) {
+      for (const month of ["10", "11"]) {
+        const date = parseDay(`2025-${month}-${String(day).padStart(2, "0")}`)!;
+        await publish(lake, commit(date, here, EMPTY));
+      }
+    }
+  }],
+  ["only a damaged marker, and no record", async (lake) => {
+    await lake.put(bronzeMarkerKey(DAY), new TextEncoder().encode("{"));
+  }],
+  [
+    "an identifier that the record lacks, and an earlier name",
+    (lake, { system: _, ...here }) => record(lake, { ...here, table: "a" }, here),
+  ],
+  [
+    "markers of an earlier version without an event_seq",
+    (lake) => publish(lake, commit(DAY, undefined, { minSeq: null, maxSeq: null })),
+  ],
   ["markers of an earlier version", (lake) => publish(lake, commit(DAY, undefined))],
   [
     "markers of an earlier version, of other events",

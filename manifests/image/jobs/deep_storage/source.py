@@ -62,3 +62,8 @@ def same_database(one: Source, other: Source) -> bool:
     """
     known = one.system is not None and other.system is not None
     return one.database == other.database and (not known or one.system == other.system)
+
+
+def same_source(one: Source, other: Source) -> bool:
+    """Whether two sources have the same table, and may have the same database."""
+    return same_table(one, other) and same_database(one, other)

@@ -18,7 +18,7 @@ from .marker_reader import as_list, parse_json, parse_source
 from .progress import say
 from .publish import read_marker
 from .settings import OUTBOX_TABLE, window_of
-from .source import Query, Source, read_source, same_database, same_table
+from .source import Query, Source, read_source, same_source, same_table
 from .sql import within
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 KEY: str = KEYS["lakeSource"]
 FORMAT: str = MARKER["sourceFormat"]
-# The most days to search for the newest marker with events.
-MOST_DAYS = 31
 # Number of attempts to write the record if the store refuses a condition that holds.
 ATTEMPTS = 3
 
@@ -86,9 +84,8 @@ def confirm_source(
 ) -> RunSource:
     """Confirms that a run reads the table that the lake was copied from.
 
-    The name of the table and of its schema must be the same. The database may have
-    another name or another server if it has the newest events of bronze: a database
-    that was moved has them, and another database does not.
+    The database, the schema and the table must be the same. Only the toolkit accepts
+    another name, because it compares the last events of bronze with the table.
     """
     current = read_source(query)
     stored = read_sources(lake)
@@ -99,31 +96,23 @@ def confirm_source(
     if newest is not None and newest.source is not None:
         recorded = (newest.source,)
     last = recorded[-1] if recorded else None
-    if last is not None and not same_table(last, current):
-        raise other_table(day, "the lake", last, current)
+    if last is None and newest is not None:
+        confirm_first(query, newest, day, current)
+    if last is not None:
+        if not same_source(last, current):
+            raise other_source(day, "the lake", last, current)
+        if current.system is None:
+            current = current._replace(system=last.system)
     of_day = None if commit is None else commit.source
     if of_day is not None and not any(
-        same_table(each, of_day) for each in (*recorded, current)
+        same_source(each, of_day) for each in (*recorded, current)
     ):
-        raise other_table(day, f"bronze of {day}", of_day, current)
-    moved = last is not None and not same_database(last, current)
-    if last is not None and moved:
-        missing, events = newest_events(query, newest or newest_commit(lake))
-        if missing:
-            raise other_database(day, last, current, events)
-        text = (
-            f"the lake was copied from {last}, and this is {current}. It has {events}, "
-            "so it counts as the same database after a move"
-        )
-        say("bronze", "source", text, warning=True)
-    if last is None and newest is not None:
-        missing, events = newest_events(query, newest)
-        if missing:
-            warn_of_first_source(current, events)
+        raise other_source(day, f"bronze of {day}", of_day, current)
     etag = None if stored is None else stored[1]
-    if stored is not None and not moved:
+    if stored is not None and last == current:
         return RunSource(current, etag, None)
-    before = [each for each in recorded if str(each) != str(current)]
+    # A source whose identifier of the server was not known is replaced.
+    before = [each for each in recorded if each not in (last, current)]
     return RunSource(current, etag, (*before, current))
 
 
@@ -135,7 +124,7 @@ def confirm_day_of_lake(lake: Lake, commit: Commit, task: str) -> None:
     if commit.source is None:
         return
     stored = read_sources(lake)
-    if stored is None or any(same_table(each, commit.source) for each in stored[0]):
+    if stored is None or any(same_source(each, commit.source) for each in stored[0]):
         return
     raise Failure(
         "data",
@@ -161,7 +150,7 @@ def record_source(lake: Lake, source: RunSource) -> None:
             return
         stored = read_sources(lake)
         last, etag = (None, None) if stored is None else (stored[0][-1], stored[1])
-        if last is not None and str(last) == str(source.current):
+        if last is not None and same_source(last, source.current):
             return
         if etag != source.etag:
             raise another_source(lake, source, last)
@@ -192,81 +181,72 @@ def another_source(lake: Lake, source: RunSource, last: Source | None) -> Failur
 
 
 def newest_commit(lake: Lake) -> Commit | None:
-    """Reads the newest bronze with events.
+    """Reads the newest bronze with events. None if no day of bronze has events.
 
-    A marker that cannot be used is left out, because it is not the marker of the day
-    that the run works on.
+    Raises the failure of a marker that cannot be used if no other day has events.
     """
     keys = [entry.key for entry in lake.list(KEYS["bronzeRoot"])]
     days = {day for day in map(bronze_day, keys) if day is not None}
-    for day in sorted(days, reverse=True)[:MOST_DAYS]:
+    unusable: Failure | None = None
+    for day in sorted(days, reverse=True):
         try:
             found = read_marker(lake, "bronze", bronze_marker(day), day)
         except Failure as error:
-            if error.kind == "data":
-                continue
-            raise
+            if error.kind != "data":
+                raise
+            unusable = unusable or error
+            continue
         if found is not None and found.commit.rows > 0:
             return found.commit
+    if unusable is not None:
+        raise unusable
     return None
 
 
-def newest_events(query: Query, commit: Commit | None) -> tuple[bool, str]:
-    """Looks for the first and the last event of a day in the outbox.
+def confirm_first(query: Query, commit: Commit, day: str, current: Source) -> None:
+    """Confirms that a lake without a record was copied from the table of this run.
 
-    Returns whether one is missing, and a text that names the events.
+    It compares the first and the last event_seq of the newest day with events.
     """
-    if commit is None:
-        return False, "every event of bronze: there is none"
     ends = sorted({end for end in commit.seq if end is not None})
     if not ends:
-        text = f"an event of {commit.day} with an event_seq, because bronze has none"
-        return True, text
+        text = (
+            "the lake does not record yet which table it was copied from, and bronze of "
+            f"{commit.day} has no event_seq to compare. If {current} is not that table, "
+            "check DJANGO_DB_HOST, DJANGO_DB_NAME and OUTBOX_TABLE"
+        )
+        say("bronze", "source", text, warning=True)
+        return
     rows = query(
         f"SELECT count(DISTINCT event_seq) FROM {OUTBOX_TABLE} "
         f"WHERE event_seq IN ({', '.join(map(str, ends))}) "
         f"AND {within(window_of(commit.day))}"
     )
-    named = " and ".join(map(str, ends))
-    text = f"event_seq {named} of {commit.day}, the newest day with events in bronze"
-    return rows[0][0] != str(len(ends)), text
-
-
-def warn_of_first_source(current: Source, events: str) -> None:
-    """Warns of a lake without a record that may be from another table."""
-    text = (
-        f"the lake does not record yet which table it was copied from, and {current} "
-        f"does not have {events}. If this is not the table that the lake was copied "
-        "from, check DJANGO_DB_HOST, DJANGO_DB_NAME and OUTBOX_TABLE"
+    if rows[0][0] == str(len(ends)):
+        return
+    raise Failure(
+        "configuration",
+        f"Cannot export from {current}: the lake does not record which table it was "
+        f"copied from, and this table does not have event_seq "
+        f"{' and '.join(map(str, ends))} of {commit.day}, the newest day with events "
+        "in bronze. Nothing was changed. Check DJANGO_DB_HOST, DJANGO_DB_NAME and "
+        "OUTBOX_TABLE. If this is the outbox, and it no longer has these events, let "
+        f"the toolkit record that: deno task bronze --date {day} --earlier-source "
+        "unknown",
     )
-    say("bronze", "source", text, warning=True)
 
 
-def other_table(day: str, what: str, recorded: Source, current: Source) -> Failure:
+def other_source(day: str, what: str, recorded: Source, current: Source) -> Failure:
     """Returns the failure for a table that the lake was not copied from."""
-    condition = "this is the same table under another name"
+    advice = "Check DJANGO_DB_HOST and DJANGO_DB_NAME."
+    condition = "the database was moved or renamed"
+    if not same_table(recorded, current):
+        advice = "Set OUTBOX_TABLE to the table that the lake was copied from."
+        condition = "this is the same table under another name"
     return Failure(
         "configuration",
         f"Cannot export {day}: {what} was copied from {recorded}, and this run would "
-        f"read {current}. Nothing was changed. Set OUTBOX_TABLE to the table that the "
-        f"lake was copied from. {accepting(day, condition, recorded)}",
-    )
-
-
-def other_database(day: str, recorded: Source, current: Source, events: str) -> Failure:
-    """Returns the failure for a database that lacks the newest events of bronze."""
-    condition = "this is the database of the backend"
-    return Failure(
-        "configuration",
-        f"Cannot export {day}: the lake was copied from {recorded}, and this run would "
-        f"read {current}, which does not have {events}. Nothing was changed. Check "
-        f"DJANGO_DB_HOST and DJANGO_DB_NAME. {accepting(day, condition, recorded)}",
-    )
-
-
-def accepting(day: str, condition: str, recorded: Source) -> str:
-    """Returns the remedy for a source that only has another name."""
-    return (
-        f"If {condition}, let the toolkit record that: deno task bronze --date {day} "
-        f"--earlier-source {shlex.quote(str(recorded))}"
+        f"read {current}. Nothing was changed. {advice} If {condition}, let the toolkit "
+        f"record that: deno task bronze --date {day} --earlier-source "
+        f"{shlex.quote(str(recorded))}",
     )
