@@ -211,9 +211,9 @@ def confirm_first(query: Query, commit: Commit, day: str, current: Source) -> No
     ends = sorted({end for end in commit.seq if end is not None})
     if not ends:
         text = (
-            "the lake does not record yet which table it was copied from, and bronze of "
-            f"{commit.day} has no event_seq to compare. If {current} is not that table, "
-            "check DJANGO_DB_HOST, DJANGO_DB_NAME and OUTBOX_TABLE"
+            "the lake does not record yet which table it was copied from, and bronze "
+            f"of {commit.day} has no event_seq to compare. If {current} is not that "
+            "table, check DJANGO_DB_HOST, DJANGO_DB_NAME and OUTBOX_TABLE"
         )
         say("bronze", "source", text, warning=True)
         return
@@ -246,7 +246,7 @@ def other_source(day: str, what: str, recorded: Source, current: Source) -> Fail
     return Failure(
         "configuration",
         f"Cannot export {day}: {what} was copied from {recorded}, and this run would "
-        f"read {current}. Nothing was changed. {advice} If {condition}, let the toolkit "
-        f"record that: deno task bronze --date {day} --earlier-source "
+        f"read {current}. Nothing was changed. {advice} If {condition}, let the "
+        f"toolkit record that: deno task bronze --date {day} --earlier-source "
         f"{shlex.quote(str(recorded))}",
     )
