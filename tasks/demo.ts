@@ -35,7 +35,7 @@ bronze and silver, and checks the result. It removes the Postgres at the end, an
 Usage: deno task demo [--events N] [--lake DIRECTORY]
 
   --events N          insert N realistic events instead of the two events of the runbook
-  --lake DIRECTORY    the directory for the Parquet files; default: a new temporary directory
+  --lake DIRECTORY    an empty or new directory for the Parquet files; default: a new temporary one
 
 Examples:
   deno task demo                    2 events become 1 execution
@@ -138,6 +138,14 @@ async function lakeDirectory(flags: Flags): Promise<string> {
   const path = flags.value("lake");
   if (path === undefined) return await Deno.makeTempDir({ prefix: "deep-storage-lake-" });
   await Deno.mkdir(path, { recursive: true });
+  for await (const { name } of Deno.readDir(path)) {
+    throw new Failure({
+      kind: "configuration",
+      task: `use --lake ${path}`,
+      problem: `the directory is not empty: it has ${name}`,
+      remedy: "Give an empty or a new directory, because each demo starts another outbox.",
+    });
+  }
   return await Deno.realPath(path);
 }
 

@@ -28,7 +28,7 @@ run --pending, in the cluster. Without an action, it shows the status.
 
 Usage: deno task schedule [status | on [--engine local|spark] | off] [--output text|json]
                           [--project FILE] [--kubeconfig FILE] [--context NAME]
-                          [--timeout SECONDS]
+                          [--namespace NS] [--timeout SECONDS]
 
   status                 what is on, the next start, and the last run of each CronJob
   on                     start the CronJobs from now on; those of the other engine are suspended

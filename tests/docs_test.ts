@@ -30,6 +30,16 @@ Deno.test("README lists every command that deno.json has, except the parts of `o
   assertEquals([...listed].filter((task) => !tasks.includes(task)), []);
 });
 
+Deno.test("README: every command in its table except `ok` has examples in its help", () => {
+  const { tasks } = JSON.parse(read("deno.json"));
+  const listed = [...read("README.md").matchAll(/^\| `deno task ([a-z:]+)`/gm)].map((m) => m[1]!);
+  assert(listed.includes("fuzz") && listed.includes("ok"));
+  for (const task of listed.filter((each) => each !== "ok")) {
+    const [program] = /\S+\.ts$/.exec(tasks[task].command)!;
+    assertStringIncludes(read(program), "\nExamples:\n", task);
+  }
+});
+
 Deno.test("README and the configuration read the same variables", () => {
   const { permissions } = JSON.parse(read("deno.json"));
   const variables: string[] = permissions.pipeline.env.allow;

@@ -1,4 +1,5 @@
 import type { LakeConfig } from "../../pipeline/config.ts";
+import { confirmDirectory } from "../../pipeline/lake/directory_errors.ts";
 import { type Kept, tryPromises } from "../../pipeline/lake/conformance.ts";
 import { openLake } from "../../pipeline/lake/open.ts";
 import { allInOrder } from "../../pipeline/parallel.ts";
@@ -30,6 +31,7 @@ export type LakeFact = LakeOpened | Refusal;
 export async function gatherLake(config: LakeConfig, signal?: AbortSignal): Promise<LakeFact> {
   const name = await nameOf(config);
   try {
+    await confirmDirectory(config);
     return await inScratch(config, signal, async (scratch) => {
       const [, promises] = await allInOrder(tryRunRequests(scratch), tryPromises(scratch));
       return { opened: true, name, promises };

@@ -1,4 +1,6 @@
+import type { LakeConfig } from "../config.ts";
 import { Failure, type FailureKind } from "../errors.ts";
+import { shell } from "../shell.ts";
 
 /** A key that cannot name a file. */
 export class BadKey extends Error {
@@ -46,6 +48,40 @@ export class LockHeld extends Error {
 /** Returns whether an error of the operating system has this code, such as `ENOENT`. */
 export function isCode(error: unknown, code: string): boolean {
   return codeOf(error) === code;
+}
+
+/**
+ * Confirms that the directory of a lake exists. A command must not start another lake if LAKE_URL
+ * has a wrong path.
+ *
+ * @throws {Failure} configuration: there is no such directory
+ *
+ * @example
+ * ```ts
+ * import { assertRejects } from "@std/assert";
+ * import { confirmDirectory } from "./directory_errors.ts";
+ * const path = await Deno.makeTempDir();
+ * await confirmDirectory({ kind: "directory", path });
+ * await Deno.remove(path);
+ * await assertRejects(() => confirmDirectory({ kind: "directory", path }));
+ * ```
+ */
+export async function confirmDirectory(lake: LakeConfig): Promise<void> {
+  if (lake.kind !== "directory") return;
+  try {
+    await Deno.stat(lake.path);
+  } catch (error) {
+    const task = `use LAKE_URL for the directory ${lake.path}`;
+    if (!isCode(error, "ENOENT")) throw directoryFailure(error, task);
+    throw new Failure({
+      kind: "configuration",
+      task,
+      problem: "it does not exist",
+      remedy:
+        `Correct LAKE_URL. To start a new lake there, run ${shell`mkdir -p ${lake.path}`} first.`,
+      cause: error,
+    });
+  }
 }
 
 /**

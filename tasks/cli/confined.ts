@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type DatabaseConfig, hostAndPort, type LakeConfig } from "../../pipeline/config.ts";
+import { confirmDirectory } from "../../pipeline/lake/directory_errors.ts";
 import type { Observer } from "../../pipeline/progress.ts";
 import { revokePermissions } from "./permissions.ts";
 
@@ -59,8 +60,10 @@ export function grantsFor({ database, lake, writes, startsWorkers = false }: Nee
  * @param module the module's URL
  * @param order the input of the work, which is copied to the worker
  * @returns the exit code
+ * @throws {Failure} the directory of the lake does not exist
  */
 export async function runConfined(module: string, order: unknown, needs: Needs): Promise<number> {
+  await confirmDirectory(needs.lake);
   const { net, read, write } = grantsFor(needs);
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   // The libraries read environment variables only while they load, before the order arrives. `sys`

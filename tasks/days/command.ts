@@ -29,7 +29,7 @@ export const DAY_FLAGS_HELP = `
                         default: JOB_DATE, or today
   --from DAY [--to DAY] all days from the first to the last; the default of --to is yesterday
   --keep-going          continue with the next day if a day fails
-  --verbose             print every check of postflight, and the permissions of the process
+  --verbose             print the permissions of the process, and every check if postflight runs
 ${projectHelp(24)}`.slice(
   1,
 );

@@ -13,6 +13,10 @@ Usage: deno task fuzz [--inputs N] [--seed S] [--target NAME [--input I]]
   --seed S       the seed of the inputs; default: random
   --target NAME  try only one parser: ${TARGETS.map(({ name }) => name).join(", ")}
   --input I      try only one input of that parser, by its number in the output
+
+Examples:
+  deno task fuzz                               20000 inputs, for all parsers together
+  deno task fuzz --inputs 1000000 --seed 7     more inputs, the same ones each time
 `;
 
 /** Reads a whole number from a flag. */

@@ -1,3 +1,4 @@
+import { pathToFileURL } from "node:url";
 import type { DatabaseConfig } from "../../pipeline/config.ts";
 import { RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
 import {
@@ -87,9 +88,9 @@ function database({ host, port, name, user, password }: DatabaseConfig): Environ
   };
 }
 
-/** Variables of an unreachable lake and database. */
+/** Variables of an unreachable database, and of a directory without a lake. */
 const UNREACHABLE: Environment = {
-  LAKE_URL: "file:///nowhere/at/all",
+  LAKE_URL: import.meta.resolve("./"),
   DJANGO_DB_HOST: "127.0.0.1",
   DJANGO_DB_PORT: "1",
   DJANGO_DB_PASSWORD: "hunter2hunter2",
@@ -181,6 +182,33 @@ for (const task of ["bronze", "silver"]) {
     assertFalse(stderr.includes(ESCAPE));
   });
 }
+
+Deno.test("command line: every command refuses a lake in a directory that does not exist", async () => {
+  await using db = await outbox();
+  const parent = await Deno.makeTempDir();
+  const path = `${parent}/not here`;
+  const env = { ...database(db.config), LAKE_URL: pathToFileURL(path).href };
+  const day = ["--date", "2025-12-28"];
+  const commands: [string, string[]][] = [
+    ["bronze", day],
+    ["silver", day],
+    ["run", day],
+    ["run", ["--pending"]],
+    ["amend", [...day, "--yes"]],
+    ["clean", day],
+    ["postflight", day],
+    ["status", []],
+    ["show", ["bronze", "2025-12-28"]],
+  ];
+  for (const [task, args] of commands) {
+    const { code, stdout, stderr } = await run(task, args, env);
+    assertEquals([code, stdout], [2, ""], task);
+    assertStringIncludes(stderr, `directory ${path}: it does not exist. Correct LAKE_URL.`);
+    assertStringIncludes(stderr, `mkdir -p '${path}'`);
+  }
+  assertEquals([...Deno.readDirSync(parent)], []);
+  await Deno.remove(parent, { recursive: true });
+});
 
 Deno.test("bronze: exits with 2 without a password, and names the variable", async () => {
   const { DJANGO_DB_PASSWORD: _, ...env } = UNREACHABLE;

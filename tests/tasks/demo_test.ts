@@ -44,6 +44,16 @@ Deno.test("demo --events 3000: creates 3000 events of all types, and all checks 
   });
 });
 
+Deno.test("demo --lake: refuses a directory that is not empty, and changes nothing there", async () => {
+  await inNewFolder(async (path) => {
+    await Deno.mkdir(`${path}/bronze`);
+    const { code, stdout, stderr } = await runTask("demo", ["--lake", path]);
+    assertEquals([code, stdout], [2, ""]);
+    assertStringIncludes(stderr, `Cannot use --lake ${path}: the directory is not empty`);
+    assertEquals([...Deno.readDirSync(path)].map(({ name }) => name), ["bronze"]);
+  });
+});
+
 Deno.test("demo --events: exits with 2 without a number", async () => {
   for (const text of ["0", "-1", "1.5", "many", "1e3"]) {
     const { code, stderr } = await runTask("demo", [`--events=${text}`]);

@@ -62,6 +62,15 @@ Deno.test("gatherLake: a directory keeps its promises, and contains no object af
   await Deno.remove(path, { recursive: true });
 });
 
+Deno.test("gatherLake: a directory that does not exist is a fact, and is not created", async () => {
+  const parent = await Deno.makeTempDir();
+  const fact = await gatherLake({ kind: "directory", path: `${parent}/lake` });
+  assert(!fact.opened);
+  assertMatch(fact.failure.remedy, /LAKE_URL.*mkdir -p/);
+  assertEquals([...Deno.readDirSync(parent)], []);
+  await Deno.remove(parent);
+});
+
 Deno.test("gatherLake: a file in place of the directory is a fact", async () => {
   const path = await Deno.makeTempFile();
   const fact = await gatherLake({ kind: "directory", path });
