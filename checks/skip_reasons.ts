@@ -1,4 +1,9 @@
-import { isSameDatabase, isSameTable, type Source } from "../pipeline/contract/source.ts";
+import {
+  isSameDatabase,
+  isSameSource,
+  isSameTable,
+  type Source,
+} from "../pipeline/contract/source.ts";
 import type { BronzeFact } from "./facts/bronze.ts";
 import type { AnyLakeDay } from "./facts/lake_day.ts";
 import type { SilverFact } from "./facts/silver.ts";
@@ -56,10 +61,10 @@ export function whyOtherSource(
     }
   }
   const isKnown = ofDay === undefined || sources.length === 0 ||
-    sources.some((each) => isSameTable(each, ofDay));
+    sources.some((each) => isSameSource(each, ofDay));
   return isKnown
     ? undefined
-    : "bronze was copied from another table than the lake (see lake-source)";
+    : "bronze was copied from another source than the lake (see lake-source)";
 }
 
 /** The reason why the outbox was not compared with the bronze that the other checks examine. */

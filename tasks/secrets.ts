@@ -55,11 +55,15 @@ credentials; 3 a server is unreachable, such as a database that only the cluster
     const only = choice(flags, "only", ["both", "database", "lake"]);
     const timeout = seconds(flags, DEFAULT_TIMEOUT);
     if (from === "prompt" && !canAsk()) {
+      const unprompted = [
+        ...(only === "lake" ? [] : ["DJANGO_DB_PASSWORD"]),
+        ...(only === "database" ? [] : ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]),
+      ];
       throw new Failure({
         kind: "configuration",
         task: "ask for values",
         problem: "there is no terminal",
-        remedy: "Set the variables, and leave out --from prompt.",
+        remedy: `Set ${unprompted.join(", ")}, and leave out --from prompt.`,
       });
     }
     const project = await projectOrDefault(flags);

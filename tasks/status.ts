@@ -35,7 +35,7 @@ Usage: deno task status [DAY] [--from DAY] [--to DAY] [--check] [--project FILE]
   --from DAY          the first day; default: the first day in the lake or the outbox
   --to DAY            the last day; default: today
   --check             exit with 1 if a day that is over is not sealed in both layers, or a day was
-                      copied from another table, or the outbox has late or lost events
+                      copied from another source, or the outbox has late or lost events
 ${projectHelp(22)}
   --output json       one JSON object per line and day, and one for the total
 

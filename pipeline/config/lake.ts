@@ -1,5 +1,6 @@
 import { DEFAULT_PROJECT, type Project } from "../contract/project.ts";
 import { type Defaulted, type Environment, markDefault, PROCESS, unsetIn } from "./environment.ts";
+import { Failure } from "../errors.ts";
 import { type Fault, required, type Rule, validated, validatedOrDefault } from "./validate.ts";
 
 /** A lake in a bucket. */
@@ -98,6 +99,15 @@ export function lakeConfig(
   const endpoint = validatedOrDefault(env, "S3_ENDPOINT", ENDPOINT, project);
   const bucket = validatedOrDefault(env, "S3_BUCKET", BUCKET, project);
   const region = validated(env, "AWS_REGION", REGION) ?? "us-east-1";
+  const unset = unsetForLake(env);
+  if (unset.length === 2) {
+    throw new Failure({
+      kind: "configuration",
+      task: "start",
+      problem: `${unset.join(" and ")} are not set`,
+      remedy: "Set them to the lake's keys, or LAKE_URL to a local directory.",
+    });
+  }
   const key = (name: string) =>
     required(env, name, "the lake's key (or LAKE_URL for a local directory)", KEY);
   const sessionToken = validated(env, "AWS_SESSION_TOKEN", KEY);

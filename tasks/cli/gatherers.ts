@@ -144,7 +144,9 @@ function clusterOf(
   load: Load,
 ): Gatherer<ClusterFact> | Absent {
   const { cluster, chosen } = sources;
-  if ("absent" in cluster) return cluster;
+  if ("absent" in cluster) {
+    return { absent: `${cluster.absent}; use --kubeconfig, or only --facts manifests` };
+  }
   return gatherOnce(async (signal) => {
     const { objects } = typeof manifests === "function" && chosen.has("manifests")
       ? await manifests(signal)

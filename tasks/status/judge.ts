@@ -1,5 +1,5 @@
 import { EVENT_CONTRACT, EXECUTION_CONTRACT } from "../../pipeline/contract/fingerprint.ts";
-import { formatSource, isSameTable, type Source } from "../../pipeline/contract/source.ts";
+import { formatSource, isSameSource, type Source } from "../../pipeline/contract/source.ts";
 import { type Day, formatMicros, windowOf } from "../../pipeline/contract/window.ts";
 import { isSettled, type LakeDay, type LayerDay } from "../../pipeline/days.ts";
 import { ABANDONED_AFTER } from "../../pipeline/lake/lifetimes.ts";
@@ -117,7 +117,7 @@ export function judgeDay(
   const notes = [
     ...problems(bronze, silver),
     ...foreign(bronze, silver),
-    ...(otherSource === undefined ? [] : [`copied from another table: ${otherSource}`]),
+    ...(otherSource === undefined ? [] : [`copied from another source: ${otherSource}`]),
     ...(isOver ? heldBy : [`open until ${formatMicros(closes)}`]),
     ...(commit === undefined ? [] : aboutBronze(commit)),
     ...(stale ? ["silver is from an older bronze"] : []),
@@ -131,7 +131,7 @@ export function judgeDay(
 /** The source of a day, if the lake does not have it. */
 function otherThan(sources: readonly Source[], ofDay: Source | undefined): string | undefined {
   if (ofDay === undefined || sources.length === 0) return undefined;
-  return sources.some((each) => isSameTable(each, ofDay)) ? undefined : formatSource(ofDay);
+  return sources.some((each) => isSameSource(each, ofDay)) ? undefined : formatSource(ofDay);
 }
 
 function layerStatus(layer: LayerDay<BronzeCommit | SilverCommit>): LayerStatus {

@@ -47,7 +47,7 @@ serveOnLake(async (order: StatusOrder, lake) => {
 
 /**
  * The exit code of what could not be read. With `--check`, also 1 for a day that is over and not
- * sealed, or from another table, or in need of an amendment.
+ * sealed, or from another source, or in need of an amendment.
  */
 function exitCodeOf({ days, outbox }: Status, check: boolean): number {
   const isBad = (day: DayStatus) =>

@@ -1,3 +1,5 @@
+import { silverMarkerKey } from "../../pipeline/contract/keys.ts";
+import { parseDay } from "../../pipeline/contract/window.ts";
 import { RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { type Outbox, outbox } from "../support/postgres.ts";
@@ -27,6 +29,7 @@ async function withProject(
     run: (command: string, args: readonly string[], env?: Record<string, string>) => Promise<
       { code: number; stdout: string; stderr: string }
     >,
+    lake: string,
   ) => Promise<void>,
 ): Promise<void> {
   const folder = await Deno.makeTempDir();
@@ -35,8 +38,10 @@ async function withProject(
     const project = JSON.stringify({ database: { table } });
     await Deno.writeTextFile(`${folder}/deep-storage.json`, project);
     const common = environment(db.config, `${folder}/lake`);
-    await use((command, args, env = {}) =>
-      runTaskIn(folder, command, args, { ...common, SEAL_GRACE_MINUTES: "0", ...env })
+    await use(
+      (command, args, env = {}) =>
+        runTaskIn(folder, command, args, { ...common, SEAL_GRACE_MINUTES: "0", ...env }),
+      `${folder}/lake`,
     );
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -138,6 +143,39 @@ Deno.test("every command that grows a lake refuses another table, until it is na
     const renamed = await run("run", [DAY, "--earlier-source", named], wrong);
     assertEquals([renamed.code, renamed.stderr], [0, ""]);
     assertEquals((await run("run", ["2025-12-29"], wrong)).code, 0);
+  });
+});
+
+Deno.test("runbook lake-source: a day of another table can be replaced by the day of the outbox", async () => {
+  await using db = await outbox({ events: [RUNBOOK_EVENTS] });
+  await db.query(`CREATE TABLE other (LIKE stop_events INCLUDING ALL);
+    INSERT INTO other SELECT * FROM stop_events;
+    UPDATE other SET event_id = gen_random_uuid(), client_id = 2`);
+  await withProject(db, "stop_events", async (run, lake) => {
+    const before = "2025-12-27";
+    await db.query(`INSERT INTO stop_events (event_id, event_seq, occurred_at, operation_id,
+      client_id, symbol, event_type, source)
+      VALUES (gen_random_uuid(), 99, '${before}T15:00:00Z', 9, 1, 'BTCUSDC', 'EXECUTED', 'manual')`);
+    assertEquals((await run("run", [before])).code, 0);
+    await Deno.remove(`${lake}/_source.json`);
+    await Deno.rename(`${lake}/bronze`, `${lake}/../bronze`);
+    assertEquals((await run("run", [DAY], { OUTBOX_TABLE: "other" })).code, 0);
+    await Deno.rename(
+      `${lake}/../bronze/events/date=${before}`,
+      `${lake}/bronze/events/date=${before}`,
+    );
+    assertEquals((await run("run", [DAY])).code, 2);
+
+    await Deno.remove(`${lake}/bronze/events/date=${DAY}`, { recursive: true });
+    await Deno.remove(`${lake}/${silverMarkerKey(parseDay(DAY)!)}`);
+    await Deno.remove(`${lake}/_source.json`);
+    const again = await run("run", [DAY]);
+    assertEquals([again.code, again.stderr], [0, ""], again.stdout);
+    assertStringIncludes(again.stdout, "2 events, each compared with the outbox");
+    assertStringIncludes(await Deno.readTextFile(`${lake}/_source.json`), '"stop_events"');
+    const clean = await run("clean", [DAY, "--dry-run"]);
+    assertEquals(clean.code, 0);
+    assertStringIncludes(clean.stdout, "left");
   });
 });
 

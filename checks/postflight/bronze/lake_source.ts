@@ -3,6 +3,7 @@ import {
   databaseOf,
   formatSource,
   isSameDatabase,
+  isSameSource,
   isSameTable,
   type Source,
   tableOf,
@@ -29,7 +30,7 @@ export const lakeSource: Check<"bronze", "source"> = check({
     const findings = [
       ...(sourcesProblem === undefined ? [] : [unusable(sourcesProblem)]),
       ...(ofDay === undefined ? [] : dayFindings(bronze, ofDay, read)),
-      ...(last === undefined || read === undefined ? [] : lakeFindings(last, SOURCE_KEY, read)),
+      ...(last === undefined || read === undefined ? [] : lakeFindings(last, read)),
     ];
     if (ofDay !== undefined) {
       return { examined: `${markerKey}: ${formatSource(ofDay)}`, findings };
@@ -64,27 +65,27 @@ function dayFindings(
 ): Finding[] {
   const allowed = sources.length > 0 || read === undefined ? sources : [read];
   if (allowed.length === 0) return [];
-  if (allowed.some((each) => isSameTable(each, ofDay))) {
-    return sources.length > 0 ? [] : lakeFindings(ofDay, markerKey, allowed[0]!);
-  }
+  if (allowed.some((each) => isSameSource(each, ofDay))) return [];
+  // The names of the databases only matter if the tables have the same name.
+  const write = allowed.some((each) => isSameTable(each, ofDay)) ? formatSource : tableOf;
   return [{
     severity: "fail",
     object: markerKey,
     field: "source",
-    problem: `bronze was copied from ${tableOf(ofDay)}, and ` +
+    problem: `bronze was copied from ${write(ofDay)}, and ` +
       (sources.length > 0
-        ? `the lake from ${sources.map(tableOf).join(", ")}`
-        : `postflight reads ${tableOf(allowed[0]!)}`),
+        ? `the lake from ${sources.map(write).join(", ")}`
+        : `postflight reads ${write(allowed[0]!)}`),
     why: MIXED,
-    fix: "If this is the same table under an earlier name: " +
+    fix: "If this is the same table under an earlier name, or before a move: " +
       shell`deno task bronze --date ${day} --earlier-source ${formatSource(ofDay)}`,
   }];
 }
 
 /** Compares the last source of the lake with the table that postflight reads. */
-function lakeFindings(last: Source, object: string, read: Source): Finding[] {
+function lakeFindings(last: Source, read: Source): Finding[] {
   const earlier = shell`--earlier-source ${formatSource(last)}`;
-  const common = { severity: "fail", object, field: "sources" } as const;
+  const common = { severity: "fail", object: SOURCE_KEY, field: "sources" } as const;
   const explained = `, run bronze once with ${earlier}: deno task explain lake-source`;
   if (!isSameTable(last, read)) {
     return [{

@@ -136,7 +136,7 @@ for (const [what, lake, more, expected] of CASES) {
   Deno.test(`judgeDay: ${what}`, () => assertEquals(brief(judge(lake, more)), expected));
 }
 
-Deno.test("judgeDay: a day from another table is not compared with the outbox: postflight", () => {
+Deno.test("judgeDay: a day from another source is not compared with the outbox: postflight", () => {
   const source = { database: "rbsdb", schema: "public", table: "stop_events" };
   const lake = day({ source: { ...source, table: "other" } });
   assertEquals(brief(judge(lake, { events: 3, sources: [source] })), [

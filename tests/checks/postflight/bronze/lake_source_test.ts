@@ -39,8 +39,8 @@ Deno.test("lake-source fails for a day of another table than the lake", async ()
     object,
     field: "source",
     problem: `bronze was copied from public."Other's", and the lake from public.stop_events`,
-    fix: "If this is the same table under an earlier name: deno task bronze --date 2025-12-28 " +
-      `--earlier-source 'rbsdb@7301/public."Other'\\''s"'`,
+    fix: "If this is the same table under an earlier name, or before a move: " +
+      `deno task bronze --date 2025-12-28 --earlier-source 'rbsdb@7301/public."Other'\\''s"'`,
   }]);
 });
 
@@ -103,7 +103,8 @@ Deno.test("lake-source compares the database of the day if the lake has no recor
   await assertOnly(ID, { ...HEALTHY, bronze, source }, [{
     severity: "fail",
     object,
-    problem: "the lake was copied from the database rbsdb@7301, and postflight reads rbsdb@1",
+    problem: "bronze was copied from rbsdb@7301/public.stop_events, and postflight reads " +
+      "rbsdb@1/public.stop_events",
   }]);
 });
 
@@ -119,6 +120,7 @@ for (
     ["another name of the database", { ...TABLE, database: "staging" }, {}],
     ["another server", { ...TABLE, system: "1" }, {}],
     ["a day of another table", TABLE, recommit(BRONZE, { source: OTHER })],
+    ["a day of another server", TABLE, recommit(BRONZE, { source: { ...TABLE, system: "1" } })],
     ["another table, and a lake without a record", OTHER, { sources: [] }],
   ] as const
 ) {
