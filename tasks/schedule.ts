@@ -33,7 +33,7 @@ Usage: deno task schedule [status | on [--engine local|spark] | off] [--output t
   status                 what is on, the next start, and the last run of each CronJob
   on                     start the CronJobs from now on; those of the other engine are suspended
   off                    suspend all of them; a Job that runs is not stopped
-  --engine local|spark   with on: who makes the days, the pod itself or the Jobs of the manifests;
+  --engine local|spark   with on: where the work is done: in the pod, or by the Jobs of the manifests;
                          default: local
   --output json          one JSON object per CronJob
 ${projectHelp(25)}
@@ -93,7 +93,7 @@ interface Task {
 function actionOf({ operand = "status" }: Flags): typeof ACTIONS[number] {
   const action = ACTIONS.find((each) => each === operand);
   if (action !== undefined) return action;
-  throw usage(JSON.stringify(operand), "it is none of the actions status, on and off");
+  throw usage(JSON.stringify(operand), "the actions are status, on and off");
 }
 
 function usage(what: string, problem: string): Failure {

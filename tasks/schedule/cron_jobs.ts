@@ -1,6 +1,6 @@
 import { type ToolkitEngine, toolkitEngineOf } from "../../checks/kubernetes/toolkit.ts";
 import { toManifestObject } from "../../checks/facts/cluster/objects.ts";
-import { type Fields, isFields, listOf, textOf } from "../../checks/kubernetes/fields.ts";
+import { fieldsOf, listOf, textOf } from "../../checks/kubernetes/fields.ts";
 import { type Workload, workloadsOf } from "../../checks/kubernetes/workloads.ts";
 import type { Cluster, Kind, KubeObject } from "../../pipeline/cluster/cluster.ts";
 import type { Project } from "../../pipeline/contract/project.ts";
@@ -137,8 +137,4 @@ function runOf({ metadata, status }: KubeObject): ScheduledRun {
     ...(ended === undefined ? {} : { ended }),
     ...(reason === "" ? {} : { reason }),
   };
-}
-
-function fieldsOf(value: unknown): Fields {
-  return isFields(value) ? value : {};
 }

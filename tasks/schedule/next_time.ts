@@ -39,7 +39,9 @@ export function nextTime(schedule: string, after: number): number | undefined {
     valuesOf(part, FIELDS[i]!)
   ) as [number[], number[], number[], number[], number[]];
   // If both fields restrict the days, one match is enough.
-  const [, , ofMonth, , ofWeek] = parts.map((part) => !/^[*?]/.test(part));
+  const [, , ofMonth, , ofWeek] = parts.map((part) =>
+    !part.split(",").some((each) => /^[*?](\/1)?$/.test(each))
+  );
   const earliest = after - after % MINUTE + MINUTE;
   for (let i = 0, day = earliest - earliest % DAY; i < MOST_DAYS; i++, day += DAY) {
     const date = new Date(day);

@@ -151,7 +151,7 @@ function forOtherStores(job: SparkJob): Finding[] {
   }];
 }
 
-/** Fails for a committer that Spark has no longer. */
+/** Fails for a committer that Spark no longer has. */
 function removedClass(job: SparkJob): Finding[] {
   return CLASSES.flatMap((key) => known(job, key) ?? [])
     .filter(({ value }) => /\.Direct(Parquet|File)OutputCommitter$/.test(value))

@@ -53,6 +53,7 @@ export function refusedIn(
   const refused: Refused[] = [
     ...ofPod(spec, level),
     ...ofContext(outer, "securityContext", "the pod"),
+    ...(level.name === "restricted" ? ofRestrictedPod(outer, level) : []),
   ];
   const absent: Absent[] = [];
   for (const list of ["initContainers", "containers", "ephemeralContainers"]) {
@@ -153,6 +154,20 @@ function capabilitiesOf(context: Fields, list: "add" | "drop"): string[] {
   return Array.isArray(capabilities) ? capabilities.map(String) : [];
 }
 
+/** The rules of `restricted` for what a pod sets. It is refused although its containers set more. */
+function ofRestrictedPod(context: Fields, { minor }: Level): Refused[] {
+  const found: Refused[] = [];
+  if (context.runAsNonRoot === false) {
+    const problem = "the pod sets another value than runAsNonRoot: true";
+    found.push({ field: "securityContext", problem, fix: "Set runAsNonRoot: true" });
+  }
+  if (context.runAsUser === 0 && minor >= 23) {
+    const problem = "the pod runs as root";
+    found.push({ field: "securityContext.runAsUser", problem, fix: "Set another runAsUser." });
+  }
+  return found;
+}
+
 /** The rules of `restricted` for fields that a container must set, itself or with its pod. */
 function ofRestricted(
   context: Fields,
@@ -165,7 +180,8 @@ function ofRestricted(
   const profile = context.seccompProfile ?? outer.seccompProfile;
   const type = isFields(profile) ? profile.type : undefined;
   const drops = capabilitiesOf(context, "drop").includes("ALL") || undefined;
-  const nonRoot = context.runAsNonRoot ?? outer.runAsNonRoot;
+  // A pod that sets another value is refused itself.
+  const nonRoot = context.runAsNonRoot ?? (outer.runAsNonRoot === undefined ? undefined : true);
   const rules = [
     ["allowPrivilegeEscalation: false", context.allowPrivilegeEscalation, [false], inner, 8],
     ["runAsNonRoot: true", nonRoot, [true], from("runAsNonRoot"), 0],
@@ -187,8 +203,8 @@ function ofRestricted(
       fix: `Set ${wanted}`,
     }]
   );
-  const isRoot = (context.runAsUser ?? outer.runAsUser) === 0 && minor >= 23;
-  const field = `${from("runAsUser")}.runAsUser`;
+  const isRoot = context.runAsUser === 0 && minor >= 23;
+  const field = `${inner}.runAsUser`;
   const root = { field, problem: "the container runs as root", fix: "Set another runAsUser." };
   return {
     refused: isRoot ? [...refused, root] : refused,

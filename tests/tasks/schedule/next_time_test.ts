@@ -20,6 +20,10 @@ const TIMES: readonly (readonly [string, string, string])[] = [
   ["0 0 1 jan-feb *", "2025-12-28T00:00:00Z", "2026-01-01T00:00"],
   // Either the 13th or a Friday.
   ["0 0 13 * fri", "2025-12-28T00:00:00Z", "2026-01-02T00:00"],
+  // A step of more than one makes a field restrict the days.
+  ["0 2 */2 * mon", "2026-11-26T00:00:00Z", "2026-11-27T02:00"],
+  ["0 2 */1 * mon", "2026-11-26T00:00:00Z", "2026-11-30T02:00"],
+  ["0 2 1,* * mon", "2026-11-26T00:00:00Z", "2026-11-30T02:00"],
   ["@daily", "2025-12-28T00:00:00Z", "2025-12-29T00:00"],
 ];
 

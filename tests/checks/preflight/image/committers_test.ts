@@ -136,7 +136,7 @@ Deno.test("judgeImages finds the jar of a committer in the contents of the image
   ]);
 });
 
-Deno.test("image-deps judges committers that are for other stores, or that Spark has no longer", async () => {
+Deno.test("image-deps judges committers that are for other stores, or that Spark no longer has", async () => {
   const factory = "spark.hadoop.mapreduce.outputcommitter.factory.scheme.s3a=" +
     "org.apache.hadoop.mapreduce.lib.output.committer.manifest.ManifestCommitterFactory";
   await assertFound(ID, withSettings([factory]), {

@@ -1,4 +1,5 @@
 import { treeOf } from "../../../../checks/facts/tree.ts";
+import { refusedIn } from "../../../../checks/preflight/manifests/pod_security_rules.ts";
 import { refusedPods } from "../../../../checks/preflight/manifests/pod_security.ts";
 import { assertEquals } from "../../../support/assert.ts";
 import { ALL_FILES, change, EXECUTORS, factOf, FILES, JOB } from "../../healthy/manifests.ts";
@@ -28,7 +29,7 @@ const FAULTS = [
     "        runAsNonRoot: false\n",
     "fail: the pod sets another value than runAsNonRoot: true",
   ],
-  [JOB, "        runAsUser: 185\n", "        runAsUser: 0\n", "fail: the container runs as root"],
+  [JOB, "        runAsUser: 185\n", "        runAsUser: 0\n", "fail: the pod runs as root"],
   [
     JOB,
     "      restartPolicy: Never\n",
@@ -190,4 +191,27 @@ Deno.test("refusedPods names the field of the pod, and a shared template once", 
   assertEquals(root.map(({ field }) => field), ["spec.template.spec.securityContext.runAsUser"]);
   const template = change(EXECUTORS, "drop: [ALL]", "drop: [NET_RAW]", ALL_FILES);
   assertEquals(found(template).length, 1);
+});
+
+Deno.test("refusedIn refuses what a pod sets, although its containers set more", () => {
+  const securityContext = {
+    allowPrivilegeEscalation: false,
+    runAsNonRoot: true,
+    runAsUser: 1000,
+    seccompProfile: { type: "RuntimeDefault" },
+    capabilities: { drop: ["ALL"] },
+  };
+  const fieldsOf = (outer: Record<string, unknown>) => {
+    const spec = { securityContext: outer, containers: [{ name: "a", securityContext }] };
+    const { refused, absent } = refusedIn(spec, { name: "restricted", minor: 34 });
+    assertEquals(absent, []);
+    return refused.map(({ field, problem }) => `${field}: ${problem}`);
+  };
+  assertEquals(fieldsOf({ runAsNonRoot: true, runAsUser: 1000 }), []);
+  assertEquals(fieldsOf({ runAsNonRoot: false }), [
+    "securityContext: the pod sets another value than runAsNonRoot: true",
+  ]);
+  assertEquals(fieldsOf({ runAsUser: 0 }), [
+    "securityContext.runAsUser: the pod runs as root",
+  ]);
 });
