@@ -27,12 +27,15 @@ export const lakeSource: Check<"bronze", "source"> = check({
     const ofDay = marker?.commit.source;
     const read = source?.source;
     const last = sources.at(-1);
+    const isMissing = last === undefined && sourcesProblem === undefined;
+    if (ofDay !== undefined && isMissing && read === undefined) return { skip: NOTHING_TO_COMPARE };
     const findings = [
       ...(sourcesProblem === undefined ? [] : [unusable(sourcesProblem)]),
       ...(ofDay === undefined ? [] : dayFindings(bronze, ofDay, read)),
       ...(last === undefined || read === undefined ? [] : lakeFindings(last, read)),
     ];
     if (ofDay !== undefined) {
+      if (isMissing && findings.length === 0) findings.push(missing(ofDay));
       return { examined: `${markerKey}: ${formatSource(ofDay)}`, findings };
     }
     if (findings.length > 0) {
@@ -45,6 +48,8 @@ export const lakeSource: Check<"bronze", "source"> = check({
 
 const UNNAMED = "an earlier version published the day, so its marker names no table";
 
+const NOTHING_TO_COMPARE = `the lake has no ${SOURCE_KEY}, and the outbox was not read`;
+
 const MIXED = "the lake would have events of two tables, and no reader can tell them apart";
 
 function unusable(problem: string): Finding {
@@ -54,6 +59,16 @@ function unusable(problem: string): Finding {
     problem,
     why: "a run cannot confirm that it reads the table that the lake was copied from",
     fix: restore(SOURCE_KEY),
+  };
+}
+
+function missing(ofDay: Source): Finding {
+  return {
+    severity: "warn",
+    object: SOURCE_KEY,
+    problem: `it is missing, although bronze was copied from ${formatSource(ofDay)}`,
+    why: "a run then takes the source from the newest marker of bronze",
+    fix: "Restore it from a backup. The next run that publishes a day writes it, too.",
   };
 }
 

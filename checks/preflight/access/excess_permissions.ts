@@ -89,8 +89,13 @@ function excess(rule: AppliedRule, useful: UsefulVerbs): Excess[] {
   if (foreign.length > 0 && resources.length > 0) {
     return find("apiGroups", `${resources.join(", ")} of ${foreign.join(", ")}`);
   }
+  const nameIn = (group: string, each: string) => group === "" ? each : `${each}.${group}`;
+  // A resource that belongs to another group of the rule does not exist in this one.
+  const existsIn = (group: string, each: string) =>
+    useful[nameIn(group, each)] !== undefined ||
+    !groups.some((other) => useful[nameIn(other, each)] !== undefined);
   const extra = groups.flatMap((group) =>
-    resources.map((each) => group === "" ? each : `${each}.${group}`)
+    resources.filter((each) => existsIn(group, each)).map((each) => nameIn(group, each))
   ).flatMap((resource) =>
     verbs.filter((verb) => !useful[resource]?.includes(verb)).map((verb) => ({ resource, verb }))
   );

@@ -150,6 +150,15 @@ Deno.test("rbac: reports permissions that no scheduled run needs", async () => {
   }
 });
 
+Deno.test("rbac: ignores a resource in a group of the rule that does not have it", async () => {
+  const found = await findings(
+    SCHEDULE,
+    "Role deep-storage-spark",
+    replaced("apiGroups: [batch]", 'apiGroups: ["", batch]'),
+  );
+  assertEquals(found, []);
+});
+
 Deno.test("rbac: does not let Spark's drivers make Jobs", async () => {
   const found = await findings(
     "30-service-account.yaml",

@@ -1,3 +1,4 @@
+import { lakeSource } from "../../../../checks/postflight/bronze/lake_source.ts";
 import { POSTFLIGHT } from "../../../../checks/postflight/catalog.ts";
 import type { SourceFact } from "../../../../checks/facts/outbox_day.ts";
 import { factsOf } from "../../../../checks/runner.ts";
@@ -50,7 +51,25 @@ Deno.test("lake-source compares the day with the outbox if the lake has no recor
   await assertOnly(ID, { ...HEALTHY, bronze: day }, [{
     problem: `bronze was copied from public."Other's", and postflight reads public.stop_events`,
   }]);
-  assertEquals((await resultOf(ID, { ...HEALTHY, bronze })).verdict, "pass");
+  // The record was removed.
+  await assertOnly(ID, { ...HEALTHY, bronze }, [{ severity: "warn", object: "_source.json" }]);
+});
+
+Deno.test("lake-source is skipped if the day can be compared neither with the lake nor with the outbox", () => {
+  const { sources: _, ...bronze } = BRONZE;
+  assertEquals(lakeSource.run({ bronze }), {
+    skip: "the lake has no _source.json, and the outbox was not read",
+  });
+});
+
+Deno.test("lake-source fails for a day of another database than the lake", async () => {
+  const bronze = recommit(BRONZE, { source: { ...TABLE, system: "1" } });
+  await assertOnly(ID, facts({ bronze }), [{
+    severity: "fail",
+    object,
+    problem: "bronze was copied from rbsdb@1/public.stop_events, and the lake from " +
+      "rbsdb@7301/public.stop_events",
+  }]);
 });
 
 Deno.test("lake-source fails if postflight reads another table than the lake was copied from", async () => {
