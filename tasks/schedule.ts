@@ -33,8 +33,8 @@ Usage: deno task schedule [status | on [--engine local|spark] | off] [--output t
   status                 what is on, the next start, and the last run of each CronJob
   on                     start the CronJobs from now on; those of the other engine are suspended
   off                    suspend all of them; a Job that runs is not stopped
-  --engine local|spark   with on: where the work is done: in the pod, or by the Jobs of the manifests;
-                         default: local
+  --engine local|spark   with on: where the work is done, in the pod or by the Jobs of the
+                         manifests; default: local
   --output json          one JSON object per CronJob
 ${projectHelp(25)}
 ${CLUSTER_FLAGS_HELP}

@@ -101,6 +101,7 @@ nodeTest(
     });
     await t.step("all columns are equal to those of the local engine", async () => {
       const folder = await Deno.makeTempDir({ prefix: "rows-" });
+      await Deno.mkdir(`${folder}/local`);
       const local = environment(database, `${folder}/local`);
       for (const { layer } of LAYERS) succeeded(await runTask(layer, [DAY], local));
       await download(production, `${folder}/spark`);

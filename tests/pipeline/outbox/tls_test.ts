@@ -56,6 +56,7 @@ Deno.test("tls: connects with verify-full, the CA that signed the certificate, a
 Deno.test("tls: runs bronze with verify-full, and exits with code 2 for a wrong CA", async () => {
   await using other = await authority();
   const folder = await Deno.makeTempDir();
+  await Deno.mkdir(`${folder}/lake`);
   const config = await configured(TLS_ONLY);
   const run = async (ca: string) => {
     await Deno.writeTextFile(`${folder}/ca.crt`, ca);

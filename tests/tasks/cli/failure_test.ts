@@ -129,7 +129,7 @@ for (const [what, body] of SURPRISES) {
     );
     const { code, stderr } = await fail(`
       const { runConfined } = await import(${confined});
-      const lake = { kind: "directory", path: "/nowhere" };
+      const lake = { kind: "directory", path: "/" };
       return await runConfined(${JSON.stringify(`file://${work}`)}, {}, { lake, writes: false });`);
     await Deno.remove(work);
     assertEquals(code, 3);
