@@ -44,7 +44,8 @@ Deno.test("closed_pipe: run continues to its end", async () => {
       output,
     ], env);
     assertEquals([code, signal, stderr], [0, null, ""]);
-    assertEquals((await lake.contents()).size, 4); // both layers, each a part and a marker
+    // Both layers, each a part and a marker, and the record of the source.
+    assertEquals((await lake.contents()).size, 5);
   }
 });
 
