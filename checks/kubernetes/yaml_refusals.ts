@@ -82,7 +82,9 @@ export function refuseEscapes(quoted: string, offset: number): void {
       throw new YamlError("invalid escape sequence \\/", offset + index);
     }
     if (point >= 0xd800 && point <= 0xdfff || point > 0x10ffff) {
-      throw new YamlError(`${escape} is no character; write the character itself`, offset + index);
+      // The escape can be a part of a password, so the message does not show its digits.
+      const which = `the escape \\${escape[1]}… is not a character`;
+      throw new YamlError(`${which}; write the character itself`, offset + index);
     }
   }
 }

@@ -12,7 +12,7 @@ import { until } from "../../cluster/until.ts";
 import { ASKS_FOR_OTHERS, READS_ALL, readsAllBut, tokenUntil, user } from "../../cluster/users.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
 import { clusterTest, controlPlane } from "../../support/control_plane.ts";
-import { DATABASE, LAKE, MANIFESTS } from "../healthy/platform.ts";
+import { DATABASE, LAKE, WITH_SCHEDULE } from "../healthy/platform.ts";
 
 // The fact about a cluster, from a real API server.
 
@@ -38,7 +38,7 @@ async function factFor(access: Access, signal?: AbortSignal): Promise<ClusterFac
   try {
     await Deno.writeTextFile(file, kubeconfig(access), { mode: 0o600 });
     const open = () => openCluster({ kind: "kubeconfig", files: [file], by: "--kubeconfig" });
-    return await gatherCluster(open, MANIFESTS.objects, signal);
+    return await gatherCluster(open, WITH_SCHEDULE.objects, signal);
   } finally {
     await Deno.remove(file);
   }
@@ -47,7 +47,7 @@ async function factFor(access: Access, signal?: AbortSignal): Promise<ClusterFac
 /** Runs all checks as a user. */
 async function judgeAs(access: Access, timeoutMs = 10_000): Promise<Result[]> {
   const results = await runChecks(PREFLIGHT, {
-    manifests: () => Promise.resolve(MANIFESTS),
+    manifests: () => Promise.resolve(WITH_SCHEDULE),
     cluster: (signal) => factFor(access, signal),
     database: () => Promise.resolve(DATABASE),
     lake: () => Promise.resolve(LAKE),

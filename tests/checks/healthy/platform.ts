@@ -66,6 +66,9 @@ const ALL = await gatherManifests(
   new URL("../../../manifests", import.meta.url).pathname,
 );
 
+/** Our own, with the schedule. */
+export const WITH_SCHEDULE: ManifestsFact = ALL;
+
 /** Our own. */
 export const MANIFESTS: ManifestsFact = {
   ...ALL,
