@@ -147,7 +147,7 @@ clusterTest("apply: without a terminal and --yes, shows the changes and exits wi
   assertEquals(code, 2);
   assertStringIncludes(stdout, "+ Namespace analytics-jobs  new");
   assertMatch(stdout, /Nothing was applied\.\n$/);
-  assertMatch(stderr, /^Cannot ask "Apply 15 changes to .* Add --yes /);
+  assertMatch(stderr, /^Cannot ask "Apply 25 changes to .* Add --yes /);
   using api = openApi(controlPlane().admin);
   assert(await isGone(api, "/api/v1/namespaces/analytics-jobs"));
 });
