@@ -12,7 +12,7 @@ const PATH: readonly (readonly [file: string, call: string])[] = [
   ["tasks/cli/confined.ts", "worker.postMessage(order)"],
   ["tasks/days/worker.ts", "runBronze("],
   ["pipeline/bronze.ts", "beginWindow("],
-  ["pipeline/bronze_window.ts", "return { connection, window, schema, previous, publication"],
+  ["pipeline/bronze_window.ts", "const publication = { lake, key, previous"],
   ["pipeline/lake/commit.ts", "lake.put("],
   ["pipeline/lake/s3.ts", "new PutObjectCommand("],
 ];
