@@ -2,12 +2,13 @@ import { createHash } from "node:crypto";
 import { parquetMetadata, type SchemaElement } from "hyparquet";
 import { ByteWriter, ParquetWriter } from "hyparquet-writer";
 import type { Column, Value } from "../../../pipeline/contract/column.ts";
-import { bronzeMarkerKey, bronzePrefix } from "../../../pipeline/contract/keys.ts";
+import { bronzeMarkerKey, bronzePrefix, SOURCE_KEY } from "../../../pipeline/contract/keys.ts";
 import { EVENT_CONTRACT } from "../../../pipeline/contract/fingerprint.ts";
 import { EVENT_COLUMNS } from "../../../pipeline/contract/tables.ts";
 import { parseDay, windowOf } from "../../../pipeline/contract/window.ts";
 import type { Lake } from "../../../pipeline/lake/lake.ts";
 import { type BronzeCommit, type Part, renderMarker } from "../../../pipeline/lake/marker.ts";
+import { renderSources } from "../../../pipeline/lake/source_record.ts";
 import type { NewPart } from "../../../pipeline/lake/parts.ts";
 import { runSilver } from "../../../pipeline/silver.ts";
 import { type MemoryLake, memoryLake } from "../../support/memory_lake.ts";
@@ -59,6 +60,8 @@ export function rowGroup(events: readonly Event[]): RowGroup {
   return { rows: events.length, columns };
 }
 
+const TABLE = { database: "rbsdb", system: "7301", schema: "public", table: "stop_events" };
+
 /** Publishes a bronze whose parts are exactly these. */
 export async function publishBronze(
   lake: Lake,
@@ -70,12 +73,13 @@ export async function publishBronze(
     day: DAY,
     state: "open",
     contract: EVENT_CONTRACT,
-    source: { database: "rbsdb", system: "7301", schema: "public", table: "stop_events" },
+    source: TABLE,
     rows: parts.reduce((sum, { rows }) => sum + rows, 0),
     minSeq: null,
     maxSeq: null,
     parts: parts.map(({ body: _, ...part }): Part => part),
   };
+  await lake.put(SOURCE_KEY, renderSources([TABLE]));
   await lake.put(bronzeMarkerKey(DAY), renderMarker(commit));
   return commit;
 }
