@@ -87,8 +87,8 @@ async function settleBronze(day: UnsettledDay): Promise<void> {
 }
 
 /**
- * Checks that a lake contains only markers, the parts that they name, history, quarantine, the record of the source, and
- * unreferenced parts, which `clean` removes after a day.
+ * Checks that a lake contains only markers, the parts that they name, history, quarantine, the
+ * record of the source, and unreferenced parts, which `clean` removes after a day.
  *
  * @throws {Broken} the lake contains anything else
  */
