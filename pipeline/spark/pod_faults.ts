@@ -29,6 +29,15 @@ const RETRIED_PULL = ["ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"]
 const NEVER_PULLED =
   /not found|manifest unknown|unauthorized|authorization failed|denied|forbidden|no such image|invalid reference|no match for platform/i;
 
+/** The messages of a node that is busy: of the kubelet's cache of Secrets, and of its runtime. */
+const PASSING = /timed out|deadline exceeded|try again|connection refused/i;
+
+/** What to do about such a node. */
+const TRIED_AGAIN = {
+  remedy: "The node tries again. If this lasts, look at the node: kubectl describe node",
+  outlook: "may pass",
+} as const;
+
 /** The reasons for which a kubelet does not start a container. */
 const START_REASONS = [
   "CreateContainerError",
@@ -98,6 +107,9 @@ function waitingFault(
   }
   if (reason === "CreateContainerConfigError") {
     const text = textIn(waiting?.message);
+    if (PASSING.test(text)) {
+      return fault({ ...startFault(name, whose, said(text)), ...TRIED_AGAIN });
+    }
     return fault({
       problem: `the container ${name} of ${whose} has no configuration: ${said(text)}`,
       remedy: /secret/i.test(text)
@@ -108,8 +120,14 @@ function waitingFault(
     });
   }
   if (START_REASONS.includes(reason)) {
-    const why = said(textIn(waiting?.message));
-    return fault({ ...startFault(name, whose, why), outlook: "final" });
+    const text = textIn(waiting?.message);
+    const started = startFault(name, whose, said(text));
+    return fault(
+      PASSING.test(text) ? { ...started, ...TRIED_AGAIN } : {
+        ...started,
+        outlook: "final",
+      },
+    );
   }
   return [];
 }

@@ -21,11 +21,14 @@ interface Driver {
   /** More fields of the pod. */
   readonly pod?: object;
   readonly backoffLimit?: number;
+  /** The seconds that a fault may last, for a fault that may pass. */
+  readonly patience?: number;
 }
 
 /** Runs a day with a Job, in a namespace of its own. */
 async function runJob(
-  { script = "true", image = TOOLS, container = {}, pod = {}, backoffLimit = 0 }: Driver,
+  { script = "true", image = TOOLS, container = {}, pod = {}, backoffLimit = 0, patience = 60 }:
+    Driver,
 ): Promise<TaskOutcome> {
   const { admin, kubeconfig } = realNode();
   const namespace = `${NAMESPACE}-${crypto.randomUUID()}`;
@@ -64,7 +67,8 @@ async function runJob(
   );
   try {
     const args = ["--engine", "spark", "--no-preflight", "--kubeconfig", kubeconfig];
-    return await runTask("bronze", [DAY, ...args, "--manifests", manifests, "--patience", "5"]);
+    const more = ["--manifests", manifests, "--patience", `${patience}`];
+    return await runTask("bronze", [DAY, ...args, ...more]);
   } finally {
     await api.call("DELETE", `/api/v1/namespaces/${namespace}`);
     await Deno.remove(manifests, { recursive: true });
@@ -100,13 +104,14 @@ const variable = (secret: string) => ({
   env: [{ name: "A", valueFrom: { secretKeyRef: { name: secret, key: "b" } } }],
 });
 const volume = {
+  patience: 5,
   pod: { volumes: [{ name: "executor-pod", configMap: { name: "no-such-map" } }] },
   container: { volumeMounts: [{ name: "executor-pod", mountPath: "/executor" }] },
 };
 const FAULTS: readonly (readonly [string, Driver, RegExp, page: string])[] = [
   [
     "an image that does not exist",
-    { image: "127.0.0.1:1/none:1" },
+    { image: "127.0.0.1:1/none:1", patience: 5 },
     /cannot be pulled: /,
     "image-pull",
   ],

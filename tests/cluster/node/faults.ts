@@ -31,6 +31,8 @@ export interface Fault {
   /** The page of the runbook in that message; none if the message is that of the driver. */
   readonly page?: string;
   readonly code?: number;
+  /** The seconds that the fault may last, for a fault that may pass. */
+  readonly patience?: number;
 }
 
 const IN_JOBS = "/api/v1/namespaces/analytics-jobs";
@@ -46,6 +48,7 @@ export const FAULTS: readonly Fault[] = [
     },
     says: /does not create the driver's pod: .*exceeded quota: analytics-jobs/,
     page: "quota-fit",
+    patience: 2,
   },
   {
     what: "a node without the label of the jobs",
@@ -56,6 +59,7 @@ export const FAULTS: readonly Fault[] = [
     },
     says: /no node can run the driver: .*didn't match Pod's node affinity\/selector/,
     page: "node-pool",
+    patience: 2,
   },
   {
     what: "an image that cannot be pulled",
@@ -68,6 +72,7 @@ export const FAULTS: readonly Fault[] = [
     edit: [/allowPrivilegeEscalation: false/, "allowPrivilegeEscalation: true"],
     says: /does not create the driver's pod: .*violates PodSecurity "restricted:latest"/,
     page: "manifests-readable",
+    patience: 2,
   },
   {
     what: "a deadline that passes",
@@ -97,7 +102,7 @@ export const FAULTS: readonly Fault[] = [
 export async function runWithFault(
   { admin }: ProductionNode,
   production: Production,
-  { edit, patch }: Pick<Fault, "edit" | "patch">,
+  { edit, patch, patience = 60 }: Pick<Fault, "edit" | "patch" | "patience">,
 ): Promise<TaskOutcome> {
   using api = openApi(admin);
   const merge = (path: string, object: object) =>
@@ -109,7 +114,7 @@ export async function runWithFault(
     if (edit !== undefined) await change(`${manifests}/50-bronze-ingest.yaml`, edit);
     if (patch !== undefined) await merge(patch.path, patch.broken);
     const args = ["--engine", "spark", "--no-preflight", "--manifests", manifests];
-    return await production.operate("bronze", [DAY, ...args, "--patience", "2"]);
+    return await production.operate("bronze", [DAY, ...args, "--patience", `${patience}`]);
   } finally {
     if (patch !== undefined) await merge(patch.path, patch.mended(production));
     const own = "labelSelector=app.kubernetes.io/managed-by=deep-storage";

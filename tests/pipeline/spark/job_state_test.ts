@@ -104,6 +104,20 @@ Deno.test("faultsOf: a pod that the scheduler moved for another one is lost, and
   assertMatch(fault!.problem, /PreemptionByScheduler: preempted by a pod$/);
 });
 
+Deno.test("faultsOf: a node that is busy tries to start a container again", () => {
+  const outlookOf = (reason: string, message: string) => {
+    const state = { waiting: { reason, message } };
+    const status = { phase: "Pending", containerStatuses: [{ name: "spark-driver", state }] };
+    return faultsOf(view([owned("d", "job", { status })])).map(({ outlook }) => outlook);
+  };
+  const config = "CreateContainerConfigError";
+  const cache = "failed to sync secret cache: timed out waiting for the condition";
+  assertEquals(outlookOf(config, cache), ["may pass"]);
+  assertEquals(outlookOf(config, 'secret "a" not found'), ["final"]);
+  assertEquals(outlookOf("CreateContainerError", "context deadline exceeded"), ["may pass"]);
+  assertEquals(outlookOf("RunContainerError", 'exec: "/a": no such file'), ["final"]);
+});
+
 Deno.test("faultsOf: a registry without an address may have one again", () => {
   const outlookOf = (message: string) => {
     const state = { waiting: { reason: "ErrImagePull", message } };
