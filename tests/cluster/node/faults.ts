@@ -66,6 +66,7 @@ export const FAULTS: readonly Fault[] = [
     edit: [/(image: \S+:)\S+/, "$1none"],
     says: /the image \S+:none of the driver cannot be pulled: /,
     page: "image-pull",
+    patience: 2,
   },
   {
     what: "a pod that pod security refuses",
