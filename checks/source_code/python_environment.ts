@@ -195,7 +195,7 @@ type Tests = ReadonlyMap<string, readonly Test[]>;
 
 interface Test {
   readonly offset: number;
-  /** Whether the test also accepts a variable that is None or empty. */
+  /** True if the test also passes for a variable without a value, or with an empty one. */
   readonly isNegative: boolean;
 }
 

@@ -37,7 +37,7 @@ export interface ImageUse {
 
 /**
  * Lists the images that jobs run: those of the jobs' containers, and those of the pods that Spark
- * creates. A suspended CronJob runs no image until somebody switches it on.
+ * creates. A suspended CronJob runs no image until an operator switches it on.
  */
 export function imagesOf({ jobs, objects }: Pick<Tree, "jobs" | "objects">): ImageUse[] {
   return jobs.flatMap((job) => {
