@@ -1,7 +1,7 @@
 import { databaseConfig, lakeConfig, sealGrace } from "../pipeline/config.ts";
 import { Failure } from "../pipeline/errors.ts";
 import type { AmendOrder } from "./amend/worker.ts";
-import { main } from "./cli/command.ts";
+import type { Command } from "./cli/command.ts";
 import { runConfined } from "./cli/confined.ts";
 import { dayFor } from "./cli/day.ts";
 import { ENVIRONMENT_HELP } from "./cli/environment_help.ts";
@@ -11,7 +11,8 @@ import { OUTPUTS } from "./cli/observer.ts";
 import { projectHelp, projectOrDefault } from "./cli/project_options.ts";
 import { EARLIER_SOURCE_HELP, SILENCE_HELP, silenceOf } from "./days/command.ts";
 
-await main({
+/** The command `amend`. */
+export const command: Command = {
   name: "amend",
   values: ["date", "silence", "earlier-source", "project", "output"],
   switches: ["yes", "dry-run", "keep-altered"],
@@ -65,7 +66,7 @@ ${ENVIRONMENT_HELP}`,
     const work = import.meta.resolve("./amend/worker.ts");
     return await runConfined(work, order, { database, lake, writes: true });
   },
-});
+};
 
 /** Refuses a command without a day: an amendment has no default day. */
 function confirmDayGiven(flags: Flags): void {

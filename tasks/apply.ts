@@ -3,7 +3,7 @@ import { clusterConfig } from "../pipeline/config.ts";
 import { Failure } from "../pipeline/errors.ts";
 import { apply } from "./apply/apply.ts";
 import { readManifests } from "./apply/plan.ts";
-import { main } from "./cli/command.ts";
+import type { Command } from "./cli/command.ts";
 import { seconds } from "./cli/flags.ts";
 import { FOLDERS_BY_MANIFESTS, projectHelp, projectOf } from "./cli/project_options.ts";
 import {
@@ -18,7 +18,8 @@ import {
  */
 const DEFAULT_TIMEOUT = 60;
 
-await main({
+/** The command `apply`. */
+export const command: Command = {
   name: "apply",
   values: ["manifests", "project", ...CLUSTER_FLAGS, "timeout"],
   switches: ["yes"],
@@ -72,4 +73,4 @@ the manifests in time.
       cluster.close();
     }
   },
-});
+};

@@ -1,4 +1,4 @@
-import { main } from "./cli/command.ts";
+import type { Command } from "./cli/command.ts";
 import { ENGINE_FLAGS, ENGINE_HELP, usesSpark } from "./spark/options.ts";
 import { ENVIRONMENT_HELP } from "./cli/environment_help.ts";
 import { OUTPUTS } from "./cli/observer.ts";
@@ -10,7 +10,8 @@ import {
   workThroughDays,
 } from "./days/command.ts";
 
-await main({
+/** The command `bronze`. */
+export const command: Command = {
   ...DAY_FLAGS,
   name: "bronze",
   values: [...DAY_FLAGS.values, ...ENGINE_FLAGS.values, "silence", "earlier-source"],
@@ -46,4 +47,4 @@ ${ENVIRONMENT_HELP}`,
   cleansUp: usesSpark,
   run: (flags, interrupted, interrupts) =>
     workThroughDays("bronze", flags, OUTPUTS, { interrupted, interrupts }),
-});
+};

@@ -1,6 +1,6 @@
 import { lakeConfig } from "../pipeline/config.ts";
 import type { CleanOrder } from "./clean/worker.ts";
-import { main } from "./cli/command.ts";
+import type { Command } from "./cli/command.ts";
 import { runConfined } from "./cli/confined.ts";
 import { dayFor } from "./cli/day.ts";
 import { ENVIRONMENT_HELP } from "./cli/environment_help.ts";
@@ -9,7 +9,8 @@ import { choice } from "./cli/flags.ts";
 import { OUTPUTS } from "./cli/observer.ts";
 import { projectHelp, projectOrDefault } from "./cli/project_options.ts";
 
-await main({
+/** The command `clean`. */
+export const command: Command = {
   name: "clean",
   values: ["date", "project", "output"],
   switches: ["yes", "dry-run"],
@@ -49,4 +50,4 @@ ${ENVIRONMENT_HELP}`,
     const needs = { lake, writes: !order.dryRun };
     return await runConfined(import.meta.resolve("./clean/worker.ts"), order, needs);
   },
-});
+};

@@ -13,7 +13,7 @@ import { logIn } from "../pipeline/outbox/client.ts";
 import { plural } from "../pipeline/progress.ts";
 import { runSilver } from "../pipeline/silver.ts";
 import { checkAfter } from "./days/check_after.ts";
-import { main } from "./cli/command.ts";
+import type { Command } from "./cli/command.ts";
 import type { Flags } from "./cli/flags.ts";
 import { printing } from "./cli/observer.ts";
 
@@ -24,7 +24,8 @@ import { CREATE_OUTBOX, generatedEvents, RUNBOOK_EVENTS } from "./demo/events.ts
 /** The UTC day of the two events in the runbook. */
 const DAY = parseDay("2025-12-28")!;
 
-await main({
+/** The command `demo`. */
+export const command: Command = {
   name: "demo",
   values: ["events", "lake"],
   switches: [],
@@ -58,7 +59,7 @@ Examples:
       await postgres.stop();
     }
   },
-});
+};
 
 async function showPipeline(database: DatabaseConfig, lake: Lake, path: string): Promise<number> {
   title("2. Bronze: every event, exactly");

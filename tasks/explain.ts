@@ -2,7 +2,7 @@ import { POSTFLIGHT } from "../checks/postflight/catalog.ts";
 import { PREFLIGHT } from "../checks/preflight/catalog.ts";
 import { DEFAULT_PROJECT, type Project } from "../pipeline/contract/project.ts";
 import { Failure } from "../pipeline/errors.ts";
-import { main } from "./cli/command.ts";
+import type { Command } from "./cli/command.ts";
 import { print } from "./cli/terminal.ts";
 import { projectHelp, projectOf } from "./cli/project_options.ts";
 import { COMMAND_PAGES } from "./explain/pages.ts";
@@ -20,7 +20,8 @@ const titles = new Map<string, string>([
   ...[...COMMAND_PAGES].map(([name, title]) => [name, `deno task ${name}: ${title}`] as const),
 ]);
 
-await main({
+/** The command `explain`. */
+export const command: Command = {
   name: "explain",
   values: ["project"],
   switches: [],
@@ -45,7 +46,7 @@ Examples:
     else print(renderPage(await page(id), project ?? DEFAULT_PROJECT).trimEnd());
     return 0;
   },
-});
+};
 
 function listOfAll(project: Project | undefined): string {
   const width = Math.max(...[...titles.keys()].map((id) => id.length));

@@ -1,5 +1,5 @@
 import { FORMATS } from "./cli/report_outputs.ts";
-import { main } from "./cli/command.ts";
+import type { Command } from "./cli/command.ts";
 import { ENVIRONMENT_HELP } from "./cli/environment_help.ts";
 import {
   DAY_FLAGS,
@@ -9,7 +9,8 @@ import {
   workThroughDays,
 } from "./days/command.ts";
 
-await main({
+/** The command `postflight`. */
+export const command: Command = {
   ...DAY_FLAGS,
   name: "postflight",
   values: [...DAY_FLAGS.values, "timeout", "silence"],
@@ -37,4 +38,4 @@ Examples:
 Each check has a page: deno task explain <id>
 ${ENVIRONMENT_HELP}`,
   run: (flags) => workThroughDays("postflight", flags, FORMATS),
-});
+};

@@ -1,6 +1,6 @@
 import { PREFLIGHT } from "../checks/preflight/catalog.ts";
 import { runAndReport } from "./cli/checking.ts";
-import { main } from "./cli/command.ts";
+import type { Command } from "./cli/command.ts";
 import { CONNECTION_HELP } from "./cli/environment_help.ts";
 import { seconds } from "./cli/flags.ts";
 import { gatherersBefore, unneededPermissions } from "./cli/gatherers.ts";
@@ -10,7 +10,8 @@ import { sourcesOf } from "./cli/preflight_sources.ts";
 import { PLATFORM_HELP, SOURCE_FLAGS } from "./cli/source_flags.ts";
 import { reportOutputs } from "./cli/report_outputs.ts";
 
-await main({
+/** The command `preflight`. */
+export const command: Command = {
   name: "preflight",
   values: [...SOURCE_FLAGS, "only", "timeout"],
   repeatable: ["skip", "output"],
@@ -76,4 +77,4 @@ ${CONNECTION_HELP}`,
     );
     return exitCode;
   },
-});
+};

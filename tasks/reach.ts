@@ -1,6 +1,6 @@
 import { matrixOf } from "../checks/network_policy/matrix.ts";
 import { Failure } from "../pipeline/errors.ts";
-import { main } from "./cli/command.ts";
+import type { Command } from "./cli/command.ts";
 import { choice, type Flags } from "./cli/flags.ts";
 import { FOLDERS_BY_MANIFESTS, projectHelp, projectOf } from "./cli/project_options.ts";
 import { colourWanted, print, printPieces } from "./cli/terminal.ts";
@@ -21,7 +21,8 @@ const RENDERERS = {
   ndjson: renderMatrixLines,
 } as const;
 
-await main({
+/** The command `reach`. */
+export const command: Command = {
   name: "reach",
   values: ["manifests", "project", "from", "to", "port", "protocol", "output"],
   switches: ["matrix"],
@@ -64,7 +65,7 @@ server would reject; 3 unknown, for example because of broken YAML.
     if (question === undefined) return printMatrix(reading, output, flags);
     return explainFlow(reading, readFlow(reading.cluster, question), output);
   },
-});
+};
 
 /** Evaluates a connection, prints the answer, and returns the exit code. */
 function explainFlow(reading: Reading, questions: readonly Question[], output: Format): number {

@@ -1,4 +1,4 @@
-import { main } from "./cli/command.ts";
+import type { Command } from "./cli/command.ts";
 import { ENGINE_FLAGS, ENGINE_HELP, usesSpark } from "./spark/options.ts";
 import { ENVIRONMENT_HELP } from "./cli/environment_help.ts";
 import { OUTPUTS } from "./cli/observer.ts";
@@ -12,7 +12,8 @@ import {
   workThroughDays,
 } from "./days/command.ts";
 
-await main({
+/** The command `run`. */
+export const command: Command = {
   ...DAY_FLAGS,
   name: "run",
   values: [...DAY_FLAGS.values, ...ENGINE_FLAGS.values, "timeout", "silence", "earlier-source"],
@@ -55,4 +56,4 @@ ${ENVIRONMENT_HELP}`,
   cleansUp: usesSpark,
   run: (flags, interrupted, interrupts) =>
     workThroughDays("run", flags, OUTPUTS, { interrupted, interrupts }),
-});
+};

@@ -5,7 +5,7 @@ import { openCluster } from "../pipeline/cluster/open.ts";
 import { clusterConfig } from "../pipeline/config.ts";
 import type { Project } from "../pipeline/contract/project.ts";
 import { Failure } from "../pipeline/errors.ts";
-import { deadline, main } from "./cli/command.ts";
+import { type Command, deadline } from "./cli/command.ts";
 import { choice, type Flags, seconds } from "./cli/flags.ts";
 import { CLUSTER_FLAGS, CLUSTER_FLAGS_HELP, clusterFlags } from "./cli/platform_options.ts";
 import { projectHelp, projectOrDefault } from "./cli/project_options.ts";
@@ -17,7 +17,8 @@ import { renderRunning, renderSchedule } from "./schedule/text.ts";
 const DEFAULT_TIMEOUT = 60;
 const ACTIONS = ["status", "on", "off"] as const;
 
-await main({
+/** The command `schedule`. */
+export const command: Command = {
   name: "schedule",
   values: ["engine", "project", ...CLUSTER_FLAGS, "output", "timeout"],
   switches: [],
@@ -81,7 +82,7 @@ missing; 3 the cluster is unreachable. runbook/README.md describes the schedule.
       cluster.close();
     }
   },
-});
+};
 
 interface Task {
   readonly cluster: Cluster;

@@ -2,7 +2,7 @@ import { openCluster } from "../pipeline/cluster/open.ts";
 import { clusterConfig } from "../pipeline/config.ts";
 import { Failure } from "../pipeline/errors.ts";
 import { CLUSTER_FLAGS, CLUSTER_FLAGS_HELP, clusterFlags } from "./cli/platform_options.ts";
-import { main } from "./cli/command.ts";
+import type { Command } from "./cli/command.ts";
 import { choice, seconds } from "./cli/flags.ts";
 import { canAsk } from "./cli/prompt.ts";
 import { projectHelp, projectOrDefault } from "./cli/project_options.ts";
@@ -14,7 +14,8 @@ import { storeAndLogIn } from "./secrets/secrets.ts";
  */
 const DEFAULT_TIMEOUT = 60;
 
-await main({
+/** The command `secrets`. */
+export const command: Command = {
   name: "secrets",
   values: ["from", "only", "project", ...CLUSTER_FLAGS, "timeout"],
   switches: ["port-forward", "yes"],
@@ -95,4 +96,4 @@ credentials; 3 a server is unreachable, such as a database that only the cluster
       cluster.close();
     }
   },
-});
+};

@@ -1,6 +1,6 @@
 import { lakeConfig } from "../pipeline/config.ts";
 import { Failure } from "../pipeline/errors.ts";
-import { main } from "./cli/command.ts";
+import type { Command } from "./cli/command.ts";
 import { runConfined } from "./cli/confined.ts";
 import { dayFor } from "./cli/day.ts";
 import { ENVIRONMENT_HELP } from "./cli/environment_help.ts";
@@ -11,7 +11,8 @@ import { projectHelp, projectOrDefault } from "./cli/project_options.ts";
 import { columnsAsked, conditionOf, DEFAULT_LIMIT, limitOf } from "./show/query.ts";
 import type { ShowOrder } from "./show/worker.ts";
 
-await main({
+/** The command `show`. */
+export const command: Command = {
   name: "show",
   values: ["date", "limit", "columns", "project", "output"],
   switches: [],
@@ -60,7 +61,7 @@ ${ENVIRONMENT_HELP}`,
       writes: false,
     });
   },
-});
+};
 
 /** Checks the query before the worker starts, so that a mistake is reported at once. */
 function confirmQuery(

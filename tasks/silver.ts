@@ -1,10 +1,11 @@
-import { main } from "./cli/command.ts";
+import type { Command } from "./cli/command.ts";
 import { ENGINE_FLAGS, ENGINE_HELP, usesSpark } from "./spark/options.ts";
 import { ENVIRONMENT_HELP } from "./cli/environment_help.ts";
 import { OUTPUTS } from "./cli/observer.ts";
 import { DAY_FLAGS, DAY_FLAGS_HELP, workThroughDays } from "./days/command.ts";
 
-await main({
+/** The command `silver`. */
+export const command: Command = {
   ...DAY_FLAGS,
   name: "silver",
   values: [...DAY_FLAGS.values, ...ENGINE_FLAGS.values],
@@ -34,4 +35,4 @@ ${ENVIRONMENT_HELP}`,
   cleansUp: usesSpark,
   run: (flags, interrupted, interrupts) =>
     workThroughDays("silver", flags, OUTPUTS, { interrupted, interrupts }),
-});
+};

@@ -10,7 +10,7 @@ import {
   unsetForDatabase,
 } from "../pipeline/config.ts";
 import { dayOf, type DayRange } from "../pipeline/contract/window.ts";
-import { main } from "./cli/command.ts";
+import type { Command } from "./cli/command.ts";
 import { runConfined } from "./cli/confined.ts";
 import { CONNECTION_HELP } from "./cli/environment_help.ts";
 import { failureReporterOf } from "./cli/failure.ts";
@@ -19,7 +19,8 @@ import { OUTPUTS } from "./cli/observer.ts";
 import { projectHelp, projectOrDefault } from "./cli/project_options.ts";
 import type { StatusOrder } from "./status/worker.ts";
 
-await main({
+/** The command `status`. */
+export const command: Command = {
   name: "status",
   values: ["date", "from", "to", "project", "output"],
   switches: ["check"],
@@ -61,7 +62,7 @@ ${CONNECTION_HELP}`,
     const needs = { database, lake, writes: false };
     return await runConfined(import.meta.resolve("./status/worker.ts"), order, needs);
   },
-});
+};
 
 /**
  * Returns the range of days to show; without flags, a range without bounds. The clock of this machine

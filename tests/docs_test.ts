@@ -35,8 +35,9 @@ Deno.test("README: every command in its table except `ok` has examples in its he
   const listed = [...read("README.md").matchAll(/^\| `deno task ([a-z:]+)`/gm)].map((m) => m[1]!);
   assert(listed.includes("fuzz") && listed.includes("ok"));
   for (const task of listed.filter((each) => each !== "ok")) {
-    const [program] = /\S+\.ts$/.exec(tasks[task].command)!;
-    assertStringIncludes(read(program), "\nExamples:\n", task);
+    const [, program, command] = /(\S+)\.ts(?: (\w+))?$/.exec(tasks[task].command)!;
+    const module = command === undefined ? program : `tasks/${command}`;
+    assertStringIncludes(read(`${module}.ts`), "\nExamples:\n", task);
   }
 });
 

@@ -1,4 +1,4 @@
-import { main } from "../../tasks/cli/command.ts";
+import { runCommand } from "../../tasks/main.ts";
 import { choice, type Flags } from "../../tasks/cli/flags.ts";
 import { print, printError, showStatus } from "../../tasks/cli/terminal.ts";
 import { Failure } from "../../pipeline/errors.ts";
@@ -9,7 +9,7 @@ import { exitCodeOf, renderJson, renderMarkdown, renderText, type Report } from 
 const EVENTS = 200_000;
 const ROUNDS = 5;
 
-await main({
+await runCommand({
   name: "bench",
   values: ["events", "other-days", "rounds", "output"],
   repeatable: ["peer"],

@@ -1,5 +1,5 @@
 import { Failure } from "../../pipeline/errors.ts";
-import { main } from "../../tasks/cli/command.ts";
+import { runCommand } from "../../tasks/main.ts";
 import { choice, type Flags } from "../../tasks/cli/flags.ts";
 import { print, showStatus } from "../../tasks/cli/terminal.ts";
 import { startPostgres } from "../../tasks/demo/embedded_postgres.ts";
@@ -25,7 +25,7 @@ const PROGRESS_MS = 60_000;
 
 const LAKES = ["directory", "rgw", "strict"] as const;
 
-await main({
+await runCommand({
   name: "chaos",
   values: ["windows", "seed", "lake", "only", "interleavings"],
   switches: [],

@@ -1,7 +1,7 @@
 import type { Cluster, KubeObject } from "../../pipeline/cluster/cluster.ts";
 import { openCluster } from "../../pipeline/cluster/open.ts";
 import { Failure } from "../../pipeline/errors.ts";
-import { main } from "../../tasks/cli/command.ts";
+import { runCommand } from "../../tasks/main.ts";
 import { print, showStatus } from "../../tasks/cli/terminal.ts";
 import { notedIn } from "../drill/outcome.ts";
 import { copyFolder } from "../drill/parts/manifests.ts";
@@ -16,7 +16,7 @@ const MANIFESTS = new URL("../../manifests/", import.meta.url).pathname;
 /** Deadline for pods in milliseconds. It includes the time to pull their images. */
 const PODS_WITHIN = 300_000;
 
-await main({
+await runCommand({
   name: "acceptance",
   values: ["kubeconfig", "junit"],
   switches: [],

@@ -1,9 +1,9 @@
-import { main } from "../../tasks/cli/command.ts";
+import { runCommand } from "../../tasks/main.ts";
 import { print, showStatus } from "../../tasks/cli/terminal.ts";
 import { endKept } from "./kept.ts";
 import { clusterName, DEFAULT_NAME } from "./name.ts";
 
-await main({
+await runCommand({
   name: "cluster:down",
   values: ["name"],
   switches: [],

@@ -1,5 +1,5 @@
 import { Failure } from "../../pipeline/errors.ts";
-import { main } from "../../tasks/cli/command.ts";
+import { runCommand } from "../../tasks/main.ts";
 import { print, printError, showStatus } from "../../tasks/cli/terminal.ts";
 import { openApi } from "./api.ts";
 import { INSTALL, missingControlPlane } from "./binary.ts";
@@ -9,7 +9,7 @@ import { INSTALL_NODE, missingNode, missingRoot } from "./node/programs.ts";
 import { secretKeys, theWholeSetup } from "./setup.ts";
 import { bringTo } from "./state.ts";
 
-await main({
+await runCommand({
   name: "cluster:up",
   values: ["name"],
   switches: ["setup", "node"],

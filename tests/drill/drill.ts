@@ -1,4 +1,4 @@
-import { main } from "../../tasks/cli/command.ts";
+import { runCommand } from "../../tasks/main.ts";
 import { choice, type Flags } from "../../tasks/cli/flags.ts";
 import { colourWanted, print, showStatus } from "../../tasks/cli/terminal.ts";
 import { Failure } from "../../pipeline/errors.ts";
@@ -9,7 +9,7 @@ import { FAILURES } from "./real/failures.ts";
 import { drillReal, REAL_OUTPUTS } from "./real/real.ts";
 import { missingParts, startWorld, type World } from "./world.ts";
 
-await main({
+await runCommand({
   name: "drill",
   values: ["only", "output"],
   switches: ["real"],

@@ -1,5 +1,6 @@
 import { pathToFileURL } from "node:url";
 import type { DatabaseConfig } from "../../pipeline/config.ts";
+import { COMMANDS as ENTRIES } from "../../tasks/commands.ts";
 import { RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
 import {
   assert,
@@ -18,11 +19,7 @@ import { outbox } from "../support/postgres.ts";
 const ROOT = new URL("../../", import.meta.url);
 const TASKS: Record<string, { command: string }> =
   JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT))).tasks;
-/** The tasks of deno.json that are commands of the toolkit. */
-const COMMANDS = Object.keys(TASKS).filter((task) => {
-  const [, file] = / (tasks\/\w+\.ts)$/.exec(TASKS[task]!.command) ?? [];
-  return file !== undefined && exists(new URL(file, ROOT));
-});
+const COMMANDS = ENTRIES.map(({ name }) => name);
 
 const DEADLINE = 60_000;
 const SECRETS = ["DJANGO_DB_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];

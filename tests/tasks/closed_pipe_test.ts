@@ -9,7 +9,9 @@ import { environment, ROOT, spawnTask } from "../support/task.ts";
 
 const TASKS: Record<string, { readonly command: string }> =
   JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT))).tasks;
-const COMMANDS = Object.keys(TASKS).filter((task) => / tasks\/\w+\.ts$/.test(TASKS[task]!.command));
+const COMMANDS = Object.keys(TASKS).filter((task) =>
+  / tasks\/main\.ts \w+$/.test(TASKS[task]!.command)
+);
 
 /** Runs a task with the read end of its standard output, and optionally error, closed. */
 async function runWithClosedPipe(

@@ -1,5 +1,6 @@
 import { POSTFLIGHT } from "../../checks/postflight/catalog.ts";
 import { PREFLIGHT } from "../../checks/preflight/catalog.ts";
+import { COMMANDS as ENTRIES } from "../../tasks/commands.ts";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 
 // The examples in the output of --help. Those that need no server run on the manifests of this
@@ -8,7 +9,7 @@ import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 const ROOT = new URL("../../", import.meta.url);
 const TASKS: Record<string, { command: string }> =
   JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT))).tasks;
-const COMMANDS = Object.keys(TASKS).filter((task) => / tasks\/\w+\.ts$/.test(TASKS[task]!.command));
+const COMMANDS = ENTRIES.map(({ name }) => name);
 
 /** The checks that `--only` and `--skip` accept. */
 const IDS = [...PREFLIGHT, ...POSTFLIGHT].map(({ id }) => id);

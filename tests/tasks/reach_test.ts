@@ -95,7 +95,16 @@ async function reach(manifests: string, ...args: string[]): Promise<Ran> {
   const directory = await Deno.makeTempDir();
   try {
     await Deno.writeTextFile(`${directory}/all.yaml`, manifests);
-    const command = ["run", "-q", "-P=reach", "tasks/reach.ts", "--manifests", directory, ...args];
+    const command = [
+      "run",
+      "-q",
+      "-P=reach",
+      "tasks/main.ts",
+      "reach",
+      "--manifests",
+      directory,
+      ...args,
+    ];
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args: command,
       cwd: ROOT,

@@ -356,7 +356,7 @@ terminalTest(
     await task.until("Store 2 Secrets in ");
     const lines = await task.commandLines();
     assertEquals(
-      lines.filter((line) => line.includes("tasks/secrets.ts")).length,
+      lines.filter((line) => line.includes("tasks/main.ts secrets")).length,
       3,
       "all of them",
     );

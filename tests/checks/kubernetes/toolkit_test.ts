@@ -14,7 +14,7 @@ Deno.test("toolkitEngineOf: reads the engine from the command line of the toolki
   assertEquals(engine("deno", "task", "run", "--engine=spark"), "spark");
   assertEquals(engine("deno", "task", "run", "--engine", "spark"), "spark");
   assertEquals(engine("deno", "task", "run", "--engine", "local"), "local");
-  assertEquals(engine("/usr/bin/deno", "run", "-P=engines", "tasks/bronze.ts"), "local");
+  assertEquals(engine("/usr/bin/deno", "run", "-P=engines", "tasks/main.ts", "bronze"), "local");
   assertEquals(engine("sh", "-c", "deno task run --engine spark"), "spark");
 });
 

@@ -8,10 +8,10 @@ const SECRETS = ["p4ss/w+rd\"'", "s3cr3t&key"];
 async function fail(body: string, ...args: string[]) {
   const module = (path: string) => JSON.stringify(new URL(path, ROOT).href);
   const code = `
-    import { main } from ${module("tasks/cli/command.ts")};
+    import { runCommand } from ${module("tasks/main.ts")};
     import { Failure } from ${module("pipeline/errors.ts")};
     const secrets = ${JSON.stringify(SECRETS)};
-    await main({ name: "try", help: "", values: ["output"], switches: [], async run() { ${body} } });`;
+    await runCommand({ name: "try", help: "", values: ["output"], switches: [], async run() { ${body} } });`;
   const file = await Deno.makeTempFile({ suffix: ".ts" });
   await Deno.writeTextFile(file, code);
   const outcome = await new Deno.Command(Deno.execPath(), {

@@ -6,8 +6,8 @@ import { assert, assertEquals } from "../../support/assert.ts";
 
 /** The files in order, each with the call that leads to the next file. */
 const PATH: readonly (readonly [file: string, call: string])[] = [
-  ["tasks/bronze.ts", "main({"],
-  ["tasks/cli/command.ts", "command.run("],
+  ["tasks/main.ts", "command.run("],
+  ["tasks/bronze.ts", "workThroughDays("],
   ["tasks/days/command.ts", 'runConfined(import.meta.resolve("./worker.ts")'],
   ["tasks/cli/confined.ts", "worker.postMessage(order)"],
   ["tasks/days/worker.ts", "runBronze("],

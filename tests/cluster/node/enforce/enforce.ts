@@ -1,5 +1,5 @@
 import { Failure } from "../../../../pipeline/errors.ts";
-import { main } from "../../../../tasks/cli/command.ts";
+import { runCommand } from "../../../../tasks/main.ts";
 import type { Flags } from "../../../../tasks/cli/flags.ts";
 import { print, showStatus } from "../../../../tasks/cli/terminal.ts";
 import { endKept, keep } from "../../kept.ts";
@@ -8,7 +8,7 @@ import { isKnown } from "./known.ts";
 import { applyWorld, type Disagreement, judgeWorld, openStage, removeWorld } from "./play.ts";
 import { worldOf } from "./world.ts";
 
-await main({
+await runCommand({
   name: "enforce",
   values: ["worlds", "seed", "flows"],
   switches: [],

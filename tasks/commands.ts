@@ -1,0 +1,115 @@
+// The commands of the toolkit. The command X is the export `command` of tasks/X.ts, and the task X of
+// deno.json starts it. tests/tasks/commands_test.ts compares this table with deno.json.
+
+/** The groups of commands, in the order of `deep-storage --help`. */
+export const GROUPS = [
+  "Before a run",
+  "Run",
+  "After a run",
+  "The cluster",
+  "Learn and look up",
+] as const;
+
+/** A command of the toolkit. */
+export interface CommandEntry {
+  readonly name: string;
+  /** One line, which `--help` and deno.json have. */
+  readonly purpose: string;
+  readonly group: (typeof GROUPS)[number];
+  /** The name of the permission set in deno.json with which Deno starts the command. */
+  readonly permissions: string;
+}
+
+/** All commands, in the order of `deep-storage --help`. */
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: "preflight",
+    purpose: "Check every precondition before a run",
+    group: "Before a run",
+    permissions: "preflight",
+  },
+  {
+    name: "reach",
+    purpose: "Explain which connections the NetworkPolicies of a directory allow",
+    group: "Before a run",
+    permissions: "reach",
+  },
+  {
+    name: "run",
+    purpose: "Run bronze, silver and postflight, day by day, up to the first failure",
+    group: "Run",
+    permissions: "engines",
+  },
+  {
+    name: "bronze",
+    purpose: "Copy days of stop_events into bronze, exactly",
+    group: "Run",
+    permissions: "engines",
+  },
+  {
+    name: "silver",
+    purpose: "Replay days of bronze into silver",
+    group: "Run",
+    permissions: "engines",
+  },
+  {
+    name: "status",
+    purpose: "Show the state of each day and the next command",
+    group: "After a run",
+    permissions: "postflight",
+  },
+  {
+    name: "postflight",
+    purpose: "Check after a run that a day arrived completely and has not changed",
+    group: "After a run",
+    permissions: "postflight",
+  },
+  {
+    name: "show",
+    purpose: "Print rows of one day of bronze or silver, exactly",
+    group: "After a run",
+    permissions: "postflight",
+  },
+  {
+    name: "amend",
+    purpose: "Add late events to a published day",
+    group: "After a run",
+    permissions: "pipeline",
+  },
+  {
+    name: "clean",
+    purpose: "Show and remove the leftovers of interrupted runs of one day",
+    group: "After a run",
+    permissions: "pipeline",
+  },
+  {
+    name: "apply",
+    purpose: "Apply the manifests to a cluster, after showing the changes",
+    group: "The cluster",
+    permissions: "apply",
+  },
+  {
+    name: "secrets",
+    purpose: "Store the two Secrets of the jobs, and test them with a login",
+    group: "The cluster",
+    permissions: "secrets",
+  },
+  {
+    name: "schedule",
+    purpose: "Show and switch the nightly schedule in the cluster",
+    group: "The cluster",
+    permissions: "apply",
+  },
+  {
+    name: "demo",
+    purpose: "Run the whole pipeline with its own Postgres, without any setup",
+    group: "Learn and look up",
+    permissions: "demo",
+  },
+  {
+    name: "explain",
+    purpose: "Print the runbook page of a check or a command, or list the pages",
+    group: "Learn and look up",
+    permissions: "explain",
+  },
+];

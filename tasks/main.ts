@@ -1,0 +1,113 @@
+import { Failure } from "../pipeline/errors.ts";
+import type { Command } from "./cli/command.ts";
+import { failureReporterOf, reportFailure } from "./cli/failure.ts";
+import { readFlags } from "./cli/flags.ts";
+import { clearStatus, print, printError } from "./cli/terminal.ts";
+import { COMMANDS } from "./commands.ts";
+import { renderOverview, version } from "./overview.ts";
+
+// The program `deep-storage COMMAND [FLAGS]`. Each task of deno.json with a command calls it.
+
+/** Milliseconds to clean up after Ctrl-C. */
+const CLEANUP_TIME = 1_500;
+
+if (import.meta.main) await start(Deno.args);
+
+/** Does what the command line of `deep-storage` asks for, and ends the process. */
+async function start([name, ...args]: readonly string[]): Promise<never> {
+  try {
+    switch (name) {
+      case undefined:
+        printError(renderOverview());
+        return Deno.exit(2);
+      case "help":
+      case "--help":
+      case "-h": {
+        const about = args.find((word) => !word.startsWith("-"));
+        print(about === undefined ? renderOverview() : (await commandNamed(about)).help.trim());
+        return Deno.exit(0);
+      }
+      case "--version":
+        print(version());
+        return Deno.exit(0);
+      default:
+        return await runCommand(await commandNamed(name), args);
+    }
+  } catch (error) {
+    return Deno.exit(reportFailure(error, failureReporterOf(name ?? "deep-storage")));
+  }
+}
+
+/**
+ * Loads the module of a command. With a literal `import()`, Deno would read the modules of all commands
+ * at the start of each one.
+ *
+ * @throws {Failure} configuration: there is no such command
+ */
+async function commandNamed(name: string): Promise<Command> {
+  if (!COMMANDS.some((entry) => entry.name === name)) {
+    throw new Failure({
+      kind: "configuration",
+      task: `run ${JSON.stringify(name)}`,
+      problem: "there is no such command",
+      remedy: "List the commands with: deep-storage --help",
+    });
+  }
+  const module: { readonly command: Command } = await import(`./${name}.ts`);
+  return module.command;
+}
+
+/**
+ * Runs a command, and ends the process with the command's exit code (see `exit_code.ts`). An unexpected
+ * error is 3, and Ctrl-C is 130.
+ */
+export async function runCommand(
+  command: Command,
+  args: readonly string[] = Deno.args,
+): Promise<never> {
+  const reporter = failureReporterOf(command.name);
+  const interrupted = new AbortController();
+  let handler: (() => void) | undefined;
+  let cleansUp = command.cleansUp === true;
+  Deno.addSignalListener("SIGINT", () => {
+    if (handler !== undefined) return handler();
+    clearStatus(true);
+    printError(`Interrupted. ${command.name} can be stopped at any point: run it again.`);
+    if (!cleansUp || interrupted.signal.aborted) Deno.exit(130);
+    interrupted.abort(
+      new Failure({
+        kind: "unreachable",
+        task: "finish",
+        problem: `${command.name} was interrupted`,
+        remedy: "Run it again.",
+      }),
+    );
+    setTimeout(() => Deno.exit(130), CLEANUP_TIME);
+  });
+  // Without these listeners, Deno would exit with 1, which means wrong data.
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    Deno.exit(reportFailure(event.reason, reporter));
+  });
+  globalThis.addEventListener("error", (event) => {
+    event.preventDefault();
+    Deno.exit(reportFailure(event.error ?? event.message, reporter));
+  });
+  try {
+    const flags = readFlags(args, command);
+    if (flags.on("help")) {
+      print(command.help.trim());
+      Deno.exit(0);
+    }
+    if (typeof command.cleansUp === "function") cleansUp = command.cleansUp(flags);
+    const exitCode = await command.run(flags, interrupted.signal, {
+      take(next) {
+        handler = next;
+        return { [Symbol.dispose]: () => handler = undefined };
+      },
+    });
+    Deno.exit(interrupted.signal.aborted ? 130 : exitCode);
+  } catch (error) {
+    Deno.exit(reportFailure(error, reporter));
+  }
+}
