@@ -5,6 +5,7 @@ import { CONNECTION_HELP } from "./cli/environment_help.ts";
 import { seconds } from "./cli/flags.ts";
 import { gatherersBefore, unneededPermissions } from "./cli/gatherers.ts";
 import { revokePermissions } from "./cli/permissions.ts";
+import { htmlReport } from "./cli/html_report.ts";
 import { FACT_TIMEOUT, FACTS, IMAGE_TIMEOUT, skippedChecks } from "./cli/preflight_options.ts";
 import { sourcesOf } from "./cli/preflight_sources.ts";
 import { PLATFORM_HELP, SOURCE_FLAGS } from "./cli/source_flags.ts";
@@ -40,6 +41,7 @@ ${PLATFORM_HELP}
   --skip ID=REASON       skip a check, and report the reason; can be repeated
   --output FORMAT        text, json, junit, or github, which adds annotations to a workflow run
   --output FORMAT=FILE   also write the report into a file; can be repeated
+  --output html=FILE     also write a report for a browser, with the pages of the runbook
   --strict               exit with 1 if there are warnings
   --verbose              print every check, also those that were skipped as requested
   --timeout SECONDS      the time limit for each fact; default: ${FACT_TIMEOUT}, and ${IMAGE_TIMEOUT} for an image,
@@ -52,7 +54,7 @@ Examples:
   helm template chart | deno task preflight --manifests - --facts manifests
   deno task preflight --facts cluster,image                    the current state, without manifests
   deno task preflight --facts database,lake --output json
-  deno task preflight --output junit=preflight.xml --output json=preflight.json
+  deno task preflight --output junit=preflight.xml --output html=preflight.html
   deno task preflight --only lake-login,lake-conformance
   deno task preflight --skip late-writers="the nightly backup runs until 04:00"
 
@@ -60,21 +62,25 @@ Each check has a page: deno task explain <id>
 ${CONNECTION_HELP}`,
   cleansUp: true,
   async run(flags, signal) {
-    const { output, files } = await reportOutputs(flags);
+    const { output, files, html } = await reportOutputs(flags);
     const timeout = seconds(flags, FACT_TIMEOUT);
     const imageTimeout = seconds(flags, IMAGE_TIMEOUT);
     const skip = skippedChecks(flags);
     const sources = await sourcesOf(flags, ["environment", "cluster"]);
     const gatherers = gatherersBefore(sources);
     const unneeded = unneededPermissions(sources);
-    const writesFiles = files.length > 0;
+    const writesFiles = files.length > 0 || html !== undefined;
     await revokePermissions(...unneeded.filter((name) => name !== "write" || !writesFiles));
     const strict = flags.on("strict");
     const verbose = flags.on("verbose");
-    const { exitCode } = await runAndReport(
+    const report = await runAndReport(
       { command: "preflight", status: "checking …", checks: PREFLIGHT, gatherers },
       { output, files, timeout, imageTimeout, strict, verbose, skip, signal },
     );
-    return exitCode;
+    if (html !== undefined && !signal.aborted) {
+      const { project } = sources;
+      await html.write(await htmlReport({ command: "preflight", checks: [report] }, { project }));
+    }
+    return report.exitCode;
   },
 };

@@ -8,9 +8,12 @@ export const FORMATS = ["text", "json", "junit", "github"] as const;
 /** An output format of a report, as in `json`. */
 export type Format = (typeof FORMATS)[number];
 
+/** The formats of files. HTML is for a browser, so standard output does not have it. */
+const FILE_FORMATS = [...FORMATS, "html"] as const;
+
 /** A file that receives a report. */
-export interface FileOutput {
-  readonly format: Format;
+export interface FileOutput<F = Format> {
+  readonly format: F;
   readonly path: string;
   /**
    * Writes the report.
@@ -24,40 +27,57 @@ export interface FileOutput {
 export interface ReportOutputs {
   readonly output: Format;
   readonly files: readonly FileOutput[];
+  /** The file that receives the HTML report. */
+  readonly html?: FileOutput<"html">;
 }
 
 /**
  * Reads `--output`, which can be repeated: FORMAT for standard output, and FORMAT=FILE for a file.
  *
- * @throws {Failure} configuration: an unknown format, two formats for standard output, or a file whose
- *   folder does not exist
+ * @throws {Failure} configuration: an unknown format, two formats for standard output, two files with
+ *   HTML, or a file whose folder does not exist
  */
 export async function reportOutputs(flags: Flags): Promise<ReportOutputs> {
   const terminal: Format[] = [];
   const files: FileOutput[] = [];
+  const pages: FileOutput<"html">[] = [];
   for (const text of flags.all("output")) {
     const [word, ...rest] = text.split("=");
-    const format = FORMATS.find((each) => each === word);
+    const format = FILE_FORMATS.find((each) => each === word);
     if (format === undefined) {
-      throw wrong(text, "the format is not supported", `Use one of ${FORMATS.join(", ")}.`);
+      throw wrong(text, "the format is not supported", `Use one of ${FILE_FORMATS.join(", ")}.`);
     }
-    if (rest.length === 0) terminal.push(format);
-    else files.push(await fileOutput(format, rest.join("="), text));
+    const path = rest.length === 0 ? undefined : rest.join("=");
+    if (format !== "html") {
+      if (path === undefined) terminal.push(format);
+      else files.push(await fileOutput(format, path, text));
+    } else if (path === undefined) {
+      throw wrong(text, "HTML goes into a file", "Write --output html=FILE.");
+    } else pages.push(await fileOutput(format, path, text));
   }
   const [output = "text", second] = terminal;
   if (second !== undefined) {
     const problem = `standard output already has the format ${output}`;
     throw wrong(second, problem, `Write it into a file: --output ${second}=FILE.`);
   }
-  const twice = files.find(({ path }, i) => files.findIndex((each) => each.path === path) < i);
+  const [html, another] = pages;
+  if (another !== undefined) {
+    throw wrong(`html=${another.path}`, `${html!.path} already receives HTML`, "Give one file.");
+  }
+  const all = [...files, ...pages];
+  const twice = all.find(({ path }, i) => all.findIndex((each) => each.path === path) < i);
   if (twice !== undefined) {
     const problem = `another --output writes into ${twice.path}`;
     throw wrong(`${twice.format}=${twice.path}`, problem, "Give each format a file of its own.");
   }
-  return { output, files };
+  return { output, files, ...(html && { html }) };
 }
 
-async function fileOutput(format: Format, path: string, text: string): Promise<FileOutput> {
+async function fileOutput<F extends string>(
+  format: F,
+  path: string,
+  text: string,
+): Promise<FileOutput<F>> {
   if (path === "") throw wrong(text, "there is no file after =", `Write --output ${format}=FILE.`);
   const folder = path.slice(0, path.lastIndexOf("/") + 1) || ".";
   const isFolder = (place: string) =>

@@ -1,0 +1,54 @@
+import { say } from "./text.js";
+
+/** Copies a text. A browser without the clipboard for files copies the selected element. */
+async function copyText(element) {
+  try {
+    await navigator.clipboard.writeText(element.textContent);
+    return true;
+  } catch {
+    const selection = getSelection();
+    selection.selectAllChildren(element);
+    return document.execCommand("copy");
+  }
+}
+
+function startCopying(button) {
+  const label = button.innerHTML;
+  button.addEventListener("click", async () => {
+    const copied = await copyText(button.parentElement.querySelector("code"));
+    button.textContent = copied ? "Copied" : "Selected";
+    say(copied ? "The fix is copied." : "The fix is selected.");
+    setTimeout(() => button.innerHTML = label, 3000);
+  });
+}
+
+function startFilter(fieldset) {
+  const part = document.querySelector(`#${fieldset.dataset.filter}`).parentElement;
+  const update = () => {
+    const boxes = [...fieldset.querySelectorAll("input")];
+    const shown = new Set(boxes.filter(({ checked }) => checked).map(({ value }) => value));
+    for (const section of part.querySelectorAll("section.checks")) {
+      const checks = [...section.querySelectorAll("article")];
+      for (const check of checks) check.hidden = !shown.has(check.dataset.verdict);
+      section.hidden = checks.every(({ hidden }) => hidden);
+    }
+  };
+  fieldset.addEventListener("change", update);
+  update(); // a browser can restore the state of the boxes
+}
+
+/** Opens the page that a link names, which can be closed. */
+function openTarget() {
+  const target = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
+  if (!target) return;
+  if (target.tagName === "DETAILS") target.open = true;
+  target.scrollIntoView();
+}
+
+/** Starts the buttons and switches of the checks. */
+export function startChecks() {
+  document.querySelectorAll("button[data-copy]").forEach(startCopying);
+  document.querySelectorAll("fieldset[data-filter]").forEach(startFilter);
+  addEventListener("hashchange", openTarget);
+  openTarget();
+}

@@ -1,0 +1,4 @@
+/** Announces a message to a screen reader. */
+export function say(message) {
+  document.querySelector("#said").textContent = message;
+}

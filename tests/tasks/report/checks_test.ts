@@ -1,0 +1,152 @@
+import { DEFAULT_PROJECT } from "../../../pipeline/contract/project.ts";
+import { renderDocument } from "../../../tasks/report/document.ts";
+import { readTemplate } from "../../../tasks/report/template.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
+import { browserTest, violationsOn, withHtmlFile } from "../../support/browser.ts";
+import { HOSTILE, REPORT } from "../../support/report_content.ts";
+import { runTask } from "../../support/task.ts";
+
+const CONTENT = { command: "preflight", made: "2025-12-29 04:00:10", checks: [REPORT] };
+
+async function report(): Promise<string> {
+  return await renderDocument(CONTENT, await readTemplate(DEFAULT_PROJECT, false));
+}
+
+Deno.test("renderDocument: no value is HTML, and the file loads nothing", async () => {
+  const text = await report();
+  assertEquals(text.includes("<img"), false);
+  assertEquals(text.match(/<script/g)?.length, text.match(/<\/script>/g)?.length);
+  assertEquals(text.match(/<!--/g), null);
+  assertEquals(text.includes("\u202e"), false);
+  assertMatch(
+    text,
+    /Security-Policy" content="default-src &#39;none&#39;; script-src &#39;sha256-/,
+  );
+  const withoutScripts = text.replace(/<script[\s\S]*/, "");
+  assertEquals(/<[^>]*\s(src|srcset|action|background)=/.test(withoutScripts), false);
+  assertEquals(/url\(|@import/.test(withoutScripts), false);
+});
+
+browserTest("HTML report of checks: failures first, and every value is text", async (browser) => {
+  await withHtmlFile(await report(), (url) =>
+    browser.open(url, async (page) => {
+      assertEquals(await page.title(), "preflight · deep-storage");
+      const headings = await page.locator("section.checks > h3").allTextContents();
+      assertEquals(headings, ["network", "image", "database", "cluster", "manifests"]);
+      const verdicts = await page.locator("article.check").evaluateAll((all) =>
+        all.map((each) => each.getAttribute("data-verdict"))
+      );
+      assertEquals(verdicts, ["fail", "pass", "error", "not-applicable", "warn", "skip", "pass"]);
+      const finding = page.locator(".finding.warn").first();
+      const shown = HOSTILE.replace("\u202e", "\uFFFD");
+      assertEquals(await finding.locator("dd").nth(1).textContent(), shown);
+      assertEquals(await finding.locator("pre").textContent(), shown);
+      assertEquals(await page.locator("img").count(), 0);
+    }));
+});
+
+browserTest("HTML report of checks: a fix is copied by mouse and by keyboard", async (browser) => {
+  await withHtmlFile(await report(), (url) =>
+    browser.open(url, async (page) => {
+      await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+      const [first, second] = await page.locator("button[data-copy]").all();
+      await first!.click();
+      await page.getByText("The fix is copied.").waitFor({ state: "attached" });
+      const copied = () => page.evaluate("navigator.clipboard.readText()");
+      assertStringIncludes(String(await copied()), "patch networkpolicy allow-lake");
+      await second!.focus();
+      await page.keyboard.press("Enter");
+      await page.waitForFunction("navigator.clipboard.readText().then((t) => t.includes('img'))");
+      assertEquals(await copied(), HOSTILE.replace("\u202e", "\uFFFD"));
+    }));
+});
+
+browserTest("HTML report of checks: verdicts are hidden and shown", async (browser) => {
+  await withHtmlFile(await report(), (url) =>
+    browser.open(url, async (page) => {
+      const visible = () => page.locator("article.check:visible").count();
+      assertEquals(await visible(), 7);
+      const pass = page.getByRole("checkbox", { name: "2 pass" });
+      await pass.click();
+      assertEquals(await visible(), 5);
+      assertEquals(await page.getByRole("heading", { name: "manifests", exact: true }).count(), 0);
+      await pass.focus();
+      await page.keyboard.press("Space");
+      assertEquals(await visible(), 7);
+    }));
+});
+
+browserTest(
+  "HTML report of checks: a runbook page opens, and links lead to others",
+  async (browser) => {
+    await withHtmlFile(await report(), (url) =>
+      browser.open(url, async (page) => {
+        const summary = page.getByText("Runbook: egress-policy");
+        const body = page.locator("#page-egress-policy-0 .runbook");
+        assertEquals(await body.isVisible(), false);
+        await summary.focus();
+        await page.keyboard.press("Enter");
+        await body.waitFor();
+        assert((await body.locator("h5").count()) >= 3);
+        assertEquals(await body.locator("h1").count(), 0);
+        assertEquals((await body.textContent())?.includes("<jobs.namespace>"), false);
+        await page.evaluate("location.hash = '#page-dns-egress-0'");
+        await page.locator("#page-dns-egress-0 .runbook").waitFor();
+      }));
+  },
+);
+
+browserTest(
+  "HTML report of checks: no violation of accessibility, light and dark",
+  async (browser) => {
+    await withHtmlFile(await report(), async (url) => {
+      for (const colorScheme of ["light", "dark"] as const) {
+        await browser.open(url, async (page) => {
+          await page.evaluate("document.querySelectorAll('details').forEach((d) => d.open = true)");
+          assertEquals(await violationsOn(page), []);
+        }, { colorScheme });
+      }
+    });
+  },
+);
+
+browserTest(
+  "HTML report of checks: a printed report has the pages of failures",
+  async (browser) => {
+    await withHtmlFile(await report(), (url) =>
+      browser.open(url, async (page) => {
+        await page.emulateMedia({ media: "print" });
+        await page.evaluate("dispatchEvent(new Event('beforeprint'))");
+        assertEquals(await page.locator("#page-egress-policy-0 .runbook").isVisible(), true);
+        assertEquals(await page.locator("#page-dns-egress-0 .runbook").isVisible(), false);
+        assertEquals(await page.locator("button:visible").count(), 0);
+        assert((await page.pdf()).length > 10_000);
+      }));
+  },
+);
+
+browserTest("preflight: --output html writes a report that opens", async (browser) => {
+  const path = await Deno.makeTempFile({ suffix: ".html" });
+  try {
+    const args = ["--facts", "manifests", "--manifests", "manifests"];
+    const { code } = await runTask("preflight", [...args, "--output", `html=${path}`]);
+    assertEquals(code, 0);
+    await browser.open(`file://${path}`, async (page) => {
+      assertEquals(await page.locator("article.check.pass").count() > 10, true);
+      assertEquals(await page.locator("article.check details").count() > 10, true);
+    });
+  } finally {
+    await Deno.remove(path);
+  }
+});
+
+Deno.test("preflight: HTML needs a file, and one file only", async () => {
+  const args = ["--facts", "manifests"];
+  const none = await runTask("preflight", [...args, "--output", "html"]);
+  assertEquals(none.code, 2);
+  assertStringIncludes(none.stderr, "--output html=FILE");
+  const two = ["--output", "html=/tmp/a.html", "--output", "html=/tmp/b.html"];
+  const twice = await runTask("preflight", [...args, ...two]);
+  assertEquals(twice.code, 2);
+  assertStringIncludes(twice.stderr, "already receives HTML");
+});
