@@ -104,12 +104,12 @@ function withSystem(read: Source, { system }: Source): Source {
 }
 
 /**
- * Reads the newest bronze with events.
+ * Reads the newest bronze with events. In a lake without a record, its marker can name the source.
  *
  * @returns undefined if no day of bronze has events
  * @throws {Failure} data: there may be one, but its marker cannot be used
  */
-async function newestCommit(lake: Lake): Promise<BronzeCommit | undefined> {
+export async function newestCommit(lake: Lake): Promise<BronzeCommit | undefined> {
   const folders = await lake.folders(BRONZE_PREFIX);
   const days = folders.map((folder) => parseDay(dayInKey(folder) ?? ""))
     .filter((day) => day !== undefined).sort().reverse();

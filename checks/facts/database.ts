@@ -1,8 +1,10 @@
 import type { DatabaseConfig } from "../../pipeline/config.ts";
+import type { Source } from "../../pipeline/contract/source.ts";
 import { type Day, dayOf, windowOf } from "../../pipeline/contract/window.ts";
 import { connect, type Connection } from "../../pipeline/outbox/connection.ts";
 import { databaseClock, type Holder, readHolders } from "../../pipeline/outbox/fence.ts";
 import { findTable, nearMisses, type OutboxTable } from "../../pipeline/outbox/schema.ts";
+import { readSource } from "../../pipeline/outbox/source.ts";
 import { isRefusal, type Refusal, refusal } from "./refusal.ts";
 
 /** The state of the database. */
@@ -19,6 +21,8 @@ export interface DatabaseOpened {
   readonly outbox: string;
   /** The outbox; undefined if no table of that name is visible to the user. */
   readonly table: OutboxTable | undefined;
+  /** The outbox as a lake records it; undefined if no table of that name is visible to the user. */
+  readonly source?: Source | undefined;
   /** Tables and views with names similar to the outbox. Empty unless the outbox is missing. */
   readonly nearMisses: readonly string[];
   /** Today in UTC, by the database's clock. */
@@ -74,6 +78,7 @@ async function readDatabase(connection: Connection, grace: bigint): Promise<Data
     version: server!.version!,
     outbox: connection.table,
     table,
+    source: table === undefined ? undefined : await readSource(connection),
     nearMisses: table === undefined ? await nearMisses(connection) : [],
     today,
     holders: await readHolders(connection, windowOf(today).end + grace),

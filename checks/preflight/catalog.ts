@@ -11,6 +11,7 @@ import { isolation } from "./network/isolation.ts";
 import { kubernetesApiEgress } from "./network/kubernetes_api_egress.ts";
 import { lakeConformance } from "./lake/lake_conformance.ts";
 import { lakeLogin } from "./lake/lake_login.ts";
+import { lakeSource } from "./lake/lake_source.ts";
 import { lateWriters } from "./database/late_writers.ts";
 import { manifestDrift } from "./manifests/manifest_drift.ts";
 import { manifestsReadable } from "./manifests/manifests_readable.ts";
@@ -51,5 +52,5 @@ export const PREFLIGHT: readonly AnyCheck[] = [
   ...section("capacity", [quotaFit, nodePool]),
   ...section("access", [serviceAccount, rbac]),
   ...section("database", [databaseLogin, lateWriters]),
-  ...section("lake", [lakeLogin, lakeConformance]),
+  ...section("lake", [lakeLogin, lakeConformance, lakeSource]),
 ];

@@ -16,7 +16,7 @@ import { absentDay, type LakeDay, readDays } from "../../pipeline/days.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { shell } from "../../pipeline/shell.ts";
-import { readSources } from "../../pipeline/lake/source_record.ts";
+import { readSources, type StoredSources } from "../../pipeline/lake/source_record.ts";
 import { connect, type Connection } from "../../pipeline/outbox/connection.ts";
 import { readSchema } from "../../pipeline/outbox/schema.ts";
 import { countByDay, type DayCounts } from "../../pipeline/outbox/day_counts.ts";
@@ -40,6 +40,8 @@ export interface StatusSources {
 /** The state of days. */
 export interface Status {
   readonly days: readonly DayStatus[];
+  /** Why the record of the lake cannot be used; undefined if it can, or if there is none. */
+  readonly recordFailure: Failure | undefined;
   /** The result of reading the database. */
   readonly outbox:
     | { readonly state: "absent" }
@@ -61,7 +63,11 @@ export async function readStatus(
   { lake, database, range, grace, onDay }: StatusSources,
 ): Promise<Status> {
   const lakeDays = await readDays(lake, range, onDay);
-  const sources = await sourcesOf(lake, lakeDays);
+  const record = await readRecord(lake);
+  const recordFailure = record instanceof Failure ? record : undefined;
+  const sources = record === undefined || record instanceof Failure
+    ? newestSource(lakeDays)
+    : record.sources;
   const last = sources.at(-1);
   const asked = database && await askDatabase(database, { lakeDays, range, grace, last });
   const source = asked instanceof Failure ? undefined : asked;
@@ -79,14 +85,23 @@ export async function readStatus(
         grace,
       })
     ),
+    recordFailure,
     outbox: outboxState(asked),
   };
 }
 
-/** The sources of a lake. Without a record, the source of its newest day is the only one. */
-async function sourcesOf(lake: Lake, days: readonly LakeDay[]): Promise<readonly Source[]> {
-  const stored = await readSources(lake);
-  if (stored !== undefined) return stored.sources;
+/** Reads the record of the lake. A record that cannot be used is reported beside the days. */
+async function readRecord(lake: Lake): Promise<StoredSources | Failure | undefined> {
+  try {
+    return await readSources(lake);
+  } catch (error) {
+    if (error instanceof Failure && error.kind === "data") return error;
+    throw error;
+  }
+}
+
+/** The source of the newest day that names one. Without a record, it is the only known source. */
+function newestSource(days: readonly LakeDay[]): readonly Source[] {
   const named = days.flatMap(({ bronze }) =>
     bronze.state === "published" ? bronze.commit.source ?? [] : []
   );

@@ -16,7 +16,8 @@ const STYLES: Readonly<Record<LayerStatus["state"], Style>> = {
 };
 
 /** Renders a status as a table of days and a summary. */
-export function renderStatus({ days, outbox }: Status, colour: boolean): string {
+export function renderStatus(status: Status, colour: boolean): string {
+  const { days, outbox } = status;
   const asked = outbox.state === "asked";
   const columns = [
     { title: "day" },
@@ -47,7 +48,7 @@ export function renderStatus({ days, outbox }: Status, colour: boolean): string 
     ];
   });
   const table = days.length === 0 ? [] : renderTable(columns, rows, colour);
-  return [...table, ...summary({ days, outbox }, colour)].join("\n");
+  return [...table, ...summary(status, colour)].join("\n");
 }
 
 /** Days that follow each other and share a row of the table. */
@@ -108,7 +109,7 @@ function published({ bronze, silver }: DayStatus): string {
   return stored === 0 ? "" : formatMillis(stored);
 }
 
-function summary({ days, outbox }: Status, colour: boolean): string[] {
+function summary({ days, outbox, recordFailure }: Status, colour: boolean): string[] {
   const settled = days.filter(({ isSettled }) => isSettled).length;
   const waiting = days.filter(({ isSettled, isOver }) => !isSettled && !isOver).length;
   const todo = days.filter(({ next }) => next !== undefined).length;
@@ -127,6 +128,9 @@ function summary({ days, outbox }: Status, colour: boolean): string[] {
       ? "status: there are no days yet"
       : `status: ${plural(days.length, "day")}: ${parts.join(", ")}; ` +
         `${plural(events, "event")}, ${plural(bytes, "byte")}`,
+    ...(recordFailure === undefined
+      ? []
+      : [`${paint("no run is possible:", "red", colour)} ${recordFailure.message}`]),
     ...aboutOutbox(outbox, colour),
   ];
 }
@@ -173,13 +177,14 @@ export function renderJsonDay(status: DayStatus): string {
 }
 
 /** Renders the summary as one line of JSON. */
-export function renderJsonTotal({ days, outbox }: Status, exitCode: number): string {
+export function renderJsonTotal({ days, outbox, recordFailure }: Status, exitCode: number): string {
   const settled = days.filter(({ isSettled }) => isSettled).length;
   return JSON.stringify({
     command: "status",
     step: "total",
     days: days.length,
     settled,
+    ...(recordFailure === undefined ? {} : { record: recordFailure.message }),
     outbox: outbox.state,
     ...(outbox.state === "asked" ? { strays: outbox.strays } : {}),
     ...(outbox.state === "failed" ? { message: outbox.failure.message } : {}),

@@ -46,14 +46,15 @@ serveOnLake(async (order: StatusOrder, lake) => {
 });
 
 /**
- * The exit code of what could not be read. With `--check`, also 1 for a day that is over and not
+ * The exit code of what could not be read or used. With `--check`, also 1 for a day that is over and not
  * sealed, or from another source, or in need of an amendment.
  */
-function exitCodeOf({ days, outbox }: Status, check: boolean): number {
+function exitCodeOf({ days, outbox, recordFailure }: Status, check: boolean): number {
   const isBad = (day: DayStatus) =>
     day.isOver && !day.isSettled || day.otherSource !== undefined || needsAmendment(day);
   const layers = days.flatMap(({ bronze, silver }) => [bronze, silver]);
   return worstExitCode([
+    ...(recordFailure === undefined ? [] : [EXIT_CODES.data]),
     ...(check && days.some(isBad) ? [EXIT_CODES.data] : []),
     ...(layers.some(({ state }) => state === "unreadable") ? [EXIT_CODES.unreachable] : []),
     ...(outbox.state !== "failed"

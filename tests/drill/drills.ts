@@ -1,4 +1,5 @@
-import { silverMarkerKey } from "../../pipeline/contract/keys.ts";
+import { silverMarkerKey, SOURCE_KEY } from "../../pipeline/contract/keys.ts";
+import { readSources, renderSources } from "../../pipeline/lake/source_record.ts";
 import { readMarker } from "../../pipeline/lake/marker.ts";
 import { standInImage } from "../support/stand_in_image.ts";
 import { alterPrice } from "./altered.ts";
@@ -70,6 +71,42 @@ export const DRILLS: readonly Drill[] = [
       await owner.query("ALTER TABLE stop_events RENAME TO api_stopevent");
     },
     caughtBy: "table-name",
+    when: "before",
+  },
+  {
+    id: "other-table",
+    injected: "the role's search_path finds a copy of the outbox in the schema staging first",
+    breaks: "database",
+    async inject({ database }) {
+      const owner = await database.session();
+      await owner.query(`
+        CREATE SCHEMA staging; CREATE TABLE staging.stop_events (LIKE stop_events INCLUDING ALL);
+        INSERT INTO staging.stop_events OVERRIDING SYSTEM VALUE SELECT * FROM stop_events;
+        ALTER ROLE CURRENT_USER SET search_path = staging, public`);
+    },
+    caughtBy: "lake-source",
+    when: "before",
+  },
+  {
+    id: "other-database",
+    injected: "the lake records that it was copied from a database of another server",
+    breaks: "lake",
+    async inject({ lake: { lake } }) {
+      const { sources } = (await readSources(lake))!;
+      await lake.put(SOURCE_KEY, renderSources([{ ...sources.at(-1)!, system: "1" }]));
+    },
+    caughtBy: "lake-source",
+    when: "before",
+  },
+  {
+    id: "damaged-record",
+    injected: "the record of the lake's source is half a file",
+    breaks: "lake",
+    async inject({ lake: { lake } }) {
+      const { bytes } = (await lake.get(SOURCE_KEY))!;
+      await lake.put(SOURCE_KEY, bytes.slice(0, bytes.length / 2));
+    },
+    caughtBy: "lake-source",
     when: "before",
   },
   {

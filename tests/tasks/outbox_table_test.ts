@@ -1,7 +1,7 @@
 import { silverMarkerKey } from "../../pipeline/contract/keys.ts";
 import { parseDay } from "../../pipeline/contract/window.ts";
 import { RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
-import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { type Outbox, outbox } from "../support/postgres.ts";
 import { environment, runTaskIn } from "../support/task.ts";
 
@@ -126,7 +126,12 @@ Deno.test("every command that grows a lake refuses another table, until it is na
     assertEquals(postflight.code, 1);
     assertStringIncludes(postflight.stdout, "FAIL   lake-source");
     assertStringIncludes(postflight.stdout, "SKIP   row-counts");
-    for (const { stdout } of [status, postflight]) {
+    const facts = ["--facts", "database,lake"];
+    const preflight = await run("preflight", facts, wrong);
+    assertEquals(preflight.code, 1);
+    assertStringIncludes(preflight.stdout, "FAIL   lake-source");
+    assertStringIncludes((await run("preflight", facts)).stdout, "PASS   lake-source");
+    for (const { stdout } of [status, postflight, preflight]) {
       assert(!stdout.includes("deno task amend"), stdout);
       assertStringIncludes(stdout, "--earlier-source ");
       assertStringIncludes(stdout, "deno task explain lake-source");
@@ -143,6 +148,30 @@ Deno.test("every command that grows a lake refuses another table, until it is na
     const renamed = await run("run", [DAY, "--earlier-source", named], wrong);
     assertEquals([renamed.code, renamed.stderr], [0, ""]);
     assertEquals((await run("run", ["2025-12-29"], wrong)).code, 0);
+  });
+});
+
+Deno.test("a record of the lake that cannot be used is named by status and preflight, and run refuses", async () => {
+  await using db = await outbox({ events: [RUNBOOK_EVENTS] });
+  await withProject(db, "stop_events", async (run, lake) => {
+    assertEquals((await run("run", [DAY])).code, 0);
+    await Deno.writeTextFile(`${lake}/_source.json`, "{");
+    const reason = "/_source.json, which names the table that the lake was copied from: it is not";
+    const refused = await run("run", [DAY]);
+    assertEquals(refused.code, 1);
+    assertStringIncludes(refused.stderr, reason);
+    const preflight = await run("preflight", ["--facts", "database,lake"]);
+    assertEquals(preflight.code, 1);
+    assertStringIncludes(preflight.stdout, reason);
+    const status = await run("status", [DAY]);
+    assertEquals([status.code, status.stderr], [1, ""]);
+    assertStringIncludes(status.stdout, reason);
+    assertMatch(status.stdout, /2025-12-28 +sealed +2 +sealed/);
+    assertStringIncludes(status.stdout, "counts compared with");
+    const { stdout } = await run("status", [DAY, "--output", "json"]);
+    const total = JSON.parse(stdout.trim().split("\n").at(-1)!);
+    assertStringIncludes(total.record, reason);
+    assertEquals([total.settled, total.exitCode], [1, 1]);
   });
 });
 

@@ -114,9 +114,13 @@ partsTest(
       lake: await preflight({ env: { S3_ENDPOINT: `http://127.0.0.1:${unusedPort()}` } }),
       images: await withoutRegistry(),
     };
-    const errors = ["table-name", "database-login", "late-writers"];
+    const errors = ["table-name", "database-login", "late-writers", "lake-source"];
     assertEquals(notPassed(database.stdout), errors.map((id) => `ERROR ${id}`));
-    assertEquals(notPassed(lake.stdout), ["ERROR lake-login", "ERROR lake-conformance"]);
+    assertEquals(notPassed(lake.stdout), [
+      "ERROR lake-login",
+      "ERROR lake-conformance",
+      "ERROR lake-source",
+    ]);
     assertEquals(notPassed(images.stdout), ["ERROR image-deps", "ERROR image-pull"]);
     assertEquals([cluster, database, lake, images].map(({ code }) => code), [3, 3, 3, 3]);
     const all = verdicts(cluster.stdout);

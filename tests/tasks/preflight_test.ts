@@ -247,7 +247,7 @@ Deno.test("preflight: prints a section per topic, and counts the checks that wer
   assert(!/^SKIP|^database$/m.test(stdout), stdout);
   assertMatch(
     stdout,
-    /\n\n8 checks skipped as requested: cluster not checked \(--facts manifests\); image .*\npreflight: 25 checks: /,
+    /\n\n9 checks skipped as requested: cluster not checked \(--facts manifests\); image .*\npreflight: 26 checks: /,
   );
 });
 

@@ -1,8 +1,6 @@
 import { SOURCE_KEY } from "../../../pipeline/contract/keys.ts";
 import {
-  databaseOf,
   formatSource,
-  isSameDatabase,
   isSameSource,
   isSameTable,
   type Source,
@@ -12,6 +10,7 @@ import { shell } from "../../../pipeline/shell.ts";
 import { type Check, check } from "../../check.ts";
 import type { BronzeFact } from "../../facts/bronze.ts";
 import type { Finding } from "../../finding.ts";
+import { MIXED, otherSourceFindings } from "../../other_source.ts";
 import { whyNoMarker } from "../../skip_reasons.ts";
 import { restore } from "../remedy.ts";
 
@@ -32,7 +31,9 @@ export const lakeSource: Check<"bronze", "source"> = check({
     const findings = [
       ...(sourcesProblem === undefined ? [] : [unusable(sourcesProblem)]),
       ...(ofDay === undefined ? [] : dayFindings(bronze, ofDay, read)),
-      ...(last === undefined || read === undefined ? [] : lakeFindings(last, read)),
+      ...(last === undefined || read === undefined
+        ? []
+        : otherSourceFindings(last, read, "postflight reads")),
     ];
     if (ofDay !== undefined) {
       if (isMissing && findings.length === 0) findings.push(missing(ofDay));
@@ -49,8 +50,6 @@ export const lakeSource: Check<"bronze", "source"> = check({
 const UNNAMED = "an earlier version published the day, so its marker names no table";
 
 const NOTHING_TO_COMPARE = `the lake has no ${SOURCE_KEY}, and the outbox was not read`;
-
-const MIXED = "the lake would have events of two tables, and no reader can tell them apart";
 
 function unusable(problem: string): Finding {
   return {
@@ -94,29 +93,5 @@ function dayFindings(
     why: MIXED,
     fix: "If this is the same table under an earlier name, or before a move: " +
       shell`deno task bronze --date ${day} --earlier-source ${formatSource(ofDay)}`,
-  }];
-}
-
-/** Compares the last source of the lake with the table that postflight reads. */
-function lakeFindings(last: Source, read: Source): Finding[] {
-  const earlier = shell`--earlier-source ${formatSource(last)}`;
-  const common = { severity: "fail", object: SOURCE_KEY, field: "sources" } as const;
-  const explained = `, run bronze once with ${earlier}: deno task explain lake-source`;
-  if (!isSameTable(last, read)) {
-    return [{
-      ...common,
-      problem: `the lake was copied from ${tableOf(last)}, and postflight reads ${tableOf(read)}`,
-      why: MIXED,
-      fix: `Set OUTBOX_TABLE, or database.table in the project file, to ${tableOf(last)}. ` +
-        `If this is the same table under another name${explained}`,
-    }];
-  }
-  if (isSameDatabase(last, read)) return [];
-  return [{
-    ...common,
-    problem: `the lake was copied from the database ${databaseOf(last)}, and postflight reads ` +
-      databaseOf(read),
-    why: "another database can have a table of the same name with other events",
-    fix: `Check DJANGO_DB_HOST and DJANGO_DB_NAME. If the database was moved${explained}`,
   }];
 }

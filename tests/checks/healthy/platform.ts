@@ -8,6 +8,8 @@ import { gatherManifests, type ManifestsFact } from "../../../checks/facts/manif
 import { SCHEDULE } from "./manifests.ts";
 import type { Refusal } from "../../../checks/facts/refusal.ts";
 import { runChecks } from "../../../checks/runner.ts";
+import { SOURCE_KEY } from "../../../pipeline/contract/keys.ts";
+import type { Source } from "../../../pipeline/contract/source.ts";
 import { EVENT_COLUMNS } from "../../../pipeline/contract/tables.ts";
 import { parseDay } from "../../../pipeline/contract/window.ts";
 import type { Holder } from "../../../pipeline/outbox/fence.ts";
@@ -36,6 +38,14 @@ export const TABLE: OutboxTable = {
   })),
 };
 
+/** The outbox, as a lake records it. */
+export const SOURCE: Source = {
+  database: "rbsdb",
+  system: "7301",
+  schema: "public",
+  table: "stop_events",
+};
+
 export const DATABASE: DatabaseOpened = {
   opened: true,
   name: "robson@db:5432/rbsdb",
@@ -43,6 +53,7 @@ export const DATABASE: DatabaseOpened = {
   version: "18.4",
   outbox: "stop_events",
   table: TABLE,
+  source: SOURCE,
   nearMisses: [],
   today: parseDay("2025-12-28")!,
   holders: [],
@@ -60,6 +71,7 @@ export const LAKE: LakeOpened = {
     { promise: "content-md5", kept: true },
     { promise: "range", kept: true },
   ],
+  recorded: { key: SOURCE_KEY, source: SOURCE },
 };
 
 const ALL = await gatherManifests(

@@ -12,6 +12,8 @@ export interface DatabasePart extends Part {
 }
 
 const HEALTHY = `
+ALTER ROLE CURRENT_USER RESET search_path; DROP SCHEMA IF EXISTS staging CASCADE;
+SET search_path = public;
 DROP SCHEMA public CASCADE; CREATE SCHEMA public; ${CREATE_OUTBOX} ${RUNBOOK_EVENTS}`;
 
 /** Starts a Postgres with the events of the runbook's first run. */

@@ -14,5 +14,5 @@ Deno.test("lake-login fails if the store refuses, and dependent checks are skipp
     problem: REFUSED.failure.summary,
     fix: REFUSED.failure.remedy,
   }]);
-  assertEquals(others, { "lake-conformance": "skip" });
+  assertEquals(others, { "lake-conformance": "skip", "lake-source": "skip" });
 });
