@@ -6,6 +6,7 @@ import { type Check, check } from "../check.ts";
 import type { AnyLakeDay } from "../facts/lake_day.ts";
 import type { Finding, Outcome } from "../finding.ts";
 import { whyNoFooter } from "../skip_reasons.ts";
+import { placeOfParts } from "./parts.ts";
 import { repair } from "./remedy.ts";
 
 /** The columns of every part match the contract: names, order, types and nullability. */
@@ -44,12 +45,12 @@ function differences(fact: AnyLakeDay, contract: readonly Column[]): Finding[] {
     }
   }
   return [...seen.values()].map(({ field, problem, keys }): Finding => {
-    const others = keys.length === 1 ? "" : `, as in ${keys.length - 1} more of the day's parts`;
+    const { object, where } = placeOfParts(keys, fact);
     return {
       severity: "fail",
-      object: keys[0]!,
+      object,
       field,
-      problem: `${problem}${others}`,
+      problem: `${problem}${where}`,
       why: "a reader of several days gets an error or wrong values from this day",
       fix: `Correct the job that wrote it. ${repair(fact, fact.markerKey)}`,
     };
@@ -129,12 +130,12 @@ function untyped(fact: AnyLakeDay, contract: readonly Column[]): Finding[] {
     }
   }
   return [...seen].map(([name, keys]): Finding => {
-    const others = keys.length === 1 ? "" : `, nor in ${keys.length - 1} more of the day's parts`;
+    const { object, where } = placeOfParts(keys, fact);
     return {
       severity: "fail",
-      object: keys[0]!,
+      object,
       field: name,
-      problem: `the column has no type (VOID)${others}`,
+      problem: `the column has no type (VOID)${where}`,
       why: "a Spark job wrote lit(None) without a cast: most readers refuse such a " +
         "file, or infer another type for the column on each day",
       fix: `In the Spark job write lit(None).cast("${sparkType(name, contract)}") for ${name}. ` +

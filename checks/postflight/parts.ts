@@ -3,6 +3,7 @@ import type { ObjectEntry } from "../../pipeline/lake/lake.ts";
 import { plural } from "../../pipeline/progress.ts";
 import { type Check, check } from "../check.ts";
 import { type AnyLakeDay, asPublished, type PartFact } from "../facts/lake_day.ts";
+import type { SilverRow } from "../facts/silver.ts";
 import type { Finding, Outcome } from "../finding.ts";
 import { naming } from "../list_names.ts";
 import { whyNoMarker } from "../skip_reasons.ts";
@@ -34,6 +35,27 @@ export function objectOfRows(
   return first !== undefined && rows.every(({ part }) => part === first.part)
     ? first.part
     : markerKey;
+}
+
+/** Names the operation of a row, with its client if the rows are in several parts. */
+export function nameOperation(
+  { operation_id, client_id }: Pick<SilverRow, "operation_id" | "client_id">,
+  isOnePart: boolean,
+): string {
+  return `operation ${operation_id}${isOnePart ? "" : ` of client ${client_id}`}`;
+}
+
+/**
+ * Attributes a fault of several parts: to the part if there is one, or else to the marker of the
+ * day, with the names of the parts.
+ */
+export function placeOfParts(
+  keys: readonly string[],
+  { markerKey }: Pick<AnyLakeDay, "markerKey">,
+): { readonly object: string; readonly where: string } {
+  return keys.length === 1
+    ? { object: keys[0]!, where: "" }
+    : { object: markerKey, where: `, in ${plural(keys.length, "part")}: ${naming(keys)}` };
 }
 
 function damage(fact: AnyLakeDay, found: PartFact): Finding | undefined {
@@ -121,20 +143,20 @@ export const orphanParts: Check<"bronze" | "silver"> = check({
 /**
  * Returns at most two findings: for abandoned parts, and for parts that a run may still publish.
  */
-function orphans({ day, marker, listed, listedAt }: AnyLakeDay): Finding[] {
+function orphans({ day, marker, markerKey, listed, listedAt }: AnyLakeDay): Finding[] {
   if (marker === undefined) return [];
   const named = new Set(marker.commit.parts.map(({ key }) => key));
   const unnamed = listed.filter(({ key }) => !named.has(key));
   const isOld = ({ modified }: ObjectEntry) => listedAt - modified > ABANDONED_AFTER;
   const clean = cleanCommand(day);
   return [
-    ...finding(unnamed.filter(isOld), {
+    ...finding(unnamed.filter(isOld), markerKey, {
       severity: "fail",
       why: "no run takes that long; readers that list the folder instead of the marker count " +
         "the rows of these parts",
       fix: clean,
     }),
-    ...finding(unnamed.filter((entry) => !isOld(entry)), {
+    ...finding(unnamed.filter((entry) => !isOld(entry)), markerKey, {
       severity: "warn",
       why: "a run may still publish the part; until then readers do not see it",
       fix:
@@ -145,10 +167,14 @@ function orphans({ day, marker, listed, listedAt }: AnyLakeDay): Finding[] {
 
 function finding(
   entries: readonly ObjectEntry[],
+  markerKey: string,
   rest: Pick<Finding, "severity" | "why" | "fix">,
 ): Finding[] {
-  const [first, ...others] = entries.map(({ key }) => key);
-  if (first === undefined) return [];
-  const more = others.length === 0 ? "" : `, nor ${naming(others)}`;
-  return [{ object: first, problem: `no commit marker names it${more}`, ...rest }];
+  const keys = entries.map(({ key }) => key);
+  if (keys.length === 0) return [];
+  if (keys.length === 1) {
+    return [{ object: keys[0]!, problem: "no commit marker names it", ...rest }];
+  }
+  const problem = `no commit marker names these ${plural(keys.length, "part")}: ${naming(keys)}`;
+  return [{ object: markerKey, problem, ...rest }];
 }

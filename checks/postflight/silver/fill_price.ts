@@ -3,7 +3,7 @@ import { type Check, check } from "../../check.ts";
 import type { Finding } from "../../finding.ts";
 import type { SilverRow } from "../../facts/silver.ts";
 import { naming } from "../../list_names.ts";
-import { objectOfRows } from "../parts.ts";
+import { nameOperation, objectOfRows } from "../parts.ts";
 import { whyNotCollected } from "../../skip_reasons.ts";
 
 /** Warns about completed executions without a fill price. */
@@ -33,11 +33,7 @@ export const fillPrice: Check<"silver"> = check({
       object,
       field: "fill_price",
       problem: `${plural(rows.length, "row")} with status EXECUTED and no fill_price: ${
-        naming(
-          rows.map(({ operation_id, client_id }) =>
-            `operation ${operation_id}${isOnePart ? "" : ` of client ${client_id}`}`
-          ),
-        )
+        naming(rows.map((row) => nameOperation(row, isOnePart)))
       }`,
       why:
         "no event of the operation on this day has the price, so slippage and profit cannot be " +

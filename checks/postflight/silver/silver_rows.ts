@@ -5,7 +5,7 @@ import type { BronzeFact } from "../../facts/bronze.ts";
 import type { SilverFact, SilverRow, SilverRows } from "../../facts/silver.ts";
 import { numberIntegers } from "../../facts/typed_rows.ts";
 import { naming } from "../../list_names.ts";
-import { objectOfRows, rowCountFindings } from "../parts.ts";
+import { nameOperation, objectOfRows, rowCountFindings } from "../parts.ts";
 import { silverCommand } from "../remedy.ts";
 import { whyNotComparable } from "../../skip_reasons.ts";
 
@@ -29,7 +29,7 @@ export const silverRows: Check<"bronze" | "silver"> = check({
       examined: `${plural(rows.length, "row")} of ${plural(operations.size, "operation")}`,
       findings: [
         ...rowCountFindings(silver, "the marker does not match this file", fix),
-        ...missingRows(found.missing, silver, fix),
+        ...missingRows(found.missing, bronze, silver, fix),
         ...extra(found.extra, silver, fix),
         ...repeatedRows(found.repeated, silver, fix),
         ...misplacedRows(found.misplaced, silver, fix),
@@ -93,23 +93,29 @@ function sortOut(rows: SilverRows, { lastEvents }: BronzeFact): WrongRows {
   };
 }
 
-function missingRows(ids: readonly bigint[], { markerKey }: SilverFact, fix: string): Finding[] {
+function missingRows(
+  ids: readonly bigint[],
+  { lastEvents }: BronzeFact,
+  { markerKey }: SilverFact,
+  fix: string,
+): Finding[] {
   if (ids.length === 0) return [];
   return [{
     severity: "fail",
     object: markerKey,
     field: "operation_id",
     problem: `no row for ${plural(ids.length, "operation")} with execution events: ` +
-      naming(ids.map(String)),
+      naming(ids.map((id) => `operation ${id} of client ${lastEvents.get(id)!.client_id}`)),
     why: "readers of silver do not see that these stops executed or failed",
     fix,
   }];
 }
 
 function extra(rows: readonly SilverRow[], silver: SilverFact, fix: string): Finding[] {
+  const isOnePart = objectOfRows(rows, silver) === rows[0]?.part;
   return finding(rows, silver, "operation_id", {
-    problem: `${plural(rows.length, "row")} of operations without an execution event: ${
-      naming(rows.map(({ operation_id }) => `${operation_id}`))
+    problem: `${plural(rows.length, "row")} without an execution event: ${
+      naming(rows.map((row) => nameOperation(row, isOnePart)))
     }`,
     why: "bronze has no event for these executions",
     fix,
@@ -118,7 +124,12 @@ function extra(rows: readonly SilverRow[], silver: SilverFact, fix: string): Fin
 
 function repeatedRows(rows: readonly SilverRow[], silver: SilverFact, fix: string): Finding[] {
   const byOperation = Map.groupBy(rows, ({ operation_id }) => operation_id);
-  const names = Array.from(byOperation, ([id, own]) => `${id} (${own.length} rows)`);
+  const isOnePart = objectOfRows(rows, silver) === rows[0]?.part;
+  const names = Array.from(byOperation.values(), (own) => {
+    const clients = new Set(own.map(({ client_id }) => `client ${client_id}`));
+    const of = isOnePart ? "" : ` of ${[...clients].join(" and ")}`;
+    return `operation ${own[0]!.operation_id}${of} (${own.length} rows)`;
+  });
   return finding(rows, silver, "operation_id", {
     problem: `${plural(names.length, "operation")} with more than one row: ${naming(names)}`,
     why: "silver has one row per operation, so readers count these executions more than once",

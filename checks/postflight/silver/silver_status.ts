@@ -6,7 +6,7 @@ import type { LastEvent } from "../../facts/last_events.ts";
 import type { SilverFact, SilverRow } from "../../facts/silver.ts";
 import { equalTexts } from "../../facts/typed_rows.ts";
 import { naming } from "../../list_names.ts";
-import { objectOfRows } from "../parts.ts";
+import { nameOperation, objectOfRows } from "../parts.ts";
 import { silverCommand } from "../remedy.ts";
 import { whyNotComparable } from "../../skip_reasons.ts";
 
@@ -70,12 +70,13 @@ function finding(
   silver: SilverFact,
 ): Finding[] {
   if (wrong.length === 0) return [];
+  const object = objectOfRows(wrong.map(({ row }) => row), silver);
   const names = wrong.map(({ row, is, should }) =>
-    `operation ${row.operation_id} (${is}, should be ${should})`
+    `${nameOperation(row, object === row.part)} (${is}, should be ${should})`
   );
   return [{
     severity: "fail",
-    object: objectOfRows(wrong.map(({ row }) => row), silver),
+    object,
     field,
     problem: `${plural(wrong.length, "row")} with ${what}: ${naming(names)}`,
     why: "the events of these operations were replayed in the wrong order, or incompletely",

@@ -86,7 +86,7 @@ Deno.test("parquet-schema fails for a column that may be null and is marked not 
   }]);
 });
 
-Deno.test("parquet-schema reports a difference of several parts once", async () => {
+Deno.test("parquet-schema reports a difference of several parts once, for the day", async () => {
   const wrong = withColumns(BRONZE.parts, (columns) => find(columns, "side").type = "INT32");
   const parts = wrong.map((part) => ({
     ...part,
@@ -96,9 +96,10 @@ Deno.test("parquet-schema reports a difference of several parts once", async () 
     },
   }));
   await assertOnly(SCHEMA, facts({ bronze: { parts } }), [{
-    object: bronzeKey,
+    object: BRONZE.markerKey,
     field: "side",
-    problem: "its type is INT32, but should be STRING, as in 1 more of the day's parts",
+    problem: "its type is INT32, but should be STRING, in 2 parts: " +
+      BRONZE.parts.map(({ part }) => part.key).join(", "),
   }]);
 });
 

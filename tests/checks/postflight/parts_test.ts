@@ -142,8 +142,8 @@ Deno.test("orphan-parts distinguishes old and young parts, and lists at most a f
   await assertOnly(ID, facts({ bronze: { listed } }), [
     {
       severity: "fail",
-      object: keys[0]!,
-      problem: `no commit marker names it, nor ${keys.slice(1, 6).join(", ")} and 2 more`,
+      object: BRONZE.markerKey,
+      problem: `no commit marker names these 8 parts: ${keys.slice(0, 5).join(", ")} and 3 more`,
     },
     { severity: "warn", object },
   ]);

@@ -26,7 +26,7 @@ Deno.test("silver-rows fails if an operation has no row", async () => {
     severity: "fail",
     object: SILVER.markerKey,
     field: "operation_id",
-    problem: "no row for 1 operation with execution events: 12",
+    problem: "no row for 1 operation with execution events: operation 12 of client 1",
   }]);
 });
 
@@ -35,7 +35,9 @@ Deno.test("silver-rows names five operations without a row, and counts the rest"
   const lastEvents = new Map(Array.from(known.keys(), (id) => [id, known.get(id)!]));
   for (let id = 21n; id < 28n; id++) lastEvents.set(id, known.get(11n)!);
   await assertOnly(ID, facts({ bronze: { lastEvents } }), [{
-    problem: "no row for 7 operations with execution events: 21, 22, 23, 24, 25 and 2 more",
+    problem: "no row for 7 operations with execution events: operation 21 of client 1, " +
+      "operation 22 of client 1, operation 23 of client 1, operation 24 of client 1, " +
+      "operation 25 of client 1 and 2 more",
   }]);
 });
 
@@ -43,7 +45,7 @@ Deno.test("silver-rows fails for a row without an execution event", async () => 
   await assertOnly(ID, silver([...SILVER.rows, { ...first, operation_id: 99n }]), [{
     object: first.part,
     field: "operation_id",
-    problem: "1 row of operations without an execution event: 99",
+    problem: "1 row without an execution event: operation 99",
   }]);
 });
 
@@ -51,7 +53,7 @@ Deno.test("silver-rows fails for an operation with two rows", async () => {
   await assertOnly(ID, silver([first, second, second, third]), [{
     object: second.part,
     field: "operation_id",
-    problem: "1 operation with more than one row: 12 (2 rows)",
+    problem: "1 operation with more than one row: operation 12 (2 rows)",
   }]);
 });
 
@@ -85,16 +87,35 @@ Deno.test("silver-rows fails if a footer has other rows than the marker", async 
 
 Deno.test("silver-rows fails if silver has no rows at all, and silver-status does not pass", async () => {
   const { others } = await assertOnly(ID, silver([]), [
-    { problem: "no row for 3 operations with execution events: 11, 12, 13" },
+    {
+      problem: "no row for 3 operations with execution events: operation 11 of client 1, " +
+        "operation 12 of client 1, operation 13 of client 2",
+    },
   ]);
   assertEquals(others, { "silver-status": "skip", "silver-values": "skip" });
 });
 
-Deno.test("silver-rows attributes rows of several clients to the day", async () => {
+Deno.test("silver-rows attributes rows of several clients to the day, and names the clients", async () => {
   const { findings } = await resultOf(ID, silver([first, first, second, third, third]));
+  const repeated = findings.filter(({ problem }) => problem.includes("more than one row"));
+  assertEquals(repeated.map(({ object, problem }) => [object, problem]), [[
+    SILVER.markerKey,
+    "2 operations with more than one row: operation 11 of client 1 (2 rows), " +
+    "operation 13 of client 2 (2 rows)",
+  ]]);
+  const extra = [{ ...first, operation_id: 98n }, { ...third, operation_id: 99n }];
+  await assertOnly(ID, silver([...SILVER.rows, ...extra]), [{
+    object: SILVER.markerKey,
+    problem: "2 rows without an execution event: operation 98 of client 1, " +
+      "operation 99 of client 2",
+  }]);
+});
+
+Deno.test("silver-rows names both clients of an operation with two rows", async () => {
+  const copy = { ...first, client_id: 2n, part: third.part };
+  const { findings } = await resultOf(ID, silver([first, second, third, copy]));
   assertEquals(
-    findings.filter(({ problem }) => problem.includes("more than one row"))
-      .map(({ object }) => object),
-    [SILVER.markerKey],
+    findings.map(({ problem }) => problem)[0],
+    "1 operation with more than one row: operation 11 of client 1 and client 2 (2 rows)",
   );
 });

@@ -1,5 +1,5 @@
 import type { SilverRow } from "../../../../checks/facts/silver.ts";
-import { assertEquals } from "../../../support/assert.ts";
+import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
 import { assertOnly, facts, HEALTHY, resultOf, SILVER } from "../../healthy/day.ts";
 
 const ID = "silver-status";
@@ -37,8 +37,11 @@ Deno.test("silver-status names five rows and counts the rest", async () => {
   assertEquals(findings[0]!.problem.endsWith(" and 3 more"), true);
 });
 
-Deno.test("silver-status attributes rows of several clients to the day", async () => {
+Deno.test("silver-status attributes rows of several clients to the day, and names the clients", async () => {
   const rows = (SILVER.rows as readonly SilverRow[]).map((row) => ({ ...row, status: "BLOCKED" }));
   const { findings } = await resultOf(ID, facts({ silver: { rows } }));
   assertEquals(findings.map(({ object }) => object), [SILVER.markerKey]);
+  for (const { operation_id: id, client_id } of SILVER.rows) {
+    assertStringIncludes(findings[0]!.problem, `operation ${id} of client ${client_id} ("BLOCKED"`);
+  }
 });
