@@ -108,6 +108,18 @@ function withSystem(read: Source, { system }: Source): Source {
  *
  * @returns undefined if no day of bronze has events
  * @throws {Failure} data: there may be one, but its marker cannot be used
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { openLake } from "./lake/open.ts";
+ * import { newestCommit } from "./source.ts";
+ * const path = await Deno.makeTempDir();
+ * const lake = await openLake({ kind: "directory", path });
+ * assertEquals(await newestCommit(lake), undefined);
+ * lake.close();
+ * await Deno.remove(path, { recursive: true });
+ * ```
  */
 export async function newestCommit(lake: Lake): Promise<BronzeCommit | undefined> {
   const folders = await lake.folders(BRONZE_PREFIX);
