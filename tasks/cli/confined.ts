@@ -20,6 +20,10 @@ export interface Needs {
   readonly writes: boolean;
   /** Whether the work starts workers, which load the code of the pipeline. */
   readonly startsWorkers?: boolean;
+  /** The address where the work answers requests, for example `127.0.0.1:9877`. */
+  readonly listens?: string | undefined;
+  /** Files that the work reads and writes. */
+  readonly files?: readonly string[] | undefined;
 }
 
 /** The permissions of the worker. */
@@ -41,15 +45,18 @@ const CODE = ["pipeline", "node_modules", "manifests/image/jobs/deep_storage/con
   .map((path) => fileURLToPath(new URL(`../../${path}`, import.meta.url)));
 
 /** Returns the permissions for the needs of the work. */
-export function grantsFor({ database, lake, writes, startsWorkers = false }: Needs): Grants {
+export function grantsFor(
+  { database, lake, writes, startsWorkers = false, listens, files = [] }: Needs,
+): Grants {
   const directories = lake.kind === "directory" ? bothNames(lake.path) : [];
   return {
     net: [
       ...(database === undefined ? [] : [hostAndPort(database)]),
       ...(lake.kind === "directory" ? [] : [storeOf(lake.endpoint)]),
+      ...(listens === undefined ? [] : [listens]),
     ],
-    read: startsWorkers ? [...directories, ...CODE.flatMap(bothNames)] : directories,
-    write: writes ? directories : [],
+    read: [...directories, ...(startsWorkers ? CODE.flatMap(bothNames) : []), ...files],
+    write: [...(writes ? directories : []), ...files],
   };
 }
 

@@ -23,10 +23,20 @@ export interface AfterOptions extends CheckingOptions {
 export function checkAfter(
   { database, lake, day, silence, ...options }: AfterOptions,
 ): Promise<Report> {
+  const gatherers = gatherersAfter({ database, lake, day, silence });
+  const status = `reading ${day} from the outbox and the lake …`;
+  const subject = { command: "postflight", date: day, status, checks: POSTFLIGHT, gatherers };
+  return runAndReport(subject, options);
+}
+
+/** Gathers the facts of the checks after a run. */
+export function gatherersAfter(
+  { database, lake, day, silence }: Pick<AfterOptions, "database" | "lake" | "day" | "silence">,
+): Gatherers {
   let bronze: Promise<BronzeFact> | undefined;
   const readBronze = (signal: AbortSignal) =>
     bronze ??= withLake(lake, signal, (opened) => gatherBronze(opened, day, database.table));
-  const gatherers: Gatherers = {
+  return {
     source: (signal) =>
       withLake(lake, signal, (opened) => gatherSource(database, opened, day, signal, silence)),
     bronze: readBronze,
@@ -39,9 +49,6 @@ export function checkAfter(
       }
     },
   };
-  const status = `reading ${day} from the outbox and the lake …`;
-  const subject = { command: "postflight", date: day, status, checks: POSTFLIGHT, gatherers };
-  return runAndReport(subject, options);
 }
 
 async function withLake<T>(
