@@ -65,6 +65,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     permissions: "postflight",
   },
   {
+    name: "exporter",
+    purpose: "Serve the state of the lake to Prometheus",
+    group: "After a run",
+    permissions: "postflight",
+  },
+  {
     name: "show",
     purpose: "Print rows of one day of bronze or silver, exactly",
     group: "After a run",

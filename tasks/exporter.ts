@@ -7,7 +7,7 @@ import {
   unsetForDatabase,
 } from "../pipeline/config.ts";
 import { dayOf, type DayRange } from "../pipeline/contract/window.ts";
-import { main } from "./cli/command.ts";
+import type { Command } from "./cli/command.ts";
 import { runConfined } from "./cli/confined.ts";
 import { CONNECTION_HELP } from "./cli/environment_help.ts";
 import { failureReporterOf } from "./cli/failure.ts";
@@ -15,6 +15,7 @@ import { type Flags, seconds } from "./cli/flags.ts";
 import { projectHelp, projectOrDefault } from "./cli/project_options.ts";
 import { DEFAULT_LISTEN, formatListen, parseListen } from "./exporter/listen.ts";
 import type { ExporterOrder } from "./exporter/order.ts";
+import { version } from "./overview.ts";
 import { DAYS_WITH_METRICS } from "./metrics/status_metrics.ts";
 
 /** Seconds between two readings. */
@@ -24,7 +25,8 @@ const TIMEOUT = 120;
 /** The time limit for each fact of the checks in seconds. */
 const CHECK_TIMEOUT = 300;
 
-await main({
+/** The command `exporter`. */
+export const command: Command = {
   name: "exporter",
   values: ["listen", "interval", "timeout", "check-interval", "from", "project"],
   switches: [],
@@ -63,6 +65,7 @@ ${CONNECTION_HELP}`,
       : undefined;
     const order: ExporterOrder = {
       listen,
+      version: version(),
       range: rangeOf(flags),
       database,
       grace: sealGrace(),
@@ -76,7 +79,7 @@ ${CONNECTION_HELP}`,
     const needs = { database, lake: order.lake, writes: false, listens: formatListen(listen) };
     return await runConfined(import.meta.resolve("./exporter/worker.ts"), order, needs);
   },
-});
+};
 
 function rangeOf(flags: Flags): DayRange {
   const from = flags.value("from");

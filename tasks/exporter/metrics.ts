@@ -11,11 +11,14 @@ export interface Knowledge {
   readonly checks: Known<readonly CheckRun[]> | undefined;
   /** The clock, in milliseconds since 1970. */
   readonly now: number;
+  /** The version of the toolkit. */
+  readonly version: string;
 }
 
 /** The metrics of the exporter. */
-export function exporterMetrics({ status, checks, now }: Knowledge): Metric[] {
+export function exporterMetrics({ status, checks, now, version }: Knowledge): Metric[] {
   return [
+    gauge("build_info", "The version of the toolkit: always 1.", [series(1, { version })]),
     ...statusMetrics(status.value),
     ...(status.value === undefined ? [] : ages(status.value, now)),
     ...(checks?.value === undefined ? [] : checkMetrics("postflight", checks.value)),

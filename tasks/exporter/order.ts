@@ -6,6 +6,8 @@ import type { Listen } from "./listen.ts";
 /** The job of the worker. */
 export interface ExporterOrder extends LakeOrder {
   readonly listen: Listen;
+  /** The version of the toolkit. */
+  readonly version: string;
   /** The days to read; all days if the range has no bounds. */
   readonly range: DayRange;
   /** Undefined without the credentials of a database. */

@@ -29,7 +29,8 @@ serve(async (order: ExporterOrder) => {
     const known = await status.ask(patience);
     // The checks read a whole day, so a scrape does not wait for them.
     const checked = await checks?.ask(0);
-    return renderMetrics(exporterMetrics({ status: known, checks: checked, now: Date.now() }));
+    const knowledge = { status: known, checks: checked, now: Date.now(), version: order.version };
+    return renderMetrics(exporterMetrics(knowledge));
   };
   try {
     const server = Deno.serve(

@@ -82,7 +82,7 @@ Deno.test("exporter: counts pending, open and failed days, late, lost and quaran
   await db.query(LATE_EVENT);
   await reaches("deep_storage_late_events", 1);
   await reaches('deep_storage_day_late_events{day="2025-12-28"}', 1);
-  await db.query("DELETE FROM stop_events WHERE event_seq IN (1, 2, 999999)");
+  await db.query("DELETE FROM stop_events WHERE client_id = 1 AND event_seq IN (1, 2, 999999)");
   await reaches("deep_storage_late_events", 0);
   await reaches("deep_storage_lost_events", 2);
   await reaches("deep_storage_failed_windows", 1);
@@ -123,7 +123,8 @@ Deno.test("exporter: after a failed reading, exports that the source is down and
   await reaches("lake", 0);
   const withoutLake = await exporter.scrape();
   const names = new Set([...withoutLake.matchAll(/^(deep_storage_\w+)/gm)].map(([name]) => name));
-  assertEquals([...names], ["deep_storage_up", "deep_storage_readings_total"]);
+  const expected = ["build_info", "up", "readings_total"].map((name) => `deep_storage_${name}`);
+  assertEquals([...names], expected);
   await Deno.remove(`${lake.path}/bronze`);
   await Deno.rename(`${lake.path}/elsewhere`, `${lake.path}/bronze`);
   await reaches("lake", 1);
