@@ -17,6 +17,7 @@ export const command: Command = {
   values: ["date", "silence", "earlier-source", "project", "output"],
   switches: ["yes", "dry-run", "keep-altered"],
   operand: "day",
+  choices: { output: OUTPUTS },
   help: `
 Adds late events to a published day, and rebuilds silver. It never removes anything from bronze:
 late events become additional parts, events that the outbox lost stay, and the replaced commit

@@ -1,5 +1,5 @@
 import type { Command } from "./cli/command.ts";
-import { ENGINE_FLAGS, ENGINE_HELP, usesSpark } from "./spark/options.ts";
+import { ENGINE_CHOICES, ENGINE_FLAGS, ENGINE_HELP, usesSpark } from "./spark/options.ts";
 import { ENVIRONMENT_HELP } from "./cli/environment_help.ts";
 import { OUTPUTS } from "./cli/observer.ts";
 import {
@@ -16,6 +16,7 @@ export const command: Command = {
   name: "bronze",
   values: [...DAY_FLAGS.values, ...ENGINE_FLAGS.values, "silence", "earlier-source"],
   repeatable: ENGINE_FLAGS.repeatable,
+  choices: { output: OUTPUTS, ...ENGINE_CHOICES },
   switches: [...DAY_FLAGS.switches, ...ENGINE_FLAGS.switches, "dry-run"],
   help: `
 Copies days of the outbox into bronze, exactly, and publishes each day with a commit marker.

@@ -15,6 +15,7 @@ export const command: Command = {
   values: ["date", "project", "output"],
   switches: ["yes", "dry-run"],
   operand: "day",
+  choices: { output: OUTPUTS },
   help: `
 Removes the files that interrupted runs of one day left: parts that no commit marker names, current
 or in the history, and that are older than 24 hours by the clock of the store. It also removes

@@ -14,6 +14,7 @@ import { plural } from "../pipeline/progress.ts";
 import { runSilver } from "../pipeline/silver.ts";
 import { checkAfter } from "./days/check_after.ts";
 import type { Command } from "./cli/command.ts";
+import { EXIT_CODES_HELP } from "./cli/exit_code.ts";
 import type { Flags } from "./cli/flags.ts";
 import { printing } from "./cli/observer.ts";
 
@@ -40,7 +41,8 @@ Usage: deno task demo [--events N] [--lake DIRECTORY]
 
 Examples:
   deno task demo                    2 events become 1 execution
-  deno task demo --events 100000    all nine event types, several clients, nulls and extreme values`,
+  deno task demo --events 100000    all nine event types, several clients, nulls and extreme values
+${EXIT_CODES_HELP}`,
   async run(flags) {
     const events = eventCount(flags);
     const path = await lakeDirectory(flags);

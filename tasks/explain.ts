@@ -3,6 +3,8 @@ import { PREFLIGHT } from "../checks/preflight/catalog.ts";
 import { DEFAULT_PROJECT, type Project } from "../pipeline/contract/project.ts";
 import { Failure } from "../pipeline/errors.ts";
 import type { Command } from "./cli/command.ts";
+import { EXIT_CODES_HELP } from "./cli/exit_code.ts";
+import { didYouMean } from "./cli/suggestion.ts";
 import { print } from "./cli/terminal.ts";
 import { projectHelp, projectOf } from "./cli/project_options.ts";
 import { COMMAND_PAGES } from "./explain/pages.ts";
@@ -38,7 +40,8 @@ Examples:
   deno task explain                   every page with its title
   deno task explain guide             what to do before, during and after a run
   deno task explain lake-conformance
-  deno task explain status`,
+  deno task explain status
+${EXIT_CODES_HELP}`,
   async run(flags) {
     const { operand: id } = flags;
     const project = await projectOf(flags);
@@ -63,6 +66,6 @@ async function page(id: string): Promise<string> {
     kind: "configuration",
     task: `explain ${JSON.stringify(id)}`,
     problem: "the runbook has no page with this name",
-    remedy: `Choose from ${[...titles.keys()].join(", ")}.`,
+    remedy: `${didYouMean(id, [...titles.keys()])}Choose from ${[...titles.keys()].join(", ")}.`,
   });
 }

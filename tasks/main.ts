@@ -1,7 +1,9 @@
 import { Failure } from "../pipeline/errors.ts";
 import type { Command } from "./cli/command.ts";
 import { failureReporterOf, reportFailure } from "./cli/failure.ts";
+import { COMMON_HELP } from "./cli/common_flags.ts";
 import { readFlags } from "./cli/flags.ts";
+import { didYouMean } from "./cli/suggestion.ts";
 import { clearStatus, print, printError } from "./cli/terminal.ts";
 import { COMMANDS } from "./commands.ts";
 import { renderOverview, version } from "./overview.ts";
@@ -24,7 +26,7 @@ async function start([name, ...args]: readonly string[]): Promise<never> {
       case "--help":
       case "-h": {
         const about = args.find((word) => !word.startsWith("-"));
-        print(about === undefined ? renderOverview() : (await commandNamed(about)).help.trim());
+        print(about === undefined ? renderOverview() : helpOf(await commandNamed(about)));
         return Deno.exit(0);
       }
       case "--version":
@@ -50,11 +52,20 @@ async function commandNamed(name: string): Promise<Command> {
       kind: "configuration",
       task: `run ${JSON.stringify(name)}`,
       problem: "there is no such command",
-      remedy: "List the commands with: deep-storage --help",
+      remedy: `${
+        didYouMean(name, COMMANDS.map((entry) => entry.name))
+      }List the commands with: deep-storage --help`,
     });
   }
   const module: { readonly command: Command } = await import(`./${name}.ts`);
   return module.command;
+}
+
+/** Returns the output of `--help`. The exit codes are its last lines. */
+function helpOf({ help }: Command): string {
+  const at = help.indexOf("\nExit codes:");
+  const [start, end] = at < 0 ? [help, ""] : [help.slice(0, at), help.slice(at)];
+  return `${start.trim()}\n\n${COMMON_HELP}\n${end}`.trimEnd();
 }
 
 /**
@@ -96,7 +107,11 @@ export async function runCommand(
   try {
     const flags = readFlags(args, command);
     if (flags.on("help")) {
-      print(command.help.trim());
+      print(helpOf(command));
+      Deno.exit(0);
+    }
+    if (flags.on("version")) {
+      print(version());
       Deno.exit(0);
     }
     if (typeof command.cleansUp === "function") cleansUp = command.cleansUp(flags);

@@ -15,6 +15,7 @@ export const command: Command = {
   name: "postflight",
   values: [...DAY_FLAGS.values, "timeout", "silence"],
   switches: [...DAY_FLAGS.switches, "strict"],
+  choices: { output: FORMATS },
   help: `
 Checks a day after a run: compares the outbox, bronze and silver with each other and with their
 commit markers. It changes nothing.

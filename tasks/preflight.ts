@@ -8,15 +8,16 @@ import { revokePermissions } from "./cli/permissions.ts";
 import { htmlReport } from "./cli/html_report.ts";
 import { FACT_TIMEOUT, FACTS, IMAGE_TIMEOUT, skippedChecks } from "./cli/preflight_options.ts";
 import { sourcesOf } from "./cli/preflight_sources.ts";
-import { PLATFORM_HELP, SOURCE_FLAGS } from "./cli/source_flags.ts";
-import { reportOutputs } from "./cli/report_outputs.ts";
+import { PLATFORM_HELP, SOURCE_CHOICES, SOURCE_FLAGS } from "./cli/source_flags.ts";
+import { FILE_FORMATS, reportOutputs } from "./cli/report_outputs.ts";
 
 /** The command `preflight`. */
 export const command: Command = {
   name: "preflight",
   values: [...SOURCE_FLAGS, "only", "timeout"],
   repeatable: ["skip", "output"],
-  switches: ["port-forward", "strict", "verbose"],
+  switches: ["port-forward", "strict"],
+  choices: { output: FILE_FORMATS, facts: FACTS, ...SOURCE_CHOICES },
   help: `
 Checks every precondition before a run: the manifests and the job code, the cluster as if the
 manifests were applied, the image of the jobs, the database and the lake. Each finding has the
@@ -43,7 +44,7 @@ ${PLATFORM_HELP}
   --output FORMAT=FILE   also write the report into a file; can be repeated
   --output html=FILE     also write a report for a browser, with the pages of the runbook
   --strict               exit with 1 if there are warnings
-  --verbose              print every check, also those that were skipped as requested
+  -v, --verbose          also print the checks that were skipped as requested
   --timeout SECONDS      the time limit for each fact; default: ${FACT_TIMEOUT}, and ${IMAGE_TIMEOUT} for an image,
                          whose layers are cached afterwards
 

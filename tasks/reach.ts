@@ -26,6 +26,7 @@ export const command: Command = {
   name: "reach",
   values: ["manifests", "project", "from", "to", "port", "protocol", "output"],
   switches: ["matrix"],
+  choices: { output: FORMATS, protocol: ["TCP", "UDP", "SCTP"] },
   help: `
 Explains which connections the NetworkPolicies in a directory allow.
 

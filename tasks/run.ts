@@ -1,5 +1,5 @@
 import type { Command } from "./cli/command.ts";
-import { ENGINE_FLAGS, ENGINE_HELP, usesSpark } from "./spark/options.ts";
+import { ENGINE_CHOICES, ENGINE_FLAGS, ENGINE_HELP, usesSpark } from "./spark/options.ts";
 import { ENVIRONMENT_HELP } from "./cli/environment_help.ts";
 import { OUTPUTS } from "./cli/observer.ts";
 import { FACT_TIMEOUT } from "./cli/preflight_options.ts";
@@ -18,6 +18,7 @@ export const command: Command = {
   name: "run",
   values: [...DAY_FLAGS.values, ...ENGINE_FLAGS.values, "timeout", "silence", "earlier-source"],
   repeatable: ENGINE_FLAGS.repeatable,
+  choices: { output: OUTPUTS, ...ENGINE_CHOICES },
   switches: [...DAY_FLAGS.switches, ...ENGINE_FLAGS.switches, "pending", "dry-run"],
   help: `
 Runs bronze, silver and postflight for each day. It stops at the first failure, with the exit code

@@ -7,13 +7,16 @@ import type { Project } from "../pipeline/contract/project.ts";
 import { Failure } from "../pipeline/errors.ts";
 import { type Command, deadline } from "./cli/command.ts";
 import { choice, type Flags, seconds } from "./cli/flags.ts";
+import { OUTPUTS } from "./cli/observer.ts";
 import { CLUSTER_FLAGS, CLUSTER_FLAGS_HELP, clusterFlags } from "./cli/platform_options.ts";
+import { didYouMean } from "./cli/suggestion.ts";
 import { projectHelp, projectOrDefault } from "./cli/project_options.ts";
 import { colourWanted, print, printError } from "./cli/terminal.ts";
 import { readSchedule, type ScheduledCronJob } from "./schedule/cron_jobs.ts";
 import { requireSecrets, switchCronJob, switchesTo } from "./schedule/switch.ts";
 import { renderRunning, renderSchedule } from "./schedule/text.ts";
 
+const ENGINES = ["local", "spark"] as const;
 const DEFAULT_TIMEOUT = 60;
 const ACTIONS = ["status", "on", "off"] as const;
 
@@ -23,6 +26,7 @@ export const command: Command = {
   values: ["engine", "project", ...CLUSTER_FLAGS, "output", "timeout"],
   switches: [],
   operand: "action",
+  choices: { action: ACTIONS, engine: ENGINES, output: OUTPUTS },
   help: `
 Shows and switches the nightly schedule: the CronJobs of the manifests that run preflight, and then
 run --pending, in the cluster. Without an action, it shows the status.
@@ -55,11 +59,11 @@ missing; 3 the cluster is unreachable. runbook/README.md describes the schedule.
 `,
   async run(flags, interrupted) {
     const action = actionOf(flags);
-    const engine = choice(flags, "engine", ["local", "spark"]);
+    const engine = choice(flags, "engine", ENGINES);
     if (flags.value("engine") !== undefined && action !== "on") {
       throw usage(`--engine with ${action}`, "it belongs to the action on");
     }
-    const isJson = choice(flags, "output", ["text", "json"]) === "json";
+    const isJson = choice(flags, "output", OUTPUTS) === "json";
     const timeout = seconds(flags, DEFAULT_TIMEOUT);
     const project = await projectOrDefault(flags);
     const config = clusterConfig(clusterFlags(flags));
@@ -94,15 +98,19 @@ interface Task {
 function actionOf({ operand = "status" }: Flags): typeof ACTIONS[number] {
   const action = ACTIONS.find((each) => each === operand);
   if (action !== undefined) return action;
-  throw usage(JSON.stringify(operand), "the actions are status, on and off");
+  throw usage(
+    JSON.stringify(operand),
+    "the actions are status, on and off",
+    didYouMean(operand, ACTIONS),
+  );
 }
 
-function usage(what: string, problem: string): Failure {
+function usage(what: string, problem: string, hint = ""): Failure {
   return new Failure({
     kind: "configuration",
     task: `use ${what}`,
     problem,
-    remedy: "See --help.",
+    remedy: `${hint}See --help.`,
   });
 }
 

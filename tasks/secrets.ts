@@ -14,11 +14,15 @@ import { storeAndLogIn } from "./secrets/secrets.ts";
  */
 const DEFAULT_TIMEOUT = 60;
 
+/** Where the values come from. */
+const SOURCES = ["env", "prompt"] as const;
+
 /** The command `secrets`. */
 export const command: Command = {
   name: "secrets",
   values: ["from", "only", "project", ...CLUSTER_FLAGS, "timeout"],
   switches: ["port-forward", "yes"],
+  choices: { from: SOURCES, only: ["database", "lake"] },
   help: `
 Stores the two Secrets with the credentials of the jobs, each value byte for byte. Then reads the
 Secrets back and logs in with them, as a job would. No value is ever shown. A loopback host is
@@ -52,7 +56,7 @@ credentials; 3 a server is unreachable, such as a database that only the cluster
 `,
   cleansUp: true,
   async run(flags, interrupted) {
-    const from = choice(flags, "from", ["env", "prompt"]);
+    const from = choice(flags, "from", SOURCES);
     const only = choice(flags, "only", ["both", "database", "lake"]);
     const timeout = seconds(flags, DEFAULT_TIMEOUT);
     if (from === "prompt" && !canAsk()) {

@@ -9,7 +9,11 @@ import { choice, type Flags } from "./cli/flags.ts";
 import { OUTPUTS } from "./cli/observer.ts";
 import { projectHelp, projectOrDefault } from "./cli/project_options.ts";
 import { columnsAsked, conditionOf, DEFAULT_LIMIT, limitOf } from "./show/query.ts";
+import { didYouMean } from "./cli/suggestion.ts";
 import type { ShowOrder } from "./show/worker.ts";
+
+/** What the command can show. */
+const LAYERS = ["bronze", "silver", "quarantine"] as const;
 
 /** The command `show`. */
 export const command: Command = {
@@ -18,6 +22,7 @@ export const command: Command = {
   switches: [],
   repeatable: ["where"],
   operands: ["layer", "day"],
+  choices: { layer: LAYERS, output: OUTPUTS },
   help: `
 Prints rows of one day of bronze or silver, exactly as they are in the files of the day's commit
 marker, or the day's events in quarantine, which no file can hold. It changes nothing.
@@ -83,13 +88,16 @@ function confirmQuery(
 }
 
 function subjectOf({ operand }: Flags): ShowOrder["what"] {
-  if (operand === "bronze" || operand === "silver" || operand === "quarantine") return operand;
+  const found = LAYERS.find((layer) => layer === operand);
+  if (found !== undefined) return found;
   throw new Failure({
     kind: "configuration",
     task: operand === undefined ? "show rows" : `show ${JSON.stringify(operand)}`,
     problem: operand === undefined
       ? "the command needs bronze, silver or quarantine"
       : "only bronze, silver and quarantine can be shown",
-    remedy: "Name one and a day: deno task show silver 2025-12-28",
+    remedy: `${
+      didYouMean(operand ?? "", LAYERS)
+    }Name one and a day: deno task show silver 2025-12-28`,
   });
 }

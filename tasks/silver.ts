@@ -1,5 +1,5 @@
 import type { Command } from "./cli/command.ts";
-import { ENGINE_FLAGS, ENGINE_HELP, usesSpark } from "./spark/options.ts";
+import { ENGINE_CHOICES, ENGINE_FLAGS, ENGINE_HELP, usesSpark } from "./spark/options.ts";
 import { ENVIRONMENT_HELP } from "./cli/environment_help.ts";
 import { OUTPUTS } from "./cli/observer.ts";
 import { DAY_FLAGS, DAY_FLAGS_HELP, workThroughDays } from "./days/command.ts";
@@ -10,6 +10,7 @@ export const command: Command = {
   name: "silver",
   values: [...DAY_FLAGS.values, ...ENGINE_FLAGS.values],
   repeatable: ENGINE_FLAGS.repeatable,
+  choices: { output: OUTPUTS, ...ENGINE_CHOICES },
   switches: [...DAY_FLAGS.switches, ...ENGINE_FLAGS.switches, "dry-run"],
   help: `
 Replays days of bronze into silver: one row per operation, with its latest state.

@@ -25,6 +25,7 @@ export const command: Command = {
   values: ["date", "from", "to", "project", "output"],
   switches: ["check"],
   operand: "day",
+  choices: { output: OUTPUTS },
   help: `
 Shows the state of each day: the commit markers of bronze and silver, the number of events in the
 outbox, and the next command. It reads no Parquet file, and changes nothing.

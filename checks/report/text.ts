@@ -39,15 +39,20 @@ export interface TextReport {
  * printed once.
  *
  * @param options.verbose true to print all results
+ * @param options.quiet true to leave out the checks that passed or that do not apply
  */
 export function startText(
-  { verbose = false, ...layout }: TextOptions & { readonly verbose?: boolean } = {},
+  { verbose = false, quiet = false, ...layout }: TextOptions & {
+    readonly verbose?: boolean;
+    readonly quiet?: boolean;
+  } = {},
 ): TextReport {
   const digest = createDigest();
   let section: string | undefined;
   return {
     result(result) {
       if (!digest.take(result) && !verbose) return "";
+      if (quiet && (result.verdict === "pass" || result.verdict === "not-applicable")) return "";
       const heading = result.section === section ? "" : renderHeading(
         result.section ?? "other",
         section !== undefined,

@@ -6,6 +6,7 @@ import { createDigest, type Report } from "../../checks/report/report.ts";
 import { renderSummary, startText } from "../../checks/report/text.ts";
 import type { Result } from "../../checks/finding.ts";
 import { type Gatherers, runChecks } from "../../checks/runner.ts";
+import { isQuiet } from "./common_flags.ts";
 import { exitCode } from "./exit_code.ts";
 import type { FileOutput, Format } from "./report_outputs.ts";
 import { clearStatus, colourWanted, print, showStatus } from "./terminal.ts";
@@ -63,7 +64,12 @@ export async function runAndReport(
   }: CheckingOptions,
 ): Promise<Report> {
   const idWidth = Math.max(...checks.map(({ id }) => id.length));
-  const stream = startStream(output, { colour: colourWanted(), idWidth, verbose });
+  const stream = startStream(output, {
+    colour: colourWanted(),
+    idWidth,
+    verbose,
+    quiet: isQuiet(),
+  });
   showStatus(status);
   const results = await runChecks(checks, gatherers, {
     timeoutMs: timeout * 1000,

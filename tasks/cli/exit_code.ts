@@ -13,7 +13,7 @@ export const EXIT_CODES: Readonly<Record<FailureKind, number>> = {
 /** The end of a `--help`. */
 export const EXIT_CODES_HELP = `
 Exit codes: 0 success; 1 a check failed or the data is wrong; 2 wrong usage or configuration;
-3 unknown, because something could not be reached.
+3 unknown, because something could not be reached; 130 interrupted.
 `;
 
 /** Returns the worst of several exit codes. A known failure (2, then 1) is worse than unknown (3). */

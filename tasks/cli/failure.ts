@@ -2,7 +2,7 @@ import { secretsOf } from "../../pipeline/config.ts";
 import type { Day } from "../../pipeline/contract/window.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { EXIT_CODES } from "./exit_code.ts";
-import { paint, print, printError } from "./terminal.ts";
+import { colourWanted, paint, print, printError } from "./terminal.ts";
 
 /** How a command reports failures. */
 export interface FailureReporter {
@@ -42,7 +42,7 @@ export function reportFailure(error: unknown, reporter: FailureReporter, date?: 
       JSON.stringify({ command, step: "failed", ...day, message, task, problem, remedy, exitCode }),
     );
   } else {
-    const colour = expected && Deno.stderr.isTerminal() && !Deno.noColor;
+    const colour = expected && colourWanted(Deno.stderr);
     printError(paint(message, "red", colour));
   }
   return exitCode;

@@ -1,5 +1,7 @@
 import { parseArgs as parse } from "@std/cli/parse-args";
 import { Failure } from "../../pipeline/errors.ts";
+import { COMMON_SWITCHES, SHORT_NAMES } from "./common_flags.ts";
+import { didYouMean } from "./suggestion.ts";
 
 /** The flags and arguments of a command. */
 export interface FlagSpec {
@@ -11,6 +13,8 @@ export interface FlagSpec {
   readonly operand?: string;
   /** The names of the arguments in order, if the command takes several. */
   readonly operands?: readonly string[];
+  /** The words that flags and arguments take, by the name of the flag or the argument. */
+  readonly choices?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** The flags and arguments on the command line. */
@@ -39,7 +43,7 @@ const parseArgs: (args: readonly string[], options: ParseOptions) => Record<stri
   parse;
 
 /**
- * Reads the command line. Every command has `--help`.
+ * Reads the command line. Every command has the switches of `common_flags.ts`.
  *
  * @throws {Failure} configuration: an unknown flag or argument, a repeated flag, or a flag without its
  *   value
@@ -48,13 +52,23 @@ export function readFlags(args: readonly string[], spec: FlagSpec): Flags {
   const { values, switches, repeatable = [], operand } = spec;
   const names = spec.operands ?? (operand === undefined ? [] : [operand]);
   const operands: string[] = [];
+  const flags = [...values, ...repeatable, ...switches, ...COMMON_SWITCHES].map((name) =>
+    `--${name}`
+  );
   const take = (argument: string, flag?: string): boolean => {
     const isOperand = flag === undefined && names.length > 0;
     if (isOperand && operands.length < names.length) return operands.push(argument) > 0;
-    const problem = isOperand ? `takes one ${names.join(" and one ")}` : "has no such flag";
+    const isFlag = flag !== undefined || argument.startsWith("-");
+    const problem = isFlag
+      ? "has no such flag"
+      : isOperand
+      ? `takes one ${names.join(" and one ")}`
+      : "takes no argument";
     const remedy = /^--env-file(=|$)/.test(argument)
       ? "It belongs to Deno: write it before the command, as in deno task --env-file=.env run."
-      : "List the flags with --help.";
+      : `${
+        isFlag ? didYouMean(argument.replace(/=.*/s, ""), flags) : ""
+      }List the flags with --help.`;
     throw new Failure({
       kind: "configuration",
       task: `understand ${JSON.stringify(argument)}`,
@@ -62,9 +76,9 @@ export function readFlags(args: readonly string[], spec: FlagSpec): Flags {
       remedy,
     });
   };
-  const given = parseArgs(withDashes(args, [...values, ...repeatable]), {
+  const given = parseArgs(withDashes(withLongNames(args, flags), [...values, ...repeatable]), {
     string: [...values, ...repeatable, "_"],
-    boolean: [...switches, "help"],
+    boolean: [...switches, ...COMMON_SWITCHES],
     collect: [...values, ...repeatable],
     unknown: take,
   });
@@ -83,6 +97,14 @@ export function readFlags(args: readonly string[], spec: FlagSpec): Flags {
       });
     }
   }
+  if (given.quiet === true && given.verbose === true) {
+    throw new Failure({
+      kind: "configuration",
+      task: "use --quiet with --verbose",
+      problem: "one prints less, and the other prints more",
+      remedy: "Leave out one of them.",
+    });
+  }
   return {
     value: (name) => all(name)[0],
     on: (name) => given[name] === true,
@@ -90,6 +112,19 @@ export function readFlags(args: readonly string[], spec: FlagSpec): Flags {
     operand: operands[0],
     operands,
   };
+}
+
+/** Replaces the short names of flags, as in `-qo json`, if the command has the flags. */
+function withLongNames(args: readonly string[], flags: readonly string[]): string[] {
+  const end = args.indexOf("--");
+  return args.flatMap((each, i) => {
+    if (end >= 0 && i > end) return [each];
+    const [, switches = "", value = "", rest = ""] = /^-([hqv]*)(?:(o)=?(.*))?$/s.exec(each) ?? [];
+    if (switches + value === "" || value !== "" && !flags.includes("--output")) return [each];
+    const long = [...switches].map((letter) => `--${SHORT_NAMES[letter]}`);
+    if (value === "") return long;
+    return [...long, rest === "" ? "--output" : `--output=${rest}`];
+  });
 }
 
 /** Joins a flag and the value `-`, which the parser would take for another argument. */
@@ -130,6 +165,6 @@ export function choice<T extends string>(flags: Flags, name: string, words: read
     kind: "configuration",
     task: `use --${name} ${JSON.stringify(value)}`,
     problem: "the value is not supported",
-    remedy: `Use one of ${words.join(", ")}.`,
+    remedy: `${didYouMean(value, words)}Use one of ${words.join(", ")}.`,
   });
 }

@@ -6,10 +6,14 @@ import {
   type Progress,
   type Step,
 } from "../../pipeline/progress.ts";
+import { isQuiet } from "./common_flags.ts";
 import { colourWanted, paint, print, showStatus } from "./terminal.ts";
 
 /** The output formats of a pipeline command. */
 export const OUTPUTS = ["text", "json"] as const;
+
+/** The steps that are the result of a command, which `--quiet` does not leave out. */
+const RESULTS = new Set(["amendment", "clean", "commit", "completed", "dry-run", "verified"]);
 
 /**
  * Returns an observer that prints each step as a line of text or JSON.
@@ -27,7 +31,10 @@ export function printing(
   const started = performance.now();
   let shown = 0;
   return {
-    step: (step) => print(renderStep(command, step, colourWanted())),
+    step(step) {
+      if (isQuiet() && !step.warning && !RESULTS.has(step.step)) return;
+      print(renderStep(command, step, colourWanted()));
+    },
     progress(progress) {
       const now = performance.now();
       if (now - shown < 100) return;

@@ -1,6 +1,7 @@
 import { PREFLIGHT } from "../../checks/preflight/catalog.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Flags } from "./flags.ts";
+import { didYouMean } from "./suggestion.ts";
 
 /** The facts that preflight gathers, as `--facts` names them. */
 export const FACTS = ["manifests", "cluster", "image", "database", "lake"] as const;
@@ -75,6 +76,6 @@ function knownWords<T extends string>(flag: string, given: string[], words: read
     kind: "configuration",
     task: `use --${flag} with ${JSON.stringify(unknown)}`,
     problem: `there is no such ${flag === "facts" ? "fact" : "check"}`,
-    remedy: `Choose from ${words.join(", ")}.`,
+    remedy: `${didYouMean(unknown, words)}Choose from ${words.join(", ")}.`,
   });
 }

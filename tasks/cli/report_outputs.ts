@@ -1,6 +1,7 @@
 import { shellPath } from "../../pipeline/shell.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Flags } from "./flags.ts";
+import { didYouMean } from "./suggestion.ts";
 
 /** The output formats of a report. */
 export const FORMATS = ["text", "json", "junit", "github"] as const;
@@ -9,7 +10,7 @@ export const FORMATS = ["text", "json", "junit", "github"] as const;
 export type Format = (typeof FORMATS)[number];
 
 /** The formats of files. HTML is for a browser, so standard output does not have it. */
-const FILE_FORMATS = [...FORMATS, "html"] as const;
+export const FILE_FORMATS = [...FORMATS, "html"] as const;
 
 /** A file that receives a report. */
 export interface FileOutput<F = Format> {
@@ -45,7 +46,11 @@ export async function reportOutputs(flags: Flags): Promise<ReportOutputs> {
     const [word, ...rest] = text.split("=");
     const format = FILE_FORMATS.find((each) => each === word);
     if (format === undefined) {
-      throw wrong(text, "the format is not supported", `Use one of ${FILE_FORMATS.join(", ")}.`);
+      throw wrong(
+        text,
+        "the format is not supported",
+        `${didYouMean(word!, FILE_FORMATS)}Use one of ${FILE_FORMATS.join(", ")}.`,
+      );
     }
     const path = rest.length === 0 ? undefined : rest.join("=");
     if (format !== "html") {

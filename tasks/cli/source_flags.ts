@@ -14,5 +14,8 @@ export const SOURCE_FLAGS = [
   "facts",
 ] as const;
 
+/** The words that these flags take. */
+export const SOURCE_CHOICES = { credentials: ["environment", "cluster"] } as const;
+
 /** The first lines of a `--help` about them. */
 export const PLATFORM_HELP = `${projectHelp(25, FOLDERS_BY_MANIFESTS)}\n${CLUSTER_FLAGS_HELP}`;

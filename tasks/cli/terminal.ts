@@ -1,11 +1,13 @@
+import { isColourless, isQuiet } from "./common_flags.ts";
+
 /** A style for terminals. Without a terminal or with NO_COLOR, text has no style. */
 export type Style = "bold" | "dim" | "red" | "green" | "yellow";
 
 const CODES: Record<Style, number> = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 };
 
-/** Returns whether to colour standard output. */
-export function colourWanted(): boolean {
-  return Deno.stdout.isTerminal() && !Deno.noColor;
+/** Returns whether to colour a stream: it is a terminal, and the operator has not refused colours. */
+export function colourWanted(stream: { isTerminal(): boolean } = Deno.stdout): boolean {
+  return stream.isTerminal() && !Deno.noColor && !isColourless();
 }
 
 /** Returns the width of the terminal in characters, or 1000 if standard output is not a terminal. */
@@ -64,9 +66,9 @@ export function ask(question: string): void {
 
 let statusShown = false;
 
-/** Shows a status line, which the next line overwrites. Does nothing without a terminal. */
+/** Shows a status line, which the next line overwrites. Does nothing without a terminal or with `--quiet`. */
 export function showStatus(line: string): void {
-  if (!Deno.stderr.isTerminal()) return;
+  if (!Deno.stderr.isTerminal() || isQuiet()) return;
   writeAll(Deno.stderr, `\r\x1b[2K${line}`);
   statusShown = true;
 }

@@ -19,7 +19,7 @@ import type { DayCommand, Order, Work } from "./order.ts";
 /** The flags of every command that processes days. */
 export const DAY_FLAGS = {
   values: ["date", "from", "to", "project", "output"],
-  switches: ["keep-going", "verbose"],
+  switches: ["keep-going"],
   operand: "day",
 } as const;
 
@@ -29,7 +29,7 @@ export const DAY_FLAGS_HELP = `
                         default: JOB_DATE, or today
   --from DAY [--to DAY] all days from the first to the last; the default of --to is yesterday
   --keep-going          continue with the next day if a day fails
-  --verbose             print the permissions of the process, and every check if postflight runs
+  -v, --verbose         also print the permissions of the process, and every check of postflight
 ${projectHelp(24)}`.slice(
   1,
 );

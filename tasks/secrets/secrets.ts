@@ -129,7 +129,7 @@ async function logInWithStored(
     signal.throwIfAborted();
     const line = `${spec.opens.padEnd(9)} ${result.message}`;
     if (result.failure === undefined) print(line);
-    else printError(paint(line, "red", Deno.stderr.isTerminal() && !Deno.noColor));
+    else printError(paint(line, "red", colourWanted(Deno.stderr)));
     results.push(result);
   }
   return worstExitCode(

@@ -2,7 +2,7 @@ import { Failure } from "../../pipeline/errors.ts";
 import type { Flags } from "../cli/flags.ts";
 import { shellQuote } from "../../pipeline/shell.ts";
 import { CLUSTER_FLAGS_HELP } from "../cli/platform_options.ts";
-import { SOURCE_FLAGS } from "../cli/source_flags.ts";
+import { SOURCE_CHOICES, SOURCE_FLAGS } from "../cli/source_flags.ts";
 
 /** The engines that make a layer. */
 export const ENGINES = ["local", "spark"] as const;
@@ -20,6 +20,9 @@ const OWN = {
 
 /** The flags of a command that has both engines. */
 export const ENGINE_FLAGS = { ...OWN, values: ["engine", ...OWN.values] } as const;
+
+/** The words that these flags take. */
+export const ENGINE_CHOICES = { engine: ENGINES, ...SOURCE_CHOICES } as const;
 
 /** The lines of a `--help` about them. */
 export const ENGINE_HELP = `

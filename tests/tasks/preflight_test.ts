@@ -318,7 +318,7 @@ Deno.test("preflight: exits with 2 for unknown values, and lists the known ones"
     [["--manifests", "no/such/place"], '--manifests "no/such/place": there is no such directory'],
     [["--timeout", "0"], "whole number of seconds"],
     [["--output", "xml"], "text, json, junit, github"],
-    [["lake"], "this command has no such flag"],
+    [["lake"], "this command takes no argument"],
     [["--", "--strict"], "this command has no such flag"],
   ];
   const all = await Promise.all(refused.map(([args]) => preflight(args)));
