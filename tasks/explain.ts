@@ -1,26 +1,19 @@
-import { POSTFLIGHT } from "../checks/postflight/catalog.ts";
-import { PREFLIGHT } from "../checks/preflight/catalog.ts";
 import { DEFAULT_PROJECT, type Project } from "../pipeline/contract/project.ts";
 import { Failure } from "../pipeline/errors.ts";
 import type { Command } from "./cli/command.ts";
 import { EXIT_CODES_HELP } from "./cli/exit_code.ts";
 import { didYouMean } from "./cli/suggestion.ts";
-import { print } from "./cli/terminal.ts";
 import { projectHelp, projectOf } from "./cli/project_options.ts";
-import { COMMAND_PAGES } from "./explain/pages.ts";
+import { colourWanted, lineWidth, paint, print } from "./cli/terminal.ts";
+import type { Screen } from "./explain/inline.ts";
+import { GUIDE, topics } from "./explain/pages.ts";
 import { renderPage } from "./explain/render.ts";
-
-/** The name of the runbook's first page, README.md. */
-const GUIDE = "guide";
+import { renderForScreen } from "./explain/screen.ts";
 
 const RUNBOOK = new URL("../runbook/", import.meta.url);
 
-/** The title of each page, by check id or command name. */
-const titles = new Map<string, string>([
-  [GUIDE, "what to do before, during and after a run"],
-  ...[...PREFLIGHT, ...POSTFLIGHT].map(({ id, title }) => [id, title] as const),
-  ...[...COMMAND_PAGES].map(([name, title]) => [name, `deno task ${name}: ${title}`] as const),
-]);
+/** The most characters in a line: longer lines of text are hard to read. */
+const WIDEST = 100;
 
 /** The command `explain`. */
 export const command: Command = {
@@ -29,16 +22,17 @@ export const command: Command = {
   switches: [],
   operand: "page",
   help: `
-Prints the runbook page of a check (symptom, cause, fix and how to verify) or of a command, with the
-names of the platform. Without an ID, lists the pages.
+Prints a page of the runbook: what a finding, a failure or a command means, whether it can wait, how
+to diagnose and fix it, and how to verify the fix. The page has the names of the platform. At a
+terminal, the names of other pages are links. Without an ID, lists the pages by topic.
 
 Usage: deno task explain [ID] [--project FILE]
 
 ${projectHelp(18)}
 
 Examples:
-  deno task explain                   every page with its title
-  deno task explain guide             what to do before, during and after a run
+  deno task explain                   every page, by topic
+  deno task explain guide             from an empty cluster to a nightly run
   deno task explain lake-conformance
   deno task explain status
 ${EXIT_CODES_HELP}`,
@@ -46,26 +40,47 @@ ${EXIT_CODES_HELP}`,
     const { operand: id } = flags;
     const project = await projectOf(flags);
     if (id === undefined) print(listOfAll(project));
-    else print(renderPage(await page(id), project ?? DEFAULT_PROJECT).trimEnd());
+    else print(renderForScreen(renderPage(await page(id), project ?? DEFAULT_PROJECT), screen()));
     return 0;
   },
 };
 
+function screen(): Screen {
+  return {
+    width: Math.min(lineWidth(), WIDEST),
+    colour: colourWanted(),
+    links: Deno.stdout.isTerminal(),
+    addressOf: (name) => isPage(name) ? addressOf(name).href : undefined,
+  };
+}
+
 function listOfAll(project: Project | undefined): string {
-  const width = Math.max(...[...titles.keys()].map((id) => id.length));
-  const lines = [...titles].map(([id, title]) => `${id.padEnd(width)}  ${title}`);
-  if (project?.file !== undefined) lines.push("", `names of the platform: ${project.file}`);
-  return lines.join("\n");
+  const all = topics();
+  const width = Math.max(...all.flatMap(({ pages }) => [...pages.keys()].map((id) => id.length)));
+  const blocks = all.map(({ title, pages }) => [
+    paint(title, "bold"),
+    ...[...pages].map(([id, about]) => `  ${id.padEnd(width)}  ${about}`),
+  ]);
+  const names = project?.file === undefined ? [] : [[`names of the platform: ${project.file}`]];
+  return [...blocks, ...names, ["Print a page with: deno task explain ID"]]
+    .map((lines) => lines.join("\n")).join("\n\n");
+}
+
+function isPage(id: string): boolean {
+  return topics().some(({ pages }) => pages.has(id));
+}
+
+function addressOf(id: string): URL {
+  return new URL(`${id === GUIDE ? "README" : id}.md`, RUNBOOK);
 }
 
 async function page(id: string): Promise<string> {
-  if (titles.has(id)) {
-    return await Deno.readTextFile(new URL(`${id === GUIDE ? "README" : id}.md`, RUNBOOK));
-  }
+  if (isPage(id)) return await Deno.readTextFile(addressOf(id));
+  const names = topics().flatMap(({ pages }) => [...pages.keys()]);
   throw new Failure({
     kind: "configuration",
     task: `explain ${JSON.stringify(id)}`,
     problem: "the runbook has no page with this name",
-    remedy: `${didYouMean(id, [...titles.keys()])}Choose from ${[...titles.keys()].join(", ")}.`,
+    remedy: `${didYouMean(id, names)}Choose from ${names.join(", ")}.`,
   });
 }

@@ -1,56 +1,155 @@
+import { lexer, type Token } from "marked";
 import { POSTFLIGHT } from "../checks/postflight/catalog.ts";
 import { PREFLIGHT } from "../checks/preflight/catalog.ts";
-import { COMMAND_PAGES } from "../tasks/explain/pages.ts";
-import { assert, assertEquals, assertMatch } from "./support/assert.ts";
+import { DEFAULT_PROJECT } from "../pipeline/contract/project.ts";
+import { COMMAND_PAGES, GUIDE, topics } from "../tasks/explain/pages.ts";
+import { renderPage } from "../tasks/explain/render.ts";
+import { type Block, blocksOf, isDestructive, isMarked } from "./runbook/blocks.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "./support/assert.ts";
 
 const RUNBOOK = new URL("../runbook/", import.meta.url);
 
-/** Which commands run each check. */
-const commands = new Map<string, string[]>();
-for (const { id } of PREFLIGHT) commands.set(id, ["preflight"]);
-for (const { id } of POSTFLIGHT) {
-  commands.set(id, [...commands.get(id) ?? [], "postflight --date <day>"]);
+/** Each page by its name. The first one is README.md. */
+const pages = new Map<string, string>();
+for (const { name } of [...Deno.readDirSync(RUNBOOK)].sort((a, b) => a.name < b.name ? -1 : 1)) {
+  const page = name === "README.md" ? GUIDE : name.replace(/\.md$/, "");
+  pages.set(page, Deno.readTextFileSync(new URL(name, RUNBOOK)));
 }
-const ids = [...commands.keys()].sort();
+const [guide, ...others] = [...pages];
 
 /** The tasks that deno.json has. */
 const TASKS = JSON.parse(await Deno.readTextFile(new URL("../deno.json", import.meta.url))).tasks;
 
-Deno.test("runbook: every page in the runbook is about a check or a command, and each of them has one", () => {
-  const pages = [...Deno.readDirSync(RUNBOOK)].map(({ name }) => name)
-    .filter((name) => name !== "README.md")
-    .sort();
-  assertEquals(pages, [...ids, ...COMMAND_PAGES.keys()].map((id) => `${id}.md`).sort());
+Deno.test("runbook: every page has a topic, and every topic has its pages", () => {
+  const listed = topics().flatMap((topic) => [...topic.pages.keys()]);
+  assertEquals([...pages.keys()].sort(), [...listed].sort());
+  assertEquals(new Set(listed).size, listed.length);
+  for (const { id } of [...PREFLIGHT, ...POSTFLIGHT]) assert(pages.has(id), id);
+  for (const name of COMMAND_PAGES.keys()) assert(name in TASKS, `deno.json has no task ${name}`);
 });
 
-for (const id of ids) {
-  Deno.test(`runbook: the page of ${id} tells symptom, cause, fix and how to verify`, async () => {
-    const page = await Deno.readTextFile(new URL(`${id}.md`, RUNBOOK));
-    const headings = page.split("\n").filter((line) => line.startsWith("#"));
+Deno.test("runbook: README.md links to every page", () => {
+  for (const [name] of others) assertStringIncludes(guide![1], `](${name}.md)`);
+});
+
+for (const [name, page] of others) {
+  Deno.test(`runbook: the page ${name} has the five sections, and says whether it can wait`, () => {
+    const headings = page.split("\n").filter((line) => /^##? /.test(line));
     assertEquals(headings, [
-      `# ${id}`,
-      "## Symptom",
-      "## Cause",
+      `# ${name}`,
+      "## Meaning",
+      "## Impact",
+      "## Diagnosis",
       "## Fix",
       "## How to verify",
     ]);
-    for (const command of commands.get(id)!) {
-      assertMatch(page, new RegExp(`deno task ${command}\` shows \`PASS ${id}\``));
+    assertMatch(page, /\n## Impact\n\n\*\*Can it wait until morning\?\*\* (Yes|No)\. /);
+    const sections = blocksOf(page).filter(({ language }) => language === "sh")
+      .map(({ section }) => section);
+    for (const section of ["Diagnosis", "How to verify"]) {
+      assert(sections.includes(section), `${section} has no command`);
     }
   });
 }
 
-for (const name of COMMAND_PAGES.keys()) {
-  Deno.test(`runbook: the page of the command ${name} tells when to use it, what it does, and what comes next`, async () => {
-    assert(name in TASKS, `deno.json has no task ${name}`);
-    const page = await Deno.readTextFile(new URL(`${name}.md`, RUNBOOK));
-    const headings = page.split("\n").filter((line) => /^##? /.test(line));
-    assertEquals(headings, [
-      `# ${name}`,
-      "## When to use it",
-      "## What it does",
-      "## What to do next",
-    ]);
-    assertMatch(page, new RegExp(`deno task ${name} `));
+for (const { id } of [...PREFLIGHT, ...POSTFLIGHT]) {
+  Deno.test(`runbook: the page of the check ${id} verifies the fix with that check`, () => {
+    const page = pages.get(id)!;
+    const [, end = ""] = page.split("\n## How to verify\n");
+    assertMatch(end, new RegExp(`exits with 0 and shows\\s\`PASS ${id}\``));
+    if (PREFLIGHT.some((check) => check.id === id)) {
+      assertStringIncludes(end, `deno task preflight --only ${id}\n`);
+    }
+    if (POSTFLIGHT.some((check) => check.id === id)) {
+      assertStringIncludes(end, 'deno task postflight "$DAY"');
+    }
   });
 }
+
+/** The blocks of all pages that an operator pastes into a shell. */
+const shell: readonly (readonly [page: string, block: Block])[] = [...pages].flatMap((
+  [name, page],
+) =>
+  blocksOf(page).filter(({ language }) => language === "sh").map((block) => [name, block] as const)
+);
+
+Deno.test("runbook: commands are in blocks of sh, and other blocks are YAML or JSON", () => {
+  const languages = [...pages.values()].flatMap((page) =>
+    blocksOf(page).map(({ language }) => language)
+  );
+  assertEquals([...new Set(languages)].sort(), ["json", "sh", "yaml"]);
+});
+
+Deno.test("runbook: no code span is broken over lines", () => {
+  const spans = (tokens: readonly Token[]): string[] =>
+    tokens.flatMap((token) => {
+      if (token.type === "codespan") return [token.raw];
+      const { tokens = [], items = [] } = token as { tokens?: Token[]; items?: Token[] };
+      return [...spans(tokens), ...spans(items)];
+    });
+  for (const [name, page] of pages) {
+    assertEquals(spans(lexer(page)).filter((span) => span.includes("\n")), [], name);
+  }
+});
+
+Deno.test("runbook: blocks can be pasted: they have no placeholder and no prompt", () => {
+  for (const [name, { text }] of shell) {
+    const found = /<[a-z_.]+>|…|\.\.\.|^\$ /m.exec(text);
+    assertEquals(found?.[0], undefined, `${name}: ${text}`);
+  }
+});
+
+/** The variables that the page `guide` sets, and those of the shell. */
+const KNOWN = new Set([
+  ...["DJANGO_DB_HOST", "DJANGO_DB_PORT", "DJANGO_DB_NAME", "DJANGO_DB_USER"],
+  ...["DJANGO_DB_PASSWORD", "S3_ENDPOINT", "S3_BUCKET"],
+]);
+
+for (const [name, page] of pages) {
+  Deno.test(`runbook: the blocks of the page ${name} set a variable before they use it`, () => {
+    const known = new Set(KNOWN);
+    for (const { text, language } of blocksOf(page)) {
+      if (language !== "sh") continue;
+      for (const line of text.split("\n")) {
+        const used = [...line.matchAll(/(?<!\\)\$\{?([A-Za-z_]\w*)/g)].map((match) => match[1]!);
+        assertEquals(used.filter((each) => !known.has(each)), [], line);
+        for (const [, each] of line.matchAll(/(?:export |for | )([A-Za-z_]\w*)(?==| in )/g)) {
+          known.add(each!);
+        }
+      }
+    }
+  });
+}
+
+Deno.test("runbook: a line marks each block that removes or replaces something, and no other", () => {
+  let count = 0;
+  for (const [name, block] of shell) {
+    assertEquals(isMarked(block), isDestructive(block), `${name}: ${block.text}`);
+    if (isMarked(block)) count++;
+  }
+  assert(count >= 8, `${count} destructive blocks`);
+  for (const [name, page] of pages) {
+    const marks = [...page.matchAll(/^\*\*Destructive:\*\*/gm)].length;
+    assertEquals(blocksOf(page).filter(isMarked).length, marks, name);
+  }
+});
+
+Deno.test("runbook: no block prints the value of a Secret", () => {
+  const prints =
+    /get secrets? .*-o|\.data\b|base64 (-d|--decode)|printenv|(^|; )env\b|echo .*(PASSWORD|SECRET)/;
+  for (const [name, { text }] of shell) {
+    for (const line of text.split("\n")) {
+      assert(!prints.test(line) && !/\bset -x/.test(line), `${name}: ${line}`);
+    }
+  }
+});
+
+Deno.test("runbook: the blocks have the names of the default platform", () => {
+  for (const [name, page] of pages) {
+    const rendered = blocksOf(renderPage(page, DEFAULT_PROJECT)).map(({ text }) => text);
+    const plain = (text: string) => text.replace(/ +#.*$/gm, "");
+    blocksOf(page).forEach(({ text, language }, i) => {
+      if (language === "sh") assertEquals(plain(rendered[i]!), plain(text), name);
+    });
+  }
+});

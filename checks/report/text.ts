@@ -95,7 +95,7 @@ export function renderResult(
     lines.push(`${INDENT}${printable(`not judged: ${object} (${reason})`)}`);
   }
   for (const finding of findings) lines.push(...renderFinding(finding));
-  if (findings.length > 0) lines.push(`${INDENT}runbook/${id}.md`);
+  if (findings.length > 0) lines.push(`${INDENT}runbook: deno task explain ${id}`);
   return lines.map((line) => `${line}\n`).join("");
 }
 

@@ -1,3 +1,9 @@
+import { POSTFLIGHT } from "../../checks/postflight/catalog.ts";
+import { PREFLIGHT } from "../../checks/preflight/catalog.ts";
+
+/** The name of the runbook's first page, README.md. */
+export const GUIDE = "guide";
+
 /** The commands that have a page in the runbook, each with a short description. */
 export const COMMAND_PAGES: ReadonlyMap<string, string> = new Map([
   ["run", "copy days into bronze and silver, and check each day"],
@@ -6,3 +12,42 @@ export const COMMAND_PAGES: ReadonlyMap<string, string> = new Map([
   ["show", "print rows of one day of bronze or silver, exactly"],
   ["clean", "remove the leftovers of interrupted runs of one day"],
 ]);
+
+/** The failures of a command that no check has a page for, each with a short description. */
+export const FAILURE_PAGES: ReadonlyMap<string, string> = new Map([
+  ["publish-conflict", "another run published the day, or a run took too long"],
+  ["table-lock", "an exclusive lock on the table of the outbox stopped a run"],
+  ["unexpected-error", "a command ended with an error that the toolkit does not know"],
+]);
+
+/** Pages of the runbook about one topic. */
+export interface Topic {
+  readonly title: string;
+  /** The description of each page, by the name of the page. */
+  readonly pages: ReadonlyMap<string, string>;
+}
+
+/** All pages of the runbook by topic. The page of a check is in the topic of its first command. */
+export function topics(): Topic[] {
+  return [
+    { title: "Start here", pages: new Map([[GUIDE, "from an empty cluster to a nightly run"]]) },
+    { title: "Commands", pages: COMMAND_PAGES },
+    { title: "Failures of a command", pages: FAILURE_PAGES },
+    ...bySection("Before a run", PREFLIGHT),
+    ...bySection("After a run", POSTFLIGHT.filter(({ id }) => !isIn(PREFLIGHT, id))),
+  ];
+}
+
+type Listed = Pick<(typeof PREFLIGHT)[number], "id" | "title" | "section">;
+
+function isIn(checks: readonly Listed[], id: string): boolean {
+  return checks.some((check) => check.id === id);
+}
+
+function bySection(phase: string, checks: readonly Listed[]): Topic[] {
+  const groups = Map.groupBy(checks, ({ section = "other" }) => section);
+  return [...groups].map(([section, group]) => ({
+    title: `${phase}: ${section}`,
+    pages: new Map(group.map(({ id, title }) => [id, title])),
+  }));
+}

@@ -203,7 +203,7 @@ clusterTest("apply: shows a refused object as preflight does, with file and fiel
     stdout,
     /NetworkPolicy analytics-jobs\/wrong {2}spec\.egress\[0\]\.ports\[0\]\.port {2}\(.*0\.yaml:5\)/,
   );
-  assertStringIncludes(stdout, "runbook/server-dry-run.md");
+  assertStringIncludes(stdout, "runbook: deno task explain server-dry-run");
 });
 
 clusterTest(

@@ -136,9 +136,9 @@ Deno.test("explain writes the names of the project file into a page", async () =
   });
   const page = async (id: string) =>
     (await inFolder({ "deep-storage.json": project }, [id], "explain")).stdout;
-  assertStringIncludes(await page("table-name"), 'GRANT SELECT ON shop."Stop Events" TO');
-  assertStringIncludes(await page("node-pool"), "kubectl taint node <node> spark:NoExecute");
+  assertStringIncludes(await page("table-name"), "export TABLE='shop.\"Stop Events\"'\n");
+  assertStringIncludes(await page("node-pool"), "export NODE_TAINT=spark:NoExecute\n");
   const guide = await page("guide");
-  assertStringIncludes(guide, "kubectl -n etl patch job");
+  assertStringIncludes(guide, "export JOBS_NAMESPACE=etl\n");
   assertStringIncludes(guide, '"namespace": "shop",');
 });
