@@ -1,0 +1,151 @@
+import { parseArgs } from "node:util";
+import {
+  commandsOf,
+  type DenoConfig,
+  dependenciesOf,
+  rewriteCommands,
+  rewriteImports,
+} from "./contents.ts";
+import { type LockedPackages, shrinkwrapOf } from "./shrinkwrap.ts";
+
+// Makes the package for npm: the commands as JavaScript, because Deno does not run TypeScript below
+// node_modules, and what they read.
+
+const ROOT = new URL("../", import.meta.url);
+const NAME = "@ldamasio/deep-storage";
+
+/** Folders with TypeScript that a command may load. */
+const CODE = ["checks", "pipeline", "tasks"];
+/** What commands read, and what users read. */
+const FILES = [
+  "CHANGELOG.md",
+  "LICENSE",
+  "README.md",
+  "docs/deep-storage.schema.json",
+  "docs/report.schema.json",
+];
+/** Folders whose files a command reads. */
+const FOLDERS = ["manifests", "runbook"];
+
+const { output, repository, help } = parseArgs({
+  options: {
+    output: { type: "string", default: "dist" },
+    repository: { type: "string" },
+    help: { type: "boolean", short: "h" },
+  },
+}).values;
+if (help) {
+  console.log(`Makes the package for npm, and prints its file.
+
+Usage: deno task package [--output FOLDER] [--repository URL]
+
+  --output FOLDER    where to write the package; default: dist
+  --repository URL   where the source is, for the provenance of a release
+
+Examples:
+  deno task package                    writes dist/ldamasio-deep-storage-VERSION.tgz
+  npm install -g ./dist/*.tgz          installs it, without a checkout`);
+  Deno.exit(0);
+}
+const folder = await Deno.makeTempDir({ prefix: "deep-storage-package-" });
+try {
+  const config: DenoConfig = JSON.parse(await read("deno.json"));
+  await build(config, folder);
+  await Deno.mkdir(output, { recursive: true });
+  const target = await Deno.realPath(output);
+  const packed = await run("npm", ["pack", "--silent", `--pack-destination=${target}`], folder);
+  console.log(`${output}/${packed.trim()}`);
+} finally {
+  await Deno.remove(folder, { recursive: true });
+}
+
+async function build(config: DenoConfig, folder: string): Promise<void> {
+  const commands = commandsOf(config);
+  const others = ["COMMAND", ...Object.keys(config.tasks).filter((name) => !(name in commands))];
+  const modules = await transpile(folder);
+  const codes: string[] = [];
+  for (const file of modules) {
+    const path = `${folder}/${file}`;
+    const code = rewriteImports(await Deno.readTextFile(path), file, config.imports);
+    codes.push(code);
+    await Deno.writeTextFile(path, rewriteCommands(code, others));
+  }
+  const folders = [...FOLDERS, ...CODE].flatMap((name) => [...filesIn(name)]);
+  for (const file of [...FILES, ...folders.filter((file) => !file.endsWith(".ts"))]) {
+    await Deno.mkdir(`${folder}/${file}`.replace(/\/[^/]*$/, ""), { recursive: true });
+    if (file.endsWith(".md") && file !== "CHANGELOG.md") {
+      await write(file, rewriteCommands(await read(file), others));
+    } else await Deno.copyFile(new URL(file, ROOT), `${folder}/${file}`);
+  }
+  const { version, permissions, unstable } = config;
+  const used = new Set(Object.values(commands).flatMap(({ flags }) => flags));
+  await writeJson("deno.json", {
+    version,
+    nodeModulesDir: "manual",
+    permissions: Object.fromEntries(
+      Object.entries(permissions).filter(([name]) => used.has(`-P=${name}`)),
+    ),
+    unstable,
+  });
+  // Help, the version and an unknown command need what `explain` needs: to read a file.
+  await writeJson("commands.json", { commands, other: commands["explain"] });
+  await Deno.mkdir(`${folder}/bin`);
+  await Deno.copyFile(new URL("release/launcher.mjs", ROOT), `${folder}/bin/deep-storage.mjs`);
+  await Deno.chmod(`${folder}/bin/deep-storage.mjs`, 0o755);
+
+  const dependencies = dependenciesOf(codes, config.imports);
+  const denoProgram: LockedPackages = JSON.parse(await read("release/deno_program.json"));
+  const [deno] = Object.keys(denoProgram).filter((key) => key.startsWith("deno@"));
+  const root = {
+    name: NAME,
+    version,
+    license: "MIT",
+    type: "module",
+    description: "Copies the stop-loss events of Robson into Parquet, exactly, and checks it",
+    ...(repository === undefined ? {} : { repository }),
+    engines: { node: ">=20" },
+    os: ["linux", "darwin"],
+    bin: { "deep-storage": "bin/deep-storage.mjs" },
+    dependencies: { ...dependencies, deno: deno!.slice("deno@".length) },
+  };
+  await writeJson("package.json", root);
+  const locked: LockedPackages = {
+    ...JSON.parse(await read("deno.lock")).npm,
+    ...denoProgram,
+  };
+  await writeJson("npm-shrinkwrap.json", shrinkwrapOf(root, locked));
+
+  function write(file: string, text: string): Promise<void> {
+    return Deno.writeTextFile(`${folder}/${file}`, text);
+  }
+  function writeJson(file: string, value: unknown): Promise<void> {
+    return write(file, `${JSON.stringify(value, null, 2)}\n`);
+  }
+}
+
+/** Transpiles the modules of the commands, and returns their paths in the package. */
+async function transpile(folder: string): Promise<string[]> {
+  const modules = CODE.flatMap((name) => [...filesIn(name)]).filter((file) => /\.ts$/.test(file));
+  const flags = ["--quiet", "--no-check", "--source-map=none", `--outdir=${folder}`];
+  await run(Deno.execPath(), ["transpile", ...flags, ...modules], ROOT.pathname);
+  return modules.map((file) => file.replace(/\.ts$/, ".js"));
+}
+
+function* filesIn(folder: string): Generator<string> {
+  for (const { name, isDirectory } of Deno.readDirSync(new URL(`${folder}/`, ROOT))) {
+    if (name === "__pycache__" || name.startsWith(".")) continue;
+    if (isDirectory) yield* filesIn(`${folder}/${name}`);
+    else yield `${folder}/${name}`;
+  }
+}
+
+function read(file: string): Promise<string> {
+  return Deno.readTextFile(new URL(file, ROOT));
+}
+
+async function run(program: string, args: string[], cwd: string): Promise<string> {
+  const { success, stdout } = await new Deno.Command(program, { args, cwd, stderr: "inherit" })
+    .output();
+  if (!success) throw new Error(`${program} ${args[0]} failed. Its messages are above.`);
+  return new TextDecoder().decode(stdout);
+}

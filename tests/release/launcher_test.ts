@@ -1,0 +1,163 @@
+import { assert, assertEquals } from "../support/assert.ts";
+import { atTerminal } from "../support/terminal.ts";
+
+// The program of the npm package, with a shell script instead of Deno.
+
+const LAUNCHER = new URL("../../release/launcher.mjs", import.meta.url);
+const DECODER = new TextDecoder();
+
+/** Milliseconds until an expected line must be there. */
+const DEADLINE = 30_000;
+
+/** An installed package in a folder with a space, whose Deno is the script. */
+async function installed(script: string): Promise<AsyncDisposable & { readonly bin: string }> {
+  const root = await Deno.makeTempDir({ prefix: "deep-storage launcher " });
+  const folder = `${root}/package`;
+  await Deno.mkdir(`${folder}/bin`, { recursive: true });
+  await Deno.mkdir(`${folder}/node_modules/deno`, { recursive: true });
+  await Deno.copyFile(LAUNCHER, `${folder}/bin/deep-storage.mjs`);
+  await Deno.writeTextFile(`${folder}/deno-program`, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  await Deno.writeTextFile(
+    `${folder}/node_modules/deno/install_api.cjs`,
+    `exports.runInstall = () => ${JSON.stringify(`${folder}/deno-program`)};\n`,
+  );
+  await Deno.writeTextFile(
+    `${folder}/commands.json`,
+    JSON.stringify({
+      commands: { run: { flags: ["-q", "-P=engines"], program: "tasks/main.js" } },
+      other: { flags: ["-q", "-P=explain"], program: "tasks/main.js" },
+    }),
+  );
+  const link = `${root}/deep-storage`; // npm makes a link too
+  await Deno.symlink(`${folder}/bin/deep-storage.mjs`, link);
+  await Deno.chmod(`${folder}/bin/deep-storage.mjs`, 0o755);
+  return { bin: link, [Symbol.asyncDispose]: () => Deno.remove(root, { recursive: true }) };
+}
+
+async function start(bin: string, args: string[]): Promise<{ code: number; lines: string[] }> {
+  const { code, stdout } = await new Deno.Command(bin, { args, stdin: "null" }).output();
+  return { code, lines: DECODER.decode(stdout).trimEnd().split("\n") };
+}
+
+Deno.test("launcher: a command gets its own permissions and all arguments", async () => {
+  await using program = await installed(`echo "update check: $DENO_NO_UPDATE_CHECK"
+for each in "$@"; do echo "$each"; done`);
+  const folder = `${program.bin.replace(/\/[^/]*$/, "")}/package/`;
+  const common = ["update check: 1", "run", `--config=${folder}deno.json`, "--no-lock"];
+  const main = `${folder}tasks/main.js`;
+  const words = ["run", "2025-12-28", "a  b", "$HOME", "--output", "json"];
+  const { lines } = await start(program.bin, words);
+  assertEquals(lines, [...common, "--no-remote", "-q", "-P=engines", main, ...words]);
+  for (const words of [["--version"], ["unknown", "run"], ["toString"], []]) {
+    const { lines } = await start(program.bin, words);
+    assertEquals(lines, [...common, "--no-remote", "-q", "-P=explain", main, ...words]);
+  }
+});
+
+Deno.test("launcher: an environment file before the command is for Deno", async () => {
+  await using program = await installed('for each in "$@"; do echo "$each"; done');
+  const file = `${program.bin} a.env`; // Node.js 20 reads it too
+  await Deno.writeTextFile(file, "DJANGO_DB_HOST=db.example\n");
+  const { lines } = await start(program.bin, [`--env-file=${file}`, "run", "today"]);
+  const [main] = lines.filter((line) => line.endsWith("main.js"));
+  assertEquals(lines.slice(-4), [`--env-file=${file}`, main, "run", "today"]);
+});
+
+Deno.test("launcher: ends with the exit code of Deno, and with 128 and the signal that ended Deno", async () => {
+  await using program = await installed('[ "$8" = run ] && exit "$9"; kill -s KILL $$');
+  for (const code of [0, 1, 2, 3, 130]) {
+    assertEquals((await start(program.bin, ["run", String(code)])).code, code);
+  }
+  assertEquals((await start(program.bin, ["other"])).code, 128 + 9);
+});
+
+Deno.test("launcher: names what to do if Deno cannot be started", async () => {
+  await using program = await installed("exit 0");
+  await Deno.remove(`${program.bin.replace(/\/[^/]*$/, "")}/package/deno-program`);
+  const { code, stderr } = await new Deno.Command(program.bin, { args: ["run"] }).output();
+  assertEquals(code, 3);
+  assert(/^Cannot start Deno: .*ENOENT\. Install the package again\.\n$/.test(
+    DECODER.decode(stderr),
+  ));
+});
+
+const TRAPS = `count() { n=$((n + 1)); echo "$1 $n"; }
+trap 'count INT' INT
+trap 'count TERM; exit 7' TERM
+echo ready
+while :; do read -r word || sleep 0.05; done`;
+
+Deno.test("launcher: forwards signals to Deno, each once", async () => {
+  await using program = await installed(TRAPS);
+  // A session of its own has no terminal that would send SIGINT to both.
+  const child = new Deno.Command("setsid", {
+    args: ["--wait", program.bin, "run"],
+    stdin: "null",
+    stdout: "piped",
+  }).spawn();
+  const { until, rest } = reader(child.stdout);
+  await until("ready");
+  const pid = await launcherOf(program.bin);
+  Deno.kill(pid, "SIGINT");
+  await until("INT 1");
+  Deno.kill(pid, "SIGTERM");
+  assertEquals((await child.status).code, 7);
+  await until("TERM 2");
+  assertEquals(await rest(), "ready\nINT 1\nTERM 2\n");
+});
+
+atTerminal(Deno.test)("launcher: Ctrl-C in a terminal reaches Deno once", async () => {
+  await using program = await installed(TRAPS);
+  const child = new Deno.Command("script", {
+    args: ["-q", "-e", "-f", "-c", `trap : INT; '${program.bin}' run`, "/dev/null"],
+    env: { SHELL: "/bin/sh", TERM: "xterm" },
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const keyboard = child.stdin.getWriter();
+  const { until, rest } = reader(child.stdout);
+  await until("ready");
+  await keyboard.write(new TextEncoder().encode("\x03"));
+  await until("INT 1");
+  Deno.kill(await launcherOf(program.bin), "SIGTERM");
+  await until("TERM 2");
+  assertEquals((await child.status).code, 7);
+  const shown = await rest();
+  assertEquals([...shown.matchAll(/(INT|TERM) \d/g)].map(([line]) => line), ["INT 1", "TERM 2"]);
+  await keyboard.close().catch(() => {});
+});
+
+/** Reads the output of a program while it runs. */
+function reader(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
+  const texts = stream.pipeThrough(new TextDecoderStream()).getReader();
+  let shown = "";
+  return {
+    async until(text: string): Promise<void> {
+      while (!shown.includes(text)) {
+        const { value, done } = await texts.read();
+        assert(!done, `no ${text} in ${shown}`);
+        shown += value;
+      }
+    },
+    /** Returns the whole output, when the program has ended. */
+    async rest(): Promise<string> {
+      for (;;) {
+        const { value, done } = await texts.read();
+        if (done) return shown;
+        shown += value;
+      }
+    },
+  };
+}
+
+/** The process of Node.js that runs the program. */
+async function launcherOf(bin: string): Promise<number> {
+  const until = Date.now() + DEADLINE;
+  while (Date.now() < until) {
+    const { stdout } = await new Deno.Command("pgrep", { args: ["-f", `^node ${bin} run$`] })
+      .output();
+    const [pid] = DECODER.decode(stdout).split("\n");
+    if (pid) return Number(pid);
+  }
+  throw new Error(`no process of ${bin}`);
+}
