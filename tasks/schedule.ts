@@ -14,7 +14,7 @@ import { projectHelp, projectOrDefault } from "./cli/project_options.ts";
 import { colourWanted, print, printError } from "./cli/terminal.ts";
 import { readSchedule, type ScheduledCronJob } from "./schedule/cron_jobs.ts";
 import { requireSecrets, switchCronJob, switchesTo } from "./schedule/switch.ts";
-import { renderRunning, renderSchedule } from "./schedule/text.ts";
+import { renderRunning, renderSchedule, renderSwitched } from "./schedule/text.ts";
 
 const ENGINES = ["local", "spark"] as const;
 const DEFAULT_TIMEOUT = 60;
@@ -46,7 +46,8 @@ ${CLUSTER_FLAGS_HELP}
   --timeout SECONDS      default: ${DEFAULT_TIMEOUT}
 
 The CronJobs come from deno task apply, suspended. Later runs of apply do not switch them. The
-schedule is switched on only if the Secrets of its pods exist.
+schedule is switched on only if the Secrets of its pods exist. Kubernetes makes up for a start that
+was missed by less than an hour (startingDeadlineSeconds): that run starts at once.
 
 Examples:
   deno task schedule                     when does it start next, and how did the last run end?
@@ -136,11 +137,9 @@ async function switchTo(task: Task, engine: ToolkitEngine | undefined): Promise<
   for (const each of switches) await switchCronJob(cluster, each, project, signal);
   const after = await readSchedule(cluster, project, signal, Date.now());
   if (isJson) return printJson(after);
-  for (const { cronJob: { name }, suspend } of switches) {
-    const next = after.find((each) => each.name === name)?.next;
-    print(
-      suspend ? `off  ${name}` : `on   ${name}${next === undefined ? "" : `, next at ${next}`}`,
-    );
+  for (const { cronJob: { name, missed }, suspend } of switches) {
+    const { next } = after.find((each) => each.name === name) ?? {};
+    print(renderSwitched(name, suspend, { ...(next && { next }), ...(missed && { missed }) }));
   }
   if (switches.length === 0) {
     print(`nothing to do: the schedule is ${engine === undefined ? "off" : `on for ${engine}`}`);

@@ -1,6 +1,7 @@
 import { OUTBOX_TABLE } from "../contract/tables.ts";
 import { ApiError, type Cluster, type Fields, type KubeObject } from "../cluster/cluster.ts";
 import { fieldsIn, listIn, textIn } from "../cluster/fields.ts";
+import { formatTableName, readTableName } from "../contract/table_name.ts";
 import { type Day, dayOf, parseDay, windowOf } from "../contract/window.ts";
 import { Failure } from "../errors.ts";
 import { endOf } from "./job_state.ts";
@@ -117,7 +118,8 @@ function withVariables(container: Fields, day: Day, table: string | undefined): 
 }
 
 /**
- * Returns the table that a Job names as a literal, or the default.
+ * Returns the table that a Job names as a literal, or the default. Returns undefined if another
+ * object has the name of the table, because the Job does not show that name.
  *
  * @example
  * ```ts
@@ -126,11 +128,19 @@ function withVariables(container: Fields, day: Day, table: string | undefined): 
  * assertEquals(tableOf({ spec: {} }), "stop_events");
  * ```
  */
-export function tableOf({ spec }: Fields): string {
+export function tableOf({ spec }: Fields): string | undefined {
   const { containers } = fieldsIn(fieldsIn(fieldsIn(spec).template).spec);
-  const value = listIn(containers).flatMap(({ env }) => listIn(env))
-    .findLast(({ name }) => name === "OUTBOX_TABLE")?.value;
-  return (textIn(value) || OUTBOX_TABLE).split("$$").join("$");
+  const all = listIn(containers);
+  const variable = all.flatMap(({ env }) => listIn(env))
+    .findLast(({ name }) => name === "OUTBOX_TABLE");
+  if (variable === undefined) {
+    return all.some(({ envFrom }) => listIn(envFrom).length > 0) ? undefined : OUTBOX_TABLE;
+  }
+  if (variable.valueFrom !== undefined) return undefined;
+  const plain = textIn(variable.value).split("$$");
+  // Kubernetes replaces $(NAME) by the value of another variable.
+  if (plain.some((text) => text.includes("$("))) return undefined;
+  return plain.join("$") || OUTBOX_TABLE;
 }
 
 function jobName(layer: Layer, day: Day, attempt: number): string {
@@ -141,7 +151,10 @@ function jobName(layer: Layer, day: Day, attempt: number): string {
 export interface DayJobs {
   /** The Jobs that this toolkit started, the latest attempt first. */
   readonly own: readonly KubeObject[];
-  /** A Job that runs the day now, no matter what started it. */
+  /**
+   * A Job that runs the day now, no matter what started it. The table of a Job that was started by
+   * hand may be unknown.
+   */
   readonly running: KubeObject | undefined;
   /** The Jobs of this toolkit for the day with another table of the outbox. */
   readonly foreign: readonly KubeObject[];
@@ -174,10 +187,17 @@ export function jobsOfDay(
   const app = podLabels(object).app;
   const others = jobs.filter((job) =>
     labelOf(job, LABELS.layer) === undefined && app !== undefined && podLabels(job).app === app &&
-    fieldsIn(job.spec).suspend !== true && daysOf(job).includes(day)
+    fieldsIn(job.spec).suspend !== true && daysOf(job).includes(day) &&
+    mayCopy(job, table)
   );
   const running = [...own, ...others].find((job) => endOf(job) === undefined);
   return { own, running, foreign };
+}
+
+/** Returns whether a Job copies a table, or does not show which one. */
+function mayCopy(job: KubeObject, table: string): boolean {
+  const name = readTableName(tableOf(job) ?? table);
+  return "problem" in name || formatTableName(name) === table;
 }
 
 function podLabels({ spec }: Fields): Fields {

@@ -8,6 +8,7 @@ import {
   type Planned,
   planOf,
 } from "../../checks/kubernetes/apply_plan.ts";
+import { fieldsOf } from "../../checks/kubernetes/fields.ts";
 import { type ManifestObject, objectId } from "../../checks/kubernetes/objects.ts";
 import { naming } from "../../checks/list_names.ts";
 import { ApiError, type Cluster } from "../../pipeline/cluster/cluster.ts";
@@ -65,9 +66,55 @@ export async function carryOut(
     if (action === "replace") await deletePendingJob(cluster, object, signal);
     // Force: the manifest overrides other field managers, because a partially applied manifest
     // could be inconsistent.
-    await cluster.apply(object.value, { dryRun: false, force: true, signal });
+    if (object.kind === "CronJob") await applyCronJob(cluster, planned, signal);
+    else await cluster.apply(object.value, { dryRun: false, force: true, signal });
     onDone(planned);
   }
+}
+
+/** The times to try again if a CronJob changes between the read and the write. */
+const CONFLICTS = 5;
+
+/**
+ * Applies a CronJob, unless it was switched on or off since the comparison. Its `suspend` in the plan
+ * is that of the comparison.
+ */
+async function applyCronJob(
+  cluster: Cluster,
+  { object, live: before }: Planned,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let left = CONFLICTS;; left--) {
+    const live = await cluster.get(object, object.name, object.namespace, { signal });
+    if (switchOf(live) !== switchOf(before?.value)) throw changedInMeantime(object);
+    // If the CronJob is switched between the two requests, its version differs.
+    const resourceVersion = live?.metadata.resourceVersion;
+    const metadata = fieldsOf(object.value.metadata);
+    const versioned = resourceVersion === undefined ? metadata : { ...metadata, resourceVersion };
+    try {
+      const body = { ...object.value, metadata: versioned };
+      await cluster.apply(body, { dryRun: false, force: true, signal });
+      return;
+    } catch (error) {
+      // A start of the CronJob changes its version, too.
+      if (!(error instanceof ApiError && error.status === 409) || left === 0) throw error;
+    }
+  }
+}
+
+/** Returns whether a CronJob is on or off, or that it does not exist. */
+function switchOf(cronJob: object | undefined): "on" | "off" | "none" {
+  if (cronJob === undefined) return "none";
+  return fieldsOf(fieldsOf(cronJob).spec).suspend === true ? "off" : "on";
+}
+
+function changedInMeantime(object: ManifestObject): Failure {
+  return new Failure({
+    kind: "unreachable",
+    task: `change ${objectId(object)}`,
+    problem: "the CronJob was created, deleted, or switched on or off in the meantime",
+    remedy: "Run again: the schedule stays on or off as it is.",
+  });
 }
 
 /**

@@ -4,7 +4,7 @@ import { fieldsOf, listOf, textOf } from "../../checks/kubernetes/fields.ts";
 import { type Workload, workloadsOf } from "../../checks/kubernetes/workloads.ts";
 import type { Cluster, Kind, KubeObject } from "../../pipeline/cluster/cluster.ts";
 import type { Project } from "../../pipeline/contract/project.ts";
-import { nextTime } from "./next_time.ts";
+import { missedTime, nextTime } from "./next_time.ts";
 
 // The CronJobs of the schedule, as a cluster has them, with the Jobs that they started.
 
@@ -41,6 +41,11 @@ export interface ScheduledCronJob {
   readonly timeZone?: string;
   /** The next start in UTC; undefined if the CronJob is suspended, or if the time is not known. */
   readonly next?: string;
+  /**
+   * The start in UTC that the CronJob has missed, and that Kubernetes makes up for as soon as the
+   * CronJob is not suspended; undefined if there is none, or if it is not known.
+   */
+  readonly missed?: string;
   /** The Jobs in the cluster, the last one first. */
   readonly runs: readonly ScheduledRun[];
   /** The Secrets that the pods need. */
@@ -85,6 +90,7 @@ function scheduledOf(
   const timeZone = textOf(spec.timeZone);
   const isUtc = timeZone === "Etc/UTC" || timeZone === "UTC";
   const next = suspended || !isUtc ? undefined : nextTime(schedule, now);
+  const missed = isUtc ? missedStart(object, schedule, now) : undefined;
   return {
     name: object.metadata.name,
     task: taskOf(workload),
@@ -92,11 +98,33 @@ function scheduledOf(
     suspended,
     schedule,
     ...(timeZone === undefined ? {} : { timeZone }),
-    ...(next === undefined ? {} : { next: new Date(next).toISOString().replace(".000", "") }),
+    ...(next === undefined ? {} : { next: textOfTime(next) }),
+    ...(missed === undefined ? {} : { missed: textOfTime(missed) }),
     runs: jobs.filter((job) => isOwnedBy(job, object)).map(runOf)
       .sort((a, b) => a.started < b.started ? 1 : -1),
     secrets: secretsOf(workload),
   };
+}
+
+/** Returns the start that a CronJob has missed and that has no Job yet. */
+function missedStart(
+  { metadata, spec, status }: KubeObject,
+  schedule: string,
+  now: number,
+): number | undefined {
+  const { lastScheduleTime, active } = fieldsOf(status);
+  // With `Forbid`, no Job starts while another one runs.
+  if (fieldsOf(spec).concurrencyPolicy === "Forbid" && listOf(active).length > 0) return undefined;
+  const since = Date.parse(textOf(lastScheduleTime) ?? textOf(metadata.creationTimestamp) ?? "");
+  const { startingDeadlineSeconds } = fieldsOf(spec);
+  const deadline = typeof startingDeadlineSeconds === "number"
+    ? startingDeadlineSeconds
+    : undefined;
+  return Number.isNaN(since) ? undefined : missedTime(schedule, { since, deadline, now });
+}
+
+function textOfTime(time: number): string {
+  return new Date(time).toISOString().replace(".000", "");
 }
 
 /** The command: the first word that is neither Deno, a flag nor a subcommand of Deno. */

@@ -59,6 +59,26 @@ export function nextTime(schedule: string, after: number): number | undefined {
   return undefined;
 }
 
+/**
+ * Returns the start that a CronJob has missed and that the controller of CronJobs makes up for as soon
+ * as the CronJob is not suspended, in milliseconds since 1970. Returns undefined if there is none.
+ *
+ * @param since the last start of the CronJob, or its creation
+ * @param deadline `startingDeadlineSeconds`; undefined if every missed start counts
+ */
+export function missedTime(
+  schedule: string,
+  { since, deadline, now }: {
+    readonly since: number;
+    readonly deadline: number | undefined;
+    readonly now: number;
+  },
+): number | undefined {
+  const earliest = Math.max(since, deadline === undefined ? since : now - 1000 * deadline);
+  const time = nextTime(schedule, earliest);
+  return time !== undefined && time <= now ? time : undefined;
+}
+
 /** Returns the values of a field in ascending order. */
 function valuesOf(text: string, { first, count, names }: typeof FIELDS[number]): number[] {
   const number = (end: string) => {

@@ -22,12 +22,14 @@ export function renderSchedule(
   ];
 }
 
-function rowOf({ name, suspended, schedule, timeZone, next, runs: [last] }: ScheduledCronJob) {
+function rowOf(
+  { name, suspended, schedule, timeZone, next, missed, runs: [last] }: ScheduledCronJob,
+) {
   const row: Cell[] = [
     name,
     suspended ? { text: "suspended", style: "yellow" } : { text: "on", style: "green" },
     `${schedule} ${timeZone ?? "in the time zone of the control plane"}`,
-    next ?? (suspended ? "none" : "not known"),
+    suspended ? "none" : missed === undefined ? next ?? "not known" : `now, for ${missed}`,
     last === undefined ? "none" : resultOf(last),
   ];
   return row;
@@ -37,6 +39,23 @@ function resultOf({ result, started, ended }: ScheduledRun): Cell {
   if (result === "running") return `running since ${started}`;
   const text = `${result} ${ended ?? started}`;
   return { text, style: result === "failed" ? "red" : "green" };
+}
+
+/**
+ * Renders a switched CronJob.
+ *
+ * @param next the next start; undefined if the time is not known
+ * @param missed the start that Kubernetes makes up for now
+ */
+export function renderSwitched(
+  name: string,
+  suspend: boolean,
+  { next, missed }: Pick<ScheduledCronJob, "next" | "missed">,
+): string {
+  if (suspend) return `off  ${name}`;
+  const now = missed === undefined ? [] : [`starts now, because it missed ${missed}`];
+  const later = next === undefined ? [] : [`next at ${next}`];
+  return [`on   ${name}`, ...now, ...later].join(", ");
 }
 
 function failureOf({ job, reason }: ScheduledRun, namespace: string): string[] {

@@ -15,7 +15,7 @@ const OWN = {
   // Every command has --project.
   values: [...SOURCE_FLAGS.filter((name) => name !== "project"), "patience"],
   repeatable: ["skip"],
-  switches: ["attach", "no-preflight", "port-forward"],
+  switches: ["attach", "attach-running", "no-preflight", "port-forward"],
 } as const;
 
 /** The flags of a command that has both engines. */
@@ -31,6 +31,8 @@ export const ENGINE_HELP = `
                         followed, and these flags apply, too:
 
   --attach               follow the Job that runs the day, or its last Job, and start none
+  --attach-running       follow the Job that runs the day, or start one if there is none; without
+                         this flag, a second start of a day is refused
   --no-preflight         leave out preflight
   --skip ID=REASON       skip a check of preflight; can be repeated
   --patience SECONDS     how long a Job may wait for room, a node or an image; default: ${DEFAULT_PATIENCE}

@@ -57,6 +57,7 @@ export async function workOnSpark(
   const sources = await sourcesOf(flags, ["cluster", "environment"]);
   const patience = 1000 * seconds(flags, DEFAULT_PATIENCE, "patience");
   const isAttaching = flags.on("attach");
+  const attachesRunning = flags.on("attach-running");
   const { project = DEFAULT_PROJECT, cluster: config, manifests } = sources;
   if ("absent" in config) {
     const remedy = "Choose a cluster with --kubeconfig.";
@@ -79,7 +80,8 @@ export async function workOnSpark(
       logins.lake();
     }
     const engine = new SparkEngine({
-      ...{ work, cluster, templates, logins, patience, isAttaching, interrupted, interrupts },
+      ...{ work, cluster, templates, logins, patience, interrupted, interrupts },
+      ...{ isAttaching, attachesRunning },
       attach: (day) => attachCommand(work.command, day, flags),
     });
     return await eachDay(
@@ -151,7 +153,10 @@ interface EngineParts extends Interruption {
   readonly templates: Templates;
   readonly logins: Logins;
   readonly patience: number;
+  /** Whether to follow a Job of the day, and to start none. */
   readonly isAttaching: boolean;
+  /** Whether to follow a Job that runs the day already, and to start one otherwise. */
+  readonly attachesRunning: boolean;
   /** Returns the command that follows the Jobs of a day again. */
   readonly attach: (day: Day) => string;
 }
@@ -166,9 +171,9 @@ class SparkEngine {
 
   /** Makes the layers of a day, and for `run`, checks the day. */
   async makeDay(day: Day, result: DayResult): Promise<number> {
-    const { work, logins, isAttaching } = this.#parts;
+    const { work, logins } = this.#parts;
     const layers = LAYERS[work.command];
-    const found = isAttaching ? await this.#findJobs(day, layers) : undefined;
+    const found = await this.#findJob(day, layers);
     const first = found === undefined ? 0 : layers.indexOf(found.layer);
     for (const layer of layers.slice(first)) {
       const job = layer === found?.layer ? found.job : undefined;
@@ -208,21 +213,30 @@ class SparkEngine {
     });
   }
 
-  /** Finds the Job to follow: the one that runs, or the last one of a command with one layer. */
-  async #findJobs(
+  /**
+   * Finds the Job to follow: the one that runs, or with `--attach` also the last one of a command
+   * with one layer. Returns undefined to start a Job.
+   */
+  async #findJob(
     day: Day,
     layers: readonly Layer[],
-  ): Promise<{ readonly layer: Layer; readonly job: KubeObject }> {
-    const { cluster, interrupted: signal, work } = this.#parts;
+  ): Promise<{ readonly layer: Layer; readonly job: KubeObject } | undefined> {
+    const { cluster, interrupted: signal, work, isAttaching, attachesRunning } = this.#parts;
+    if (!isAttaching && !attachesRunning) return undefined;
     for (const layer of layers) {
       const template = this.#template(layer);
       const jobs = await cluster.list(JOB, template.namespace, { signal });
       const { running, own, foreign } = jobsOfDay(jobs, template, { layer, day });
-      const job = running ?? (layers.length === 1 ? own[0] : undefined);
+      const last = isAttaching && layers.length === 1 ? own[0] : undefined;
+      const job = running ?? last;
+      // A Job that was started by hand can take the name of its table from another object.
+      const [other] = job === undefined ? foreign : [job].filter((each) => !tableOf(each));
+      if (other !== undefined && (isAttaching || other === job)) {
+        throw ofAnotherTable(layer, day, other, template);
+      }
       if (job !== undefined) return { layer, job };
-      const [other] = foreign;
-      if (other !== undefined) throw ofAnotherTable(layer, day, other, template);
     }
+    if (!isAttaching) return undefined;
     throw new Failure({
       kind: "configuration",
       task: `follow ${work.command} of ${day}`,
@@ -248,8 +262,13 @@ function ofAnotherTable(
   return new Failure({
     kind: "configuration",
     task: `follow ${layer} of ${day}`,
-    problem: `Job ${namespace}/${name} copies ${tableOf(job)}, and this project has ${table}`,
-    remedy: "Give the project file of that Job with --project, or leave out --attach.",
+    problem: tableOf(job) === undefined
+      ? `Job ${namespace}/${name} takes OUTBOX_TABLE from another object, so its table is not ` +
+        `known, and this project has ${table}`
+      : `Job ${namespace}/${name} copies ${tableOf(job)}, and this project has ${table}`,
+    remedy: tableOf(job) === undefined
+      ? `Follow the log of that Job: kubectl -n ${namespace} logs -f job/${name}`
+      : "Give the project file of that Job with --project, or leave out --attach.",
   });
 }
 

@@ -1,7 +1,7 @@
 import { openApi } from "../cluster/api.ts";
 import { kubeconfig } from "../cluster/kubeconfig.ts";
 import { bringTo } from "../cluster/state.ts";
-import { READS_ALL, user } from "../cluster/users.ts";
+import { READS_ALL, readsAllBut, user } from "../cluster/users.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { clusterTest, controlPlane } from "../support/control_plane.ts";
 import { runTask, type TaskOutcome } from "../support/task.ts";
@@ -93,6 +93,66 @@ clusterTest(
     }
   },
 );
+
+clusterTest("apply: does not switch a CronJob that the user may not read", async () => {
+  await bringTo(controlPlane(), [...OURS, ...SECRETS]);
+  assertEquals((await schedule("on")).code, 0);
+  const writes = { apiGroups: ["*"], resources: ["*"], verbs: ["create", "patch", "update"] };
+  const reads = await readsAllBut(controlPlane().admin, "cronjobs");
+  const access = await user(controlPlane().admin, "writes-cronjobs", [...reads, writes]);
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/kubeconfig`, kubeconfig(access));
+    const text = await Deno.readTextFile(new URL("70-schedule.yaml", MANIFESTS));
+    await Deno.mkdir(`${folder}/manifests`);
+    await Deno.writeTextFile(`${folder}/manifests/a.yaml`, text.replaceAll("0 2 * *", "0 3 * *"));
+    const { code, stderr } = await runTask("apply", [
+      ...["--manifests", `${folder}/manifests`, "--yes", "--kubeconfig", `${folder}/kubeconfig`],
+    ]);
+    assertEquals(code, 2);
+    assertMatch(stderr, /cannot get resource "cronjobs"/);
+    assertEquals(await on(), ["nightly-preflight", "nightly-run"]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+clusterTest("schedule on: says that a missed start is made up for at once", async () => {
+  const minute = new Date(Date.now() - 120_000);
+  const missed = minute.toISOString().slice(0, 17) + "00Z";
+  const soon = OURS.map((object) => {
+    if (object.metadata.name !== "nightly-run") return object;
+    const text = JSON.stringify(object).replaceAll('"analytics"', '"none"')
+      .replace("0 2 * * *", `${minute.getUTCMinutes()} ${minute.getUTCHours()} * * *`);
+    return JSON.parse(text);
+  });
+  await bringTo(controlPlane(), [...soon, ...SECRETS]);
+  using api = openApi(controlPlane().admin);
+  // As if the CronJob was there yesterday.
+  const lastScheduleTime = new Date(Date.parse(missed) - 86_400_000).toISOString();
+  const status = { lastScheduleTime: lastScheduleTime.replace(".000", "") };
+  await api.call("PATCH", `${CRON_JOBS}/nightly-run/status`, { status }, MERGE);
+  const { code, stdout } = await schedule("on");
+  assertEquals(code, 0);
+  assertMatch(
+    stdout,
+    new RegExp(`^on {3}nightly-run, starts now, because it missed ${missed}, next at `, "m"),
+  );
+  assertMatch(stdout, /^on {3}nightly-preflight, next at /m);
+  let job = "";
+  await until("Kubernetes makes up for the missed start", async () => {
+    const { items } = await api.get(JOBS);
+    job = items[0]?.metadata.name ?? "";
+    return job !== "";
+  }, AbortSignal.timeout(180_000));
+  assertMatch(job, /^nightly-run-\d+$/);
+  assertEquals((await schedule("off")).code, 0);
+  // The start has its Job now.
+  const again = await schedule("on");
+  assert(!again.stdout.includes("missed"), again.stdout);
+  assertEquals((await schedule("off")).code, 0);
+  await api.call("DELETE", `${JOBS}/${job}?propagationPolicy=Background`);
+});
 
 clusterTest(
   "schedule on: refuses without a Secret or a CronJob, and switches nothing",

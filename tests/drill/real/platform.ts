@@ -103,6 +103,8 @@ function platformOn(
   const where = ["--manifests", manifests];
   let archive = imageArchive;
   let builds = 0;
+  // Whether the image is not that of the working tree.
+  let isAltered = false;
 
   const edit = (file: string, how: (text: string) => string) =>
     editFile(join(manifests, file), how);
@@ -123,6 +125,7 @@ function platformOn(
     await importImage({ machine: node.machine, programs: await programsPath() }, layout);
     if (archive !== imageArchive) await Deno.remove(archive);
     archive = await archiveOf(layout);
+    isAltered = true;
   };
 
   const replaceJob = async (file: string) => {
@@ -147,9 +150,9 @@ function platformOn(
     }
     await succeed("apply", ["--yes", ...where]);
     await succeed("secrets", ["--yes", "--port-forward"]);
-    if (builds > 0) {
+    if (isAltered) {
       await build({});
-      builds = 0;
+      isAltered = false;
     }
   };
 

@@ -1,6 +1,6 @@
 import { parseDay } from "../../../pipeline/contract/window.ts";
 import { ApiError, type Cluster, type KubeObject } from "../../../pipeline/cluster/cluster.ts";
-import { createJob, JOB, jobsOfDay, newJob } from "../../../pipeline/spark/new_job.ts";
+import { createJob, JOB, jobsOfDay, newJob, tableOf } from "../../../pipeline/spark/new_job.ts";
 import { assertEquals, assertMatch } from "../../support/assert.ts";
 
 const RUN = { layer: "bronze", day: parseDay("2025-12-28")! } as const;
@@ -47,6 +47,47 @@ Deno.test("jobsOfDay: a Job of another table is no Job of this project", () => {
   assertEquals([found.own, found.running, found.foreign], [[own], own, [shop]]);
   assertEquals(jobsOfDay([shop], template, RUN).running, undefined);
   assertEquals(jobsOfDay([shop], { ...template, table: 'shop."a$b"' }, RUN).running, shop);
+});
+
+Deno.test("tableOf: does not know a table that another object names", () => {
+  const table = (container: object) =>
+    tableOf({ spec: { template: { spec: { containers: [container] } } } });
+  const literal = { name: "OUTBOX_TABLE", value: "a$$b" };
+  const envFrom = [{ configMapRef: { name: "settings" } }];
+  assertEquals(table({}), "stop_events");
+  assertEquals(table({ envFrom: [] }), "stop_events");
+  assertEquals(table({ env: [literal], envFrom }), "a$b");
+  assertEquals(table({ envFrom }), undefined);
+  const valueFrom = { configMapKeyRef: { name: "settings", key: "table" } };
+  assertEquals(table({ env: [{ name: "OUTBOX_TABLE", valueFrom }] }), undefined);
+  assertEquals(table({ env: [{ name: "OUTBOX_TABLE", value: "$(TABLE)" }] }), undefined);
+});
+
+Deno.test("jobsOfDay: a Job that was started by hand runs the day unless it names another table", () => {
+  const manual = (container: object): KubeObject => ({
+    ...JOB,
+    metadata: { name: "manual", namespace: "jobs" },
+    spec: {
+      template: {
+        metadata: { labels: { app: "bronze-ingest" } },
+        spec: {
+          containers: [{ env: [{ name: "JOB_DATE", value: "2025-12-28" }], ...container }],
+        },
+      },
+    },
+  });
+  const runs = (container: object, table = "stop_events") => {
+    const template = { object: manual({}), namespace: "jobs", container: "driver", table };
+    return jobsOfDay([manual(container)], template, RUN).running !== undefined;
+  };
+  const named = (value: string) => ({
+    env: [{ name: "JOB_DATE", value: "2025-12-28" }, { name: "OUTBOX_TABLE", value }],
+  });
+  assertEquals(runs({}), true);
+  assertEquals(runs({ envFrom: [{ configMapRef: { name: "settings" } }] }), true);
+  assertEquals(runs(named("shop.events")), false);
+  assertEquals(runs(named("Shop.events"), "shop.events"), true);
+  assertEquals(runs({}, "shop.events"), false);
 });
 
 Deno.test("createJob: takes the next name if a Job that has ended has the name", async () => {

@@ -60,6 +60,81 @@ spec:
 
 const JOB = "/apis/batch/v1/namespaces/analytics-jobs/jobs/bronze";
 
+const CRON_JOB = `
+apiVersion: batch/v1
+kind: CronJob
+metadata: { name: nightly, namespace: analytics-jobs }
+spec:
+  schedule: "0 2 * * *"
+  suspend: true
+  jobTemplate:
+    spec:
+      template:
+        spec:
+          restartPolicy: Never
+          containers: [{ name: toolkit, image: "toolkit:1" }]
+`;
+const NIGHTLY = "/apis/batch/v1/namespaces/analytics-jobs/cronjobs/nightly";
+
+for (
+  const [when, before, after] of [
+    ["after the comparison", true, false],
+    ["between the last read and the write", false, true],
+  ] as const
+) {
+  for (const suspend of [false, true]) {
+    const what = suspend ? "off" : "on";
+    clusterTest(`carryOut: keeps a CronJob that was switched ${what} ${when}`, async () => {
+      const [namespace] = parseAllDocuments(SETUP).map((each): KubeObject => each.toJS());
+      const first = CRON_JOB.replace("suspend: true", `suspend: ${!suspend}`);
+      await bringTo(controlPlane(), [namespace!, parseAllDocuments(first)[0]!.toJS()]);
+      const live = readFile("a.yaml", first).objects[0]!;
+      // The comparison made the plan with the switch of that time.
+      const object = readFile("a.yaml", first.replace("0 2", "0 3")).objects[0]!;
+      using api = openApi(controlPlane().admin);
+      const switchIt = async () => {
+        await api.call("PATCH", NIGHTLY, { spec: { suspend } }, "application/merge-patch+json");
+      };
+      if (before) await switchIt();
+      const cluster = await afterReading(after ? switchIt : async () => {});
+      const failure = await assertRejects(
+        () =>
+          carryOut(cluster, [{ action: "change", object, live, differences: [] }], {
+            onStart() {},
+            onDone() {},
+            signal: AbortSignal.timeout(30_000),
+          }),
+        Failure,
+      );
+      cluster.close();
+      assert(failure.message.includes("switched on or off in the meantime"), failure.message);
+      const { spec } = await api.get(NIGHTLY);
+      assertEquals([spec.suspend, spec.schedule], [suspend, "0 2 * * *"]);
+    });
+  }
+}
+
+clusterTest("carryOut: applies a CronJob whose status changes at the same time", async () => {
+  const [namespace] = parseAllDocuments(SETUP).map((each): KubeObject => each.toJS());
+  const on = CRON_JOB.replace("suspend: true", "suspend: false");
+  await bringTo(controlPlane(), [namespace!, parseAllDocuments(on)[0]!.toJS()]);
+  const live = readFile("a.yaml", on).objects[0]!;
+  const object = readFile("a.yaml", on.replace("0 2", "0 3")).objects[0]!;
+  using api = openApi(controlPlane().admin);
+  const cluster = await afterReading(async () => {
+    const status = { lastScheduleTime: "2025-12-28T02:00:00Z" };
+    await api.call("PATCH", `${NIGHTLY}/status`, { status }, "application/merge-patch+json");
+  });
+  await carryOut(cluster, [{ action: "change", object, live, differences: [] }], {
+    onStart() {},
+    onDone() {},
+    signal: AbortSignal.timeout(30_000),
+  });
+  cluster.close();
+  const { spec } = await api.get(NIGHTLY);
+  assertEquals([spec.suspend, spec.schedule], [false, "0 3 * * *"]);
+});
+
 async function startIt(): Promise<void> {
   using api = openApi(controlPlane().admin);
   await api.call("PATCH", JOB, { spec: { suspend: false } }, "application/merge-patch+json");

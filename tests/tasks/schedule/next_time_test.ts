@@ -1,4 +1,4 @@
-import { nextTime } from "../../../tasks/schedule/next_time.ts";
+import { missedTime, nextTime } from "../../../tasks/schedule/next_time.ts";
 import { assertEquals } from "../../support/assert.ts";
 
 /** The next time of a schedule, as text. */
@@ -37,4 +37,22 @@ Deno.test("nextTime: is not known for an invalid schedule, for @every, and for a
   for (const schedule of ["", "0 24 * * *", "0 2 * *", "@every 1h", "0 0 30 2 *"]) {
     assertEquals(next(schedule, "2025-12-28T00:00:00Z"), undefined, schedule);
   }
+});
+
+Deno.test("missedTime: is a start within the deadline that has no Job", () => {
+  const missed = (now: string, since: string, deadline?: number) => {
+    const times = { since: Date.parse(since), deadline, now: Date.parse(now) };
+    const time = missedTime("0 2 * * *", times);
+    return time === undefined ? undefined : new Date(time).toISOString().slice(0, 16);
+  };
+  const created = "2025-12-01T00:00:00Z";
+  assertEquals(missed("2025-12-28T02:59:59Z", created, 3600), "2025-12-28T02:00");
+  assertEquals(missed("2025-12-28T02:00:00Z", created, 3600), "2025-12-28T02:00");
+  assertEquals(missed("2025-12-28T03:00:00Z", created, 3600), undefined);
+  assertEquals(missed("2025-12-28T01:59:59Z", created, 3600), undefined);
+  // The start has its Job, or the CronJob is younger.
+  assertEquals(missed("2025-12-28T02:30:00Z", "2025-12-28T02:00:00Z", 3600), undefined);
+  assertEquals(missed("2025-12-28T02:30:00Z", "2025-12-28T02:10:00Z", 3600), undefined);
+  // Without a deadline, the controller makes up for a start of any age.
+  assertEquals(missed("2025-12-28T12:00:00Z", "2025-12-28T00:00:00Z"), "2025-12-28T02:00");
 });

@@ -136,6 +136,58 @@ clusterTest(
 );
 
 clusterTest(
+  "bronze --engine spark --attach-running: follows the Job that runs, and starts one if none does",
+  async () => {
+    await using stage = await setStage();
+    const first = stage.start("bronze", "--attach-running");
+    const driver = await followed(stage);
+    first.kill("SIGKILL");
+    await first.outcome;
+    // The connection of the first command may still be open.
+    stage.logs.drop();
+    const second = stage.start("bronze", "--attach-running");
+    await until("the command reads the log", () => Promise.resolve(stage.logs.readers() > 0));
+    await stage.complete(driver);
+    const { code, stdout, stderr } = await second.outcome;
+    assertEquals([code, stderr], [0, ""]);
+    assertMatch(stdout, /^bronze {2}job {9}following Job analytics-jobs\/bronze-2025-12-28-1$/m);
+    assertEquals((await stage.api.get(JOBS)).items.length, 1);
+    // A Job that has ended is not followed again.
+    const third = stage.start("bronze", "--attach-running");
+    await stage.complete(await stage.driver(`bronze-${DAY}-2`));
+    const { stdout: shown } = await third.outcome;
+    assertMatch(shown, /^bronze {2}job {9}started Job analytics-jobs\/bronze-2025-12-28-2$/m);
+  },
+);
+
+/** Starts the Job of bronze with kubectl, with more fields of its container. */
+async function startByHand(stage: Stage, fields: string): Promise<void> {
+  const [manual] = (await Deno.readTextFile(`${stage.manifests}/50-bronze-ingest.yaml`))
+    .replace("suspend: true", "suspend: false")
+    .replace(/^( +)- name: POD_NAME$/m, `$1- { name: JOB_DATE, value: "${DAY}" }\n$&`)
+    .replace(/^( +)env:$/m, `$1${fields}\n$&`)
+    .split("---\n");
+  await stage.api.call("POST", JOBS, parse(manual!));
+}
+
+clusterTest(
+  "bronze --engine spark --attach: does not follow a Job whose table is not known",
+  async () => {
+    await using stage = await setStage();
+    await startByHand(stage, "envFrom: [{ configMapRef: { name: settings } }]");
+    for (const flag of ["--attach", "--attach-running"]) {
+      const { code, stdout, stderr } = await stage.start("bronze", flag).outcome;
+      assertEquals([code, stdout], [2, ""]);
+      assertStringIncludes(
+        stderr,
+        `Cannot follow bronze of ${DAY}: Job analytics-jobs/bronze-ingest-manual takes ` +
+          "OUTBOX_TABLE from another object",
+      );
+    }
+  },
+);
+
+clusterTest(
   "bronze --engine spark: of two starts at the same time, one makes the Job",
   async () => {
     await using stage = await setStage();
@@ -155,11 +207,7 @@ clusterTest(
   "bronze --engine spark: refuses a day that a Job started with kubectl runs",
   async () => {
     await using stage = await setStage();
-    const [manual] = (await Deno.readTextFile(`${stage.manifests}/50-bronze-ingest.yaml`))
-      .replace("suspend: true", "suspend: false")
-      .replace(/^( +)- name: POD_NAME$/m, `$1- { name: JOB_DATE, value: "${DAY}" }\n$&`)
-      .split("---\n");
-    await stage.api.call("POST", JOBS, parse(manual!));
+    await startByHand(stage, "");
     const { code, stderr } = await stage.start("bronze").outcome;
     assertEquals(code, 2);
     assertStringIncludes(stderr, "Job analytics-jobs/bronze-ingest-manual already runs this day. ");
