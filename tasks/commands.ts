@@ -1,3 +1,7 @@
+import { Failure } from "../pipeline/errors.ts";
+import type { Command } from "./cli/command.ts";
+import { didYouMean } from "./cli/suggestion.ts";
+
 // The commands of the toolkit. The command X is the export `command` of tasks/X.ts, and the task X of
 // deno.json starts it. tests/tasks/commands_test.ts compares this table with deno.json.
 
@@ -118,4 +122,30 @@ export const COMMANDS: readonly CommandEntry[] = [
     group: "Learn and look up",
     permissions: "explain",
   },
+  {
+    name: "completion",
+    purpose: "Print a script that completes the commands in bash, zsh or fish",
+    group: "Learn and look up",
+    permissions: "explain",
+  },
 ];
+
+/**
+ * Loads the module of a command. With a literal `import()`, Deno would read the modules of all commands
+ * at the start of each one.
+ *
+ * @throws {Failure} configuration: there is no such command
+ */
+export async function loadCommand(name: string): Promise<Command> {
+  const names = COMMANDS.map((entry) => entry.name);
+  if (!names.includes(name)) {
+    throw new Failure({
+      kind: "configuration",
+      task: `run ${JSON.stringify(name)}`,
+      problem: "there is no such command",
+      remedy: `${didYouMean(name, names)}List the commands with: deno task help`,
+    });
+  }
+  const module: { readonly command: Command } = await import(`./${name}.ts`);
+  return module.command;
+}

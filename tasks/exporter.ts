@@ -51,9 +51,9 @@ Examples:
   deno task exporter --listen 0.0.0.0:9877 --check-interval 21600
   deno task exporter --from 2025-12-01 --interval 60
 
-The metrics of single days are those of the newest ${DAYS_WITH_METRICS} days in the lake. Without DJANGO_DB_PASSWORD, the
-exporter reads only the lake. docs/monitoring.md lists the metrics, the alerts
-and the dashboard.
+The metrics of single days are those of the newest ${DAYS_WITH_METRICS} days in the lake. Without
+DJANGO_DB_PASSWORD, the exporter reads only the lake. docs/monitoring.md lists the metrics, the
+alerts and the dashboard.
 ${CONNECTION_HELP}`,
   async run(flags) {
     Deno.addSignalListener("SIGTERM", () => Deno.exit(0));

@@ -3,9 +3,8 @@ import type { Command } from "./cli/command.ts";
 import { failureReporterOf, reportFailure } from "./cli/failure.ts";
 import { COMMON_HELP } from "./cli/common_flags.ts";
 import { readFlags } from "./cli/flags.ts";
-import { didYouMean } from "./cli/suggestion.ts";
 import { clearStatus, print, printError } from "./cli/terminal.ts";
-import { COMMANDS } from "./commands.ts";
+import { loadCommand } from "./commands.ts";
 import { renderOverview, version } from "./overview.ts";
 
 // The program `deep-storage COMMAND [FLAGS]`. Each task of deno.json with a command calls it.
@@ -26,39 +25,18 @@ async function start([name, ...args]: readonly string[]): Promise<never> {
       case "--help":
       case "-h": {
         const about = args.find((word) => !word.startsWith("-"));
-        print(about === undefined ? renderOverview() : helpOf(await commandNamed(about)));
+        print(about === undefined ? renderOverview() : helpOf(await loadCommand(about)));
         return Deno.exit(0);
       }
       case "--version":
         print(version());
         return Deno.exit(0);
       default:
-        return await runCommand(await commandNamed(name), args);
+        return await runCommand(await loadCommand(name), args);
     }
   } catch (error) {
     return Deno.exit(reportFailure(error, failureReporterOf(name ?? "deep-storage")));
   }
-}
-
-/**
- * Loads the module of a command. With a literal `import()`, Deno would read the modules of all commands
- * at the start of each one.
- *
- * @throws {Failure} configuration: there is no such command
- */
-async function commandNamed(name: string): Promise<Command> {
-  if (!COMMANDS.some((entry) => entry.name === name)) {
-    throw new Failure({
-      kind: "configuration",
-      task: `run ${JSON.stringify(name)}`,
-      problem: "there is no such command",
-      remedy: `${
-        didYouMean(name, COMMANDS.map((entry) => entry.name))
-      }List the commands with: deep-storage --help`,
-    });
-  }
-  const module: { readonly command: Command } = await import(`./${name}.ts`);
-  return module.command;
 }
 
 /** Returns the output of `--help`. The exit codes are its last lines. */
