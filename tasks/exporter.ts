@@ -31,8 +31,8 @@ export const command: Command = {
   values: ["listen", "interval", "timeout", "check-interval", "from", "project"],
   switches: [],
   help: `
-Serves the state of the lake to Prometheus, under /metrics, until Ctrl-C. It reads the commit markers
-and counts the events of the outbox, as status does, and changes nothing.
+Serves the state of the lake to Prometheus, under /metrics, until Ctrl-C. It reads the commit
+markers and counts the events of the outbox, as status does, and changes nothing.
 
 Usage: deno task exporter [--listen HOST:PORT] [--interval SECONDS] [--timeout SECONDS]
                           [--check-interval SECONDS] [--from DAY] [--project FILE]
