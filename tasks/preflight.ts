@@ -9,7 +9,7 @@ import { htmlReport } from "./cli/html_report.ts";
 import { FACT_TIMEOUT, FACTS, IMAGE_TIMEOUT, skippedChecks } from "./cli/preflight_options.ts";
 import { sourcesOf } from "./cli/preflight_sources.ts";
 import { PLATFORM_HELP, SOURCE_CHOICES, SOURCE_FLAGS } from "./cli/source_flags.ts";
-import { FILE_FORMATS, reportOutputs } from "./cli/report_outputs.ts";
+import { FILE_FORMATS, FORMATS, reportOutputs } from "./cli/report_outputs.ts";
 
 /** The command `preflight`. */
 export const command: Command = {
@@ -63,7 +63,7 @@ Each check has a page: deno task explain <id>
 ${CONNECTION_HELP}`,
   cleansUp: true,
   async run(flags, signal) {
-    const { output, files, html } = await reportOutputs(flags);
+    const { output, files, html } = await reportOutputs(flags, FORMATS, FORMATS);
     const timeout = seconds(flags, FACT_TIMEOUT);
     const imageTimeout = seconds(flags, IMAGE_TIMEOUT);
     const skip = skippedChecks(flags);

@@ -1,7 +1,10 @@
 import { matrixOf } from "../checks/network_policy/matrix.ts";
 import { Failure } from "../pipeline/errors.ts";
 import type { Command } from "./cli/command.ts";
-import { choice, type Flags } from "./cli/flags.ts";
+import type { Flags } from "./cli/flags.ts";
+import { htmlOfReach } from "./cli/html_report.ts";
+import { revokePermissions } from "./cli/permissions.ts";
+import { reportOutputs } from "./cli/report_outputs.ts";
 import { FOLDERS_BY_MANIFESTS, projectHelp, projectOf } from "./cli/project_options.ts";
 import { colourWanted, print, printPieces } from "./cli/terminal.ts";
 import { ANSWER_CODES, answerOf, commonAnswer } from "./reach/answer.ts";
@@ -24,9 +27,10 @@ const RENDERERS = {
 /** The command `reach`. */
 export const command: Command = {
   name: "reach",
-  values: ["manifests", "project", "from", "to", "port", "protocol", "output"],
+  values: ["manifests", "project", "from", "to", "port", "protocol"],
+  repeatable: ["output"],
   switches: ["matrix"],
-  choices: { output: FORMATS, protocol: ["TCP", "UDP", "SCTP"] },
+  choices: { output: [...FORMATS, "html"], protocol: ["TCP", "UDP", "SCTP"] },
   help: `
 Explains which connections the NetworkPolicies in a directory allow.
 
@@ -43,6 +47,7 @@ ${projectHelp(25, FOLDERS_BY_MANIFESTS)}
   --matrix               lists all allowed connections
   --output FORMAT        text for people, json for programs, or ndjson: JSON with one connection of
                          the matrix per line
+  --output html=FILE     also write a picture of the matrix for a browser
 
 A host name is not resolved: the answer applies to any public address outside the cluster. If both
 ends are the same workload, the answer applies to two different pods. Replies are always allowed. If
@@ -53,16 +58,21 @@ Examples:
   deno task reach --from analytics-jobs/bronze-ingest-manual --to 10.43.0.1 --port 443
   deno task reach --from 203.0.113.7 --to analytics-jobs/silver-transform-manual --port 7078
   deno task reach --manifests manifests --matrix --output json
+  deno task reach --manifests manifests --matrix --output html=reach.html
 
 Exit codes: 0 allowed, or the matrix was printed; 1 denied; 2 wrong usage, or an object that the API
 server would reject; 3 unknown, for example because of broken YAML.
 `,
   async run(flags) {
-    const output = choice(flags, "output", FORMATS);
+    const { output, html } = await reportOutputs(flags, FORMATS);
+    if (html === undefined) await revokePermissions("write");
     const question = flags.on("matrix") ? undefined : flags;
     const directory = flags.value("manifests") ?? "manifests";
     const project = await projectOf(flags, directory);
     const reading = await readManifests(directory, project);
+    if (html !== undefined) {
+      await html.write(await htmlOfReach(reading, matrixOf(reading.cluster), project));
+    }
     if (question === undefined) return printMatrix(reading, output, flags);
     return explainFlow(reading, readFlow(reading.cluster, question), output);
   },

@@ -38,6 +38,16 @@ export interface OutsideConnection extends OutsideRange {
 
 /** All allowed connections, computed while they are read. */
 export interface Matrix {
+  /**
+   * The number of each pod's class, in the order of the pods. Every policy treats the pods of a class
+   * the same.
+   */
+  readonly classOf: readonly number[];
+  /**
+   * The open ports from the pods of one class to other pods of a class, by their numbers. Equal sets are
+   * the same object.
+   */
+  between(from: number, to: number): PortSet;
   /** Between workloads. */
   readonly within: Iterable<PodConnection>;
   /** From workloads to outside addresses. */
@@ -86,7 +96,13 @@ export function matrixOf(cluster: Cluster): Matrix {
       }
     },
   };
-  return { within, outward: outside("egress"), inward: outside("ingress") };
+  return {
+    classOf: classOf.map(({ id }) => id),
+    between: (from, to) => portsBetween(classes[from]!, classes[to]!),
+    within,
+    outward: outside("egress"),
+    inward: outside("ingress"),
+  };
 }
 
 /** A rule of a policy, and the numbers of its peers in {@linkcode PodClass.peers}. */

@@ -1,4 +1,6 @@
+import type { Matrix } from "../../checks/network_policy/matrix.ts";
 import type { Project } from "../../pipeline/contract/project.ts";
+import type { Reading } from "../reach/reading.ts";
 import type { Content } from "../report/content.ts";
 
 /** What an HTML report depends on besides its content. */
@@ -20,6 +22,19 @@ export async function htmlReport(
   ]);
   const made = new Date().toISOString().slice(0, 19).replace("T", " ");
   return await renderDocument({ ...content, made }, await readTemplate(project, hasPictures));
+}
+
+/** Renders the connections that policies allow. */
+export async function htmlOfReach(
+  reading: Reading,
+  matrix: Matrix,
+  project: Project | undefined,
+): Promise<string> {
+  const { reachData } = await load<typeof import("../report/reach_data.ts")>(
+    "../report/reach_data.ts",
+  );
+  const reach = reachData(reading, matrix);
+  return await htmlReport({ command: "reach", reach }, { project, hasPictures: true });
 }
 
 /** Loads a module. With a literal `import()`, Deno would read the module at the start. */

@@ -9,7 +9,7 @@ export const FORMATS = ["text", "json", "junit", "github"] as const;
 /** An output format of a report, as in `json`. */
 export type Format = (typeof FORMATS)[number];
 
-/** The formats of files. HTML is for a browser, so standard output does not have it. */
+/** The formats of preflight, also of its files. HTML is for a browser, so it goes into a file. */
 export const FILE_FORMATS = [...FORMATS, "html"] as const;
 
 /** A file that receives a report. */
@@ -25,42 +25,54 @@ export interface FileOutput<F = Format> {
 }
 
 /** Where a report goes: to standard output in one format, and into files. */
-export interface ReportOutputs {
-  readonly output: Format;
-  readonly files: readonly FileOutput[];
+export interface ReportOutputs<F = Format> {
+  readonly output: F;
+  readonly files: readonly FileOutput<F>[];
   /** The file that receives the HTML report. */
   readonly html?: FileOutput<"html">;
 }
 
 /**
- * Reads `--output`, which can be repeated: FORMAT for standard output, and FORMAT=FILE for a file.
+ * Reads `--output`, which can be repeated: FORMAT for standard output, and FORMAT=FILE for a file. HTML
+ * is for a browser, so it goes into a file.
  *
+ * @param formats the formats for standard output, the default first
+ * @param inFiles those that a file can have; every command with reports also writes HTML
  * @throws {Failure} configuration: an unknown format, two formats for standard output, two files with
  *   HTML, or a file whose folder does not exist
  */
-export async function reportOutputs(flags: Flags): Promise<ReportOutputs> {
-  const terminal: Format[] = [];
-  const files: FileOutput[] = [];
+export async function reportOutputs<F extends string>(
+  flags: Flags,
+  formats: readonly F[],
+  inFiles: readonly F[] = [],
+): Promise<ReportOutputs<F>> {
+  const terminal: F[] = [];
+  const files: FileOutput<F>[] = [];
   const pages: FileOutput<"html">[] = [];
   for (const text of flags.all("output")) {
     const [word, ...rest] = text.split("=");
-    const format = FILE_FORMATS.find((each) => each === word);
-    if (format === undefined) {
-      throw wrong(
-        text,
-        "the format is not supported",
-        `${didYouMean(word!, FILE_FORMATS)}Use one of ${FILE_FORMATS.join(", ")}.`,
-      );
-    }
     const path = rest.length === 0 ? undefined : rest.join("=");
-    if (format !== "html") {
-      if (path === undefined) terminal.push(format);
-      else files.push(await fileOutput(format, path, text));
-    } else if (path === undefined) {
-      throw wrong(text, "HTML goes into a file", "Write --output html=FILE.");
-    } else pages.push(await fileOutput(format, path, text));
+    if (word === "html") {
+      if (path === undefined) {
+        throw wrong(text, "HTML goes into a file", "Write --output html=FILE.");
+      }
+      pages.push(await fileOutput("html", path, text));
+      continue;
+    }
+    const format = formats.find((each) => each === word);
+    if (format === undefined) {
+      const all = [...formats, "html"];
+      const remedy = `${didYouMean(word!, all)}Use one of ${all.join(", ")}=FILE.`;
+      throw wrong(text, "the format is not supported", remedy);
+    }
+    if (path === undefined) terminal.push(format);
+    else if (inFiles.includes(format)) files.push(await fileOutput(format, path, text));
+    else {
+      const problem = `this command writes only HTML into a file`;
+      throw wrong(text, problem, `Use --output ${format} > FILE.`);
+    }
   }
-  const [output = "text", second] = terminal;
+  const [output = formats[0]!, second] = terminal;
   if (second !== undefined) {
     const problem = `standard output already has the format ${output}`;
     throw wrong(second, problem, `Write it into a file: --output ${second}=FILE.`);

@@ -8,6 +8,66 @@ export interface Content {
   readonly made: string;
   /** The reports of the checks, one per day for the checks after a run. */
   readonly checks?: readonly Report[];
+  /** The connections that policies allow. */
+  readonly reach?: ReachData;
+}
+
+/** The connections that the policies of a directory allow, as numbers into lists. */
+export interface ReachData {
+  readonly directory: string;
+  /** The limits of the picture, as sentences. */
+  readonly notes: readonly string[];
+  /** Workloads of one namespace that every policy treats the same. */
+  readonly groups: readonly {
+    readonly namespace: string;
+    readonly class: number;
+    /** The workloads, each as kind and name. */
+    readonly names: readonly string[];
+    /** Whether the group is one pod, which can always reach itself. */
+    readonly isPod: boolean;
+    /** Whether the pods use their node's network, where no policy applies. */
+    readonly onNode: boolean;
+  }[];
+  /** The sets of ports: `""` for none, and whether the set has every port. */
+  readonly ports: readonly { readonly text: string; readonly every: boolean }[];
+  /**
+   * For each class, the ports that are open to each other class, by their numbers in `ports`: pairs of
+   * a number and its repetitions.
+   */
+  readonly open: readonly (readonly number[])[];
+  /** The lists of outside addresses, each with the number of its ports. */
+  readonly outside: readonly (readonly (readonly [addresses: string, ports: number])[])[];
+  /** For each class, the number of its list in `outside`. */
+  readonly outward: readonly number[];
+  readonly inward: readonly number[];
+  /** The policies, each as its name and the place of its declaration. */
+  readonly policies: readonly { readonly name: string; readonly where: string }[];
+  /** For each class, the policies that isolate it. */
+  readonly isolating: readonly Readonly<Record<Side, readonly number[]>>[];
+  readonly rules: readonly RuleData[];
+  /** The sets of classes that peers select. */
+  readonly selections: readonly (readonly number[])[];
+}
+
+/** The directions of a rule. */
+export type Side = "egress" | "ingress";
+
+/** A rule of a policy. */
+export interface RuleData {
+  readonly policy: number;
+  readonly side: Side;
+  readonly path: string;
+  /** The peers; none means all addresses and pods. */
+  readonly peers: readonly {
+    readonly path: string;
+    readonly says: string;
+    /** The number of its set in `selections`. */
+    readonly selects: number;
+    /** Whether the peer selects addresses. */
+    readonly isBlock: boolean;
+  }[];
+  /** The ports; none means every port. */
+  readonly ports: readonly string[];
 }
 
 /** What an HTML report needs from files, as plain data. */

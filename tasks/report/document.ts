@@ -30,20 +30,22 @@ export async function renderDocument(content: Content, template: Template): Prom
         <style>${raw(template.style)}</style>
       </head>
       <body>
-    <a class="to-main" href="#main">Skip to the report</a>
-    <header>
-    <h1>${title}</h1>
-    <p>Made at <time>${made} UTC</time>. This file is complete: it loads nothing from a network.</p>
-    </header>
-    <main id="main">
-    ${checks.map((report, i) => renderChecks(report, template, i))}</main>
-    <p id="said" role="status" class="hidden"></p>
-    <script type="application/json" id="data">${jsonForScript(dataOf(content))}</script>
-    ${scripts.map((text) =>
-      html`
-        <script>${raw(text)}</script>
-      `
-    )}</body>
+        <a class="to-main" href="#main">Skip to the report</a>
+        <header>
+        <h1>${title}</h1>
+        <p>Made at <time>${made} UTC</time>. This file is complete: it loads nothing from a network.</p>
+        </header>
+        <main id="main">
+    <div id="pictures"></div>
+    <noscript><p>The pictures need JavaScript, which this browser has switched off.</p></noscript>
+        ${checks.map((report, i) => renderChecks(report, template, i))}</main>
+        <p id="said" role="status" class="hidden"></p>
+        <script type="application/json" id="data">${jsonForScript(dataOf(content))}</script>
+        ${scripts.map((text) =>
+          html`
+            <script>${raw(text)}</script>
+          `
+        )}</body>
     </html>
   `;
   return document.html;

@@ -12,7 +12,15 @@ const LIBRARIES = [
 ];
 
 /** The modules of the page, each after those that it imports. */
-const MODULES = ["text.js", "checks.js", "main.js"];
+const MODULES = [
+  "dom.js",
+  "checks.js",
+  "cells.js",
+  "reach_model.js",
+  "graph.js",
+  "reach.js",
+  "main.js",
+];
 
 /**
  * Reads the files that an HTML report consists of.

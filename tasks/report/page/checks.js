@@ -1,4 +1,4 @@
-import { say } from "./text.js";
+import { say } from "./dom.js";
 
 /** Copies a text. A browser without the clipboard for files copies the selected element. */
 async function copyText(element) {

@@ -1,6 +1,11 @@
 import { startChecks } from "./checks.js";
+import { startReach } from "./reach.js";
 
 startChecks();
+
+const data = JSON.parse(document.querySelector("#data").textContent);
+const pictures = document.querySelector("#pictures");
+if (data.reach) startReach(data.reach, pictures);
 
 // A printed report has the runbook pages of the checks that failed, and the others stay closed.
 let opened = [];

@@ -1,0 +1,79 @@
+// Every value of the report is text. No function here reads HTML.
+
+/**
+ * Makes an element.
+ *
+ * @param properties attributes; `on…` is a listener, and `false` leaves an attribute out
+ */
+export function element(tag, properties = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (value !== false && value !== undefined) made.setAttribute(name, value);
+  }
+  made.append(...children.flat().filter((child) => child !== undefined && child !== false));
+  return made;
+}
+
+/** Announces a message to a screen reader. */
+export function say(message) {
+  document.querySelector("#said").textContent = message;
+}
+
+/** Makes a table. */
+export function table(caption, titles, rows) {
+  return element(
+    "table",
+    {},
+    element("caption", {}, caption),
+    element(
+      "thead",
+      {},
+      element("tr", {}, titles.map((title) => element("th", { scope: "col" }, title))),
+    ),
+    element(
+      "tbody",
+      {},
+      rows.map(([first, ...others]) =>
+        element(
+          "tr",
+          {},
+          element("th", { scope: "row" }, first),
+          others.map((text) => element("td", {}, text)),
+        )
+      ),
+    ),
+  );
+}
+
+/** A table that is made when it is opened: a picture as text. */
+export function tableToOpen(summary, make) {
+  const details = element("details", { class: "as-table" }, element("summary", {}, summary));
+  details.addEventListener("toggle", () => {
+    if (details.open && details.childElementCount === 1) {
+      details.append(
+        element(
+          "div",
+          { class: "scroll", tabindex: "0", role: "region", "aria-label": summary },
+          make(),
+        ),
+      );
+    }
+  });
+  return details;
+}
+
+/** Formats a count: `2,000`. */
+export function count(number) {
+  return String(number).replace(/(?<=\d)(?=(?:\d{3})+$)/g, ",");
+}
+
+/** Formats a count with its noun: `1 row`, `2 rows`. */
+export function plural(number, noun) {
+  return `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+/** Shortens a text to a number of characters. */
+export function shorten(text, length) {
+  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
+}
