@@ -72,13 +72,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: "exporter",
     purpose: "Serve the state of the lake to Prometheus",
     group: "After a run",
-    permissions: "postflight",
+    permissions: "reading",
   },
   {
     name: "show",
     purpose: "Print rows of one day of bronze or silver, exactly",
     group: "After a run",
-    permissions: "postflight",
+    permissions: "reading",
   },
   {
     name: "amend",

@@ -8,12 +8,13 @@ import {
   SILENCE_HELP,
   workThroughDays,
 } from "./days/command.ts";
+import { METRICS_FLAG, metricsFileHelp } from "./metrics/metrics_file.ts";
 
 /** The command `postflight`. */
 export const command: Command = {
   ...DAY_FLAGS,
   name: "postflight",
-  values: [...DAY_FLAGS.values, "timeout", "silence"],
+  values: [...DAY_FLAGS.values, "timeout", "silence", METRICS_FLAG],
   switches: [...DAY_FLAGS.switches, "strict"],
   choices: { output: FORMATS },
   help: `
@@ -23,10 +24,12 @@ commit markers. It changes nothing.
 Usage: deno task postflight [DAY | --date DAY | --from DAY [--to DAY]] [--keep-going]
                             [--output text|json|junit|github] [--strict] [--timeout SECONDS]
                             [--silence SECONDS] [--verbose] [--project FILE]
+                            [--metrics-file FILE]
 
 ${DAY_FLAGS_HELP}
   --output json|junit   a report for programs; junit for one day only; github adds annotations to a
                         workflow run
+${metricsFileHelp(24)}
   --strict              exit with 1 if there are warnings
 ${SILENCE_HELP}
   --timeout SECONDS     the time limit for each fact; default: ${DEFAULT_TIMEOUT}

@@ -10,11 +10,19 @@ import { FACT_TIMEOUT, FACTS, IMAGE_TIMEOUT, skippedChecks } from "./cli/preflig
 import { sourcesOf } from "./cli/preflight_sources.ts";
 import { PLATFORM_HELP, SOURCE_CHOICES, SOURCE_FLAGS } from "./cli/source_flags.ts";
 import { FILE_FORMATS, FORMATS, reportOutputs } from "./cli/report_outputs.ts";
+import { checkMetrics } from "./metrics/check_metrics.ts";
+import {
+  METRICS_FLAG,
+  metricsFileHelp,
+  metricsFileOf,
+  writeMetrics,
+} from "./metrics/metrics_file.ts";
+import { commandMetrics } from "./metrics/run_metrics.ts";
 
 /** The command `preflight`. */
 export const command: Command = {
   name: "preflight",
-  values: [...SOURCE_FLAGS, "only", "timeout"],
+  values: [...SOURCE_FLAGS, "only", "timeout", METRICS_FLAG],
   repeatable: ["skip", "output"],
   switches: ["port-forward", "strict"],
   choices: { output: FILE_FORMATS, facts: FACTS, ...SOURCE_CHOICES },
@@ -28,6 +36,7 @@ Usage: deno task preflight [--manifests DIR] [--project FILE] [--kubeconfig FILE
                            [--credentials cluster [--port-forward]] [--image-archive FILE]
                            [--facts FACT,…] [--only ID,…] [--skip ID=REASON]…
                            [--output FORMAT[=FILE]]… [--strict] [--verbose] [--timeout SECONDS]
+                           [--metrics-file FILE]
 
   --manifests DIR        Kubernetes YAML, job code and SQL; default: manifests/, if it exists.
                          kustomize or kubectl renders a kustomization.yaml. With -, YAML is read
@@ -43,6 +52,7 @@ ${PLATFORM_HELP}
   --output FORMAT        text, json, junit, or github, which adds annotations to a workflow run
   --output FORMAT=FILE   also write the report into a file; can be repeated
   --output html=FILE     also write a report for a browser, with the pages of the runbook
+${metricsFileHelp(25)}
   --strict               exit with 1 if there are warnings
   -v, --verbose          also print the checks that were skipped as requested
   --timeout SECONDS      the time limit for each fact; default: ${FACT_TIMEOUT}, and ${IMAGE_TIMEOUT} for an image,
@@ -64,13 +74,15 @@ ${CONNECTION_HELP}`,
   cleansUp: true,
   async run(flags, signal) {
     const { output, files, html } = await reportOutputs(flags, FORMATS, FORMATS);
+    const metricsFile = await metricsFileOf(flags);
+    const began = Date.now();
     const timeout = seconds(flags, FACT_TIMEOUT);
     const imageTimeout = seconds(flags, IMAGE_TIMEOUT);
     const skip = skippedChecks(flags);
     const sources = await sourcesOf(flags, ["environment", "cluster"]);
     const gatherers = gatherersBefore(sources);
     const unneeded = unneededPermissions(sources);
-    const writesFiles = files.length > 0 || html !== undefined;
+    const writesFiles = files.length > 0 || html !== undefined || metricsFile !== undefined;
     await revokePermissions(...unneeded.filter((name) => name !== "write" || !writesFiles));
     const strict = flags.on("strict");
     const verbose = flags.on("verbose");
@@ -81,6 +93,14 @@ ${CONNECTION_HELP}`,
     if (html !== undefined && !signal.aborted) {
       const { project } = sources;
       await html.write(await htmlReport({ command: "preflight", checks: [report] }, { project }));
+    }
+    if (metricsFile !== undefined && !signal.aborted) {
+      const { results, exitCode } = report;
+      const ended = Date.now();
+      await writeMetrics(metricsFile, [
+        ...commandMetrics({ command: "preflight", exitCode, began, ended }),
+        ...checkMetrics("preflight", [{ results, ended }]),
+      ]);
     }
     return report.exitCode;
   },

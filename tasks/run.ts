@@ -11,12 +11,20 @@ import {
   SILENCE_HELP,
   workThroughDays,
 } from "./days/command.ts";
+import { METRICS_FLAG, metricsFileHelp } from "./metrics/metrics_file.ts";
 
 /** The command `run`. */
 export const command: Command = {
   ...DAY_FLAGS,
   name: "run",
-  values: [...DAY_FLAGS.values, ...ENGINE_FLAGS.values, "timeout", "silence", "earlier-source"],
+  values: [
+    ...DAY_FLAGS.values,
+    ...ENGINE_FLAGS.values,
+    "timeout",
+    "silence",
+    "earlier-source",
+    METRICS_FLAG,
+  ],
   repeatable: ENGINE_FLAGS.repeatable,
   choices: { output: OUTPUTS, ...ENGINE_CHOICES },
   switches: [...DAY_FLAGS.switches, ...ENGINE_FLAGS.switches, "pending", "dry-run"],
@@ -27,7 +35,7 @@ of that failure.
 Usage: deno task run [DAY | --date DAY | [--pending] --from DAY [--to DAY] | --pending]
                      [--keep-going] [--dry-run] [--output text|json]
                      [--timeout SECONDS] [--silence SECONDS] [--verbose] [--project FILE]
-                     [--earlier-source SOURCE]
+                     [--earlier-source SOURCE] [--metrics-file FILE]
        deno task run [DAY …] --engine spark [--attach] [--no-preflight] [--skip ID=REASON]…
 
 ${DAY_FLAGS_HELP}
@@ -38,6 +46,7 @@ ${SILENCE_HELP}
 ${EARLIER_SOURCE_HELP}
   --output json         one JSON object per step and per report of the checks, and for several days
                         one summary
+${metricsFileHelp(24)}
   --timeout SECONDS     the time limit for each fact of the checks; default: ${DEFAULT_TIMEOUT}, in preflight ${FACT_TIMEOUT}
 ${ENGINE_HELP}
 

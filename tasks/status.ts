@@ -17,12 +17,13 @@ import { failureReporterOf } from "./cli/failure.ts";
 import { choice, type Flags } from "./cli/flags.ts";
 import { OUTPUTS } from "./cli/observer.ts";
 import { projectHelp, projectOrDefault } from "./cli/project_options.ts";
+import { filesOf, METRICS_FLAG, metricsFileHelp, metricsFileOf } from "./metrics/metrics_file.ts";
 import type { StatusOrder } from "./status/worker.ts";
 
 /** The command `status`. */
 export const command: Command = {
   name: "status",
-  values: ["date", "from", "to", "project", "output"],
+  values: ["date", "from", "to", "project", "output", METRICS_FLAG],
   switches: ["check"],
   operand: "day",
   choices: { output: OUTPUTS },
@@ -31,7 +32,7 @@ Shows the state of each day: the commit markers of bronze and silver, the number
 outbox, and the next command. It reads no Parquet file, and changes nothing.
 
 Usage: deno task status [DAY] [--from DAY] [--to DAY] [--check] [--project FILE]
-                        [--output text|json]
+                        [--output text|json] [--metrics-file FILE]
 
   DAY, --date DAY     one day: YYYY-MM-DD in UTC, today or yesterday
   --from DAY          the first day; default: the first day in the lake or the outbox
@@ -39,6 +40,7 @@ Usage: deno task status [DAY] [--from DAY] [--to DAY] [--check] [--project FILE]
   --check             exit with 1 if a day that is over is not sealed in both layers, or a day was
                       copied from another source, or the outbox has late or lost events
 ${projectHelp(22)}
+${metricsFileHelp(22)}
   --output json       one JSON object per line and day, and one for the total
 
 Examples:
@@ -56,11 +58,12 @@ ${CONNECTION_HELP}`,
       database: unsetForDatabase().length === 0 ? databaseConfig(undefined, project) : undefined,
       grace: sealGrace(),
       check: flags.on("check"),
+      metricsFile: await metricsFileOf(flags),
       lake: lakeConfig(undefined, project),
       reporter: failureReporterOf("status"),
     };
-    const { database, lake } = order;
-    const needs = { database, lake, writes: false };
+    const { database, lake, metricsFile } = order;
+    const needs = { database, lake, writes: false, files: filesOf(metricsFile) };
     return await runConfined(import.meta.resolve("./status/worker.ts"), order, needs);
   },
 };

@@ -13,6 +13,7 @@ import { type Needs, runConfined } from "../cli/confined.ts";
 import { failureReporterOf } from "../cli/failure.ts";
 import { choice, type Flags, seconds } from "../cli/flags.ts";
 import { projectHelp, projectOrDefault } from "../cli/project_options.ts";
+import { filesOf, metricsFileOf } from "../metrics/metrics_file.ts";
 import { ENGINES, refuseSparkFlags } from "../spark/options.ts";
 import type { DayCommand, Order, Work } from "./order.ts";
 
@@ -88,6 +89,7 @@ export async function workThroughDays(
     strict: flags.on("strict"),
     verbose: flags.on("verbose"),
     reporter: failureReporterOf(command),
+    metricsFile: await metricsFileOf(flags),
   };
   if (interruption !== undefined) {
     if (choice(flags, "engine", ENGINES) === "spark") {
@@ -142,8 +144,9 @@ function load<M>(specifier: string): Promise<M> {
 }
 
 /** The permissions that the worker needs. */
-export function needsOf({ command, database, lake }: Order): Needs {
+export function needsOf({ command, database, lake, metricsFile }: Order): Needs {
   const copies = command === "bronze" || command === "run";
   const startsWorkers = copies && workersFor(navigator.hardwareConcurrency) > 0;
-  return { database, lake, writes: command !== "postflight", startsWorkers };
+  const files = filesOf(metricsFile);
+  return { database, lake, writes: command !== "postflight", startsWorkers, files };
 }

@@ -4,6 +4,7 @@ import { worstExitCode } from "../cli/exit_code.ts";
 import { reportFailure } from "../cli/failure.ts";
 import { printing } from "../cli/observer.ts";
 import { colourWanted, paint, print } from "../cli/terminal.ts";
+import { measureStep } from "./measured.ts";
 import type { Order } from "./order.ts";
 import { type DayResult, renderDays } from "./table.ts";
 
@@ -22,15 +23,16 @@ export type DayWork = (day: Day, result: DayResult) => Promise<number>;
  * Works on days, oldest first, up to the first that fails, or all of them with `--keep-going`. A
  * wrong configuration ends the run at once, because every other day would fail in the same way.
  *
+ * @param results receives the result of each day
  * @returns the worst exit code
  */
 export async function eachDay(
   days: readonly DayToDo[],
   order: Pick<Order, "command" | "keepGoing" | "several" | "output" | "reporter">,
   work: DayWork,
+  results: DayResult[] = [],
 ): Promise<number> {
   const { command, keepGoing, several, output, reporter } = order;
-  const results: DayResult[] = [];
   for (const { day, reason } of days) {
     if (several && output !== "json") {
       print(`\n${paint(heading(day, results.length + 1, days.length, reason), "bold")}`);
@@ -48,7 +50,7 @@ export async function eachDay(
   if (!several) return exitCode;
   const notBegun = days.length - results.length;
   if (output === "json") {
-    const days = results.map(({ exitCode, ...rest }) => ({ ...rest, exitCode }));
+    const days = results.map(({ exitCode, measured: _, ...rest }) => ({ ...rest, exitCode }));
     print(JSON.stringify({ command, step: "days", days, notBegun, exitCode }));
   } else if (results.length > 0) {
     print("");
@@ -81,16 +83,18 @@ export async function recordResult(
   const observer = observerOf(order, layer, day);
   result[layer] = "failed";
   let state: string | undefined;
-  await run({
-    progress: (progress) => observer.progress(progress),
-    step(step) {
-      observer.step(step);
-      if (typeof step.data.state === "string") state = step.data.state;
-      if (step.step === "verified") state = `${state}, unchanged`;
-      const isOwn = layer === "bronze" || order.command === "silver";
-      if (isOwn && typeof step.data.rows === "number") result.rows = step.data.rows;
-    },
-  });
+  const work = () =>
+    run({
+      progress: (progress) => observer.progress(progress),
+      step(step) {
+        observer.step(step);
+        if (typeof step.data.state === "string") state = step.data.state;
+        if (step.step === "verified") state = `${state}, unchanged`;
+        const isOwn = layer === "bronze" || order.command === "silver";
+        if (isOwn && typeof step.data.rows === "number") result.rows = step.data.rows;
+      },
+    });
+  await measureStep(layer, result, work);
   result[layer] = state ?? "-";
 }
 
@@ -100,16 +104,18 @@ export async function checkDay(day: Day, order: Order, result: DayResult): Promi
   const amongLines = output === "json" && (several || command === "run");
   result.postflight = "error";
   const { checkAfter } = await import("./check_after.ts");
-  const report = await checkAfter({
-    database: database!,
-    lake,
-    day,
-    timeout,
-    strict,
-    verbose,
-    silence,
-    output: amongLines ? "json-line" : output,
-  });
+  const report = await measureStep("postflight", result, () =>
+    checkAfter({
+      database: database!,
+      lake,
+      day,
+      timeout,
+      strict,
+      verbose,
+      silence,
+      output: amongLines ? "json-line" : output,
+    }));
+  result.measured!.checks = { results: report.results, ended: Date.now() };
   const count = (verdict: string) =>
     report.results.filter((each) => each.verdict === verdict).length;
   const worst = ["fail", "error", "warn"].find((verdict) => count(verdict) > 0) ?? "pass";

@@ -1,6 +1,7 @@
 import type { DatabaseConfig, DaysAsked, LakeConfig } from "../../pipeline/config.ts";
 import type { FailureReporter } from "../cli/failure.ts";
 import type { FORMATS } from "../cli/report_outputs.ts";
+import type { MetricsFile } from "../metrics/metrics_file.ts";
 
 /** A command that works through days. */
 export type DayCommand = "bronze" | "silver" | "run" | "postflight";
@@ -33,6 +34,8 @@ export interface Order {
   /** Whether to print the permissions of the process. */
   readonly verbose: boolean;
   readonly reporter: FailureReporter;
+  /** The file that receives the metrics of the run. */
+  readonly metricsFile: MetricsFile | undefined;
 }
 
 /** What an engine works on, without the database and the lake. */

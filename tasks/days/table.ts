@@ -1,6 +1,15 @@
+import type { Result } from "../../checks/finding.ts";
 import { formatCount, plural } from "../../pipeline/progress.ts";
 import { type Cell, renderTable, type TableColumn } from "../cli/table.ts";
 import type { DayCommand } from "./order.ts";
+
+/** What a run measured for a day. */
+export interface Measured {
+  /** The seconds of each step: `bronze`, `silver` and `postflight`. */
+  readonly seconds: Record<string, number>;
+  /** The results of the checks, and when they ended, in milliseconds since 1970. */
+  checks?: { readonly results: readonly Result[]; readonly ended: number };
+}
 
 /** The result of a day. */
 export interface DayResult {
@@ -14,10 +23,12 @@ export interface DayResult {
   /** Number of rows of the layer; for `run`, number of events. */
   rows?: number;
   exitCode: number;
+  /** What the run measured. Reports do not contain it. */
+  measured?: Measured;
 }
 
 /** The columns that each command prints. */
-const COLUMNS: Readonly<Record<DayCommand, readonly (keyof DayResult)[]>> = {
+const COLUMNS: Readonly<Record<DayCommand, readonly Exclude<keyof DayResult, "measured">[]>> = {
   bronze: ["bronze", "rows"],
   silver: ["silver", "rows"],
   postflight: ["postflight"],

@@ -7,6 +7,7 @@ import { waiting } from "../cli/observer.ts";
 import { daysToDo } from "./choose_days.ts";
 import { needsOf } from "./command.ts";
 import { checkDay, type DayWork, eachDay, observerOf, recordResult } from "./each_day.ts";
+import { withMetricsFile } from "./measured.ts";
 import type { Order } from "./order.ts";
 import type { DayResult } from "./table.ts";
 
@@ -17,11 +18,10 @@ serve(async (order: Order) => {
   const wait = waiting(observerOf(order, order.command));
   const lake = await openLake(order.lake, undefined, wait);
   try {
-    const exitCode = await eachDay(
-      await daysToDo(order, () => lake),
-      order,
-      dayWorkOf(order, lake),
-    );
+    const exitCode = await withMetricsFile(order, async (results) => {
+      const days = await daysToDo(order, () => lake);
+      return await eachDay(days, order, dayWorkOf(order, lake), results);
+    });
     if (order.verbose) await reportPermissions(needsOf(order), observerOf(order, order.command));
     return exitCode;
   } catch (error) {

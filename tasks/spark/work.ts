@@ -27,6 +27,7 @@ import { sourcesOf } from "../cli/preflight_sources.ts";
 import { daysToDo } from "../days/choose_days.ts";
 import type { DayCommand, Order, Work } from "../days/order.ts";
 import { checkDay, type DayToDo, eachDay, recordResult } from "../days/each_day.ts";
+import { withMetricsFile } from "../days/measured.ts";
 import type { DayResult } from "../days/table.ts";
 import { askAtInterrupt } from "./interruption.ts";
 import { type Logins, readLogins } from "./logins.ts";
@@ -51,9 +52,18 @@ const LAYERS: Readonly<Record<DayCommand, readonly Layer[]>> = {
 export async function workOnSpark(
   work: Work,
   flags: Flags,
-  { interrupted, interrupts }: Interruption,
+  interruption: Interruption,
 ): Promise<number> {
   if (work.dryRun) throw noDryRun();
+  return await withMetricsFile(work, (results) => workOnDays(work, flags, interruption, results));
+}
+
+async function workOnDays(
+  work: Work,
+  flags: Flags,
+  { interrupted, interrupts }: Interruption,
+  results: DayResult[],
+): Promise<number> {
   const sources = await sourcesOf(flags, ["cluster", "environment"]);
   const patience = 1000 * seconds(flags, DEFAULT_PATIENCE, "patience");
   const isAttaching = flags.on("attach");
@@ -70,7 +80,7 @@ export async function workOnSpark(
   }
   const templates = await readTemplates(manifests, LAYERS[work.command], project, interrupted);
   if (!isAttaching && !flags.on("no-preflight")) await preflight(work, flags, sources, interrupted);
-  await revokePermissions("write");
+  if (work.metricsFile === undefined) await revokePermissions("write");
   const cluster = await openCluster(config);
   try {
     const logins = await readLogins(cluster, sources, config, interrupted);
@@ -88,6 +98,7 @@ export async function workOnSpark(
       await chooseDays(work, logins),
       work,
       (day, result) => engine.makeDay(day, result),
+      results,
     );
   } finally {
     cluster.close();
@@ -95,12 +106,14 @@ export async function workOnSpark(
 }
 
 async function preflight(
-  { command, output, verbose }: Work,
+  { command, output, verbose, metricsFile }: Work,
   flags: Flags,
   sources: Sources,
   signal: AbortSignal,
 ): Promise<void> {
-  await revokePermissions(...unneededPermissions(sources).filter((name) => name === "write"));
+  if (metricsFile === undefined) {
+    await revokePermissions(...unneededPermissions(sources).filter((name) => name === "write"));
+  }
   const { exitCode } = await runAndReport({
     command: "preflight",
     status: "checking …",

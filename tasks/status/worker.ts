@@ -1,10 +1,14 @@
 import type { DatabaseConfig } from "../../pipeline/config.ts";
 import type { DayRange } from "../../pipeline/contract/window.ts";
+import { Failure } from "../../pipeline/errors.ts";
 import { plural } from "../../pipeline/progress.ts";
 import { EXIT_CODES, worstExitCode } from "../cli/exit_code.ts";
 import { type LakeOrder, serveOnLake } from "../cli/lake_worker.ts";
 import type { OUTPUTS } from "../cli/observer.ts";
 import { colourWanted, print, showStatus } from "../cli/terminal.ts";
+import { type MetricsFile, writeMetrics } from "../metrics/metrics_file.ts";
+import { commandMetrics } from "../metrics/run_metrics.ts";
+import { statusMetrics } from "../metrics/status_metrics.ts";
 import { type DayStatus, needsAmendment } from "./judge.ts";
 import { readStatus, type Status } from "./reading.ts";
 import { renderJsonDay, renderJsonTotal, renderStatus } from "./text.ts";
@@ -20,6 +24,8 @@ export interface StatusOrder extends LakeOrder {
   /** Whether a day that is over and not sealed is a failure. */
   readonly check: boolean;
   readonly output: (typeof OUTPUTS)[number];
+  /** The file that receives the metrics. */
+  readonly metricsFile: MetricsFile | undefined;
 }
 
 /** The number of days between two updates of the status line. */
@@ -28,13 +34,23 @@ const SHOWN_DAYS = 50;
 // This is a worker. Its permissions are limited to the database and to reading the lake.
 
 serveOnLake(async (order: StatusOrder, lake) => {
-  const { database, range, grace, check, output } = order;
+  const { database, range, grace, check, output, metricsFile } = order;
   showStatus("status  listing the lake");
   const onDay = (read: number, of: number) => {
     if (read % SHOWN_DAYS !== 0) return;
     showStatus(`status  ${read.toLocaleString("en-US")} of ${plural(of, "day")} read`);
   };
-  const status = await readStatus({ lake, database, range, grace, onDay });
+  const began = Date.now();
+  const writeFile = async (exitCode: number, status?: Status) => {
+    if (metricsFile === undefined) return;
+    const ended = { command: "status", exitCode, began, ended: Date.now() };
+    await writeMetrics(metricsFile, [...commandMetrics(ended), ...statusMetrics(status)]);
+  };
+  const status = await readStatus({ lake, database, range, grace, onDay }).catch(async (error) => {
+    const kind = error instanceof Failure ? error.kind : "unreachable";
+    await writeFile(EXIT_CODES[kind]);
+    throw error;
+  });
   const exitCode = exitCodeOf(status, check);
   if (output === "text") {
     print(renderStatus(status, colourWanted()));
@@ -42,6 +58,7 @@ serveOnLake(async (order: StatusOrder, lake) => {
     status.days.forEach((day) => print(renderJsonDay(day)));
     print(renderJsonTotal(status, exitCode));
   }
+  await writeFile(exitCode, status);
   return exitCode;
 });
 

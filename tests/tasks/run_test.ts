@@ -118,9 +118,19 @@ Deno.test("postflight: exits with 1 before any run, and prints a line per check 
   assertEquals(stdout.match(/^(PASS|WARN|FAIL|SKIP|ERROR) /gm)?.length, CHECKS);
 });
 
-Deno.test("postflight: has no write permission, enforced by Deno", async () => {
-  const config = JSON.parse(await Deno.readTextFile(new URL("../../deno.json", import.meta.url)));
-  assertEquals(Object.keys(config.permissions.postflight).sort(), ["env", "net", "read", "sys"]);
+Deno.test("postflight: may write nothing but the file of --metrics-file, enforced by Deno", async () => {
+  await using db = await outbox({ events: [RUNBOOK_EVENTS] });
+  await using lake = await temporaryLake();
+  const env = environment(db.config, lake.path);
+  const written = async (...flags: string[]) => {
+    const { stdout } = await runTask("postflight", [...DAY, "--verbose", ...flags], env);
+    return /permissions .*; write (.*?);/.exec(stdout)?.[1];
+  };
+  assertEquals(await written(), "nothing");
+  const file = `${await Deno.makeTempDir()}/a.prom`;
+  const [path, temporary, ...more] = (await written("--metrics-file", file))!.split(", ");
+  assertEquals([path, more], [await Deno.realPath(file), []]);
+  assertMatch(temporary!, /\/a\.prom\.[0-9a-f-]{36}\.tmp$/);
 });
 
 Deno.test("run: prints no secret in any output, even on errors", async () => {
