@@ -17,14 +17,7 @@ import { METRICS_FLAG, metricsFileHelp } from "./metrics/metrics_file.ts";
 export const command: Command = {
   ...DAY_FLAGS,
   name: "run",
-  values: [
-    ...DAY_FLAGS.values,
-    ...ENGINE_FLAGS.values,
-    "timeout",
-    "silence",
-    "earlier-source",
-    METRICS_FLAG,
-  ],
+  values: [...DAY_FLAGS.values, ...ENGINE_FLAGS.values, "silence", "earlier-source", METRICS_FLAG],
   repeatable: ENGINE_FLAGS.repeatable,
   choices: { output: OUTPUTS, ...ENGINE_CHOICES },
   switches: [...DAY_FLAGS.switches, ...ENGINE_FLAGS.switches, "pending", "dry-run"],

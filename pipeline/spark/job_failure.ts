@@ -70,9 +70,18 @@ export function jobFailure(
     return fail(fault.kind, fault.problem, `Read deno task explain ${fault.page}. ${fault.remedy}`);
   }
   const code = driver && exitCodeOf(driver);
+  // A driver knows that it lost its executors, but not why.
+  const ofExecutor = named.findLast(({ isOfExecutor }) => isOfExecutor);
   if (log.failure !== undefined) {
     const kind = KINDS[code ?? 3] ?? "unreachable";
-    return new Failure({ kind, ...partsOf(log.failure) });
+    const parts = partsOf(log.failure);
+    if (kind !== "unreachable" || ofExecutor === undefined) return new Failure({ kind, ...parts });
+    const { problem, remedy, page } = ofExecutor;
+    return new Failure({
+      ...{ kind, task: parts.task },
+      problem: `${parts.problem}. Before that, ${problem}`,
+      remedy: `Read deno task explain ${page}. ${remedy}`,
+    });
   }
   // Without the driver's own message, exit code 1 does not prove that the data is wrong.
   const pod = driver?.metadata.name;

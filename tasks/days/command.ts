@@ -103,7 +103,7 @@ export async function workThroughDays(
       const { workOnSpark } = await load<typeof import("../spark/work.ts")>("../spark/work.ts");
       return await workOnSpark(work, flags, interruption);
     }
-    refuseSparkFlags(flags);
+    refuseSparkFlags(flags, command);
   }
   const needsDatabase = command !== "silver" || ("from" in days && clockDecides(days));
   const database = needsDatabase ? databaseConfig(undefined, project) : undefined;

@@ -13,7 +13,7 @@ export const DEFAULT_PATIENCE = 60;
 /** The flags that only the engine `spark` has. */
 const OWN = {
   // Every command has --project.
-  values: [...SOURCE_FLAGS.filter((name) => name !== "project"), "patience"],
+  values: [...SOURCE_FLAGS.filter((name) => name !== "project"), "patience", "timeout"],
   repeatable: ["skip"],
   switches: ["attach", "attach-running", "no-preflight", "port-forward"],
 } as const;
@@ -41,7 +41,7 @@ ${CLUSTER_FLAGS_HELP}
   --credentials environment
                          log in with the environment instead of the cluster's Secrets
   --port-forward         connect to the database through the cluster
-  --image-archive, --registry-ca, --facts
+  --image-archive, --registry-ca, --facts, --timeout
                          as in preflight`.slice(1);
 
 /** Returns whether the flags choose the engine `spark`. */
@@ -50,15 +50,16 @@ export function usesSpark(flags: Flags): boolean {
 }
 
 /**
- * Refuses the flags of the engine `spark` for the engine `local`.
+ * Refuses the flags of the engine `spark` for the engine `local`. Postflight of `run` has a time limit
+ * with every engine.
  *
  * @throws {Failure} configuration: such a flag was given
  */
-export function refuseSparkFlags(flags: Flags): void {
+export function refuseSparkFlags(flags: Flags, command: string): void {
   const given = [
     ...[...OWN.values, ...OWN.repeatable].filter((name) => flags.all(name).length > 0),
     ...OWN.switches.filter((name) => flags.on(name)),
-  ];
+  ].filter((name) => command !== "run" || name !== "timeout");
   if (given.length === 0) return;
   throw new Failure({
     kind: "configuration",

@@ -9,6 +9,7 @@ from deep_storage.failures import (
     database_failure,
     store_failure,
     store_silent,
+    store_without_tls,
     untrusted,
 )
 from deep_storage.settings import Database, Store
@@ -86,6 +87,19 @@ class OfTheStore(unittest.TestCase):
 
     def test_no_answer_is_3(self) -> None:
         self.assertEqual(EXIT[store_silent(STORE, "ConnectException").kind], 3)
+
+    def test_tls_has_advice_about_the_certificate_and_none_about_policies(self) -> None:
+        for reason, words in (
+            ("SunCertPathBuilderException", "trust store of Java"),
+            ("SSLPeerUnverifiedException", "Set S3_ENDPOINT to a name in"),
+            ("CertificateExpiredException", "Renew the certificate"),
+            ("SSLException", "(SSLException). Set S3_ENDPOINT to an address with TLS"),
+        ):
+            with self.subTest(reason):
+                failure = store_without_tls(STORE, reason)
+                self.assertEqual(EXIT[failure.kind], 3)
+                self.assertIn(words, str(failure))
+                self.assertNotIn("policies", str(failure))
 
 
 class OfPostgres(unittest.TestCase):

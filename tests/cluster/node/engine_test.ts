@@ -1,8 +1,10 @@
-import { openApi } from "../api.ts";
+import type { KubeObject } from "../../../pipeline/cluster/cluster.ts";
+import { type Api, openApi } from "../api.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
 import { nodeTest } from "../../support/node_tests.ts";
 import { realNode } from "../../support/real_node.ts";
 import { runTask, type TaskOutcome } from "../../support/task.ts";
+import { until } from "../until.ts";
 import { TOOLS } from "./settings.ts";
 
 // `deno task bronze --engine spark` with a real kubelet: its messages are recognized. A shell
@@ -10,6 +12,8 @@ import { TOOLS } from "./settings.ts";
 
 const DAY = "2025-12-28";
 const NAMESPACE = "engine";
+/** Milliseconds in which a pod starts, or a node becomes ready, on a busy machine. */
+const PATIENCE = 180_000;
 
 /** What a Job of these tests differs in. */
 interface Driver {
@@ -29,9 +33,9 @@ interface Driver {
 async function runJob(
   { script = "true", image = TOOLS, container = {}, pod = {}, backoffLimit = 0, patience = 60 }:
     Driver,
+  namespace = `${NAMESPACE}-${crypto.randomUUID()}`,
 ): Promise<TaskOutcome> {
   const { admin, kubeconfig } = realNode();
-  const namespace = `${NAMESPACE}-${crypto.randomUUID()}`;
   using api = openApi(admin);
   const manifests = await Deno.makeTempDir({ prefix: "manifests-" });
   await api.call("POST", "/api/v1/namespaces", { metadata: { name: namespace } });
@@ -100,6 +104,68 @@ nodeTest("bronze --engine spark: follows the retry of a driver on a real node", 
   assertEquals(stdout.match(/ ended {7}warning: .* with exit code 3$/gm)?.length, 2, stdout);
 });
 
+/** Waits until the driver in a namespace runs, and returns its pod. */
+async function runningDriver(api: Api, namespace: string): Promise<KubeObject> {
+  let driver: KubeObject | undefined;
+  await until("the driver runs", async () => {
+    const { items } = await api.get(`/api/v1/namespaces/${namespace}/pods`);
+    driver = items.find(({ status }: { status: { phase: string } }) => status.phase === "Running");
+    return driver !== undefined;
+  }, AbortSignal.timeout(PATIENCE));
+  return driver!;
+}
+
+nodeTest("bronze --engine spark: names an executor that is killed for its memory", async () => {
+  using api = openApi(realNode().admin);
+  const namespace = `${NAMESPACE}-${crypto.randomUUID()}`;
+  // The driver ends when its executor is dead, as Spark does, and does not know why.
+  const script = 'until [ -e /dead ]; do sleep 1; done; echo "Cannot do a: b. Do c."; exit 3';
+  const run = runJob({ script }, namespace);
+  const pods = `/api/v1/namespaces/${namespace}/pods`;
+  const { metadata: { name, uid } } = await runningDriver(api, namespace);
+  await api.call("POST", pods, {
+    metadata: {
+      name: `${name}-exec-1`,
+      labels: { "spark-role": "executor" },
+      ownerReferences: [{ apiVersion: "v1", kind: "Pod", name, uid, controller: true }],
+    },
+    spec: {
+      restartPolicy: "Never",
+      automountServiceAccountToken: false,
+      tolerations: [{ operator: "Exists" }],
+      containers: [{
+        name: "spark-executor",
+        image: TOOLS,
+        imagePullPolicy: "Never",
+        command: ["sh", "-c", GROW],
+        resources: { limits: { memory: "16Mi" } },
+      }],
+    },
+  });
+  await until("the kernel has killed the executor", async () => {
+    const { status } = await api.get(`${pods}/${name}-exec-1`);
+    return status.containerStatuses?.[0].state.terminated?.reason === "OOMKilled";
+  }, AbortSignal.timeout(PATIENCE));
+  const { kubeconfig } = realNode();
+  const { success } = await new Deno.Command("kubectl", {
+    args: ["--kubeconfig", kubeconfig, "-n", namespace, "exec", name, "--", "touch", "/dead"],
+  }).output();
+  assert(success, "the driver gets the signal");
+  const { code, stdout, stderr } = await run;
+  const killed = `the executor ${name}-exec-1 needed more memory than its limit, and was killed ` +
+    "(OOMKilled)";
+  assertStringIncludes(stdout, `problem     warning: ${killed}`);
+  assertStringIncludes(
+    stderr,
+    `Cannot do a: b. Before that, ${killed}. Read deno task explain run`,
+  );
+  assertStringIncludes(stderr, "Increase spark.executor.memory");
+  assertEquals(code, 3);
+});
+
+/** A script that needs more and more memory. */
+const GROW = "a=x; while true; do a=$a$a; done";
+
 const variable = (secret: string) => ({
   env: [{ name: "A", valueFrom: { secretKeyRef: { name: secret, key: "b" } } }],
 });
@@ -137,7 +203,7 @@ const FAULTS: readonly (readonly [string, Driver, RegExp, page: string])[] = [
   [
     "too much memory",
     {
-      script: "a=x; while true; do a=$a$a; done",
+      script: GROW,
       container: { resources: { limits: { memory: "16Mi" } } },
     },
     /needed more memory than its limit, and was killed \(OOMKilled\)/,

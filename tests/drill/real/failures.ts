@@ -43,14 +43,8 @@ export const FAILURES: readonly RealFailure[] = [
     runner: "bronze",
     inject: ({ kubectl }) =>
       kubectl(
-        "-n",
-        NAMESPACE,
-        "patch",
-        "networkpolicy",
-        "allow-s3-egress",
-        "--type=json",
-        "-p",
-        patch("replace", "/spec/egress/0/to", [{ namespaceSelector: {} }]),
+        ...["-n", NAMESPACE, "patch", "networkpolicy", "allow-s3-egress", "--type=json", "-p"],
+        '[{"op":"replace","path":"/spec/egress/0/to","value":[{"namespaceSelector":{}}]}]',
       ),
   },
   {
@@ -68,16 +62,10 @@ export const FAILURES: readonly RealFailure[] = [
     alsoFoundBy: ["database-login"],
     facts: LOGIN,
     runner: "bronze",
-    inject: ({ kubectl, password }) =>
-      kubectl(
-        "-n",
-        NAMESPACE,
-        "patch",
-        "secret",
-        "django-db-credentials",
-        "-p",
-        JSON.stringify({ stringData: { DJANGO_DB_PASSWORD: password.replace("!", "\\!") } }),
-      ),
+    inject: (platform, day) =>
+      mergeInto("secret", "django-db-credentials", {
+        stringData: { DJANGO_DB_PASSWORD: platform.password.replace("!", "\\!") },
+      })(platform, day),
   },
   {
     id: "model-table",
@@ -186,16 +174,9 @@ export const FAILURES: readonly RealFailure[] = [
     foundBy: "database-login",
     facts: LOGIN,
     runner: "bronze",
-    inject: ({ kubectl }) =>
-      kubectl(
-        "-n",
-        NAMESPACE,
-        "patch",
-        "secret",
-        "django-db-credentials",
-        "-p",
-        JSON.stringify({ stringData: { DJANGO_DB_PASSWORD: "another" } }),
-      ),
+    inject: mergeInto("secret", "django-db-credentials", {
+      stringData: { DJANGO_DB_PASSWORD: "another" },
+    }),
   },
   {
     id: "small-quota",
@@ -203,17 +184,9 @@ export const FAILURES: readonly RealFailure[] = [
     foundBy: "quota-fit",
     facts: LIVE,
     runner: "bronze",
-    inject: ({ kubectl }) =>
-      kubectl(
-        "-n",
-        NAMESPACE,
-        "patch",
-        "resourcequota",
-        "analytics-jobs",
-        "--type=merge",
-        "-p",
-        JSON.stringify({ spec: { hard: { "requests.cpu": "2", "limits.cpu": "2" } } }),
-      ),
+    inject: mergeInto("resourcequota", "analytics-jobs", {
+      spec: { hard: { "requests.cpu": "2", "limits.cpu": "2" } },
+    }),
   },
   {
     id: "node-without-label",
@@ -238,6 +211,10 @@ function deletePolicy(name: string): RealFailure["inject"] {
   return ({ kubectl }) => kubectl("-n", NAMESPACE, "delete", "networkpolicy", name);
 }
 
-function patch(op: string, path: string, value: unknown): string {
-  return JSON.stringify([{ op, path, value }]);
+/** Returns an injection that merges fields into an object. */
+function mergeInto(kind: string, name: string, fields: object): RealFailure["inject"] {
+  return ({ kubectl }) =>
+    kubectl(
+      ...["-n", NAMESPACE, "patch", kind, name, "--type=merge", "-p", JSON.stringify(fields)],
+    );
 }

@@ -220,6 +220,33 @@ clusterTest(
   },
 );
 
+clusterTest(
+  "bronze --engine spark: names an executor that was killed after the driver gave up",
+  async () => {
+    const jobs = (text: string) => text.replace("backoffLimit: 2", "backoffLimit: 0");
+    await using stage = await setStage({ jobs });
+    const task = stage.start("bronze", ...PATIENCE);
+    const driver = await stage.driver(JOB);
+    await stage.run(driver);
+    const executor = await stage.executor(driver);
+    await stage.run(executor);
+    await stage.end(executor, 137, "OOMKilled");
+    stage.logs.write(
+      driver.metadata.name,
+      "Cannot finish bronze-ingest: SparkContext ended. Do c.",
+    );
+    await stage.end(driver, 3);
+    const { code, stderr } = await task.outcome;
+    assertStringIncludes(
+      stderr,
+      `Cannot finish bronze-ingest: SparkContext ended. Before that, the executor ` +
+        `${executor.metadata.name} needed more memory than its limit, and was killed ` +
+        "(OOMKilled). Read deno task explain run. Increase spark.executor.memory ",
+    );
+    assertEquals(code, 3);
+  },
+);
+
 clusterTest("bronze --engine spark: names an executor that no node can run", async () => {
   await using stage = await setStage();
   const task = stage.start("bronze", ...PATIENCE);

@@ -201,9 +201,8 @@ clusterTest(
   },
 );
 
-clusterTest(
-  "run --engine spark --timeout: limits the time for each fact of preflight",
-  async () => {
+for (const command of ["run", "bronze"]) {
+  clusterTest(`${command} --engine spark --timeout: limits the time for each fact`, async () => {
     await using stage = await setStage();
     using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = silent.addr as Deno.NetAddr;
@@ -215,12 +214,12 @@ clusterTest(
       DJANGO_DB_USER: "robson",
       DJANGO_DB_PASSWORD: "secret",
     };
-    const { code, stdout } = await runTask("run", stage.args(DAY, ...args), env);
+    const { code, stdout } = await runTask(command, stage.args(DAY, ...args), env);
     assertStringIncludes(stdout, "it took longer than 2 s");
     assertEquals(code, 3);
     assertEquals(await jobNames(stage), []);
-  },
-);
+  });
+}
 
 clusterTest("bronze --engine spark: starts the Job after a preflight that passes", async () => {
   await using stage = await setStage();
@@ -238,7 +237,16 @@ clusterTest("bronze --engine spark: starts the Job after a preflight that passes
 });
 
 Deno.test("bronze: refuses the flags of the engine spark for the engine local", async () => {
-  for (const flags of [["--attach"], ["--no-preflight"], ["--context", "a"], ["--skip", "a=b"]]) {
+  for (
+    const flags of [
+      ["--attach"],
+      ["--attach-running"],
+      ["--no-preflight"],
+      ["--context", "a"],
+      ["--skip", "a=b"],
+      ["--timeout", "5"],
+    ]
+  ) {
     const { code, stderr } = await runTask("bronze", [DAY, ...flags]);
     assertEquals(code, 2);
     assertEquals(

@@ -32,6 +32,30 @@ CHECK_NETWORK = (
     "Check S3_ENDPOINT, and that the network policies let this pod reach it, then run "
     "again"
 )
+# For the exceptions of Java about a TLS connection: the fault, and the remedy.
+STORE_TLS = {
+    "SunCertPathBuilderException": (
+        "its certificate is signed by an unknown CA",
+        "Add the certificate of that CA to the trust store of Java in the image of "
+        "the jobs",
+    ),
+    "SSLPeerUnverifiedException": (
+        "its certificate is for a different name",
+        "Set S3_ENDPOINT to a name in the certificate",
+    ),
+    "CertificateExpiredException": (
+        "its certificate has expired",
+        "Renew the certificate, or correct the clock of the node",
+    ),
+    "CertificateNotYetValidException": (
+        "its certificate is not valid yet",
+        "Correct the clock of the node, or renew the certificate",
+    ),
+}
+OTHER_TLS = (
+    "the connection with TLS failed",
+    "Set S3_ENDPOINT to an address with TLS and a valid certificate",
+)
 FRESH_TOKEN = (
     "Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN to new ones, "
     "and run again"
@@ -224,6 +248,14 @@ def store_failure(code: str, status: int, store: Store) -> Failure:
     return Failure(
         "configuration",
         f"{answer}. Set S3_ENDPOINT to the address of an S3 store.",
+    )
+
+
+def store_without_tls(store: Store, reason: str) -> Failure:
+    """Returns the failure for a connection that Java refused because of TLS."""
+    problem, remedy = STORE_TLS.get(reason, OTHER_TLS)
+    return Failure(
+        "unreachable", f"Cannot reach {store.label}: {problem} ({reason}). {remedy}."
     )
 
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Iterator
 
-from .failures import database_failure, store_failure, store_silent, untrusted
+from .failures import (
+    database_failure,
+    store_failure,
+    store_silent,
+    store_without_tls,
+    untrusted,
+)
 from .transaction import SILENCE
 
 if TYPE_CHECKING:
@@ -58,8 +64,10 @@ def postgres_failure_of(exception: Any, database: Database) -> Failure:
 def store_failure_of(exception: Any, store: Store) -> Failure:
     """Converts an exception of the S3 client to a failure."""
     if not has_method(exception, "getErrorCode"):
-        inner = list(causes(exception))[-1]
-        return store_silent(store, inner.getClass().getSimpleName())
+        inner = list(causes(exception))[-1].getClass()
+        if inner.getName().startswith(TLS):
+            return store_without_tls(store, inner.getSimpleName())
+        return store_silent(store, inner.getSimpleName())
     # The message can quote the access key. The code and the status cannot.
     code, status = exception.getErrorCode(), exception.getStatusCode()
     return store_failure(str(code), int(status), store)
