@@ -20,6 +20,15 @@ export const FAILURE_PAGES: ReadonlyMap<string, string> = new Map([
   ["unexpected-error", "a command ended with an error that the toolkit does not know"],
 ]);
 
+/** The alerts of monitoring/alerts.yaml, each with a short description. */
+export const ALERT_PAGES: ReadonlyMap<string, string> = new Map([
+  ["alert-nothing-sealed", "no day was sealed for 26 hours"],
+  ["alert-day-open", "a day is not sealed two days after its end"],
+  ["alert-check-failing", "a check fails, or could not judge"],
+  ["alert-sealed-day-differs", "a sealed day has late or lost events, or was changed"],
+  ["alert-exporter-down", "the exporter, or a source of the exporter, is down"],
+]);
+
 /** Pages of the runbook about one topic. */
 export interface Topic {
   readonly title: string;
@@ -33,6 +42,7 @@ export function topics(): Topic[] {
     { title: "Start here", pages: new Map([[GUIDE, "from an empty cluster to a nightly run"]]) },
     { title: "Commands", pages: COMMAND_PAGES },
     { title: "Failures of a command", pages: FAILURE_PAGES },
+    { title: "Alerts", pages: ALERT_PAGES },
     ...bySection("Before a run", PREFLIGHT),
     ...bySection("After a run", POSTFLIGHT.filter(({ id }) => !isIn(PREFLIGHT, id))),
   ];

@@ -11,12 +11,13 @@ export interface RunningExporter extends AsyncDisposable {
   end(): Promise<{ readonly code: number; readonly stderr: string }>;
 }
 
-/** Starts the task `exporter` on a free port of 127.0.0.1. */
+/** Starts the task `exporter` on a free port of 127.0.0.1, unless the arguments name an address. */
 export async function startExporter(
   env: Readonly<Record<string, string>>,
   args: readonly string[] = [],
 ): Promise<RunningExporter> {
-  const child = spawnTask("exporter", ["--listen", "127.0.0.1:0", ...args], env);
+  const listen = args.includes("--listen") ? [] : ["--listen", "127.0.0.1:0"];
+  const child = spawnTask("exporter", [...listen, ...args], env);
   const errors = new Response(child.stderr).text();
   const address = await addressIn(child.stdout);
   if (address === undefined) throw new Error(`The exporter did not start: ${await errors}`);
