@@ -14,8 +14,10 @@ import type { Command } from "./cli/command.ts";
 import { runConfined } from "./cli/confined.ts";
 import { CONNECTION_HELP } from "./cli/environment_help.ts";
 import { failureReporterOf } from "./cli/failure.ts";
-import { choice, type Flags } from "./cli/flags.ts";
+import type { Flags } from "./cli/flags.ts";
+import { prepareHtml } from "./cli/html_report.ts";
 import { OUTPUTS } from "./cli/observer.ts";
+import { reportOutputs } from "./cli/report_outputs.ts";
 import { projectHelp, projectOrDefault } from "./cli/project_options.ts";
 import { filesOf, METRICS_FLAG, metricsFileHelp, metricsFileOf } from "./metrics/metrics_file.ts";
 import type { StatusOrder } from "./status/worker.ts";
@@ -23,10 +25,11 @@ import type { StatusOrder } from "./status/worker.ts";
 /** The command `status`. */
 export const command: Command = {
   name: "status",
-  values: ["date", "from", "to", "project", "output", METRICS_FLAG],
+  values: ["date", "from", "to", "project", METRICS_FLAG],
+  repeatable: ["output"],
   switches: ["check"],
   operand: "day",
-  choices: { output: OUTPUTS },
+  choices: { output: [...OUTPUTS, "html"] },
   help: `
 Shows the state of each day: the commit markers of bronze and silver, the number of events in the
 outbox, and the next command. It reads no Parquet file, and changes nothing.
@@ -42,18 +45,23 @@ Usage: deno task status [DAY] [--from DAY] [--to DAY] [--check] [--project FILE]
 ${projectHelp(22)}
 ${metricsFileHelp(22)}
   --output json       one JSON object per line and day, and one for the total
+  --output html=FILE  also write a calendar of the lake for a browser
 
 Examples:
   deno task status                       every day
   deno task status --from 2025-12-01     every day since then
   deno task status --check               for a monitor
+  deno task status --output html=lake.html
 
 Without DJANGO_DB_PASSWORD, it shows only the lake. runbook/status.md explains the output.
 ${CONNECTION_HELP}`,
   async run(flags) {
     const project = await projectOrDefault(flags);
+    const { output, html } = await reportOutputs(flags, OUTPUTS);
+    const write = await prepareHtml(html, project);
     const order: StatusOrder = {
-      output: choice(flags, "output", OUTPUTS),
+      output,
+      sends: write !== undefined,
       range: rangeOf(flags),
       database: unsetForDatabase().length === 0 ? databaseConfig(undefined, project) : undefined,
       grace: sealGrace(),
@@ -64,7 +72,7 @@ ${CONNECTION_HELP}`,
     };
     const { database, lake, metricsFile } = order;
     const needs = { database, lake, writes: false, files: filesOf(metricsFile) };
-    return await runConfined(import.meta.resolve("./status/worker.ts"), order, needs);
+    return await runConfined(import.meta.resolve("./status/worker.ts"), order, needs, write);
   },
 };
 

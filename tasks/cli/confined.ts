@@ -38,7 +38,11 @@ export interface Grants {
 
 const ALL = ["env", "ffi", "import", "net", "read", "run", "sys", "write"] as const;
 
-type FromWorker = "ready" | { readonly exitCode: number } | { readonly error: unknown };
+type FromWorker =
+  | "ready"
+  | { readonly exitCode: number }
+  | { readonly error: unknown }
+  | { readonly report: unknown };
 
 /** The code of the pipeline, which a worker loads with the permission of the thread that starts it. */
 const CODE = ["pipeline", "node_modules", "manifests/image/jobs/deep_storage/contract.json"]
@@ -66,10 +70,16 @@ export function grantsFor(
  *
  * @param module the module's URL
  * @param order the input of the work, which is copied to the worker
+ * @param onReport receives the report of the work, if it makes one. This process has no permissions then
  * @returns the exit code
  * @throws {Failure} the directory of the lake does not exist
  */
-export async function runConfined(module: string, order: unknown, needs: Needs): Promise<number> {
+export async function runConfined<R>(
+  module: string,
+  order: unknown,
+  needs: Needs,
+  onReport: (report: R) => Promise<void> = async () => {},
+): Promise<number> {
   await confirmDirectory(needs.lake);
   const { net, read, write } = grantsFor(needs);
   const { promise, resolve, reject } = Promise.withResolvers<number>();
@@ -91,12 +101,16 @@ export async function runConfined(module: string, order: unknown, needs: Needs):
     event.preventDefault();
     reject(event.error ?? new Error(event.message));
   };
+  let reported = Promise.resolve();
   worker.onmessage = async ({ data }: MessageEvent<FromWorker>) => {
     if (data === "ready") {
       await revokePermissions(...ALL);
       worker.postMessage(order);
+    } else if ("report" in data) {
+      reported = onReport(data.report as R);
+      reported.catch(reject);
     } else if ("error" in data) reject(data.error);
-    else resolve(data.exitCode);
+    else resolve(reported.then(() => data.exitCode));
   };
   return await promise;
 }
@@ -104,9 +118,12 @@ export async function runConfined(module: string, order: unknown, needs: Needs):
 /**
  * Receives one order from the parent, does the work, and sends the exit code back.
  *
- * @param work called after this worker has revoked the permission for the environment
+ * @param work called after this worker has revoked the permission for the environment. It can send a
+ *   report, which is plain data
  */
-export function serve<O>(work: (order: O) => Promise<number>): void {
+export function serve<O>(
+  work: (order: O, send: (report: unknown) => void) => Promise<number>,
+): void {
   const parent = self as unknown as Worker;
   // Without these listeners, Deno would print the error with all its properties.
   const sendError = (event: Event, error: unknown) => {
@@ -117,7 +134,8 @@ export function serve<O>(work: (order: O) => Promise<number>): void {
   self.addEventListener("error", (event) => sendError(event, event.error ?? event.message));
   parent.onmessage = async ({ data }: MessageEvent<O>) => {
     await revokePermissions("env");
-    parent.postMessage({ exitCode: await work(data) });
+    const send = (report: unknown) => parent.postMessage({ report });
+    parent.postMessage({ exitCode: await work(data, send) });
   };
   parent.postMessage("ready");
 }

@@ -2,6 +2,7 @@ import type { Matrix } from "../../checks/network_policy/matrix.ts";
 import type { Project } from "../../pipeline/contract/project.ts";
 import type { Reading } from "../reach/reading.ts";
 import type { Content } from "../report/content.ts";
+import type { FileOutput } from "./report_outputs.ts";
 
 /** What an HTML report depends on besides its content. */
 interface HtmlOptions {
@@ -11,17 +12,38 @@ interface HtmlOptions {
   readonly hasPictures?: boolean;
 }
 
+/** The content of a report without the time when it was made. */
+export type NewContent = Omit<Content, "made">;
+
 /** Renders an HTML report. Its modules and libraries are loaded here, not at the start of a command. */
-export async function htmlReport(
-  content: Omit<Content, "made">,
+export async function htmlReport(content: NewContent, options: HtmlOptions): Promise<string> {
+  return await (await htmlRenderer(options))(content);
+}
+
+/** Loads what an HTML report needs from files. The renderer then works without permissions. */
+async function htmlRenderer(
   { project, hasPictures = false }: HtmlOptions,
-): Promise<string> {
+): Promise<(content: NewContent) => Promise<string>> {
   const [{ readTemplate }, { renderDocument }] = await Promise.all([
     load<typeof import("../report/template.ts")>("../report/template.ts"),
     load<typeof import("../report/document.ts")>("../report/document.ts"),
   ]);
-  const made = new Date().toISOString().slice(0, 19).replace("T", " ");
-  return await renderDocument({ ...content, made }, await readTemplate(project, hasPictures));
+  const template = await readTemplate(project, hasPictures);
+  return (content) => {
+    const made = new Date().toISOString().slice(0, 19).replace("T", " ");
+    return renderDocument({ ...content, made }, template);
+  };
+}
+
+/** Prepares a file, so that a process without permissions can write a report with pictures. */
+export async function prepareHtml(
+  file: FileOutput<"html"> | undefined,
+  project: Project | undefined,
+): Promise<((content: NewContent) => Promise<void>) | undefined> {
+  if (file === undefined) return undefined;
+  const render = await htmlRenderer({ project, hasPictures: true });
+  const write = await file.open();
+  return async (content) => await write(await render(content));
 }
 
 /** Renders the connections that policies allow. */

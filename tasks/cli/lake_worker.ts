@@ -17,14 +17,14 @@ export interface LakeOrder {
  * @param work returns the exit code
  */
 export function serveOnLake<O extends LakeOrder>(
-  work: (order: O, lake: Lake) => Promise<number>,
+  work: (order: O, lake: Lake, send: (report: unknown) => void) => Promise<number>,
 ): void {
-  serve(async (order: O) => {
+  serve(async (order: O, send) => {
     const { command, json } = order.reporter;
     const wait = waiting(printing(command, json ? "json" : "text"));
     const lake = await openLake(order.lake, undefined, wait);
     try {
-      return await work(order, lake);
+      return await work(order, lake, send);
     } catch (error) {
       return reportFailure(error, order.reporter);
     } finally {

@@ -22,6 +22,12 @@ export interface FileOutput<F = Format> {
    * @throws {Failure} configuration: the file cannot be written
    */
   write(text: string): Promise<void>;
+  /**
+   * Opens the file, so that a process without permissions can write the report.
+   *
+   * @throws {Failure} configuration: the file cannot be written
+   */
+  open(): Promise<(text: string) => Promise<void>>;
 }
 
 /** Where a report goes: to standard output in one format, and into files. */
@@ -103,16 +109,25 @@ async function fileOutput<F extends string>(
     throw wrong(text, `there is no folder ${folder}`, `Create it: mkdir -p ${shellPath(folder)}`);
   }
   if (await isFolder(path)) throw wrong(text, `${path} is a folder`, "Name a file.");
+  const attempt = async <T>(action: () => Promise<T>) => {
+    try {
+      return await action();
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : String(error);
+      throw wrong(text, problem, "Make the file writable, or name another one.");
+    }
+  };
   return {
     format,
     path,
-    async write(report) {
-      try {
-        await Deno.writeTextFile(path, report);
-      } catch (error) {
-        const problem = error instanceof Error ? error.message : String(error);
-        throw wrong(text, problem, "Make the file writable, or name another one.");
-      }
+    write: (report) => attempt(() => Deno.writeTextFile(path, report)),
+    async open() {
+      const file = await attempt(() => Deno.open(path, { write: true, create: true }));
+      return (report) =>
+        attempt(async () => {
+          await file.truncate();
+          await new Blob([report]).stream().pipeTo(file.writable);
+        });
     },
   };
 }

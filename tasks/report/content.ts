@@ -10,6 +10,10 @@ export interface Content {
   readonly checks?: readonly Report[];
   /** The connections that policies allow. */
   readonly reach?: ReachData;
+  /** The state of the lake by day. */
+  readonly calendar?: CalendarData;
+  /** What happened while days were made. */
+  readonly runs?: readonly RunData[];
 }
 
 /** The connections that the policies of a directory allow, as numbers into lists. */
@@ -78,4 +82,66 @@ export interface Template {
   readonly scripts: readonly string[];
   /** The pages of the runbook in Markdown, with the names of the platform, by name. */
   readonly pages: Readonly<Record<string, string>>;
+}
+
+/** The state of a layer of a day in the calendar. */
+export type CellState =
+  | "sealed"
+  | "open"
+  | "empty"
+  | "quarantined"
+  | "stale"
+  | "missing"
+  | "waiting"
+  | "unusable";
+
+/** The state of the lake by day. */
+export interface CalendarData {
+  readonly days: readonly DayData[];
+  /** What is known about the outbox, as a sentence. */
+  readonly outbox: string;
+}
+
+/** A day in the calendar. */
+export interface DayData {
+  readonly day: string;
+  readonly bronze: LayerData;
+  readonly silver: LayerData;
+  /** Events that arrived after the day was sealed: those that amendments added, and those to add. */
+  readonly late: number;
+  /** Hours from the end of the day to the last publication of bronze; absent without a marker. */
+  readonly lag?: number;
+  readonly notes: readonly string[];
+  readonly next?: string;
+}
+
+/** A layer of a day. */
+export interface LayerData {
+  readonly state: CellState;
+  readonly rows?: number;
+  readonly bytes?: number;
+  /** When its marker was stored, such as `2025-12-29T00:20:00Z`. */
+  readonly published?: string;
+  readonly parts: readonly (readonly [key: string, rows: number, bytes: number])[];
+}
+
+/** What happened while a day was made. Times are seconds since the start of the command. */
+export interface RunData {
+  readonly day: string;
+  readonly exitCode: number;
+  /** The steps of the layers, in the order of their ends. */
+  readonly steps: readonly {
+    readonly layer: string;
+    readonly step: string;
+    readonly says: string;
+    readonly began: number;
+    readonly ended: number;
+  }[];
+  /** The rows until a time, and the memory of the process in bytes. */
+  readonly samples: readonly {
+    readonly layer: string;
+    readonly at: number;
+    readonly rows: number;
+    readonly memory: number;
+  }[];
 }

@@ -19,6 +19,7 @@ const MODULES = [
   "reach_model.js",
   "graph.js",
   "reach.js",
+  "calendar.js",
   "main.js",
 ];
 

@@ -40,6 +40,8 @@ export interface StatusSources {
 /** The state of days. */
 export interface Status {
   readonly days: readonly DayStatus[];
+  /** The days that the lake has, with their markers. */
+  readonly lakeDays: readonly LakeDay[];
   /** Why the record of the lake cannot be used; undefined if it can, or if there is none. */
   readonly recordFailure: Failure | undefined;
   /** The result of reading the database. */
@@ -85,6 +87,7 @@ export async function readStatus(
         grace,
       })
     ),
+    lakeDays,
     recordFailure,
     outbox: outboxState(asked),
   };

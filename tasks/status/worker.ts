@@ -26,6 +26,8 @@ export interface StatusOrder extends LakeOrder {
   readonly output: (typeof OUTPUTS)[number];
   /** The file that receives the metrics. */
   readonly metricsFile: MetricsFile | undefined;
+  /** Whether to send the state of the days to the parent process, for an HTML report. */
+  readonly sends: boolean;
 }
 
 /** The number of days between two updates of the status line. */
@@ -33,7 +35,7 @@ const SHOWN_DAYS = 50;
 
 // This is a worker. Its permissions are limited to the database and to reading the lake.
 
-serveOnLake(async (order: StatusOrder, lake) => {
+serveOnLake(async (order: StatusOrder, lake, send) => {
   const { database, range, grace, check, output, metricsFile } = order;
   showStatus("status  listing the lake");
   const onDay = (read: number, of: number) => {
@@ -52,6 +54,10 @@ serveOnLake(async (order: StatusOrder, lake) => {
     throw error;
   });
   const exitCode = exitCodeOf(status, check);
+  if (order.sends) {
+    const { calendarData } = await import("../report/calendar_data.ts");
+    send({ command: "status", calendar: calendarData(status) });
+  }
   if (output === "text") {
     print(renderStatus(status, colourWanted()));
   } else {

@@ -1,5 +1,7 @@
 import type { Result } from "../../checks/finding.ts";
 import type { Report } from "../../checks/report/report.ts";
+import { dayOf, parseDay, windowOf } from "../../pipeline/contract/window.ts";
+import type { CalendarData, CellState, DayData, LayerData } from "../../tasks/report/content.ts";
 
 /** A name that would run a script if it were HTML. */
 export const HOSTILE = `</script><img src="x" onerror="alert(1)"><!--'"&amp;\u2028\u202e`;
@@ -54,3 +56,35 @@ export const RESULTS: readonly Result[] = [
 
 /** A report of preflight with every verdict, and with names that are HTML. */
 export const REPORT: Report = { command: "preflight", results: RESULTS, exitCode: 1 };
+
+const STATES = ["sealed", "sealed", "sealed", "sealed", "sealed", "empty", "quarantined"] as const;
+
+/** The state of a lake with a number of days until 2025-12-28, the last ones in every state. */
+export function calendarOf(number: number): CalendarData {
+  const last = windowOf(parseDay("2025-12-28")!).start;
+  const days = Array.from({ length: number }, (_, i): DayData => {
+    const day = dayOf(last - BigInt(number - 1 - i) * 86_400_000_000n);
+    const fromEnd = number - 1 - i;
+    const ends: readonly CellState[] = ["waiting", "open", "stale", "missing", "unusable"];
+    const silver = ends[fromEnd] ?? (i % 7 === 6 ? "sealed" : STATES[i % 7]!);
+    const bronze = silver === "stale" ? "sealed" : ends[fromEnd] ?? STATES[i % 7]!;
+    const rows = bronze === "empty" ? 0 : 1000 + (i * 7919) % 5000;
+    return {
+      day,
+      bronze: layerOf("bronze", day, bronze, rows),
+      silver: layerOf("silver", day, silver, rows),
+      late: i % 50 === 3 ? 4 : 0,
+      ...(rows > 0 && { lag: 0.5 + (i % 9) / 4 }),
+      notes: i === 0 ? [HOSTILE] : [],
+      ...(silver === "stale" && { next: `deno task run --date ${day}` }),
+    };
+  });
+  return { days, outbox: "The outbox was not read, so late events are unknown." };
+}
+
+function layerOf(layer: string, day: string, state: CellState, rows: number): LayerData {
+  if (["waiting", "missing", "unusable"].includes(state)) return { state, parts: [] };
+  const key = `${layer}/events/date=${day}/part-00000-bc2ed032.parquet`;
+  const published = `${day}T23:59:59Z`;
+  return { state, rows, bytes: rows * 90, published, parts: [[key, rows, rows * 90]] };
+}

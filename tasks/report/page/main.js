@@ -1,3 +1,4 @@
+import { startCalendar } from "./calendar.js";
 import { startChecks } from "./checks.js";
 import { startReach } from "./reach.js";
 
@@ -5,6 +6,7 @@ startChecks();
 
 const data = JSON.parse(document.querySelector("#data").textContent);
 const pictures = document.querySelector("#pictures");
+if (data.calendar) startCalendar(data.calendar, pictures);
 if (data.reach) startReach(data.reach, pictures);
 
 // A printed report has the runbook pages of the checks that failed, and the others stay closed.
