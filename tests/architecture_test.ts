@@ -83,7 +83,8 @@ Deno.test("imports: every dynamic import has a literal specifier, so that these 
 
 Deno.test("imports: a command loads no client library before it needs one", () => {
   const targets = targetsOf(all.filter(({ loaded }) => loaded === "with the file"));
-  const clients = /^(pg|@aws-sdk\/.*|@kubernetes\/.*|hyparquet|hyparquet-writer|node:zlib)$/;
+  const clients =
+    /^(pg|@aws-sdk\/.*|@kubernetes\/.*|@opentelemetry\/.*|hyparquet|hyparquet-writer|node:zlib)$/;
   const loadedBy = (file: string) =>
     [...reachable(file, targets)].filter((each) => clients.test(each));
   for (const command of ["bronze", "preflight", "reach", "run", "silver", "status"]) {
@@ -111,6 +112,7 @@ Deno.test("imports: each client library is imported in one place", () => {
   assertEquals(importers(/^@aws-sdk\//), ["pipeline/lake/s3.ts"]);
   assertEquals(importers(/^hyparquet-writer\b/), ["pipeline/lake/page_file.ts"]);
   assertEquals(importers(/^@kubernetes\//), ["pipeline/cluster/login.ts"]);
+  assertEquals(importers(/^@opentelemetry\//), ["tasks/cli/telemetry.ts"]);
   assertEquals(importers(/^@duckdb\//), []);
 });
 

@@ -10,6 +10,7 @@ import { isQuiet } from "./common_flags.ts";
 import { exitCode } from "./exit_code.ts";
 import type { FileOutput, Format } from "./report_outputs.ts";
 import { clearStatus, colourWanted, print, showStatus } from "./terminal.ts";
+import { traceChecks } from "./tracing.ts";
 
 /** An output format. `json-line` is for a report among other lines of JSON. */
 export type ReportFormat = Format | "json-line";
@@ -71,6 +72,7 @@ export async function runAndReport(
     quiet: isQuiet(),
   });
   showStatus(status);
+  const began = performance.now();
   const results = await runChecks(checks, gatherers, {
     timeoutMs: timeout * 1000,
     longerMs: { image: imageTimeout * 1000 },
@@ -84,6 +86,7 @@ export async function runAndReport(
     },
   });
   clearStatus();
+  await traceChecks(command, date, results, began);
   const code = exitCode(results, { strict });
   const report = { command, ...(date === undefined ? {} : { date }), results, exitCode: code };
   if (signal?.aborted) return report;

@@ -4,6 +4,7 @@ import { worstExitCode } from "../cli/exit_code.ts";
 import { reportFailure } from "../cli/failure.ts";
 import { printing } from "../cli/observer.ts";
 import { colourWanted, paint, print } from "../cli/terminal.ts";
+import { inSpan, tracedIfOn } from "../cli/tracing.ts";
 import { measureStep } from "./measured.ts";
 import type { Order } from "./order.ts";
 import { type DayResult, renderDays } from "./table.ts";
@@ -40,7 +41,8 @@ export async function eachDay(
     const result: DayResult = { date: day, exitCode: 0 };
     results.push(result);
     try {
-      result.exitCode = await work(day, result);
+      const attributes = { "deep_storage.command": command, "deep_storage.day": day };
+      result.exitCode = await inSpan("deep_storage.day", attributes, () => work(day, result));
     } catch (error) {
       result.exitCode = reportFailure(error, reporter, day);
     }
@@ -83,17 +85,19 @@ export async function recordResult(
   const observer = observerOf(order, layer, day);
   result[layer] = "failed";
   let state: string | undefined;
-  const work = () =>
-    run({
-      progress: (progress) => observer.progress(progress),
+  const work = async () => {
+    const traced = await tracedIfOn(observer, layer, day);
+    await run({
+      progress: (progress) => traced.progress(progress),
       step(step) {
-        observer.step(step);
+        traced.step(step);
         if (typeof step.data.state === "string") state = step.data.state;
         if (step.step === "verified") state = `${state}, unchanged`;
         const isOwn = layer === "bronze" || order.command === "silver";
         if (isOwn && typeof step.data.rows === "number") result.rows = step.data.rows;
       },
     });
+  };
   await measureStep(layer, result, work);
   result[layer] = state ?? "-";
 }

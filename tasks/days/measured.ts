@@ -1,4 +1,5 @@
 import { reportFailure } from "../cli/failure.ts";
+import { inSpan } from "../cli/tracing.ts";
 import { writeMetrics } from "../metrics/metrics_file.ts";
 import { dayCommandMetrics } from "../metrics/run_metrics.ts";
 import { worstExitCode } from "../cli/exit_code.ts";
@@ -14,7 +15,7 @@ export async function measureStep<T>(
   const began = performance.now();
   result.measured ??= { seconds: {} };
   try {
-    return await work();
+    return await inSpan(`deep_storage.${step}`, { "deep_storage.day": result.date }, work);
   } finally {
     result.measured.seconds[step] = (performance.now() - began) / 1000;
   }
