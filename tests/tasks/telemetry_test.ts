@@ -43,7 +43,8 @@ function receiver() {
 
 function attribute(span: Json, name: string): unknown {
   const { value } = span.attributes.find(({ key }: Json) => key === name) ?? {};
-  return value?.stringValue ?? (value?.intValue === undefined ? undefined : Number(value.intValue));
+  const number = value?.intValue ?? value?.doubleValue;
+  return value?.stringValue ?? (number === undefined ? undefined : Number(number));
 }
 
 Deno.test("telemetry: a run exports a span of each step with its day, and metrics, and no secret", async () => {
