@@ -12,6 +12,8 @@ import { renderForScreen } from "./explain/screen.ts";
 
 const RUNBOOK = new URL("../runbook/", import.meta.url);
 
+const LOGIN = "The commands use a login: deno task explain guide";
+
 /** The most characters in a line: longer lines of text are hard to read. */
 const WIDEST = 100;
 
@@ -40,7 +42,10 @@ ${EXIT_CODES_HELP}`,
     const { operand: id } = flags;
     const project = await projectOf(flags);
     if (id === undefined) print(listOfAll(project));
-    else print(renderForScreen(renderPage(await page(id), project ?? DEFAULT_PROJECT), screen()));
+    else {
+      print(renderForScreen(renderPage(await page(id), project ?? DEFAULT_PROJECT), screen()));
+      if (id !== GUIDE) print(`\n${paint(LOGIN, "dim")}`);
+    }
     return 0;
   },
 };

@@ -45,8 +45,12 @@ type FromWorker =
   | { readonly report: unknown };
 
 /** The code of the pipeline, which a worker loads with the permission of the thread that starts it. */
-const CODE = ["pipeline", "node_modules", "manifests/image/jobs/deep_storage/contract.json"]
-  .map((path) => fileURLToPath(new URL(`../../${path}`, import.meta.url)));
+const CODE = [
+  "pipeline",
+  "node_modules",
+  "manifests/image/jobs/deep_storage/contract.json",
+  "manifests/image/jobs/deep_storage/failure_pages.json",
+].map((path) => fileURLToPath(new URL(`../../${path}`, import.meta.url)));
 
 /** Returns the permissions for the needs of the work. */
 export function grantsFor(

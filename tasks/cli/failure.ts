@@ -1,6 +1,7 @@
 import { secretsOf } from "../../pipeline/config.ts";
 import type { Day } from "../../pipeline/contract/window.ts";
 import { Failure } from "../../pipeline/errors.ts";
+import { pageOf } from "../../pipeline/failure_page.ts";
 import { EXIT_CODES } from "./exit_code.ts";
 import { colourWanted, paint, print, printError } from "./terminal.ts";
 
@@ -34,16 +35,24 @@ export function reportFailure(error: unknown, reporter: FailureReporter, date?: 
     problem: "an unexpected error",
     remedy: renderUnexpected(error, !json, secrets),
   });
-  const { kind, task, problem, remedy, message } = failure;
+  const { kind, task, problem, remedy, message, summary } = failure;
+  const page = pageOf(summary);
   const exitCode = EXIT_CODES[kind];
   if (json) {
     const day = date === undefined ? {} : { date };
     print(
-      JSON.stringify({ command, step: "failed", ...day, message, task, problem, remedy, exitCode }),
+      JSON.stringify({
+        ...{ command, step: "failed", ...day, message, task, problem, remedy, exitCode },
+        ...page === undefined ? {} : { page },
+      }),
     );
   } else {
     const colour = expected && colourWanted(Deno.stderr);
     printError(paint(message, "red", colour));
+    // Some messages have the command already.
+    if (page !== undefined && !message.includes("deno task explain")) {
+      printError(`runbook: deno task explain ${page}`);
+    }
   }
   return exitCode;
 }

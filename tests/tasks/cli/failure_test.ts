@@ -96,6 +96,35 @@ Deno.test("main: prints no stack trace of a Failure", async () => {
   assert(!stderr.includes("at "));
 });
 
+const LOCKED = {
+  kind: "unreachable",
+  task: "read from robson@db/rbsdb",
+  problem: "a lock was not free within 60 s",
+};
+
+Deno.test("main: prints the command of the page about a Failure, below the message", async () => {
+  const { stderr } = await fail(
+    `throw new Failure(${JSON.stringify({ ...LOCKED, remedy: "Run again." })});`,
+  );
+  assertEquals(
+    stderr,
+    "Cannot read from robson@db/rbsdb: a lock was not free within 60 s. Run again.\n" +
+      "runbook: deno task explain table-lock\n",
+  );
+});
+
+Deno.test("main: prints no second command if the message has one", async () => {
+  const remedy = "Read deno task explain run. Run again.";
+  const { stderr } = await fail(`throw new Failure(${JSON.stringify({ ...LOCKED, remedy })});`);
+  assertEquals(stderr.match(/deno task explain/g)?.length, 1);
+});
+
+Deno.test("main --output json: prints the page about a Failure", async () => {
+  const parts = JSON.stringify({ ...LOCKED, remedy: "Run again." });
+  const { stdout } = await fail(`throw new Failure(${parts});`, "--output", "json");
+  assertEquals(JSON.parse(stdout).page, "table-lock");
+});
+
 Deno.test("main --output json: prints the parts of a Failure unchanged", async () => {
   const parts = {
     task: "read /home/a. Mr. Smith/kubeconfig",

@@ -30,11 +30,7 @@ Deno.test("explain: lists the pages by topic", async () => {
   const { code, stdout } = await runTask("explain");
   assertEquals(code, 0);
   const topics = stdout.split("\n").filter((line) => /^[A-Z][^:]*(: [a-z]+)?$/.test(line));
-  assertEquals(topics.slice(0, 4), [
-    "Start here",
-    "Commands",
-    "Failures of a command",
-    "Before a run: manifests",
-  ]);
+  assertEquals(topics.slice(0, 3), ["Start here", "Commands", "Failures of a command"]);
+  assert(topics.includes("Before a run: manifests"));
   assertMatch(stdout, /^ {2}late-writers +\S/m);
 });

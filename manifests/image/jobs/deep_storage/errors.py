@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import pkgutil
+import re
+
 # Every command of the toolkit uses these exit codes. The podFailurePolicy of the Jobs
 # reads them, so that Kubernetes retries a job only if its result is unknown.
 EXIT = {"data": 1, "configuration": 2, "unreachable": 3}
@@ -21,6 +25,18 @@ class Failure(Exception):
 def plural(count: int, noun: str) -> str:
     """Formats a count with its noun, such as `1 row` or `20,000 rows`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def page_of(message: str) -> str | None:
+    """Returns the page of the runbook about a failure, or None if it has no page.
+
+    The toolkit's TypeScript reads the same list of pages.
+    """
+    data = pkgutil.get_data("deep_storage", "failure_pages.json")
+    for entry in json.loads(data or b"[]"):
+        if re.search(entry["failure"], message, re.DOTALL):
+            return str(entry["page"])
+    return None
 
 
 def unexpected(error: BaseException, secrets: list[str]) -> str:

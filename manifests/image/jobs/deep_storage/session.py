@@ -9,7 +9,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 from . import java_failure
-from .errors import EXIT, Failure, unexpected
+from .errors import EXIT, Failure, page_of, unexpected
 from .settings import secrets
 
 if TYPE_CHECKING:
@@ -110,12 +110,21 @@ def main(name: str, run: Callable[[], None]) -> None:
     try:
         run()
     except Failure as failure:
-        print(failure, file=sys.stderr, flush=True)
+        report(str(failure))
         sys.exit(EXIT[failure.kind])
     except Exception as error:  # every error must set the exit code of the job
         text = unexpected(error, secrets())
-        print(f"Cannot finish {name}: an unexpected error. {text}", file=sys.stderr)
+        report(f"Cannot finish {name}: an unexpected error. {text}")
         sys.exit(EXIT["unreachable"])
+
+
+def report(message: str) -> None:
+    """Prints why a job failed, and the command that prints the page about it."""
+    print(message, file=sys.stderr)
+    page = page_of(message)
+    if page is not None:
+        print(f"runbook: deno task explain {page}", file=sys.stderr)
+    sys.stderr.flush()
 
 
 def explained(
