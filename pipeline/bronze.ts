@@ -167,7 +167,8 @@ async function verifyWindow(
   const kept = found.lost.size + found.altered.size;
   observer.step({
     step: "verified",
-    says: `already sealed; the outbox has the same ${plural(commit.rows, "row")}` +
+    says: `${publication.lake.url(publication.key)}, already sealed; the outbox has the same ` +
+      plural(commit.rows, "row") +
       (kept > 0 ? `, except ${kept} that an amendment acknowledged` : "") +
       "; nothing was written",
     data: { key: publication.key, state: "sealed", rows: commit.rows, parts: commit.parts.length },

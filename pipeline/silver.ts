@@ -238,8 +238,8 @@ async function verifySealed(
   if (stale && bronze.commit.state === "sealed") return true;
   observer.step({
     step: "verified",
-    says: `already sealed; ${SILVER.source} has the same ${plural(rows, "row")}; ` +
-      "nothing was written",
+    says: `${lake.url(key)}, already sealed; ${SILVER.source} has the same ` +
+      `${plural(rows, "row")}; nothing was written`,
     data: { key, state: "sealed", rows, parts: parts.length },
   });
   await removeBesideSealed(sealed, publication);

@@ -67,7 +67,7 @@ export async function confirmResult(
   if (other !== undefined) throw unknown(`its driver worked on another day: ${other.url}`);
   const verified = verifiedRows(steps, layer);
   if (named.some((each) => each.layer === layer)) return;
-  // A sealed silver names the marker of bronze before the driver verifies silver.
+  // A driver of an earlier version names no marker that it verifies, but silver names that of bronze.
   if (verified !== undefined && named.length > 0) return;
   let marker: StoredResult | undefined;
   try {
@@ -93,7 +93,10 @@ interface NamedMarker {
   readonly url: string;
 }
 
-/** Returns the markers that drivers have published, and those of bronze that silver was made of. */
+/**
+ * Returns the markers that drivers have published or verified, and those of bronze that silver was
+ * made of.
+ */
 function markersIn(steps: readonly string[], layer: "bronze" | "silver"): NamedMarker[] {
   return steps.flatMap((line) => {
     if (!line.startsWith(`${layer} `)) return [];
@@ -102,6 +105,8 @@ function markersIn(steps: readonly string[], layer: "bronze" | "silver"): NamedM
     const says = textIn(data?.says);
     const committed = /^(.+?), (?:sealed|open)(?:, unchanged)?$/.exec(says)?.[1];
     if (step === "commit" && committed !== undefined) return [{ layer, url: committed }];
+    const sealed = /^(.+?), already sealed; /.exec(says)?.[1];
+    if (step === "verified" && sealed !== undefined) return [{ layer, url: sealed }];
     const source = /^(.+?), (?:sealed|open), /.exec(says)?.[1];
     if (step === "bronze" && source !== undefined) return [{ layer: "bronze", url: source }];
     return [];

@@ -187,7 +187,10 @@ Deno.test("bronze: changes no object when a sealed day runs again", async () => 
   assertEquals(steps.at(-1)!.step, "verified");
   assertEquals(
     steps.at(-1)!.says,
-    "already sealed; the outbox has the same 502 rows; nothing was written",
+    `${
+      lake.url(bronzeMarkerKey(DAY))
+    }, already sealed; the outbox has the same 502 rows; nothing ` +
+      "was written",
   );
   const silver = recorder();
   await runSilver({ lake, day: DAY, observer: silver });

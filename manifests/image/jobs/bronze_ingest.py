@@ -110,9 +110,11 @@ def verify(found: window.Run, commit: Commit) -> None:
     kept = len(differences.lost) + len(differences.altered)
     known = f", except {kept} that an amendment acknowledged" if kept else ""
     rows = plural(commit.rows, "row")
-    text = f"already sealed; the outbox has the same {rows}{known}; nothing was written"
-    say("bronze", "verified", text)
-    remove_beside_sealed(commit, found.publication)
+    publication = found.publication
+    text = f"the outbox has the same {rows}{known}; nothing was written"
+    url = publication.lake.url(publication.key)
+    say("bronze", "verified", f"{url}, already sealed; {text}")
+    remove_beside_sealed(commit, publication)
 
 
 def grow(found: window.Run, previous: Stored) -> None:

@@ -207,8 +207,8 @@ def confirm(
         publish(updated, publication)
         return
     rows = plural(commit.rows, "row")
-    text = f"already sealed; {SILVER.source} has the same {rows}; nothing was written"
-    say("silver", "verified", text)
+    text = f"{SILVER.source} has the same {rows}; nothing was written"
+    say("silver", "verified", f"{lake.url(previous.key)}, already sealed; {text}")
     remove_beside_sealed(commit, publication)
 
 

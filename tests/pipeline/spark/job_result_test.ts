@@ -70,6 +70,14 @@ Deno.test("confirmResult: a verified day has a sealed marker with the same rows"
   assertMatch(await problem([line], { ...old, state: "open" }), /from before the Job$/);
 });
 
+Deno.test("confirmResult: accepts the verified marker of the day, and no other", async () => {
+  const line = (day: string) =>
+    `bronze  verified    ${marker(day)}, already sealed; the outbox has the same 2 rows; nothing`;
+  assertEquals(await problem([line(DAY)]), "confirmed");
+  const newer = { modified: Date.parse(START) + 1000, state: "sealed", rows: 2 };
+  assertMatch(await problem([line("2025-12-27")], newer), /another day: .*2025-12-27/);
+});
+
 Deno.test("confirmResult: a verified silver names the marker of bronze", async () => {
   const source = (day: string) => `silver  bronze      ${marker(day)}, sealed, 2 events in 1 part`;
   const verified = "silver  verified    already sealed; bronze has the same 1 row; nothing";

@@ -107,7 +107,7 @@ clusterTest(
     const stored = stage.startWith(plain, "bronze");
     await work(servers, "bronze", { attempt: 2, lines: none });
     assertEquals((await stored.outcome).code, 0);
-    // A repeated run verifies the marker, and its log does not name the day.
+    // A repeated run verifies the marker.
     const verified = stage.startWith(plain, "bronze");
     await work(servers, "bronze", { attempt: 3, lines: /^bronze +verified / });
     const repeated = await verified.outcome;
