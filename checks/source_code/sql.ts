@@ -66,6 +66,14 @@ export function untypedNulls(text: string): { offset: number; name: string | und
   ].sort((a, b) => a.offset - b.offset);
 }
 
+/** Returns whether an expression of SQL is a NULL without a type, or a CASE of such nulls. */
+export function isNullExpression(text: string): boolean {
+  const sql = readSql(text).trim().replace(/\s+AS\s+["`]?\w+["`]?$/i, "");
+  const [, inner] = /^\((.*)\)$/s.exec(sql) ?? [];
+  if (inner !== undefined && !/[()]/.test(inner)) return isNullExpression(inner);
+  return /^NULL$/i.test(sql) || nullCases(`SELECT ${sql} AS a`).length > 0;
+}
+
 /** The columns that are a CASE without any value but NULL. */
 function nullCases(sql: string): { offset: number; name: string }[] {
   const cases =

@@ -156,12 +156,16 @@ export const DRILLS: readonly Drill[] = [
   },
   {
     id: "untyped-null-in-code",
-    injected: 'lit(None) lacks its .cast("timestamp") in the jobs\' replay.py',
+    injected: "the jobs' replay.py makes submitted_at with lit(None), without a type",
     breaks: "manifests",
     inject: ({ manifests }) =>
       manifests.edit(
         "image/jobs/deep_storage/replay.py",
-        (code) => code.replace('F.lit(None).cast("timestamp")', "F.lit(None)"),
+        (code) =>
+          code.replace(
+            "last.cast(spark_type(column))",
+            '(F.lit(None) if column.name == "submitted_at" else last.cast(spark_type(column)))',
+          ),
       ),
     caughtBy: "parquet-void",
     when: "before",

@@ -8,7 +8,8 @@ import {
 } from "../../source_code/python.ts";
 import { canReachParquet, isTypedLater, type NullFlow, readFlow } from "./null_flow.ts";
 import { postgresStringsOf } from "./postgres_strings.ts";
-import { mayHaveUntypedNulls, untypedNulls } from "../../source_code/sql.ts";
+import { givesType, isNullValue, isOnlyNull, keepsNull } from "./null_value.ts";
+import { isNullExpression, mayHaveUntypedNulls, untypedNulls } from "../../source_code/sql.ts";
 
 /** A null without a type that becomes a column of a table. */
 export interface UntypedNull {
@@ -34,7 +35,7 @@ export function untypedNullsIn(code: Code): UntypedNull[] {
 /** Returns whether Python code may have nulls without a type, found without parsing the code. */
 export function mayHaveNulls({ text }: Pick<Code, "text">): boolean {
   return /\b(?:lit|when)\b/.test(text) && /\bNone\b/.test(text) || /\bNullType\b/.test(text) ||
-    /\bvoid\b/i.test(text) ||
+    /\bvoid\b/i.test(text) || /\bexpr\s*\(/.test(text) && /\bNULL\b/i.test(text) ||
     mayHaveUntypedNulls(text);
 }
 
@@ -69,13 +70,12 @@ function literals(python: Python): UntypedNull[] {
     .filter(({ name }) => name === "lit").map(({ alias }) => alias);
   const nulls = callsOf(python, ["lit", "expr", ...aliases]).filter(isNull);
   const conditions = callsOf(python, ["when"]).filter(isNullCondition);
-  const uses = nulls.length === 0 ? new Map() : usesIn(python.code);
   let read: NullFlow | undefined;
-  const flow = () => read ??= readFlow(python, (code) => NULL.test(code));
+  const flow = () => read ??= readFlow(python, isNullValue);
   const columns = [...nulls, ...conditions]
     .filter((call) =>
-      !isTyped(call) && !isOperand(python.code, call) && !isCastLater(python.code, call, uses) &&
-      !isTypedLater(flow(), call, columnOf(call)) && !isLeftOut(call) &&
+      !isTyped(call) && !isOperand(python.code, call) && !isTypedByUses(python, call) &&
+      !isTypedLater(flow(), call, columnOf(call)) && !isLeftOut(call) && !isInUnion(call) &&
       canReachParquet(flow(), call)
     )
     .map((call) => ({ offset: call.start, written: writtenOf(call), column: columnOf(call) }));
@@ -114,6 +114,14 @@ function isLeftOut({ context: { argumentOf: outer } }: Call): boolean {
     );
 }
 
+/** Returns whether a frame with the null is the argument of a union: the other frame has the types. */
+function isInUnion({ context: { argumentOf: outer } }: Call): boolean {
+  if (outer === undefined) return false;
+  return /^union(?:All|ByName)?$/.test(outer.name)
+    ? outer.args.every(({ keyword }) => keyword !== "allowMissingColumns")
+    : isInUnion(outer);
+}
+
 /** The name of a column without quotes, dots and stars. */
 const PLAIN_NAME = /^[A-Za-z_]\w*$/;
 
@@ -145,20 +153,28 @@ function isOperand(code: string, { start, end, context: { bracketed } }: Call): 
 function isNull({ name, args }: Call): boolean {
   const [arg] = args;
   if (args.length !== 1 || arg === undefined) return false;
-  return name === "expr" ? arg.string?.toUpperCase() === "NULL" : arg.code === "None";
+  return name === "expr" ? isNullSql(arg.string ?? "") : arg.code === "None";
+}
+
+/** Returns whether an expression of SQL has no type, as in `NULL` and `coalesce(NULL, NULL)`. */
+function isNullSql(sql: string): boolean {
+  const code = sql.toLowerCase().replaceAll(/\bnull\b/g, "None").replaceAll(/\s+as\s+\w+/g, "");
+  return isNullExpression(sql) || isNullValue(code);
 }
 
 const NAMING = ["alias", "name"];
 
+/** Methods that the rest of a column reads: the value that they return has the same type. */
+const KEEPING_TYPE = [...NAMING, "over"];
+
 /** Returns whether the null gets a type: from a cast, or from other values of the same column. */
-function isTyped(call: Call): boolean {
-  const { chain } = call;
+function isTyped(call: Call, variables?: ReadonlySet<string>): boolean {
+  const chain = call.name === "when"
+    ? call.chain.filter(({ name }) => !/^(when|otherwise)$/.test(name))
+    : call.chain;
   if (chain.some(casts)) return true;
-  const methods = call.name === "when"
-    ? chain.filter(({ name }) => !/^(when|otherwise)$/.test(name))
-    : chain;
-  if (methods.some(({ name }) => !NAMING.includes(name) && !isCast(name))) return true;
-  return methods.length === 0 && isTypedByContext(call);
+  if (chain.some(({ name }) => !KEEPING_TYPE.includes(name) && !isCast(name))) return true;
+  return chain.every(({ name }) => !isCast(name)) && isTypedByContext(call, variables);
 }
 
 function isCast(name: string): boolean {
@@ -171,63 +187,66 @@ function casts({ name, args }: Call): boolean {
   return !/^(void|null)$/i.test(to.string ?? "") && !/\bNullType\b/.test(to.code);
 }
 
-/** Functions whose result has the type of those arguments that have one. */
-const MIXING = ["coalesce", "ifnull", "nvl", "greatest", "least", "array"];
-
-/** Methods and functions whose result has a type, or is no column. */
-const TYPED =
-  /^(eqNullSafe|isin|between|like|rlike|ilike|startswith|endswith|contains|filter|where|join|fillna|fill|replace|concat|concat_ws|isnull|isNull|isnan|count|countDistinct|hash|sha2|md5|date_format|to_date|to_timestamp|to_json|assertEqual|print)$/;
-
-function isTypedByContext({ context: { argumentOf: outer, bracketed } }: Call): boolean {
+function isTypedByContext(
+  { context: { argumentOf: outer, bracketed } }: Call,
+  variables?: ReadonlySet<string>,
+): boolean {
   // A cast after brackets, or after a condition, casts the null in them.
   if (bracketed !== undefined) return bracketed.some(casts);
-  if (outer === undefined) return false;
-  if (TYPED.test(outer.name)) return true;
-  if (outer.name === "when") {
-    return outer.chain.some(casts) ||
-      outer.chain.some(({ name, args }) =>
-        /^(when|otherwise)$/.test(name) && !isOnlyNull(args.at(-1))
-      );
-  }
-  if (outer.name === "otherwise") {
-    return outer.receiver?.name !== "when" || hasTypedBranch(outer.receiver) ||
-      outer.chain.some(casts);
-  }
-  return MIXING.includes(outer.name) && !outer.args.every(isOnlyNull);
+  return outer !== undefined && isTypedIn(outer, variables);
 }
 
-/** Returns whether one of the values of `when(…).when(…)` has a type. */
-function hasTypedBranch(last: Call): boolean {
-  for (let call: Call | undefined = last; call?.name === "when"; call = call.receiver) {
-    if (!isOnlyNull(call.args.at(-1))) return true;
+/**
+ * Returns whether an argument without a type has one in the result of a call.
+ *
+ * @param variables the names of variables that have no type
+ */
+function isTypedIn(outer: Call, variables?: ReadonlySet<string>): boolean {
+  const { name, chain } = outer;
+  if (givesType(outer)) return true;
+  if (name === "when" || name === "otherwise") {
+    if (name === "otherwise" && outer.receiver?.name !== "when") return true;
+    const branches = [...conditionsBefore(outer), outer, ...chain]
+      .filter((call) => /^(when|otherwise)$/.test(call.name));
+    if (branches.some(({ args }) => !isOnlyNull(args.at(-1), variables))) return true;
+    return chain.some(casts) || isTyped(conditionsBefore(outer)[0] ?? outer, variables);
   }
-  return false;
+  const args = outer.args.map(({ code }) => code);
+  if (keepsNull(outer, args, variables)) return isTyped(outer, variables);
+  return KEEPING_ALL.test(name);
 }
 
-function isOnlyNull(argument: Argument | undefined): boolean {
-  return argument === undefined || NULL.test(argument.code);
+/** Functions that take the type of any argument. */
+const KEEPING_ALL = /^(?:coalesce|ifnull|nvl|nvl2|greatest|least|array|create_map)$/;
+
+/** The calls of `when` before a call of the same condition, first one first. */
+function conditionsBefore({ receiver }: Call): Call[] {
+  return receiver?.name === "when" ? [...conditionsBefore(receiver), receiver] : [];
 }
 
-const NULL = /^(?:None|(?:\w+\s*\.\s*)*lit\s*\(\s*None\s*\))$/;
-
-/** Where code uses a name, in the order of the source: the offsets after the name. */
-type Uses = ReadonlyMap<string, readonly number[]>;
-
-function usesIn(code: string): Uses {
-  const uses = new Map<string, number[]>();
-  for (const { 0: name, index } of code.matchAll(/(?<![\w.])[A-Za-z_]\w*(?!\s*=[^=])\b/g)) {
-    const all = uses.get(name) ?? [];
-    all.push(index + name.length);
-    uses.set(name, all);
-  }
-  return uses;
+/**
+ * Returns whether the null is assigned to a variable, and each use of the variable has a type: a cast,
+ * or another value of the same column.
+ */
+function isTypedByUses(python: Python, { end, context: { assignedTo } }: Call): boolean {
+  if (assignedTo === undefined) return false;
+  const { code } = python;
+  const uses = usesOf(code, assignedTo).filter((offset) => offset > end);
+  const variables = new Set([assignedTo]);
+  return uses.length > 0 && uses.every((offset) => {
+    const after = code.slice(offset + assignedTo.length, offset + assignedTo.length + 200);
+    if (/^\s*\.\s*(cast|astype)\s*\(/.test(after)) return true;
+    const outer = python.calls.find(({ args }) =>
+      args.some(({ start, code }) => start === offset && code === assignedTo)
+    );
+    return outer !== undefined && isTypedIn(outer, variables);
+  });
 }
 
-/** Returns whether the null is assigned to a variable, and each use of the variable is cast. */
-function isCastLater(code: string, { end, context: { assignedTo } }: Call, uses: Uses): boolean {
-  const later = uses.get(assignedTo ?? "")?.filter((offset) => offset > end) ?? [];
-  return later.length > 0 &&
-    later.every((offset) => /^\s*\.\s*(cast|astype)\s*\(/.test(code.slice(offset, offset + 200)));
+/** Returns where code reads a variable. */
+function usesOf(code: string, variable: string): number[] {
+  const name = new RegExp(`(?<![\\w.])${variable}\\b(?!\\s*=[^=])`, "g");
+  return [...code.matchAll(name)].map(({ index }) => index);
 }
 
 function columnOf({ chain, context }: Call): string | undefined {

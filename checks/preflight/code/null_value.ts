@@ -1,0 +1,114 @@
+import type { Argument, Call } from "../../source_code/python.ts";
+
+// Which values of Spark have no type. A value without a type is a null, or is made only from nulls
+// by a function that keeps the type of its arguments.
+
+/** Returns the arguments that give the result its type, by the name of the function. */
+const KEEPING = new Map<string, (args: readonly string[]) => readonly string[]>([
+  ...names("coalesce ifnull nvl greatest least array", (args) => args),
+  ...names(
+    "max min first first_value last last_value nth_value any_value mode max_by min_by lag lead " +
+      "collect_list collect_set array_distinct sort_array slice flatten element_at get nullif " +
+      "array_repeat explode posexplode",
+    (args) => args.slice(0, 1),
+  ),
+  ...names("nvl2", (args) => args.slice(1)),
+  ...names("if iff", (args) => args.slice(1)),
+  ...names("create_map map", (args) => args.filter((_, i) => i % 2 === 1)),
+  ...names("map_from_arrays", (args) => args.slice(1, 2)),
+  ...names("when otherwise", (args) => args.slice(-1)),
+  ...names("lit", (args) => args),
+]);
+
+/** Functions whose result has no type as soon as one argument has none. */
+const NESTING = /^(?:struct|named_struct)$/;
+
+/** Methods and functions whose result has a type, or which make no column of their argument. */
+const TYPED =
+  /^(?:eqNullSafe|isin|between|like|rlike|ilike|startswith|endswith|contains|filter|where|join|orderBy|sort|sortWithinPartitions|partitionBy|repartition|repartitionByRange|fillna|fill|replace|concat|concat_ws|isnull|isNull|isnan|count|countDistinct|sum|avg|mean|hash|sha2|md5|upper|lower|trim|length|date_format|to_date|to_timestamp|to_json|assertEqual|print)$/;
+
+/** The usual names of the module `pyspark.sql.functions`. */
+const FUNCTIONS = /^(?:[Ff]|fn|fns|sf|funcs|functions|sql_functions)\s*\.\s*\w+$/;
+
+/** Methods of a frame, which can have the name of such a module. */
+const FRAME = /^(?:withColumns?|select|selectExpr|agg|groupBy|groupby|rollup|cube|fillna)$/;
+
+function names(
+  list: string,
+  typing: (args: readonly string[]) => readonly string[],
+): [string, (args: readonly string[]) => readonly string[]][] {
+  return list.split(" ").map((name) => [name, typing]);
+}
+
+/** Returns whether the result of a function has a type, whatever its arguments are. */
+export function givesType({ name, callee }: Pick<Call, "name" | "callee">): boolean {
+  return TYPED.test(name) ||
+    FUNCTIONS.test(callee) && !FRAME.test(name) && !KEEPING.has(name) && !NESTING.test(name);
+}
+
+/** Returns whether the result of a function has no type if none of these arguments has one. */
+export function keepsNull(
+  { name }: Pick<Call, "name">,
+  args: readonly string[],
+  variables?: ReadonlySet<string>,
+): boolean {
+  const isNull = (code: string) => isNullValue(code, variables);
+  if (NESTING.test(name)) return args.some(isNull);
+  const typing = KEEPING.get(name)?.(args);
+  return typing !== undefined && typing.length > 0 && typing.every(isNull);
+}
+
+/** The innermost call, or innermost brackets, of an expression. */
+const INNERMOST = /((?:[A-Za-z_]\w*\s*\.\s*)*)([A-Za-z_]\w*)?\s*\(([^()]*)\)/;
+
+/** The most calls in a value. A value with more calls counts as one with a type. */
+const MOST_CALLS = 200;
+
+/**
+ * Returns whether an expression of Python has no type in Spark, as in `F.lit(None)` and
+ * `F.when(a, None).otherwise(F.lit(None))`.
+ *
+ * @param code the expression, with the content of strings blanked
+ * @param variables the names of variables that have no type
+ */
+export function isNullValue(code: string, variables: ReadonlySet<string> = new Set()): boolean {
+  let rest = code.trim();
+  for (let i = 0; i < MOST_CALLS && rest.includes("("); i++) {
+    const found = INNERMOST.exec(rest);
+    if (found === null) return false;
+    const { 0: whole, 1: path = "", 2: name, 3: inner = "", index } = found;
+    const value = name === undefined
+      ? inner.trim()
+      : reduce(path.replaceAll(/\s/g, ""), name, inner, variables);
+    rest = `${rest.slice(0, index)}${value}${rest.slice(index + whole.length)}`.trim();
+  }
+  return isNullWord(rest, variables);
+}
+
+/** The value of a call: `None` if it has no type, and `typed` if it has one. */
+function reduce(
+  path: string,
+  name: string,
+  inner: string,
+  variables: ReadonlySet<string>,
+): string {
+  const args = inner.split(",").map((each) => each.trim()).filter((each) => each !== "");
+  const receiver = path.replace(/\.$/, "");
+  if (receiver === "typed") return "typed";
+  const isKept = /^(?:alias|name|over)$/.test(name)
+    ? isNullWord(receiver, variables)
+    : keepsNull({ name }, args, variables);
+  return isKept ? "None" : "typed";
+}
+
+function isNullWord(word: string, variables: ReadonlySet<string>): boolean {
+  return word === "None" || variables.has(word);
+}
+
+/** Returns whether an argument has no type. A missing argument has none. */
+export function isOnlyNull(
+  argument: Argument | undefined,
+  variables?: ReadonlySet<string>,
+): boolean {
+  return argument === undefined || isNullValue(argument.code, variables);
+}
