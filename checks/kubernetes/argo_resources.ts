@@ -1,4 +1,4 @@
-import { fieldsOf, listOf, textOf } from "./fields.ts";
+import { fieldsIn, listOf, textOf } from "./fields.ts";
 import { lineOf, type ManifestObject, objectsOf } from "./objects.ts";
 import { groupOf } from "./workloads.ts";
 import { parseDocuments } from "./yaml.ts";
@@ -41,11 +41,11 @@ export function withResources(object: ManifestObject): ManifestObject[] {
 function templatesOf({ apiVersion, kind, value }: ManifestObject): ResourceTemplate[] {
   if (groupOf(apiVersion) !== "argoproj.io") return [];
   const isCron = kind === "CronWorkflow";
-  const spec = fieldsOf(value.spec);
+  const spec = fieldsIn(value.spec);
   const base = isCron ? "spec.workflowSpec" : "spec";
-  const { templates } = isCron ? fieldsOf(spec.workflowSpec) : spec;
+  const { templates } = isCron ? fieldsIn(spec.workflowSpec) : spec;
   return listOf(templates).flatMap(({ name, resource }, i): ResourceTemplate[] => {
-    const { action, manifest, manifestFrom } = fieldsOf(resource);
+    const { action, manifest, manifestFrom } = fieldsIn(resource);
     if (manifest === undefined && manifestFrom === undefined) return [];
     if (!["create", "apply", "replace", "patch"].includes(textOf(action) ?? "")) return [];
     return [{

@@ -1,4 +1,4 @@
-import { type Fields, fieldsOf, isFields, listOf, textOf } from "./fields.ts";
+import { type Fields, fieldsIn, isFields, listOf, textOf } from "./fields.ts";
 import type { PodTemplate, Word } from "./pod_template.ts";
 
 /** The kinds of Argo Workflows with templates. */
@@ -34,15 +34,15 @@ interface Workflow {
 export function workflowTemplates(object: Fields, group: string): PodTemplate[] {
   const { kind, metadata } = object;
   if (group !== "argoproj.io" || !KINDS.includes(String(kind))) return [];
-  const spec = fieldsOf(object.spec);
+  const spec = fieldsIn(object.spec);
   const isCron = kind === "CronWorkflow";
-  const fields = isCron ? fieldsOf(spec.workflowSpec) : spec;
-  const name = kind === "Workflow" ? textOf(fieldsOf(metadata).name) : undefined;
+  const fields = isCron ? fieldsIn(spec.workflowSpec) : spec;
+  const name = kind === "Workflow" ? textOf(fieldsIn(metadata).name) : undefined;
   const workflow: Workflow = {
     base: isCron ? "spec.workflowSpec" : "spec",
     fields,
     labels: {
-      ...fieldsOf(fieldsOf(fields.podMetadata).labels),
+      ...fieldsIn(fieldsIn(fields.podMetadata).labels),
       "workflows.argoproj.io/completed": "false",
       ...(name === undefined ? {} : { [WORKFLOW_LABEL]: name }),
     },
@@ -54,22 +54,22 @@ export function workflowTemplates(object: Fields, group: string): PodTemplate[] 
 
 /** The pods of one template; empty for a template that only calls others. */
 function podTemplate({ fields, labels, base }: Workflow, own: Fields, path: string): PodTemplate[] {
-  const template = { ...fieldsOf(fields.templateDefaults), ...own };
+  const template = { ...fieldsIn(fields.templateDefaults), ...own };
   const field = ["container", "script"].find((each) => isFields(template[each]));
   const inSet = isFields(template.containerSet) ? listOf(template.containerSet.containers) : [];
   const [container, ...others] = field === undefined
     ? inSet
-    : [{ name: "main", ...fieldsOf(template[field]) }];
+    : [{ name: "main", ...fieldsIn(template[field]) }];
   if (container === undefined) return [];
   const at = `${path}.${field ?? "containerSet.containers[0]"}`;
-  const all = { ...labels, ...fieldsOf(fieldsOf(template.metadata).labels) };
+  const all = { ...labels, ...fieldsIn(fieldsIn(template.metadata).labels) };
   // The controller fills in a value with a parameter, as in "{{workflow.parameters.team}}".
   const unknown = Object.keys(all).filter((key) => /\{\{/.test(`${key}${textOf(all[key])}`));
   const known = Object.entries(all).filter(([key]) => !unknown.includes(key));
   const pick = (source: Fields, names: readonly string[]) =>
     names.filter((each) => source[each] !== undefined).map((each) => [each, source[each]]);
   return [{
-    metadata: { ...fieldsOf(template.metadata), labels: Object.fromEntries(known) },
+    metadata: { ...fieldsIn(template.metadata), labels: Object.fromEntries(known) },
     spec: {
       ...Object.fromEntries([
         ...pick(
@@ -85,7 +85,7 @@ function podTemplate({ fields, labels, base }: Workflow, own: Fields, path: stri
         ...listOf(fields.volumes),
         ...listOf(template.volumes),
         ...listOf(fields.volumeClaimTemplates).map(({ metadata }) => (
-          { name: fieldsOf(metadata).name }
+          { name: fieldsIn(metadata).name }
         )),
       ],
       initContainers: template.initContainers,

@@ -1,3 +1,8 @@
+import { type Fields, isFields } from "../../pipeline/cluster/cluster.ts";
+
+export { type Fields, isFields } from "../../pipeline/cluster/cluster.ts";
+export { fieldsIn } from "../../pipeline/cluster/fields.ts";
+
 /** A problem of a field: the API server refuses the field or reads it differently. */
 export interface Problem {
   /** The field, as in `spec.egress[0].to[1].ipBlock.cidr`; empty for the whole object. */
@@ -11,15 +16,7 @@ export interface Problem {
  */
 export type Report = (path: string, problem: string) => void;
 
-/** The fields of a YAML or JSON object. */
-export type Fields = Readonly<Record<string, unknown>>;
-
 // As in Kubernetes, null means the same as an absent field. A null in a list is an empty item.
-
-/** Returns whether a value is an object with fields. */
-export function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 /** The path of a field within another field, as in `spec.egress`. */
 export function child(path: string, name: string): string {
@@ -156,9 +153,4 @@ export function decodeBase64(encoded: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Returns a value if it is an object with fields, and no fields otherwise. */
-export function fieldsOf(value: unknown): Fields {
-  return isFields(value) ? value : {};
 }

@@ -1,5 +1,5 @@
 import type { WrongField } from "./api_types.ts";
-import { type Fields, fieldsOf, isFields, listOf, textOf } from "./fields.ts";
+import { type Fields, fieldsIn, isFields, listOf, textOf } from "./fields.ts";
 import { closestWord } from "./spelling.ts";
 import { groupOf, podTemplatesOf } from "./workloads.ts";
 
@@ -101,14 +101,14 @@ function volumesOfSettings(settings: readonly string[], role: string): string[] 
 
 function ofKubeflow({ kind, spec: outer }: Fields): Mounts[] {
   const isScheduled = kind === "ScheduledSparkApplication";
-  const spec = isScheduled ? fieldsOf(fieldsOf(outer).template) : fieldsOf(outer);
+  const spec = isScheduled ? fieldsIn(fieldsIn(outer).template) : fieldsIn(outer);
   const base = isScheduled ? "spec.template" : "spec";
   return ["driver", "executor"].flatMap((role): Mounts[] => {
-    const pod = fieldsOf(spec[role]);
+    const pod = fieldsIn(spec[role]);
     const volumes = [
       ...namesOf(spec.volumes),
-      ...namesOf(fieldsOf(fieldsOf(pod.template).spec).volumes),
-      ...volumesOfSettings(Object.keys(fieldsOf(spec.sparkConf)), role),
+      ...namesOf(fieldsIn(fieldsIn(pod.template).spec).volumes),
+      ...volumesOfSettings(Object.keys(fieldsIn(spec.sparkConf)), role),
     ];
     const added = [
       ...listOf(pod.configMaps).map(({ name }) => `${textOf(name)}-vol`),
@@ -132,20 +132,20 @@ function ofKubeflow({ kind, spec: outer }: Fields): Mounts[] {
 }
 
 function ofApache({ kind, spec: outer }: Fields): Mounts[] {
-  const spec = fieldsOf(outer);
+  const spec = fieldsIn(outer);
   const isCluster = kind === "SparkCluster";
   const roles = isCluster ? ["master", "worker"] : ["driver", "executor"];
   return roles.flatMap((role) => {
     const set = isCluster ? `${role}StatefulSetSpec` : "podTemplateSpec";
-    const inner = fieldsOf(fieldsOf(spec[`${role}Spec`])[set]);
-    const template = isCluster ? fieldsOf(inner.template) : inner;
-    const claims = listOf(inner.volumeClaimTemplates).map(({ metadata }) => fieldsOf(metadata));
-    const pod = fieldsOf(template.spec);
+    const inner = fieldsIn(fieldsIn(spec[`${role}Spec`])[set]);
+    const template = isCluster ? fieldsIn(inner.template) : inner;
+    const claims = listOf(inner.volumeClaimTemplates).map(({ metadata }) => fieldsIn(metadata));
+    const pod = fieldsIn(template.spec);
     const path = `spec.${role}Spec.${set}${isCluster ? ".template" : ""}.spec`;
     return ofContainers(pod, path, [
       ...namesOf(pod.volumes),
       ...namesOf(claims),
-      ...volumesOfSettings(Object.keys(fieldsOf(spec.sparkConf)), role),
+      ...volumesOfSettings(Object.keys(fieldsIn(spec.sparkConf)), role),
     ]);
   });
 }

@@ -1,4 +1,4 @@
-import { type Fields, fieldsOf, listOf, textOf } from "./fields.ts";
+import { type Fields, fieldsIn, listOf, textOf } from "./fields.ts";
 import { sparkMebibytes } from "./quantities.ts";
 import type { PodTemplate, Word } from "./pod_template.ts";
 
@@ -35,18 +35,18 @@ export function sparkApplicationTemplate(object: Fields, group: string): PodTemp
   if (operator === undefined || object.kind !== "SparkApplication" && !isScheduled) {
     return undefined;
   }
-  const outer = fieldsOf(object.spec);
+  const outer = fieldsIn(object.spec);
   const base = isScheduled ? "spec.template" : "spec";
-  const spec = isScheduled ? fieldsOf(outer.template) : outer;
+  const spec = isScheduled ? fieldsIn(outer.template) : outer;
   const application: Application = {
-    name: textOf(fieldsOf(object.metadata).name) ?? "",
-    namespace: textOf(fieldsOf(object.metadata).namespace),
+    name: textOf(fieldsIn(object.metadata).name) ?? "",
+    namespace: textOf(fieldsIn(object.metadata).namespace),
     operator,
     isScheduled,
     base,
     spec,
     conf: new Map(
-      Object.entries(fieldsOf(spec.sparkConf)).map(([key, value]) => [key, textOf(value) ?? ""]),
+      Object.entries(fieldsIn(spec.sparkConf)).map(([key, value]) => [key, textOf(value) ?? ""]),
     ),
   };
   return operator === "kubeflow" ? kubeflow(application) : apache(application);
@@ -66,7 +66,7 @@ interface Application {
 /** The operator of Kubeflow has a field for most settings, which win over `sparkConf`. */
 function kubeflow(application: Application): PodTemplate {
   const { spec, base } = application;
-  const [driver, executor] = [fieldsOf(spec.driver), fieldsOf(spec.executor)];
+  const [driver, executor] = [fieldsIn(spec.driver), fieldsIn(spec.executor)];
   const words: Word[] = [];
   const add = (path: string, key: string, value: unknown) => {
     const text = textOf(value);
@@ -87,13 +87,13 @@ function kubeflow(application: Application): PodTemplate {
       `spark.kubernetes.authenticate.${role}.serviceAccountName`,
       pod.serviceAccount,
     );
-    for (const [key, value] of Object.entries(fieldsOf(pod.labels))) {
+    for (const [key, value] of Object.entries(fieldsIn(pod.labels))) {
       add(`${role}.labels`, `${kubernetes}.label.${key}`, value);
     }
     for (const { name, path } of listOf(pod.secrets)) {
       add(`${role}.secrets`, `${kubernetes}.secrets.${textOf(name)}`, path);
     }
-    for (const [key, value] of Object.entries(fieldsOf(pod.annotations))) {
+    for (const [key, value] of Object.entries(fieldsIn(pod.annotations))) {
       add(`${role}.annotations`, `${kubernetes}.annotation.${key}`, value);
     }
   }
@@ -102,15 +102,15 @@ function kubeflow(application: Application): PodTemplate {
       add(`executor.env[${i}].value`, `spark.executorEnv.${textOf(name)}`, value);
     }
   }
-  for (const [name, value] of Object.entries(fieldsOf(executor.envVars))) {
+  for (const [name, value] of Object.entries(fieldsIn(executor.envVars))) {
     add(`executor.envVars.${name}`, `spark.executorEnv.${name}`, value);
   }
   add("executor.instances", "spark.executor.instances", executor.instances);
-  const dynamic = fieldsOf(spec.dynamicAllocation);
+  const dynamic = fieldsIn(spec.dynamicAllocation);
   for (const key of ["enabled", "initialExecutors", "minExecutors", "maxExecutors"]) {
     add(`dynamicAllocation.${key}`, `spark.dynamicAllocation.${key}`, dynamic[key]);
   }
-  const dependencies = fieldsOf(spec.deps);
+  const dependencies = fieldsIn(spec.deps);
   for (
     const [field, key] of [
       ["jars", "spark.jars"],
@@ -124,7 +124,7 @@ function kubeflow(application: Application): PodTemplate {
     const list = Array.isArray(dependencies[field]) ? dependencies[field] : [];
     if (list.length > 0) add(`deps.${field}`, key, list.join(","));
   }
-  for (const [key, value] of Object.entries(fieldsOf(spec.hadoopConf))) {
+  for (const [key, value] of Object.entries(fieldsIn(spec.hadoopConf))) {
     add("hadoopConf", `spark.hadoop.${key}`, value);
   }
   const operatorLabels = {
@@ -133,18 +133,18 @@ function kubeflow(application: Application): PodTemplate {
     ...(application.isScheduled ? {} : { "sparkoperator.k8s.io/app-name": application.name }),
   };
   const labelsOf = (pod: Fields) => ({
-    ...fieldsOf(fieldsOf(fieldsOf(pod.template).metadata).labels),
-    ...fieldsOf(pod.labels),
+    ...fieldsIn(fieldsIn(fieldsIn(pod.template).metadata).labels),
+    ...fieldsIn(pod.labels),
     ...operatorLabels,
   });
   const secrets = Array.isArray(spec.imagePullSecrets) ? spec.imagePullSecrets : [];
   const podSpec = (pod: Fields) => ({
-    ...fieldsOf(fieldsOf(pod.template).spec),
+    ...fieldsIn(fieldsIn(pod.template).spec),
     ...pick(pod, ["affinity", "hostNetwork", "initContainers", "tolerations"]),
     ...(spec.volumes === undefined ? {} : { volumes: spec.volumes }),
     ...(pod.podSecurityContext === undefined ? {} : { securityContext: pod.podSecurityContext }),
     ...(secrets.length === 0 ? {} : { imagePullSecrets: secrets.map((name) => ({ name })) }),
-    nodeSelector: { ...fieldsOf(spec.nodeSelector), ...fieldsOf(pod.nodeSelector) },
+    nodeSelector: { ...fieldsIn(spec.nodeSelector), ...fieldsIn(pod.nodeSelector) },
   });
   const python = spec.type === "Python" || spec.type === "R";
   return assemble(application, {
@@ -168,24 +168,24 @@ function kubeflow(application: Application): PodTemplate {
 function apache(application: Application): PodTemplate {
   const { spec, base, conf, name } = application;
   const templates = (["driver", "executor"] as const).map((role) =>
-    fieldsOf(fieldsOf(spec[`${role}Spec`]).podTemplateSpec)
+    fieldsIn(fieldsIn(spec[`${role}Spec`]).podTemplateSpec)
   );
   const [driver = {}, executor = {}] = templates;
   const labels = { "spark.operator/spark-app-name": name };
-  const containers = listOf(fieldsOf(driver.spec).containers);
+  const containers = listOf(fieldsIn(driver.spec).containers);
   const prefix = "spark.kubernetes.driverEnv.";
   const env = [...conf].filter(([key]) => key.startsWith(prefix))
     .map(([key, value]) => ({ name: key.slice(prefix.length), value }));
   const file = spec.pyFiles ?? spec.sparkRFiles ?? spec.jars;
-  const labelsOf = (template: Fields) => fieldsOf(fieldsOf(template.metadata).labels);
+  const labelsOf = (template: Fields) => fieldsIn(fieldsIn(template.metadata).labels);
   return assemble(application, {
     words: [],
     labels: {
       driver: { ...labelsOf(driver), ...labels },
       executor: { ...labelsOf(executor), ...labels },
     },
-    driver: fieldsOf(driver.spec),
-    executor: fieldsOf(executor.spec),
+    driver: fieldsIn(driver.spec),
+    executor: fieldsIn(executor.spec),
     paths: {
       driver: `${base}.driverSpec.podTemplateSpec.spec`,
       executor: `${base}.executorSpec.podTemplateSpec.spec`,
@@ -289,7 +289,7 @@ function assemble(application: Application, parts: Parts): PodTemplate {
   const driverSpec = {
     ...parts.driver,
     ...(account === undefined ? {} : { serviceAccountName: account }),
-    nodeSelector: { ...fieldsOf(parts.driver.nodeSelector), ...Object.fromEntries(selected) },
+    nodeSelector: { ...fieldsIn(parts.driver.nodeSelector), ...Object.fromEntries(selected) },
     containers: [main, ...parts.sidecars],
   };
   return {
@@ -327,8 +327,8 @@ function driverMemory(setting: (key: string) => string | undefined): bigint {
 
 /** The variables of a pod, also from the deprecated fields. */
 function environmentOf(pod: Fields): Fields[] {
-  const plain = Object.entries(fieldsOf(pod.envVars)).map(([name, value]) => ({ name, value }));
-  const secret = Object.entries(fieldsOf(pod.envSecretKeyRefs)).map(([name, ref]) => (
+  const plain = Object.entries(fieldsIn(pod.envVars)).map(([name, value]) => ({ name, value }));
+  const secret = Object.entries(fieldsIn(pod.envSecretKeyRefs)).map(([name, ref]) => (
     { name, valueFrom: { secretKeyRef: ref } }
   ));
   return [...plain, ...secret, ...listOf(pod.env)];

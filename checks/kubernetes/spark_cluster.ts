@@ -1,4 +1,4 @@
-import { type Fields, fieldsOf, listOf, textOf } from "./fields.ts";
+import { type Fields, fieldsIn, listOf, textOf } from "./fields.ts";
 import type { PodTemplate } from "./pod_template.ts";
 
 /** The kind of a cluster of masters and workers, of the operator of Apache Spark. */
@@ -23,22 +23,22 @@ const VERSION_LABEL = "spark-version";
 /** The pods of the master and of the workers of a SparkCluster; empty for another object. */
 export function sparkClusterTemplates(object: Fields, group: string): PodTemplate[] {
   if (group !== "spark.apache.org" || object.kind !== SPARK_CLUSTER) return [];
-  const spec = fieldsOf(object.spec);
-  const conf = fieldsOf(spec.sparkConf);
-  const version = textOf(fieldsOf(spec.runtimeVersions).sparkVersion);
+  const spec = fieldsIn(object.spec);
+  const conf = fieldsIn(spec.sparkConf);
+  const version = textOf(fieldsIn(spec.runtimeVersions).sparkVersion);
   // Without the setting, the operator uses an image of plain Spark.
   const image = textOf(conf["spark.kubernetes.container.image"]) ??
     (version === undefined ? "apache/spark" : `apache/spark:${version}`);
-  const instances = fieldsOf(fieldsOf(spec.clusterTolerations).instanceConfig);
+  const instances = fieldsIn(fieldsIn(spec.clusterTolerations).instanceConfig);
   const workers = [instances.initWorkers, instances.maxWorkers]
     .map((each) => typeof each === "number" && each >= 0 ? each : 0);
   return (["master", "worker"] as const).map((role): PodTemplate => {
     const path = `spec.${role}Spec.${role}StatefulSetSpec.template`;
-    const template = fieldsOf(
-      fieldsOf(fieldsOf(spec[`${role}Spec`])[`${role}StatefulSetSpec`]).template,
+    const template = fieldsIn(
+      fieldsIn(fieldsIn(spec[`${role}Spec`])[`${role}StatefulSetSpec`]).template,
     );
-    const metadata = fieldsOf(template.metadata);
-    const podSpec = fieldsOf(template.spec);
+    const metadata = fieldsIn(template.metadata);
+    const podSpec = fieldsIn(template.spec);
     const containers = listOf(podSpec.containers);
     const at = containers.findIndex(({ name }) => name === role);
     const main = {
@@ -48,9 +48,9 @@ export function sparkClusterTemplates(object: Fields, group: string): PodTemplat
       ports: [...listOf(containers[at]?.ports), ...PORTS[role]],
     };
     const labels = {
-      ...fieldsOf(metadata.labels),
+      ...fieldsIn(metadata.labels),
       "spark-role": role,
-      [CLUSTER_LABEL]: textOf(fieldsOf(object.metadata).name) ?? "",
+      [CLUSTER_LABEL]: textOf(fieldsIn(object.metadata).name) ?? "",
       ...(version === undefined ? {} : { [VERSION_LABEL]: version }),
     };
     return {

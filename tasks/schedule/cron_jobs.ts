@@ -1,6 +1,6 @@
 import { type ToolkitEngine, toolkitEngineOf } from "../../checks/kubernetes/toolkit.ts";
 import { toManifestObject } from "../../checks/facts/cluster/objects.ts";
-import { fieldsOf, listOf, textOf } from "../../checks/kubernetes/fields.ts";
+import { fieldsIn, listOf, textOf } from "../../checks/kubernetes/fields.ts";
 import { type Workload, workloadsOf } from "../../checks/kubernetes/workloads.ts";
 import type { Cluster, Kind, KubeObject } from "../../pipeline/cluster/cluster.ts";
 import type { Project } from "../../pipeline/contract/project.ts";
@@ -84,7 +84,7 @@ function scheduledOf(
     readonly now: number;
   },
 ): ScheduledCronJob {
-  const spec = fieldsOf(object.spec);
+  const spec = fieldsIn(object.spec);
   const suspended = spec.suspend === true;
   const schedule = textOf(spec.schedule) ?? "";
   const timeZone = textOf(spec.timeZone);
@@ -139,7 +139,7 @@ function taskOf({ containers }: Workload): string {
 function secretsOf({ containers }: Workload): string[] {
   const names = containers.flatMap(({ env }) =>
     env.flatMap(({ valueFrom }) => {
-      const name = textOf(fieldsOf(valueFrom?.secretKeyRef).name);
+      const name = textOf(fieldsIn(valueFrom?.secretKeyRef).name);
       return name === undefined ? [] : [name];
     })
   );
@@ -151,7 +151,7 @@ function isOwnedBy({ metadata }: KubeObject, cronJob: KubeObject): boolean {
 }
 
 function runOf({ metadata, status }: KubeObject): ScheduledRun {
-  const conditions = listOf(fieldsOf(status).conditions);
+  const conditions = listOf(fieldsIn(status).conditions);
   const found = (type: string) =>
     conditions.find((each) => each.type === type && each.status === "True");
   const failed = found("Failed");

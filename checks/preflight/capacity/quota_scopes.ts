@@ -1,5 +1,5 @@
 import type { Finding } from "../../finding.ts";
-import { fieldsOf, isFields, listOf, textOf } from "../../kubernetes/fields.ts";
+import { fieldsIn, isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 import { type ManifestObject, ofKind, placeOf } from "../../kubernetes/objects.ts";
 import { closestWord } from "../../kubernetes/spelling.ts";
 import type { Pods } from "./pod_requests.ts";
@@ -39,9 +39,9 @@ const OPPOSITES = [["BestEffort", "NotBestEffort"], ["Terminating", "NotTerminat
 
 function scopesOf({ kind, value }: ManifestObject): Scope[] {
   if (kind !== "ResourceQuota") return [];
-  const spec = fieldsOf(value.spec);
+  const spec = fieldsIn(value.spec);
   const names = Array.isArray(spec.scopes) ? spec.scopes : [];
-  const expressions = listOf(fieldsOf(spec.scopeSelector).matchExpressions);
+  const expressions = listOf(fieldsIn(spec.scopeSelector).matchExpressions);
   return [
     ...names.map((name: unknown, i): Scope => (
       { name: String(name), operator: "Exists", values: [], path: `spec.scopes[${i}]` }
@@ -154,7 +154,7 @@ export function wrongScopes(quota: ManifestObject): Finding[] {
     fail("spec", `the scopes ${one} and ${other} exclude each other`, "Remove one of them.")
   );
   if (scopes.length === 0 || has("VolumeAttributesClass")) return [...unknown, ...opposite];
-  const keys = Object.keys(fieldsOf(fieldsOf(quota.value.spec).hard));
+  const keys = Object.keys(fieldsIn(fieldsIn(quota.value.spec).hard));
   const known = has("BestEffort") ? ["pods"] : COUNTABLE;
   const uncounted = keys.filter((key) => !known.includes(key)).map((key) =>
     fail(

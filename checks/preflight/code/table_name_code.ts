@@ -33,10 +33,9 @@ export function judgeTableNames(
     tableNamesIn(source).filter(({ name }) => isNear(name, wanted))
       .map(({ name, offset }) => nearMiss(placeIn(source, offset), name, table))
   );
-  const [foreign, own] = partition(
-    variables,
-    ({ key, owner }) => isOutboxKey(key) && !isInProject(owner, project),
-  );
+  const isForeign = ({ key, owner }: Setting) => isOutboxKey(key) && !isInProject(owner, project);
+  const foreign = variables.filter(isForeign);
+  const own = variables.filter((each) => !isForeign(each));
   const inObjects = own.flatMap(({ key, value, place }) => {
     const read = isOutboxKey(key) && isWritten(value) ? readTableName(value) : undefined;
     if (read !== undefined && "problem" in read) {
@@ -67,10 +66,6 @@ export function judgeTableNames(
 /** Returns whether a variable or a setting of Spark gives a job the name of the outbox. */
 function isOutboxKey(key: string): boolean {
   return /(^|\.)OUTBOX_TABLE$/.test(key);
-}
-
-function partition<T>(all: readonly T[], isFirst: (each: T) => boolean): [T[], T[]] {
-  return [all.filter(isFirst), all.filter((each) => !isFirst(each))];
 }
 
 /**

@@ -1,11 +1,5 @@
 import type { Code } from "../../source_code/code.ts";
-import {
-  type Argument,
-  type Call,
-  callsOf,
-  type Python,
-  pythonOf,
-} from "../../source_code/python.ts";
+import { type Call, callsOf, type Python, pythonOf } from "../../source_code/python.ts";
 import { canReachParquet, isTypedLater, type NullFlow, readFlow } from "./null_flow.ts";
 import { postgresStringsOf } from "./postgres_strings.ts";
 import { givesType, isNullValue, isOnlyNull, keepsNull } from "./null_value.ts";

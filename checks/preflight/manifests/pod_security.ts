@@ -1,6 +1,6 @@
 import type { Finding, Place } from "../../finding.ts";
 import type { Tree } from "../../facts/tree.ts";
-import { type Fields, fieldsOf, listOf } from "../../kubernetes/fields.ts";
+import { type Fields, fieldsIn, listOf } from "../../kubernetes/fields.ts";
 import { namespaceOf, ofKind, placeOf } from "../../kubernetes/objects.ts";
 import { type Workload, workloadsOf } from "../../kubernetes/workloads.ts";
 import type { Role, SparkPod } from "../../spark/pods.ts";
@@ -52,7 +52,7 @@ function ownPods({ object, spec, specPath, executor }: Workload): PodOf[] {
     return [{ namespace, spec, place }];
   }
   const raw = executor.path.split(".").reduce<Fields>(
-    (fields, name) => fieldsOf(fields[name]),
+    (fields, name) => fieldsIn(fields[name]),
     object.value,
   );
   const executorSpec = raw.securityContext === undefined

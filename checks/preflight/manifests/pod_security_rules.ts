@@ -1,4 +1,4 @@
-import { type Fields, fieldsOf, isFields, listOf, textOf } from "../../kubernetes/fields.ts";
+import { type Fields, fieldsIn, isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 import type { Level } from "./pod_security_level.ts";
 
 // The rules of the levels baseline and restricted (Pod Security Standards of Kubernetes).
@@ -49,7 +49,7 @@ export function refusedIn(
   spec: Fields,
   level: Level,
 ): { readonly refused: readonly Refused[]; readonly absent: readonly Absent[] } {
-  const outer = fieldsOf(spec.securityContext);
+  const outer = fieldsIn(spec.securityContext);
   const refused: Refused[] = [
     ...ofPod(spec, level),
     ...ofContext(outer, "securityContext", "the pod"),
@@ -59,7 +59,7 @@ export function refusedIn(
   for (const list of ["initContainers", "containers", "ephemeralContainers"]) {
     for (const [i, container] of listOf(spec[list]).entries()) {
       const at = `${list}[${i}]`;
-      const context = fieldsOf(container.securityContext);
+      const context = fieldsIn(container.securityContext);
       refused.push(
         ...ofContext(context, `${at}.securityContext`, "the container"),
         ...ofContainer(container, at, level),
@@ -91,7 +91,7 @@ function ofPod(spec: Fields, { name: level }: Level): Refused[] {
     const problem = `the pod has a volume of type ${wrong}`;
     found.push({ field: `volumes[${i}]`, problem, fix: "Use another volume." });
   });
-  const { sysctls } = fieldsOf(spec.securityContext);
+  const { sysctls } = fieldsIn(spec.securityContext);
   for (const { name } of listOf(sysctls)) {
     if (SYSCTLS.test(textOf(name) ?? "")) continue;
     const problem = `the pod sets the kernel parameter ${textOf(name)}`;
@@ -104,17 +104,17 @@ function ofPod(spec: Fields, { name: level }: Level): Refused[] {
 function ofContext(context: Fields, at: string, who: string): Refused[] {
   const found: Refused[] = [];
   for (const name of ["seccompProfile", "appArmorProfile"]) {
-    if (fieldsOf(context[name]).type === "Unconfined") {
+    if (fieldsIn(context[name]).type === "Unconfined") {
       const problem = `${who} sets the ${name} Unconfined`;
       found.push({ field: `${at}.${name}`, problem, fix: "Set RuntimeDefault." });
     }
   }
-  const { type, user = "", role = "" } = fieldsOf(context.seLinuxOptions);
+  const { type, user = "", role = "" } = fieldsIn(context.seLinuxOptions);
   if (!SELINUX.test(textOf(type) ?? "") || user !== "" || role !== "") {
     const problem = `${who} sets seLinuxOptions that are not allowed`;
     found.push({ field: `${at}.seLinuxOptions`, problem, fix: "Remove seLinuxOptions." });
   }
-  if (fieldsOf(context.windowsOptions).hostProcess === true) {
+  if (fieldsIn(context.windowsOptions).hostProcess === true) {
     const problem = `${who} is a process of a Windows host`;
     found.push({ field: `${at}.windowsOptions`, problem, fix: "Remove hostProcess." });
   }
@@ -122,7 +122,7 @@ function ofContext(context: Fields, at: string, who: string): Refused[] {
 }
 
 function ofContainer(container: Fields, at: string, { name: level, minor }: Level): Refused[] {
-  const context = fieldsOf(container.securityContext);
+  const context = fieldsIn(container.securityContext);
   const found: Refused[] = [];
   const refuse = (field: string, problem: string, fix: string) =>
     found.push({ field: `${at}.${field}`, problem, fix });
@@ -150,7 +150,7 @@ function ofContainer(container: Fields, at: string, { name: level, minor }: Leve
 }
 
 function capabilitiesOf(context: Fields, list: "add" | "drop"): string[] {
-  const capabilities = fieldsOf(context.capabilities)[list];
+  const capabilities = fieldsIn(context.capabilities)[list];
   return Array.isArray(capabilities) ? capabilities.map(String) : [];
 }
 

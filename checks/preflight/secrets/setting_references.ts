@@ -1,4 +1,4 @@
-import { type Fields, fieldsOf, listOf, textOf } from "../../kubernetes/fields.ts";
+import { type Fields, fieldsIn, listOf, textOf } from "../../kubernetes/fields.ts";
 import { type ManifestObject, objectId } from "../../kubernetes/objects.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 import type { SparkSetting } from "../../spark/settings.ts";
@@ -62,7 +62,7 @@ export function settingReadsOf(job: SparkJob): SettingReads {
 function operatorReadsOf({ workload: { object, executor } }: SparkJob): SettingReads {
   if (executor === undefined) return { secrets: [], claims: [] };
   const fieldsAt = (path: string) =>
-    path.split(".").reduce<Fields>((fields, name) => fieldsOf(fields[name]), object.value);
+    path.split(".").reduce<Fields>((fields, name) => fieldsIn(fields[name]), object.value);
   // The operator of Apache has pod templates, that of Kubeflow has a container's fields here.
   const isTemplate = executor.path.endsWith(".spec");
   const own = fieldsAt(executor.path);
@@ -74,7 +74,7 @@ function operatorReadsOf({ workload: { object, executor } }: SparkJob): SettingR
     : [{ fields: own, path: executor.path }];
   const references = containers.flatMap(({ fields, path }) => [
     ...listOf(fields.env).flatMap(({ valueFrom }, i) => {
-      const { secretKeyRef, configMapKeyRef } = fieldsOf(valueFrom);
+      const { secretKeyRef, configMapKeyRef } = fieldsIn(valueFrom);
       const at = `${path}.env[${i}].valueFrom`;
       return [
         { kind: "Secret", value: secretKeyRef, path: `${at}.secretKeyRef` },
@@ -93,7 +93,7 @@ function operatorReadsOf({ workload: { object, executor } }: SparkJob): SettingR
     ));
   });
   const needed = [...references, ...mounted].flatMap(({ kind, value, path }) => {
-    const { name, key, optional } = fieldsOf(value);
+    const { name, key, optional } = fieldsIn(value);
     const known = textOf(name);
     const isKnown = known !== undefined && !/[$]|\{\{/.test(known);
     return isKnown && optional !== true ? [{ kind, name: known, key: textOf(key), path }] : [];

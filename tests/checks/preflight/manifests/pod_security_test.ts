@@ -201,17 +201,17 @@ Deno.test("refusedIn refuses what a pod sets, although its containers set more",
     seccompProfile: { type: "RuntimeDefault" },
     capabilities: { drop: ["ALL"] },
   };
-  const fieldsOf = (outer: Record<string, unknown>) => {
+  const fieldsIn = (outer: Record<string, unknown>) => {
     const spec = { securityContext: outer, containers: [{ name: "a", securityContext }] };
     const { refused, absent } = refusedIn(spec, { name: "restricted", minor: 34 });
     assertEquals(absent, []);
     return refused.map(({ field, problem }) => `${field}: ${problem}`);
   };
-  assertEquals(fieldsOf({ runAsNonRoot: true, runAsUser: 1000 }), []);
-  assertEquals(fieldsOf({ runAsNonRoot: false }), [
+  assertEquals(fieldsIn({ runAsNonRoot: true, runAsUser: 1000 }), []);
+  assertEquals(fieldsIn({ runAsNonRoot: false }), [
     "securityContext: the pod sets another value than runAsNonRoot: true",
   ]);
-  assertEquals(fieldsOf({ runAsUser: 0 }), [
+  assertEquals(fieldsIn({ runAsUser: 0 }), [
     "securityContext.runAsUser: the pod runs as root",
   ]);
 });
