@@ -8,7 +8,7 @@ import {
   type Planned,
   planOf,
 } from "../../checks/kubernetes/apply_plan.ts";
-import { fieldsOf } from "../../checks/kubernetes/fields.ts";
+import { fieldsIn } from "../../checks/kubernetes/fields.ts";
 import { type ManifestObject, objectId } from "../../checks/kubernetes/objects.ts";
 import { naming } from "../../checks/list_names.ts";
 import { ApiError, type Cluster } from "../../pipeline/cluster/cluster.ts";
@@ -89,7 +89,7 @@ async function applyCronJob(
     if (switchOf(live) !== switchOf(before?.value)) throw changedInMeantime(object);
     // If the CronJob is switched between the two requests, its version differs.
     const resourceVersion = live?.metadata.resourceVersion;
-    const metadata = fieldsOf(object.value.metadata);
+    const metadata = fieldsIn(object.value.metadata);
     const versioned = resourceVersion === undefined ? metadata : { ...metadata, resourceVersion };
     try {
       const body = { ...object.value, metadata: versioned };
@@ -105,7 +105,7 @@ async function applyCronJob(
 /** Returns whether a CronJob is on or off, or that it does not exist. */
 function switchOf(cronJob: object | undefined): "on" | "off" | "none" {
   if (cronJob === undefined) return "none";
-  return fieldsOf(fieldsOf(cronJob).spec).suspend === true ? "off" : "on";
+  return fieldsIn(fieldsIn(cronJob).spec).suspend === true ? "off" : "on";
 }
 
 function changedInMeantime(object: ManifestObject): Failure {

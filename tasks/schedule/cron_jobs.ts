@@ -112,11 +112,11 @@ function missedStart(
   schedule: string,
   now: number,
 ): number | undefined {
-  const { lastScheduleTime, active } = fieldsOf(status);
+  const { lastScheduleTime, active } = fieldsIn(status);
   // With `Forbid`, no Job starts while another one runs.
-  if (fieldsOf(spec).concurrencyPolicy === "Forbid" && listOf(active).length > 0) return undefined;
+  if (fieldsIn(spec).concurrencyPolicy === "Forbid" && listOf(active).length > 0) return undefined;
   const since = Date.parse(textOf(lastScheduleTime) ?? textOf(metadata.creationTimestamp) ?? "");
-  const { startingDeadlineSeconds } = fieldsOf(spec);
+  const { startingDeadlineSeconds } = fieldsIn(spec);
   const deadline = typeof startingDeadlineSeconds === "number"
     ? startingDeadlineSeconds
     : undefined;
