@@ -13,6 +13,7 @@ import {
 } from "../../kubernetes/objects.ts";
 import { naming } from "../../list_names.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
+import { judgeCounts } from "./object_counts.ts";
 import { ofPod, ownPods, type Pods, unreadable } from "./pod_requests.ts";
 import { jobPods } from "./simultaneous_pods.ts";
 import { judgeLimits, judgeQuotas } from "./quota_rules.ts";
@@ -80,6 +81,7 @@ export function judgeDemands(tree: Tree, cluster?: ClusterOpened): Judged | unde
   const findings = [
     ...wrongBounds(objects),
     ...objects.flatMap(wrongScopes),
+    ...judgeCounts(tree),
     ...jobs.flatMap((job) => judgeJob(job, tree, cluster)),
   ];
   if (bounds.length + findings.length === 0) return undefined;

@@ -2,7 +2,7 @@ import { runEnds } from "../run_end.ts";
 import { shell, shellQuote } from "../../../pipeline/shell.ts";
 import type { Finding, Place } from "../../finding.ts";
 import { type ManifestObject, objectId, placeOf } from "../../kubernetes/objects.ts";
-import { isFields } from "../../kubernetes/fields.ts";
+import { fieldsIn, isFields, textOf } from "../../kubernetes/fields.ts";
 import { formatQuantity, parseQuantity } from "../../kubernetes/quantities.ts";
 import { countsPods, type DefaultClass } from "./quota_scopes.ts";
 import { type ContainerDemand, COUNTED, type Counted, ofPod, type Pods } from "./pod_requests.ts";
@@ -170,35 +170,83 @@ export function judgeLimits(
   ];
 }
 
+/** The demand of a container, or of all containers of a pod. */
+interface Unit {
+  readonly path: string;
+  readonly low: bigint | undefined;
+  readonly high: bigint | undefined;
+  /** Whether no container sets the request, or the limit. */
+  readonly isUnset: { readonly low: boolean; readonly high: boolean };
+}
+
+function unitsOf({ containers }: Pods, { type }: Limit, name: "cpu" | "memory"): Unit[] {
+  const [request, bound] = [`requests.${name}`, `limits.${name}`] as const;
+  if (type === "Container") {
+    return containers.map(({ path, demand: { [request]: low, [bound]: high } }) => (
+      { path, low, high, isUnset: { low: low === undefined, high: high === undefined } }
+    ));
+  }
+  const isUnset = (counted: Counted) =>
+    containers.every(({ demand }) => demand[counted] === undefined);
+  return [{
+    path: containers[0]?.path ?? "",
+    low: ofPod(containers, request),
+    high: ofPod(containers, bound),
+    isUnset: { low: isUnset(request), high: isUnset(bound) },
+  }];
+}
+
 function outside(object: ManifestObject, pods: Pods, limit: Limit): Finding[] {
-  return (["cpu", "memory"] as const).flatMap((name) => {
-    const [least, most] = [amountOf(limit, "min", name), amountOf(limit, "max", name)];
-    const units = limit.type === "Pod"
-      ? [{
-        path: pods.containers[0]?.path ?? "",
-        low: ofPod(pods.containers, `requests.${name}`),
-        high: ofPod(pods.containers, `limits.${name}`),
-      }]
-      : pods.containers.map(({ path, demand }) => (
-        { path, low: demand[`requests.${name}`], high: demand[`limits.${name}`] }
-      ));
-    return units.flatMap(({ path, low, high }): Finding[] => {
-      const show = (amount: bigint) => formatQuantity(amount, name);
-      const wrong = most !== undefined && high !== undefined && high > most
-        ? `is limited to ${show(high)} of ${name}, and ${objectId(limit.object)} allows a ` +
-          `${limit.type} ${show(most)} at most`
-        : least !== undefined && low !== undefined && low < least
-        ? `requests ${show(low)} of ${name}, and ${objectId(limit.object)} wants at least ` +
-          show(least)
-        : undefined;
+  if (pods.containers.length === 0) return [];
+  return (["cpu", "memory"] as const).flatMap((name) =>
+    unitsOf(pods, limit, name).flatMap((unit): Finding[] => {
+      const wrong = wrongDemand(unit, limit, name);
       if (wrong === undefined) return [];
       return [{
         severity: "fail",
-        ...placeOf(object, path),
+        ...placeOf(object, unit.path),
         problem: `the ${pods.role} ${wrong}`,
         why: "the API server refuses the pod",
         fix: `Change the ${pods.role}'s resources, or ${limit.path} of ${objectId(limit.object)}.`,
       }];
-    });
-  });
+    })
+  );
+}
+
+/** Why the API server refuses a demand. It requires the amounts that a LimitRange bounds. */
+function wrongDemand(
+  { low, high, isUnset }: Unit,
+  limit: Limit,
+  name: "cpu" | "memory",
+): string | undefined {
+  const show = (amount: bigint) => formatQuantity(amount, name);
+  const [least, most] = [amountOf(limit, "min", name), amountOf(limit, "max", name)];
+  const ratio = amountOf(limit, "maxLimitRequestRatio", name);
+  const range = objectId(limit.object);
+  if (most !== undefined) {
+    const allowed = `${range} allows a ${limit.type} ${show(most)} at most`;
+    if (isUnset.high) return `has no limit of ${name}, and ${allowed}`;
+    if (high !== undefined && high > most) {
+      return `is limited to ${show(high)} of ${name}, and ${allowed}`;
+    }
+    if (low !== undefined && low > most) return `requests ${show(low)} of ${name}, and ${allowed}`;
+  }
+  if (least !== undefined) {
+    const wanted = `${range} wants at least ${show(least)}`;
+    if (isUnset.low) return `requests no ${name}, and ${wanted}`;
+    if (low !== undefined && low < least) return `requests ${show(low)} of ${name}, and ${wanted}`;
+    if (high !== undefined && high < least) {
+      return `is limited to ${show(high)} of ${name}, and ${wanted}`;
+    }
+  }
+  if (ratio === undefined) return undefined;
+  const text = `${range} has maxLimitRequestRatio ${
+    textOf(fieldsIn(limit.fields.maxLimitRequestRatio)[name])
+  }`;
+  if (isUnset.low) return `requests no ${name}, and ${text}`;
+  if (isUnset.high) return `has no limit of ${name}, and ${text}`;
+  if (low === undefined || high === undefined) return undefined;
+  return high * 1_000_000_000n > low * ratio
+    ? `requests ${show(low)} of ${name} with a limit of ${show(high)}, and ${text}`
+    : undefined;
 }

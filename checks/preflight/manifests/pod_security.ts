@@ -12,6 +12,8 @@ import { refusedIn } from "./pod_security_rules.ts";
 interface PodOf {
   readonly namespace: string;
   readonly spec: Fields;
+  /** The annotations of the pod, not validated. */
+  readonly annotations?: Fields;
   readonly place: (field: string) => Place;
   /** The container, if no manifest declares the pod. */
   readonly container?: string;
@@ -45,11 +47,20 @@ export function refusedPods(tree: Pick<Tree, "objects" | "jobs">): Finding[] {
 }
 
 /** The pods of a workload. An operator completes the pods of a SparkApplication. */
-function ownPods({ object, spec, specPath, executor }: Workload): PodOf[] {
+function ownPods(
+  { object, spec, specPath, metadata, metadataPath, executor }: Workload,
+): PodOf[] {
   const namespace = namespaceOf(object);
+  const annotations = fieldsIn(fieldsIn(metadata).annotations);
   if (executor === undefined) {
-    const place = (field: string) => placeOf(object, `${specPath}.${field}`);
-    return [{ namespace, spec, place }];
+    const place = (field: string) =>
+      placeOf(
+        object,
+        field.startsWith("metadata.")
+          ? field.replace("metadata", metadataPath)
+          : `${specPath}.${field}`,
+      );
+    return [{ namespace, spec, annotations, place }];
   }
   const raw = executor.path.split(".").reduce<Fields>(
     (fields, name) => fieldsIn(fields[name]),
@@ -87,6 +98,7 @@ function madePods(job: SparkJob): PodOf[] {
     const hasOwn = listOf(spec.containers).length > 0;
     return [{
       namespace,
+      annotations: Object.fromEntries(pod.annotations),
       spec: hasOwn ? spec : { ...spec, containers: [containerOf(pod)] },
       place: () => place,
       ...(hasOwn ? {} : { container: `the container of the ${pod.role}` }),
@@ -117,13 +129,13 @@ function volumesOf({ settings }: SparkJob, role: Role, namespace: string): PodOf
 }
 
 function judgePod(
-  { namespace, spec, place, isCompleted, container = "the container" }: PodOf,
+  { namespace, spec, annotations, place, isCompleted, container = "the container" }: PodOf,
   level: Level,
 ): Finding[] {
   const why =
     `the namespace ${namespace} enforces the pod security level ${level.name}, so no pod is ` +
     "created";
-  const { refused, absent } = refusedIn(spec, level);
+  const { refused, absent } = refusedIn(spec, level, annotations);
   return [
     ...refused.map(({ field, problem, fix }): Finding => ({
       severity: "fail",

@@ -38,21 +38,43 @@ const RESTRICTED_VOLUMES = [
   "secret",
 ];
 
-/** The settings of the kernel that are allowed at the level `baseline`. */
-const SYSCTLS =
-  /^(kernel\.shm_rmid_forced|net\.ipv4\.(ip_local_port_range|ip_unprivileged_port_start|tcp_syncookies|ping_group_range|ip_local_reserved_ports|tcp_keepalive_(time|intvl|probes)|tcp_fin_timeout|tcp_[rw]mem))$/;
+/** The settings of the kernel that are allowed at the level `baseline`, and since which version. */
+const SYSCTLS: readonly (readonly [RegExp, number])[] = [
+  [/^kernel\.shm_rmid_forced$/, 0],
+  [
+    /^net\.ipv4\.(ip_local_port_range|ip_unprivileged_port_start|tcp_syncookies|ping_group_range)$/,
+    0,
+  ],
+  [/^net\.ipv4\.ip_local_reserved_ports$/, 27],
+  [/^net\.ipv4\.(tcp_keepalive_(time|intvl|probes)|tcp_fin_timeout)$/, 29],
+  [/^net\.ipv4\.tcp_[rw]mem$/, 32],
+];
 
-const SELINUX = /^(|container_(t|init_t|kvm_t|engine_t))$/;
+/** The types of SELinux that are allowed at the level `baseline`, and since which version. */
+const SELINUX: readonly (readonly [RegExp, number])[] = [
+  [/^(|container_(t|init_t|kvm_t))$/, 0],
+  [/^container_engine_t$/, 31],
+];
+
+function isAllowed(
+  value: string,
+  allowed: readonly (readonly [RegExp, number])[],
+  { minor }: Level,
+): boolean {
+  return allowed.some(([pattern, since]) => minor >= since && pattern.test(value));
+}
 
 /** The fields of a pod's spec that a level refuses, and those that it requires. */
 export function refusedIn(
   spec: Fields,
   level: Level,
+  annotations: Fields = {},
 ): { readonly refused: readonly Refused[]; readonly absent: readonly Absent[] } {
   const outer = fieldsIn(spec.securityContext);
   const refused: Refused[] = [
     ...ofPod(spec, level),
-    ...ofContext(outer, "securityContext", "the pod"),
+    ...ofAnnotations(annotations, level),
+    ...ofContext(outer, "securityContext", "the pod", level),
     ...(level.name === "restricted" ? ofRestrictedPod(outer, level) : []),
   ];
   const absent: Absent[] = [];
@@ -61,8 +83,9 @@ export function refusedIn(
       const at = `${list}[${i}]`;
       const context = fieldsIn(container.securityContext);
       refused.push(
-        ...ofContext(context, `${at}.securityContext`, "the container"),
+        ...ofContext(context, `${at}.securityContext`, "the container", level),
         ...ofContainer(container, at, level),
+        ...(level.minor >= 34 ? ofHosts(container, at) : []),
       );
       if (level.name === "baseline") continue;
       const restricted = ofRestricted(context, outer, at, level);
@@ -75,7 +98,7 @@ export function refusedIn(
   return { refused, absent };
 }
 
-function ofPod(spec: Fields, { name: level }: Level): Refused[] {
+function ofPod(spec: Fields, level: Level): Refused[] {
   const found: Refused[] = [];
   for (const field of ["hostNetwork", "hostPID", "hostIPC"]) {
     if (spec[field] === true) {
@@ -85,7 +108,7 @@ function ofPod(spec: Fields, { name: level }: Level): Refused[] {
   listOf(spec.volumes).forEach((volume, i) => {
     const sources = Object.keys(volume).filter((key) => key !== "name");
     const wrong = sources.find((each) =>
-      level === "restricted" ? !RESTRICTED_VOLUMES.includes(each) : each === "hostPath"
+      level.name === "restricted" ? !RESTRICTED_VOLUMES.includes(each) : each === "hostPath"
     );
     if (wrong === undefined) return;
     const problem = `the pod has a volume of type ${wrong}`;
@@ -93,7 +116,7 @@ function ofPod(spec: Fields, { name: level }: Level): Refused[] {
   });
   const { sysctls } = fieldsIn(spec.securityContext);
   for (const { name } of listOf(sysctls)) {
-    if (SYSCTLS.test(textOf(name) ?? "")) continue;
+    if (isAllowed(textOf(name) ?? "", SYSCTLS, level)) continue;
     const problem = `the pod sets the kernel parameter ${textOf(name)}`;
     found.push({ field: "securityContext.sysctls", problem, fix: `Remove ${textOf(name)}.` });
   }
@@ -101,7 +124,7 @@ function ofPod(spec: Fields, { name: level }: Level): Refused[] {
 }
 
 /** The fields that both a pod and a container can have in their securityContext. */
-function ofContext(context: Fields, at: string, who: string): Refused[] {
+function ofContext(context: Fields, at: string, who: string, level: Level): Refused[] {
   const found: Refused[] = [];
   for (const name of ["seccompProfile", "appArmorProfile"]) {
     if (fieldsIn(context[name]).type === "Unconfined") {
@@ -110,7 +133,7 @@ function ofContext(context: Fields, at: string, who: string): Refused[] {
     }
   }
   const { type, user = "", role = "" } = fieldsIn(context.seLinuxOptions);
-  if (!SELINUX.test(textOf(type) ?? "") || user !== "" || role !== "") {
+  if (!isAllowed(textOf(type) ?? "", SELINUX, level) || user !== "" || role !== "") {
     const problem = `${who} sets seLinuxOptions that are not allowed`;
     found.push({ field: `${at}.seLinuxOptions`, problem, fix: "Remove seLinuxOptions." });
   }
@@ -119,6 +142,47 @@ function ofContext(context: Fields, at: string, who: string): Refused[] {
     found.push({ field: `${at}.windowsOptions`, problem, fix: "Remove hostProcess." });
   }
   return found;
+}
+
+const APPARMOR = "container.apparmor.security.beta.kubernetes.io/";
+
+/** The annotations that came before the fields of profiles. */
+function ofAnnotations(annotations: Fields, { minor }: Level): Refused[] {
+  return Object.entries(annotations).flatMap(([key, value]): Refused[] => {
+    const text = textOf(value) ?? "";
+    const isSeccomp = /^(container\.)?seccomp\.security\.(alpha|beta)\.kubernetes\.io\//.test(key);
+    const isRefused = key.startsWith(APPARMOR)
+      ? text !== "" && text !== "runtime/default" && !text.startsWith("localhost/")
+      // Since Kubernetes 1.19, only the field seccompProfile counts.
+      : isSeccomp && minor < 19 && text === "unconfined";
+    return !isRefused ? [] : [{
+      field: `metadata.annotations.${key}`,
+      problem: `the annotation ${key} is ${text}`,
+      fix: "Write runtime/default.",
+    }];
+  });
+}
+
+/** The hosts of probes and hooks: with a host, the node sends the requests to any server. */
+function ofHosts(container: Fields, at: string): Refused[] {
+  const { postStart, preStop } = fieldsIn(container.lifecycle);
+  const handlers = [
+    ...["livenessProbe", "readinessProbe", "startupProbe"].map((name) =>
+      [name, container[name]] as const
+    ),
+    ["lifecycle.postStart", postStart] as const,
+    ["lifecycle.preStop", preStop] as const,
+  ];
+  return handlers.flatMap(([name, handler]) =>
+    ["httpGet", "tcpSocket"].flatMap((action): Refused[] => {
+      const host = textOf(fieldsIn(fieldsIn(handler)[action]).host) ?? "";
+      return host === "" ? [] : [{
+        field: `${at}.${name}.${action}.host`,
+        problem: `${name} of the container sets the host ${host}`,
+        fix: "Remove host: without it, the request goes to the pod.",
+      }];
+    })
+  );
 }
 
 function ofContainer(container: Fields, at: string, { name: level, minor }: Level): Refused[] {

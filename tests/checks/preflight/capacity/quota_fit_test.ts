@@ -1,5 +1,5 @@
 import { formatQuantity, parseQuantity } from "../../../../checks/kubernetes/quantities.ts";
-import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
+import { assert, assertEquals, assertStringIncludes } from "../../../support/assert.ts";
 import {
   assertFound,
   change,
@@ -303,3 +303,69 @@ spec: {limits: [${limits}]}
     problem: "default.cpu is 1500m, and LimitRange analytics-jobs/analytics-jobs sets 1",
   });
 });
+
+/** Our manifests with another LimitRange, or another quota. */
+function withBound(kind: string, spec: string) {
+  return {
+    ...FILES,
+    "bound.yaml": `apiVersion: v1
+kind: ${kind}
+metadata: {name: second, namespace: analytics-jobs}
+spec: ${spec}
+`,
+  };
+}
+
+for (
+  const [limits, told] of [
+    [
+      "{type: Container, maxLimitRequestRatio: {memory: 1}}",
+      undefined,
+    ],
+    [
+      "{type: Container, max: {memory: 8Gi}, maxLimitRequestRatio: {memory: '0.5'}}",
+      "the executor requests 2560Mi of memory with a limit of 2560Mi, and LimitRange " +
+      "analytics-jobs/second has maxLimitRequestRatio 0.5",
+    ],
+    [
+      "{type: Pod, min: {memory: 3Gi}}",
+      "the executor requests 2560Mi of memory, and LimitRange analytics-jobs/second wants at " +
+      "least 3Gi",
+    ],
+    [
+      "{type: Pod, max: {cpu: 1500m}}",
+      "the executor is limited to 2 of cpu, and LimitRange analytics-jobs/second allows a Pod " +
+      "1500m at most",
+    ],
+  ] as const
+) {
+  Deno.test(`quota-fit judges the LimitRange ${limits}`, async () => {
+    const results = await judgeFiles(withBound("LimitRange", `{limits: [${limits}]}`));
+    const { findings } = results.find(({ id }) => id === ID)!;
+    const problems = findings.map(({ problem }) => problem);
+    if (told === undefined) assertEquals(problems, []);
+    else assert(problems.includes(told), problems.join("\n"));
+  });
+}
+
+for (
+  const [hard, told] of [
+    ['{configmaps: "2"}', "3: spark-executor-pod, kube-root-ca.crt, Spark's ConfigMap of Job "],
+    ['{count/jobs.batch: "0"}', "1: bronze-ingest-manual"],
+    ['{count/networkpolicies.networking.k8s.io: "1"}', ""],
+    ['{count/serviceaccounts: "1"}', "2: spark-jobs, default"],
+    ['{count/jobs.batch: "2", configmaps: "10", secrets: "5", services: "0"}', undefined],
+    ['{count/deployments.apps: "0"}', undefined],
+  ] as const
+) {
+  Deno.test(`quota-fit counts the objects for the quota ${hard}`, async () => {
+    const results = await judgeFiles(withBound("ResourceQuota", `{hard: ${hard}}`));
+    const { findings } = results.find(({ id }) => id === ID)!;
+    assertEquals(findings.length, told === undefined ? 0 : 1, JSON.stringify(findings));
+    const [finding] = findings;
+    if (told !== undefined) {
+      assertStringIncludes(finding!.problem, `ResourceQuota analytics-jobs/second allows `);
+      assertStringIncludes(finding!.problem, told);
+    }
+  });
+}

@@ -111,6 +111,18 @@ const FAULTS = [
     "warn: pod security has no label pod-security.kubernetes.io/enforced",
   ],
   [
+    JOB,
+    "          resources:\n",
+    "          livenessProbe: { httpGet: { host: 10.0.0.1, port: 80 } }\n          resources:\n",
+    "fail: livenessProbe of the container sets the host 10.0.0.1",
+  ],
+  [
+    JOB,
+    "          resources:\n",
+    "          lifecycle: { preStop: { tcpSocket: { host: db, port: 80 } } }\n          resources:\n",
+    "fail: lifecycle.preStop of the container sets the host db",
+  ],
+  [
     EXECUTORS,
     "allowPrivilegeEscalation: false",
     "allowPrivilegeEscalation: true",
@@ -156,6 +168,56 @@ Deno.test("refusedPods applies the rules of the level and of its version", () =>
   assertEquals(privileged(level(`${enforce}baseline`)), ["fail: the container is privileged"]);
   for (const other of ["warn", "audit"]) {
     assertEquals(privileged(level(`pod-security.kubernetes.io/${other}: restricted`)), []);
+  }
+});
+
+const BASELINE = { name: "baseline", minor: Infinity } as const;
+
+Deno.test("refusedIn judges the annotations of AppArmor, and those of seccomp before 1.19", () => {
+  const problems = (annotations: Record<string, string>, minor = Infinity) =>
+    refusedIn({}, { name: "baseline", minor }, annotations).refused.map(({ field }) => field);
+  const apparmor = "container.apparmor.security.beta.kubernetes.io/spark";
+  assertEquals(problems({ [apparmor]: "unconfined" }), [`metadata.annotations.${apparmor}`]);
+  for (const value of ["runtime/default", "localhost/profile"]) {
+    assertEquals(problems({ [apparmor]: value }), []);
+  }
+  const seccomp = "seccomp.security.alpha.kubernetes.io/pod";
+  assertEquals(problems({ [seccomp]: "unconfined" }, 18), [`metadata.annotations.${seccomp}`]);
+  assertEquals(problems({ [seccomp]: "unconfined" }, 19), []);
+  assertEquals(problems({ [seccomp]: "runtime/default" }, 18), []);
+});
+
+Deno.test("refusedPods names an annotation with its path", () => {
+  const files = change(
+    JOB,
+    "  template:\n    metadata:\n",
+    "  template:\n    metadata:\n      annotations:\n" +
+      "        container.apparmor.security.beta.kubernetes.io/spark: unconfined\n",
+  );
+  assertEquals(refusedPods(treeOf(factOf(files))).map(({ field }) => field), [
+    "spec.template.metadata.annotations.container.apparmor.security.beta.kubernetes.io/spark",
+  ]);
+});
+
+Deno.test("refusedIn allows kernel parameters, types of SELinux and hosts by version", () => {
+  const problems = (spec: Record<string, unknown>, minor: number) =>
+    refusedIn(spec, { ...BASELINE, minor }).refused.length;
+  const sysctl = (name: string) => ({ securityContext: { sysctls: [{ name, value: "1" }] } });
+  for (
+    const [spec, since] of [
+      [sysctl("net.ipv4.ip_local_reserved_ports"), 27],
+      [sysctl("net.ipv4.tcp_keepalive_time"), 29],
+      [sysctl("net.ipv4.tcp_rmem"), 32],
+      [{ securityContext: { seLinuxOptions: { type: "container_engine_t" } } }, 31],
+    ] as const
+  ) {
+    assertEquals([problems(spec, since - 1), problems(spec, since)], [1, 0], JSON.stringify(spec));
+  }
+  assertEquals(problems(sysctl("net.ipv4.tcp_syncookies"), 0), 0);
+  for (const probe of ["livenessProbe", "readinessProbe", "startupProbe"]) {
+    const spec = { containers: [{ [probe]: { httpGet: { host: "a", port: 1 } } }] };
+    assertEquals([problems(spec, 33), problems(spec, 34)], [0, 1], probe);
+    assertEquals(problems({ containers: [{ [probe]: { httpGet: { port: 1 } } }] }, 34), 0);
   }
 });
 

@@ -1,0 +1,113 @@
+import type { Tree } from "../../facts/tree.ts";
+import type { Finding } from "../../finding.ts";
+import { fieldsIn } from "../../kubernetes/fields.ts";
+import { type ManifestObject, namespaceOf, objectId, placeOf } from "../../kubernetes/objects.ts";
+import { parseQuantity } from "../../kubernetes/quantities.ts";
+import { naming } from "../../list_names.ts";
+import type { SparkJob } from "../../spark/spark_job.ts";
+
+// Quotas of objects, as in `count/jobs.batch` and `configmaps`. Pods are judged with cpu and memory.
+
+/** The kind of the objects that a key of a quota counts. */
+const KINDS: Readonly<Record<string, string>> = {
+  configmaps: "ConfigMap",
+  secrets: "Secret",
+  services: "Service",
+  persistentvolumeclaims: "PersistentVolumeClaim",
+  serviceaccounts: "ServiceAccount",
+  "jobs.batch": "Job",
+  "cronjobs.batch": "CronJob",
+  "roles.rbac.authorization.k8s.io": "Role",
+  "rolebindings.rbac.authorization.k8s.io": "RoleBinding",
+  "networkpolicies.networking.k8s.io": "NetworkPolicy",
+};
+
+/** The objects that Kubernetes itself has in each namespace. */
+const OF_KUBERNETES: Readonly<Record<string, string>> = {
+  ConfigMap: "kube-root-ca.crt",
+  ServiceAccount: "default",
+};
+
+/** Judges the quotas of objects: those of the manifests, and those that Spark creates for a job. */
+export function judgeCounts({ objects, jobs }: Pick<Tree, "objects" | "jobs">): Finding[] {
+  return objects.filter(({ kind }) => kind === "ResourceQuota").flatMap((quota) =>
+    Object.entries(fieldsIn(fieldsIn(quota.value.spec).hard)).flatMap(([key, value]): Finding[] => {
+      const kind = KINDS[key.replace(/^count\//, "")];
+      const amount = parseQuantity(value);
+      if (kind === undefined || amount === undefined) return [];
+      const terms = termsOf(kind, quota, { objects, jobs });
+      const count = terms.reduce((sum, term) => sum + term.count, 0);
+      if (BigInt(count) * 1_000_000_000n <= amount) return [];
+      return [{
+        severity: "fail",
+        ...placeOf(quota, `spec.hard.${key}`),
+        problem: `${objectId(quota)} allows ${String(value)}, and there are ${count}: ${
+          naming(terms.map(({ name }) => name))
+        }`,
+        why: `the API server refuses the next ${kind}, so a job does not start`,
+        fix: `Write ${key}: "${count}", or more.`,
+      }];
+    })
+  );
+}
+
+/** Objects that a quota counts. */
+interface Term {
+  readonly name: string;
+  readonly count: number;
+}
+
+function termsOf(
+  kind: string,
+  quota: ManifestObject,
+  { objects, jobs }: Pick<Tree, "objects" | "jobs">,
+): Term[] {
+  const namespace = namespaceOf(quota);
+  const own = objects.filter((each) => namespaceOf(each) === namespace);
+  const declared = own.filter((each) => each.kind === kind).map(({ name }) => name);
+  const ofKubernetes = OF_KUBERNETES[kind];
+  const all = new Set([...declared, ...ofKubernetes === undefined ? [] : [ofKubernetes]]);
+  const made = [
+    ...(kind === "Job" ? own.flatMap(jobOfCronJob) : []),
+    ...largest(
+      jobs.filter((job) => job.namespace === namespace).map((job) => madeBySpark(kind, job)),
+    ),
+  ];
+  return [...[...all].map((name) => ({ name, count: 1 })), ...made];
+}
+
+/** The Job that a CronJob creates, unless the CronJob is suspended. */
+function jobOfCronJob({ kind, name, value }: ManifestObject): Term[] {
+  if (kind !== "CronJob" || fieldsIn(value.spec).suspend === true) return [];
+  return [{ name: `a Job of CronJob ${name}`, count: 1 }];
+}
+
+/** The objects that Spark creates for the pods of a job. */
+function madeBySpark(kind: string, { label, mode, executor, settings }: SparkJob): Term[] {
+  if (mode !== "client" && mode !== "cluster") return [];
+  const of = (what: string, count: number) => [{ name: `${what} of ${label}`, count }];
+  if (kind === "ConfigMap") {
+    const isDisabled = settings.get("spark.kubernetes.executor.disableConfigMap")?.value === "true";
+    const executors = isDisabled ? 0 : 1;
+    const count = executors + (mode === "cluster" ? 1 : 0);
+    return count === 0 ? [] : of("Spark's ConfigMap", count);
+  }
+  if (kind === "Service" && mode === "cluster") return of("the driver's Service", 1);
+  if (kind === "PersistentVolumeClaim") {
+    const claims = settings.values().filter(({ key, value }) =>
+      /^spark\.kubernetes\.executor\.volumes\.persistentVolumeClaim\.[\w-]+\.options\.claimName$/
+        .test(key) && /^OnDemand$/i.test(value)
+    ).toArray().length * (executor?.count ?? 0);
+    return claims === 0 ? [] : of("the executors' claims", claims);
+  }
+  return [];
+}
+
+/** The objects of the job with the most of them, because jobs do not run in parallel. */
+function largest(all: readonly (readonly Term[])[]): readonly Term[] {
+  const countOf = (terms: readonly Term[]) => terms.reduce((sum, { count }) => sum + count, 0);
+  return all.reduce<readonly Term[]>(
+    (most, each) => countOf(each) > countOf(most) ? each : most,
+    [],
+  );
+}
