@@ -8,6 +8,7 @@ import { type Argument, callsOf, type Python, pythonOf } from "../source_code/py
 /**
  * The sources of settings in the order of precedence of Spark 3.5, the strongest last:
  *
+ * - `hadoop`: a file of Hadoop, such as `core-site.xml`
  * - `fallback`: `setIfMissing` in code, or a variable that the image can pass to Spark
  * - `java`: a system property of the JVM, as in `-Dspark.executor.cores=2`
  * - `variable`: a variable that spark-submit falls back on, such as `MASTER`
@@ -17,6 +18,7 @@ import { type Argument, callsOf, type Python, pythonOf } from "../source_code/py
  * - `code`: the SparkConf or the session's builder in the job's code
  */
 export const SOURCES = [
+  "hadoop",
   "fallback",
   "java",
   "variable",

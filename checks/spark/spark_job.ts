@@ -15,6 +15,7 @@ import type { Project } from "../../pipeline/contract/project.ts";
 import { runsSpark } from "./recognition.ts";
 import type { Code } from "../source_code/code.ts";
 import { codeRunBy } from "../source_code/job_source.ts";
+import { settingsOfFiles } from "./configuration_files.ts";
 import { mountedFiles, type SparkPod, sparkPod } from "./pods.ts";
 import {
   settingsIn,
@@ -207,14 +208,13 @@ function allSettings(
     environments.flatMap(({ container, environment }) =>
       settingsOfContainer(workload, container, { environment, bySubmit: isSubmit })
     );
-  return {
-    given: ofContainers(false),
-    read: [
-      ...ofContainers(bySubmit),
-      ...run.filter((each) => each.language !== "conf" || isRead(each))
-        .flatMap((each) => settingsIn(each, { environment: all, bySubmit })),
-    ],
-  };
+  const settings = [
+    ...ofContainers(bySubmit),
+    ...run.filter((each) => each.language !== "conf" || isRead(each))
+      .flatMap((each) => settingsIn(each, { environment: all, bySubmit })),
+  ];
+  const ofFiles = settingsOfFiles({ workload, objects, environment: all, settings });
+  return { given: ofContainers(false), read: [...settings, ...ofFiles] };
 }
 
 /**

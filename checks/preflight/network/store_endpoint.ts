@@ -50,7 +50,7 @@ const SETTING = "spark.hadoop.fs.s3a.endpoint";
 export function storeOf(network: Network, job: JobWithPods, from: Pod): Store {
   const { source, text } = endpointOf(job);
   const isPlain = job.settings.get("spark.hadoop.fs.s3a.connection.ssl.enabled")?.value === "false";
-  const scheme = isPlain && source === SETTING ? "http" : "https";
+  const scheme = isPlain && source.startsWith("spark.") ? "http" : "https";
   const url = URL.parse(text.includes("://") ? text : `${scheme}://${text}`);
   const port = Number(url?.port || (url?.protocol === "http:" ? 80 : 443));
   const host = url?.hostname ?? "";
@@ -73,13 +73,23 @@ export function storeOf(network: Network, job: JobWithPods, from: Pod): Store {
 
 function endpointOf({ environment, settings }: JobWithPods): { source: string; text: string } {
   const given = VARIABLES.map((source) => ({ source, text: environment.value(source) }));
-  const setting = settings.get(SETTING);
+  const setting = settings.get(settingOfBucket(environment.value("S3_BUCKET"), settings));
   // The value of an unknown setting is the code that computes the value.
   const known = setting?.unknown === undefined ? setting?.value : undefined;
-  const all = [...given, { source: SETTING, text: known }];
+  const all = [...given, { source: setting?.key ?? SETTING, text: known }];
   const found = all.find(({ text }) => text !== undefined && text !== "");
   return { source: found?.source ?? VARIABLES[0]!, text: found?.text?.trim() ?? "" };
 }
+
+/** The setting of a bucket, which counts more than the setting of all buckets. */
+function settingOfBucket(bucket: string | undefined, settings: JobWithPods["settings"]): string {
+  const ofBuckets = settings.keys().filter((key) => OF_BUCKET.test(key)).toArray();
+  const own = ofBuckets.find((key) => OF_BUCKET.exec(key)![1] === bucket);
+  const only = bucket === undefined && ofBuckets.length === 1 ? ofBuckets[0] : undefined;
+  return own ?? only ?? SETTING;
+}
+
+const OF_BUCKET = /^spark\.hadoop\.fs\.s3a\.bucket\.(.+)\.endpoint$/;
 
 function endOf({ cluster }: Network, address: Address): Endpoint {
   const text = formatAddress(address);

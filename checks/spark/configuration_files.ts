@@ -1,0 +1,143 @@
+import { fieldsIn, textOf } from "../kubernetes/fields.ts";
+import {
+  type ManifestObject,
+  namespaceOf,
+  objectId,
+  ofKind,
+  placeOf,
+} from "../kubernetes/objects.ts";
+import { type Environment, groupOf, type Workload } from "../kubernetes/workloads.ts";
+import { type MountedFile, mountedFiles } from "./pods.ts";
+import { settingsIn, type SparkSetting } from "./settings.ts";
+
+/** The objects and variables of a job whose configuration files are read. */
+export interface ConfigurationSource {
+  /** The workload that runs the job. */
+  readonly workload: Workload;
+  /** The objects of the manifests. */
+  readonly objects: readonly ManifestObject[];
+  /** The variables of the job's containers. */
+  readonly environment: Environment;
+  /** The settings of the job that other sources have. */
+  readonly settings: readonly SparkSetting[];
+}
+
+/** The files of Hadoop with settings. */
+const HADOOP_FILE = /^(?:core|hdfs)-site\.xml$/;
+
+/**
+ * The settings in files of ConfigMaps that Spark reads besides its own command line: the files of
+ * Hadoop, and the files that an operator mounts by the name of their ConfigMap.
+ */
+export function settingsOfFiles(source: ConfigurationSource): SparkSetting[] {
+  const ofOperator = operatorFiles(source);
+  const hadoop = [...hadoopFiles(source), ...ofOperator.hadoop];
+  const defaults = ofOperator.spark.filter(({ path }) => path === "spark-defaults.conf");
+  return [
+    ...hadoop.flatMap((file) => propertiesOf(file, source)),
+    ...defaults.flatMap(({ map, key, text }) => {
+      const field = `data.${key}`;
+      const settings = settingsIn({
+        language: "conf",
+        file: map.file,
+        object: objectId(map),
+        field,
+        line: 1,
+        text,
+      });
+      return settings.map((each) => ({ ...each, place: placeOf(map, field) }));
+    }),
+  ];
+}
+
+/**
+ * The mounted files of Hadoop. Hadoop reads the files in `HADOOP_CONF_DIR`, and Spark adds
+ * `SPARK_CONF_DIR`. If a job sets neither, the image decides, so every file counts.
+ */
+function hadoopFiles({ workload, objects, environment }: ConfigurationSource): MountedFile[] {
+  const folders = ["HADOOP_CONF_DIR", "SPARK_CONF_DIR", "YARN_CONF_DIR"]
+    .flatMap((name) => environment.value(name)?.replace(/\/+$/, "") ?? []);
+  return mountedFiles(workload, objects).filter(({ path }) => {
+    const at = path.lastIndexOf("/");
+    return HADOOP_FILE.test(path.slice(at + 1)) &&
+      (folders.length === 0 || folders.includes(path.slice(0, at)));
+  });
+}
+
+/** The files of ConfigMaps that Spark, or the operator of Kubeflow, mounts by name. */
+function operatorFiles(
+  { workload: { object }, objects, settings }: ConfigurationSource,
+): Readonly<Record<"hadoop" | "spark", readonly MountedFile[]>> {
+  const files = (name: unknown): MountedFile[] =>
+    ofKind(objects, "ConfigMap", namespaceOf(object)).filter((map) => map.name === textOf(name))
+      .flatMap((map) =>
+        Object.entries(fieldsIn(map.value.data)).map(([key, value]) => (
+          { path: key, map, key, text: textOf(value) ?? "" }
+        ))
+      );
+  const named = settings.findLast(({ key }) => key === "spark.kubernetes.hadoop.configMapName");
+  const isKubeflow = groupOf(object.value.apiVersion) === "sparkoperator.k8s.io";
+  const outer = fieldsIn(object.value.spec);
+  const spec = object.kind === "ScheduledSparkApplication" ? fieldsIn(outer.template) : outer;
+  const hadoop = [
+    ...files(named?.value),
+    ...(isKubeflow ? files(spec.hadoopConfigMap) : []),
+  ];
+  const spark = isKubeflow ? files(spec.sparkConfigMap) : [];
+  return { hadoop: [...hadoop, ...spark].filter(({ path }) => HADOOP_FILE.test(path)), spark };
+}
+
+/** The properties of a file of Hadoop, as settings of Spark. */
+function propertiesOf(
+  { map, key: file, text }: MountedFile,
+  { environment }: ConfigurationSource,
+): SparkSetting[] {
+  const xml = text.replace(/<!--[\s\S]*?-->/g, "");
+  return [...xml.matchAll(/<property>([\s\S]*?)<\/property>/g)].flatMap(
+    ([, property = ""]): SparkSetting[] => {
+      const read = (tag: string) =>
+        new RegExp(`<${tag}>([\\s\\S]*?)</${tag}>`).exec(property)?.[1]?.trim();
+      const [name, value] = [read("name"), read("value")];
+      if (name === undefined || value === undefined) return [];
+      return [{
+        key: `spark.hadoop.${name}`,
+        ...resolve(decodeXml(value), environment),
+        place: placeOf(map, `data.${file}`),
+        source: "hadoop",
+      }];
+    },
+  );
+}
+
+function decodeXml(text: string): string {
+  const entities: Readonly<Record<string, string>> = {
+    lt: "<",
+    gt: ">",
+    quot: '"',
+    apos: "'",
+    amp: "&",
+  };
+  return text.replace(/&(\w+);/g, (all, name: string) => entities[name] ?? all);
+}
+
+/** Replaces `${env.NAME}` and `${env.NAME:-default}`, as Hadoop does. */
+function resolve(
+  text: string,
+  environment: Environment,
+): Pick<SparkSetting, "value" | "unknown" | "isSecret"> {
+  let isSecret = false;
+  const value = text.replace(
+    /\$\{env\.(\w+)(?::?-([^}]*))?\}/g,
+    (all, name: string, fallback: string | undefined) => {
+      const variable = environment.variable(name);
+      isSecret ||= variable?.isSecret === true;
+      return variable?.value ?? fallback ?? all;
+    },
+  );
+  const [unknown] = /\$\{[^}]*\}/.exec(value) ?? [];
+  return {
+    value,
+    ...(unknown === undefined ? {} : { unknown: `the value of ${unknown} is not known` }),
+    ...(isSecret ? { isSecret: true } : {}),
+  };
+}
