@@ -4,6 +4,7 @@ import type { ManifestObject } from "../kubernetes/objects.ts";
 import { type Replaced, replacedAmong } from "./duplicates.ts";
 import type { TextFile } from "./kustomization.ts";
 import type { Kustomized } from "./kustomizations.ts";
+import { podsOfImages } from "./image_files.ts";
 import { type FoundFile, isKustomization, pathOf, readTree } from "./manifest_files.ts";
 import { EMPTY, type FileReading, readFile } from "./manifest_text.ts";
 import { embeddedScripts, languageOf } from "./scripts.ts";
@@ -125,6 +126,11 @@ export function factOfReadings(
   const all = [...readings];
   const replaced = replacedAmong(all.flatMap(({ objects }) => objects));
   const gone = new Set<ManifestObject>(replaced.map(({ object }) => object));
+  const templates = podsOfImages(
+    all.flatMap(({ objects }) => objects),
+    all.flatMap(({ scripts }) => scripts),
+  );
+  for (const each of templates) gone.add(each);
   const kept = gone.size === 0 ? all : all.map((each) => withoutObjects(each, gone));
   return {
     directory,
@@ -132,7 +138,12 @@ export function factOfReadings(
     objects: kept.flatMap(({ objects }) => objects),
     scripts: kept.flatMap(({ scripts }) => scripts),
     problems: kept.flatMap(({ problems }) => problems),
-    ignored: kept.flatMap(({ ignored }) => ignored),
+    ignored: [
+      ...kept.flatMap(({ ignored }) => ignored),
+      ...templates.map(({ file }) => (
+        { file: file!, content: "the template of a pod, which a Dockerfile copies" }
+      )),
+    ],
     ...(replaced.length === 0 ? {} : { replaced }),
   };
 }

@@ -243,10 +243,21 @@ function valueOf(
 ): VariableValue {
   const text = textOf(value);
   if (text !== undefined) {
-    // Kubernetes expands references to variables that are declared earlier.
-    const used = [...text.matchAll(/\$\((\w+)\)/g)].map(([, name]) => before.get(name!));
-    const expanded = text.replace(/\$\((\w+)\)/g, (all, name) => before.get(name)?.value ?? all);
-    return { value: expanded, isSecret: used.some((each) => each?.isSecret === true) };
+    // Kubernetes expands references to variables that are declared earlier, and `$$` is a `$`.
+    let unknown: string | undefined;
+    let isSecret = false;
+    const expanded = text.replace(/\$\$|\$\(([-\w.]+)\)/g, (all, name: string | undefined) => {
+      if (name === undefined) return "$";
+      const used = before.get(name);
+      isSecret ||= used?.isSecret === true;
+      if (used !== undefined && used.value === undefined) {
+        unknown ??= `it contains ${all}, and the value of ${name} is not known`;
+      }
+      return used?.value ?? all;
+    });
+    return unknown === undefined
+      ? { value: expanded, isSecret }
+      : { value: undefined, unknown, isSecret };
   }
   const from = isFields(valueFrom) ? valueFrom : {};
   for (const [ref, kind] of SOURCES) {

@@ -300,10 +300,8 @@ function kubectlTags(tags: Tags): Tags {
       default: true,
       tag: "tag:yaml.org,2002:float",
       test: /^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$/,
-      resolve(text: string, onError: (message: string) => void) {
-        onError("kubectl cannot convert infinity and NaN to JSON; a text needs quotes");
-        return text;
-      },
+      resolve: (text: string) =>
+        /nan/i.test(text) ? NaN : text.startsWith("-") ? -Infinity : Infinity,
     },
   ];
 }
@@ -364,7 +362,14 @@ function valueOf(node: unknown, path: string, walk: Walk): unknown {
   if (isScalar(node) || isMap(node) || isSeq(node)) {
     if (node.anchor !== undefined) walk.anchors.set(node.anchor, node);
   }
-  if (isScalar(node)) return scalarOf(node);
+  if (isScalar(node)) {
+    const value = scalarOf(node);
+    if (typeof value !== "number" || Number.isFinite(value)) return value;
+    throw new YamlError(
+      "kubectl cannot convert infinity and NaN to JSON; a text needs quotes",
+      offset,
+    );
+  }
   walk.depth++;
   try {
     if (isSeq(node)) return node.items.map((item, i) => valueOf(item, `${path}[${i}]`, walk));
@@ -430,7 +435,10 @@ function withAnchor<T>(name: string, offset: number, walk: Walk, use: (target: u
   }
 }
 
-/** The name of a field, which is always a string: `yes: 1` is the field `true`, as in kubectl. */
+/**
+ * The name of a field, which is always a string: `yes: 1` is the field `true`, and `.Inf: 1` the
+ * field `.inf`, as in kubectl.
+ */
 function keyOf(node: unknown, walk: Walk): string {
   const key = isAlias(node)
     ? withAnchor(node.source, offsetOf(node), walk, (target) => target)
@@ -438,6 +446,8 @@ function keyOf(node: unknown, walk: Walk): string {
   if (isScalar(key)) {
     if (key.anchor !== undefined) walk.anchors.set(key.anchor, key);
     const value = scalarOf(key);
+    if (Number.isNaN(value)) return ".nan";
+    if (value === Infinity || value === -Infinity) return value > 0 ? ".inf" : "-.inf";
     if (value !== null) return String(value);
   }
   throw new YamlError("the name of a field must be a string", offsetOf(node));

@@ -3,7 +3,16 @@ import { Failure, type FailureParts } from "../errors.ts";
 /** A mapping from JSON or YAML with unchecked values. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** Returns whether a value is a mapping. */
+/**
+ * Returns whether a value is a mapping.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { isFields } from "./cluster.ts";
+ * assertEquals([isFields({ a: 1 }), isFields([1]), isFields(null)], [true, false, false]);
+ * ```
+ */
 export function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

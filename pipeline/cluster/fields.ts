@@ -3,7 +3,16 @@ import { type Fields, isFields, type KubeObject } from "./cluster.ts";
 // The API server has checked its objects, so these functions report nothing: a value of another
 // type counts as absent.
 
-/** Returns the fields of a value, which are none if the value is no mapping. */
+/**
+ * Returns the fields of a value, which are none if the value is no mapping.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { fieldsIn } from "./fields.ts";
+ * assertEquals([fieldsIn({ a: 1 }), fieldsIn("a")], [{ a: 1 }, {}]);
+ * ```
+ */
 export function fieldsIn(value: unknown): Fields {
   return isFields(value) ? value : {};
 }

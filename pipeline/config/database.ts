@@ -1,7 +1,7 @@
 import { DEFAULT_PROJECT, type Project } from "../contract/project.ts";
 import { formatTableName, readTableName } from "../contract/table_name.ts";
 import { type Defaulted, type Environment, markDefault, PROCESS, unsetIn } from "./environment.ts";
-import { type Fault, required, type Rule, validated, validatedOrDefault } from "./validate.ts";
+import { required, type Rule, validated, validatedOrDefault } from "./validate.ts";
 import { type TlsConfig, tlsConfig } from "./tls.ts";
 
 /** The database of the outbox, and how to log in. */
@@ -24,10 +24,13 @@ export interface DatabaseConfig {
   readonly defaults?: readonly Defaulted[];
 }
 
+/** Describes a valid host of a database. */
+export const A_HOST = "a host name or an address and nothing more, as in db.example; the port " +
+  "goes into DJANGO_DB_PORT.";
+
 const HOST: Rule = {
   fault: hostFault,
-  remedy: "Set it to a host name or an address and nothing more, as in db.example; the port goes " +
-    "into DJANGO_DB_PORT.",
+  remedy: `Set it to ${A_HOST}`,
 };
 
 const PORT: Rule = {
@@ -174,7 +177,20 @@ export function unsetForDatabase(env: Environment = PROCESS): string[] {
   return ["DJANGO_DB_PASSWORD"].filter((name) => !env.get(name));
 }
 
-function hostFault(host: string): Fault {
+/**
+ * Returns why a text is no host of a database, without the text.
+ *
+ * @returns undefined for a host name or an address
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { hostFault } from "./database.ts";
+ * assertEquals(hostFault("db.example:5432"), "it has a port after the host");
+ * assertEquals(hostFault("db.example"), undefined);
+ * ```
+ */
+export function hostFault(host: string): string | undefined {
   if (host.includes("://")) return "it is a URL";
   if (host.includes("@")) return "it has a login before the host";
   if (host.startsWith("/")) return "it is the path of a socket, and only TCP is supported";

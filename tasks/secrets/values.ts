@@ -1,5 +1,5 @@
 import { naming } from "../../checks/list_names.ts";
-import { localServerProblem } from "../../checks/preflight/secrets/local_servers.ts";
+import { serverProblem } from "../../checks/preflight/secrets/local_servers.ts";
 import { isEncodedText, problemOfValue } from "../../checks/preflight/secrets/secret_values.ts";
 import type { SecretTexts } from "../../pipeline/cluster/job_secrets.ts";
 import { secretValues } from "../../pipeline/config.ts";
@@ -55,8 +55,8 @@ export async function fromPrompt(
       const answer = isHidden ? await prompt.hidden(question) : await prompt.line(question);
       if (answer === undefined) throw inputEnded(name);
       const value = answer || usual;
-      const local = localServerProblem(key, value ?? "", project);
-      if (local !== undefined) printError(`${local.problem}. ${local.fix}`);
+      const wrong = serverProblem(key, value ?? "", project);
+      if (wrong !== undefined) printError(`${wrong.problem}. ${wrong.fix}`);
       else if (value) values.set(key, value);
       else printError(`${key} cannot be empty.`);
     }
@@ -64,20 +64,25 @@ export async function fromPrompt(
   return values;
 }
 
-/** @throws {Failure} configuration: the value names the pod itself where a server is meant */
+/**
+ * @throws {Failure} configuration: the value names the pod itself where a server is meant, or is no
+ *   host
+ */
 function requireServerOutside(
   secret: string,
   key: string,
   value: string,
   project: Project,
 ): void {
-  const local = localServerProblem(key, value, project);
-  if (local === undefined) return;
+  const wrong = serverProblem(key, value, project);
+  if (wrong === undefined) return;
   throw new Failure({
     kind: "configuration",
     task: `create Secret ${secret} from the environment`,
-    problem: local.problem,
-    remedy: `${local.fix} To log in to the database through the cluster, add --port-forward.`,
+    problem: wrong.problem,
+    remedy: wrong.isLocal
+      ? `${wrong.fix} To log in to the database through the cluster, add --port-forward.`
+      : wrong.fix,
   });
 }
 

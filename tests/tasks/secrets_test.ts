@@ -281,6 +281,12 @@ clusterTest("secrets: reports wrong usage before storing anything, and exits wit
       ] as const
     ),
     [
+      "the host of the database has a port",
+      ["--yes"],
+      { ...env, DJANGO_DB_HOST: "db.example:5432" },
+      /DJANGO_DB_HOST: it has a port after the host\. .* the port goes into DJANGO_DB_PORT\./,
+    ],
+    [
       "the endpoint of the store is a loopback host",
       ["--yes"],
       { ...env, S3_ENDPOINT: "http://[::1]:9000" },

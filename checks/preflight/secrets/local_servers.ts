@@ -1,4 +1,5 @@
 import { DEFAULT_PROJECT, type Project } from "../../../pipeline/contract/project.ts";
+import { A_HOST, hostFault } from "../../../pipeline/config/database.ts";
 import type { Finding, Place } from "../../finding.ts";
 import { type Fields, isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 import { type ManifestObject, namespaceOf, ofKind, placeOf } from "../../kubernetes/objects.ts";
@@ -66,21 +67,36 @@ function hostsOf(text: string): string[] {
     .map((each) => each.replace(/:\d*$/, "").replace(/^\[(.*)\]$/, "$1"));
 }
 
+/** Why pods cannot reach the server that a value names. */
+export interface ServerProblem {
+  /** True if the value names the pod itself, and false if the value is no host. */
+  readonly isLocal: boolean;
+  /** The problem, without the value. */
+  readonly problem: string;
+  /** The correction. */
+  readonly fix: string;
+}
+
 /**
- * Returns the reason why pods cannot reach the server that a value names, because the value names the
- * pod itself. The reason does not repeat the value.
+ * Returns the reason why pods cannot reach the server that a value names: the value names the pod
+ * itself, or is no host. The reason does not repeat the value.
  *
  * @param name the variable of the value, as in `DJANGO_DB_HOST`
  * @returns undefined for any other value or variable
  */
-export function localServerProblem(
+export function serverProblem(
   name: string,
   value: string,
   project: Project = DEFAULT_PROJECT,
-): { readonly problem: string; readonly fix: string } | undefined {
+): ServerProblem | undefined {
   const variable = serverOf(name, value);
-  if (!variable?.isLocal(value)) return undefined;
+  if (!variable?.isLocal(value)) {
+    const fault = name === "DJANGO_DB_HOST" ? hostFault(value.trim()) : undefined;
+    if (fault === undefined || value.trim() === "" || /\$\(|\{\{/.test(value)) return undefined;
+    return { isLocal: false, problem: `${name}: ${fault}`, fix: `Set ${name} to ${A_HOST}` };
+  }
   return {
+    isLocal: true,
     problem: `${name} names a loopback host, which for a pod is the pod itself`,
     fix: `Set ${name} to ${variable.example(project)}.`,
   };
@@ -122,7 +138,7 @@ export function localServers(
     const hasOthers = job.containers.filter(({ isInit }) => !isInit).length > 1;
     for (const container of job.containers) {
       for (const { name, value, place } of valuesOf(container, job, objects)) {
-        const found = localServerProblem(name, value, project);
+        const found = serverProblem(name, value, project);
         const key = `${place.object} ${place.field}`;
         if (findings.has(key)) continue;
         if (found === undefined) {
@@ -131,14 +147,16 @@ export function localServers(
           }
           continue;
         }
-        const { server } = serverOf(name, value)!;
+        const isPossible = hasOthers && found.isLocal;
         findings.set(key, {
-          severity: hasOthers ? "warn" : "fail",
+          severity: isPossible ? "warn" : "fail",
           ...place,
           problem: found.problem,
-          why: hasOthers
+          why: !found.isLocal
+            ? "the job refuses the value, and ends before it connects"
+            : isPossible
             ? `only a container of the same pod can answer there, and executors are other pods`
-            : `no container of the job's pod is ${server}`,
+            : `no container of the job's pod is ${serverOf(name, value)!.server}`,
           fix: found.fix,
         });
       }
@@ -156,7 +174,7 @@ export function localSettings(
   // The variable that a setting comes from is reported, and not the setting.
   const variables = [...environment.names].filter((name) => {
     const value = environment.value(name);
-    return value !== undefined && localServerProblem(name, value, project) !== undefined;
+    return value !== undefined && serverProblem(name, value, project) !== undefined;
   }).map((name) => environment.value(name)?.trim());
   return [...settings.values()].filter(({ source, unknown }) =>
     source !== "fallback" && source !== "variable" && unknown === undefined
@@ -164,8 +182,8 @@ export function localSettings(
     if (variables.includes(value)) return [];
     // Spark gives these variables to its pods.
     const name = key.replace(/^spark\.(executorEnv|kubernetes\.driverEnv)\./, "");
-    const found = localServerProblem(name, value, project);
-    if (found === undefined) return [];
+    const found = serverProblem(name, value, project);
+    if (found === undefined || !found.isLocal) return [];
     return [{
       severity: hasOthers ? "warn" : "fail",
       ...place,

@@ -158,3 +158,30 @@ Deno.test("gatherManifests fails for a directory that does not exist", async () 
   assertEquals(failure.kind, "configuration");
   assertStringIncludes(failure.message, "the directory does not exist");
 });
+
+for (
+  const [dockerfile, isTemplate] of [
+    ["FROM a\nCOPY pod.yaml /opt/spark/\n", true],
+    ["FROM a\nCOPY . /opt/spark\n", true],
+    ['FROM a\nADD --chown=185 ["*.yaml", "/opt/spark/"]\n', true],
+    ["FROM a\nCOPY image/pod.yaml \\\n  /opt/spark/\n", true],
+    ["FROM a\nCOPY jobs /opt/jobs\n", false],
+    ["FROM a\nCOPY --from=b pod.yaml /opt/spark/\n", false],
+  ] as const
+) {
+  Deno.test(`gatherManifests: the pod in the folder of an image with ${JSON.stringify(dockerfile)}`, async () => {
+    const directory = await Deno.makeTempDir();
+    await Deno.mkdir(`${directory}/image`);
+    const pod = "apiVersion: v1\nkind: Pod\nspec: {nodeSelector: {pool: a}}\n";
+    await Deno.writeTextFile(`${directory}/image/Dockerfile`, dockerfile);
+    await Deno.writeTextFile(`${directory}/image/pod.yaml`, pod);
+    await Deno.writeTextFile(`${directory}/pod.yaml`, pod);
+    const { objects, ignored } = await gatherManifests(directory);
+    assertEquals(objects.map(({ file }) => file), [
+      ...(isTemplate ? [] : ["image/pod.yaml"]),
+      "pod.yaml",
+    ]);
+    assertEquals(ignored.map(({ file }) => file), isTemplate ? ["image/pod.yaml"] : []);
+    await Deno.remove(directory, { recursive: true });
+  });
+}

@@ -96,6 +96,28 @@ Deno.test("environmentOf explains why a value is unknown", () => {
   ]);
 });
 
+Deno.test("environmentOf does not know a value that refers to an unknown value", () => {
+  const { variable } = environmentOf(
+    [{
+      env: [
+        { name: "db-host", valueFrom: { secretKeyRef: { name: "missing", key: "HOST" } } },
+        { name: "URL", value: "https://$(db-host).svc" },
+        { name: "TWICE", value: "$(URL)/x" },
+        { name: "TEXT", value: "$$(db-host) $$5 $(later)" },
+      ],
+    }],
+    "jobs",
+    lookup,
+  );
+  assertEquals(variable("URL"), {
+    value: undefined,
+    unknown: "it contains $(db-host), and the value of db-host is not known",
+    isSecret: true,
+  });
+  assertEquals(variable("TWICE")!.value, undefined);
+  assertEquals(variable("TEXT"), { value: "$(db-host) $5 $(later)", isSecret: false });
+});
+
 Deno.test("dataOf decodes a Secret, and prefers stringData", () => {
   assertEquals([...dataOf({ ...SECRET, stringData: { KEY: "plain" } })], [["KEY", "plain"]]);
   assertEquals([...dataOf(CONFIG)], [["HOST", "db"]]);

@@ -252,6 +252,8 @@ for (
 for (
   const [text, expected] of [
     ["a: .iNf", ".iNf"],
+    ["a: { .inf: x }", { ".inf": "x" }],
+    ["a: { -.Inf: x, .NaN: z }", { "-.inf": "x", ".nan": "z" }],
     ['a: ".inf"', ".inf"],
     ["a: !!str .inf", ".inf"],
     ["a: 1e999", "1e999"],

@@ -1,7 +1,7 @@
 import { DEFAULT_PROJECT } from "../../../../pipeline/contract/project.ts";
 import { readFile } from "../../../../checks/facts/manifests.ts";
 import { workloadsOf } from "../../../../checks/kubernetes/workloads.ts";
-import { localServers } from "../../../../checks/preflight/secrets/local_servers.ts";
+import { localServers, serverProblem } from "../../../../checks/preflight/secrets/local_servers.ts";
 import { assert, assertEquals } from "../../../support/assert.ts";
 import { edited, judge, manifests } from "../../healthy/connections.ts";
 import { assertFound, change, FILES, JOB, JOB_ID, lineOf } from "../../healthy/manifests.ts";
@@ -35,6 +35,33 @@ for (
     });
   });
 }
+
+for (
+  const [host, fault] of [
+    ["db.example:5432", "it has a port after the host"],
+    ["postgres://db.example/rbsdb", "it is a URL"],
+    ["db.example/rbsdb", "it has a path after the host"],
+    ["a.example,b.example", "it names several hosts"],
+    ["'[2001:db8::1]'", "an IPv6 address must not have brackets here"],
+  ] as const
+) {
+  Deno.test(`secret-escaping fails for a Secret whose database is no host: ${host}`, async () => {
+    await assertFound(ID, change("secrets.yaml", HOST, `DJANGO_DB_HOST: ${host}`), {
+      severity: "fail",
+      object: "Secret analytics-jobs/django-db-credentials",
+      problem: `DJANGO_DB_HOST: ${fault}`,
+      why: "the job refuses the value, and ends before it connects",
+      fix: "Set DJANGO_DB_HOST to a host name or an address and nothing more, as in db.example; " +
+        "the port goes into DJANGO_DB_PORT.",
+    });
+  });
+}
+
+Deno.test("serverProblem accepts hosts, and references that Kubernetes replaces", () => {
+  for (const host of ["db.example", "10.9.0.7", "2001:db8::1", "$(PGHOST)", "{{ host }}", ""]) {
+    assertEquals(serverProblem("DJANGO_DB_HOST", host), undefined, host);
+  }
+});
 
 Deno.test("secret-escaping fails for a Secret whose store is a loopback host", async () => {
   for (const endpoint of ["http://localhost:9000", "127.0.0.1:9000"]) {
