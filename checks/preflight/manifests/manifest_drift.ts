@@ -89,11 +89,15 @@ function problemOf({ action, object, differences }: Planned, plan: readonly Plan
   }`;
 }
 
-/** The command that applies the manifests. */
-export function applyCommand({ directory }: Pick<ManifestsFact, "directory">): string {
-  return `deno task apply${
-    directory === "manifests" ? "" : ` --manifests ${shellPath(directory)}`
-  }`;
+/** The command that applies the manifests, with the project file that was used. */
+export function applyCommand(
+  { directory, project }: Pick<ManifestsFact, "directory" | "project">,
+): string {
+  const flags = [
+    ...(directory === "manifests" ? [] : [`--manifests ${shellPath(directory)}`]),
+    ...(project?.file === undefined ? [] : [`--project ${shellPath(project.file)}`]),
+  ];
+  return ["deno task apply", ...flags].join(" ");
 }
 
 /** The kinds whose objects affect a run even if no manifest declares them, with the reason. */
