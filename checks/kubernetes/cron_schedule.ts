@@ -1,3 +1,10 @@
+import type { WrongField } from "./api_types.ts";
+import { type Fields, fieldsIn, textOf } from "./fields.ts";
+
+/** How to write a schedule. */
+export const WRITE_SCHEDULE: string =
+  'Write it like "0 3 * * *": minute, hour, day of the month, month, day of the week.';
+
 /** The fields of a schedule, with their bounds and the names of their values. */
 const FIELDS = [
   { name: "minute", least: 0, most: 59, names: "" },
@@ -54,4 +61,33 @@ function isValid(text: string, { least, most, names }: typeof FIELDS[number]): b
   });
   const [first = NaN, last = first] = ends;
   return ends.length <= 2 && first >= least && last <= most && first <= last;
+}
+
+/** The places of schedules in the objects of operators, by API group and kind. */
+const SCHEDULES: Readonly<Record<string, readonly string[]>> = {
+  "sparkoperator.k8s.io ScheduledSparkApplication": ["schedule"],
+  "argoproj.io CronWorkflow": ["schedule", "schedules"],
+};
+
+/** The schedules that an operator refuses: those of ScheduledSparkApplications and CronWorkflows. */
+export function wrongOperatorSchedules({ apiVersion, kind, spec }: Fields): WrongField[] {
+  const group = typeof apiVersion === "string" ? apiVersion.split("/")[0] : "";
+  const fields = SCHEDULES[`${group} ${textOf(kind)}`] ?? [];
+  return fields.flatMap((field) => {
+    const value = fieldsIn(spec)[field];
+    const all = Array.isArray(value)
+      ? value.map((text, i) => ({ text, path: `spec.${field}[${i}]` }))
+      : [{ text: value, path: `spec.${field}` }];
+    return all.flatMap(({ text, path }): WrongField[] => {
+      if (typeof text !== "string" || text.includes("{{")) return [];
+      // The operators accept a time zone before the schedule.
+      const wrong = wrongSchedule(text.trim().replace(/^(?:CRON_)?TZ=\S+\s+/, ""));
+      return wrong === undefined ? [] : [{
+        path,
+        problem: `${JSON.stringify(text)} is no schedule: ${wrong}`,
+        fix: WRITE_SCHEDULE,
+        why: "the operator refuses the schedule, so no run starts",
+      }];
+    });
+  });
 }

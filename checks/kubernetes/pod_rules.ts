@@ -1,5 +1,5 @@
 import type { WrongField } from "./api_types.ts";
-import { wrongSchedule } from "./cron_schedule.ts";
+import { WRITE_SCHEDULE, wrongSchedule } from "./cron_schedule.ts";
 import { type Fields, isFields, listOf, textOf } from "./fields.ts";
 import { closestWord } from "./spelling.ts";
 import { groupOf, podTemplatesOf } from "./workloads.ts";
@@ -30,7 +30,7 @@ function wrongCronJob({ apiVersion, kind, metadata, spec }: Fields): WrongField[
     found.push({
       path: "spec.schedule",
       problem: `${JSON.stringify(schedule)} is no schedule: ${wrong}`,
-      fix: 'Write it like "0 3 * * *": minute, hour, day of the month, month, day of the week.',
+      fix: WRITE_SCHEDULE,
     });
   }
   if (typeof timeZone === "string" && !isTimeZone(timeZone)) {

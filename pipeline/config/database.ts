@@ -25,7 +25,8 @@ export interface DatabaseConfig {
 }
 
 /** Describes a valid host of a database. */
-export const A_HOST = "a host name or an address and nothing more, as in db.example; the port " +
+export const A_HOST: string =
+  "a host name or an address and nothing more, as in db.example; the port " +
   "goes into DJANGO_DB_PORT.";
 
 const HOST: Rule = {

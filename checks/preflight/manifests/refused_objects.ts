@@ -3,6 +3,7 @@ import type { ManifestsFact } from "../../facts/manifests.ts";
 import { pathOf } from "../../facts/tree.ts";
 import { type Fields, isFields } from "../../kubernetes/fields.ts";
 import { typeOf, type WrongField, wrongFields } from "../../kubernetes/api_types.ts";
+import { wrongOperatorSchedules } from "../../kubernetes/cron_schedule.ts";
 import { wrongVersion } from "../../kubernetes/api_versions.ts";
 import { jobsOf } from "../../kubernetes/jobs.ts";
 import { isCompleted, SPARK_TYPES, sparkTypeOf } from "../../kubernetes/spark_application_types.ts";
@@ -45,14 +46,15 @@ export function refusedFields(
   }
   const ofSpark = sparkTypeOf(groupOf(apiVersion), kind);
   const type = ofSpark ?? typeOf(apiVersion, kind);
-  if (groupOf(apiVersion) === "argoproj.io") return wrongMounts(value).map(findingOf);
+  const ofOperator = () => [...wrongMounts(value), ...wrongOperatorSchedules(value)];
+  if (groupOf(apiVersion) === "argoproj.io") return ofOperator().map(findingOf);
   if (type === undefined || READ_ELSEWHERE.includes(kind)) return [];
   const isJob = jobsOf([object], project).length > 0;
   const found = [
     ...wrongFields(value, type, SPARK_TYPES).filter((each) =>
       ofSpark === undefined || !isCompleted(each)
     ),
-    ...(ofSpark === undefined ? wrongWorkload(value) : wrongMounts(value)),
+    ...(ofSpark === undefined ? wrongWorkload(value) : ofOperator()),
   ]
     // The check secret-escaping reports these, without the value.
     .filter(({ path }) => kind !== "Secret" || !/^(data|stringData)\b./.test(path))

@@ -285,3 +285,35 @@ spec:
   const invalid = await foundWith(text("", 'labels: { team: "a b" }'));
   assertEquals(Object.keys(invalid), ["egress-policy"]);
 });
+
+for (
+  const [apiVersion, kind, spec, told] of [
+    [
+      "sparkoperator.k8s.io/v1beta2",
+      "ScheduledSparkApplication",
+      'schedule: "0 25 * * *", template: {type: Python, sparkVersion: 3.5.8, driver: {}, executor: {}}',
+      ["spec.schedule"],
+    ],
+    ["argoproj.io/v1alpha1", "CronWorkflow", "schedule: '0 25 * * *'", ["spec.schedule"]],
+    ["argoproj.io/v1alpha1", "CronWorkflow", "schedules: ['@daily', '* * *']", [
+      "spec.schedules[1]",
+    ]],
+    ["argoproj.io/v1alpha1", "CronWorkflow", "schedule: 'CRON_TZ=Etc/UTC 0 5 * * *'", []],
+    ["argoproj.io/v1alpha1", "CronWorkflow", "schedule: '{{ cron }}'", []],
+  ] as const
+) {
+  Deno.test(`refusedFields judges the schedule of a ${kind}: ${spec}`, () => {
+    const text = `apiVersion: ${apiVersion}\nkind: ${kind}\n` +
+      `metadata: {name: a, namespace: analytics-jobs}\nspec: {${spec}}\n`;
+    const [object] = readFile("a.yaml", text).objects;
+    const found = refusedFields({ directory: "manifests" }, object!)
+      .filter(({ problem }) => problem.includes("is no schedule"));
+    assertEquals(
+      found.map(({ field, why }) => [field, why]),
+      told.map((field) => [
+        field,
+        "the operator refuses the schedule, so no run starts",
+      ]),
+    );
+  });
+}
