@@ -2,12 +2,13 @@ import { DEFAULT_PROJECT, type Project } from "../../pipeline/contract/project.t
 import { callsSpark } from "./job_containers.ts";
 import { type ManifestObject, namespaceOf } from "./objects.ts";
 import { SPARK_CLUSTER } from "./spark_cluster.ts";
+import { toolkitEngineOf } from "./toolkit.ts";
 import { accountOf, type Workload, workloadsOf } from "./workloads.ts";
 
 /**
  * The jobs of the pipeline: Jobs and CronJobs in the jobs' namespace or without a namespace, the
- * Pods that the manifests declare in the jobs' namespace, SparkClusters, and other workloads that
- * start Spark. A Pod that is only in the cluster was created by a controller, or runs once.
+ * Pods that the manifests declare in the jobs' namespace, SparkClusters, Deployments of the toolkit
+ * (its exporter), and other workloads that start Spark. A Pod that is only in the cluster was created by a controller, or runs once.
  */
 export function jobsOf(
   objects: readonly ManifestObject[],
@@ -17,7 +18,9 @@ export function jobsOf(
     const { kind, file, namespace } = object;
     if (kind === "Pod" && file === undefined) return false;
     if (kind === SPARK_CLUSTER || containers.some(callsSpark)) return true;
-    return kind === "Pod" ? namespace === jobs.namespace : (kind === "Job" || kind === "CronJob") &&
+    if (kind === "Pod") return namespace === jobs.namespace;
+    const isExporter = kind === "Deployment" && toolkitEngineOf(containers) !== undefined;
+    return (kind === "Job" || kind === "CronJob" || isExporter) &&
       (namespace === undefined || namespace === jobs.namespace);
   });
 }

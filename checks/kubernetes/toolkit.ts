@@ -33,5 +33,5 @@ function runsToolkit(words: readonly string[]): boolean {
 /** The commands that a job can run without a terminal. */
 const COMMANDS = [
   ...["preflight", "bronze", "silver", "postflight", "run", "amend"],
-  ...["clean", "status", "show"],
+  ...["clean", "status", "show", "exporter"],
 ];

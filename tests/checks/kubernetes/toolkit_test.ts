@@ -15,6 +15,7 @@ Deno.test("toolkitEngineOf: reads the engine from the command line of the toolki
   assertEquals(engine("deno", "task", "run", "--engine", "spark"), "spark");
   assertEquals(engine("deno", "task", "run", "--engine", "local"), "local");
   assertEquals(engine("/usr/bin/deno", "run", "-P=engines", "tasks/main.ts", "bronze"), "local");
+  assertEquals(engine("deno", "task", "--quiet", "exporter", "--listen=0.0.0.0:9877"), "local");
   assertEquals(engine("sh", "-c", "deno task run --engine spark"), "spark");
 });
 

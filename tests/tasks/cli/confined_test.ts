@@ -100,6 +100,14 @@ Deno.test("runConfined: gives a worker only what it needs, and its parent nothin
   ]);
 });
 
+Deno.test("grantsFor: grants an address to listen on, and the files that a flag names", () => {
+  const needs = { lake: BUCKET, writes: false };
+  const none = grantsFor(needs);
+  const { net, read, write } = grantsFor({ ...needs, listens: "127.0.0.1:9877", files: ["/a"] });
+  assertEquals(net, [...none.net, "127.0.0.1:9877"]);
+  assertEquals([read, write], [[...none.read, "/a"], ["/a"]]);
+});
+
 Deno.test("grantsFor: grants the code of the pipeline to work that starts workers", async () => {
   const { read, write } = grantsFor({ lake: BUCKET, writes: true, startsWorkers: true });
   const root = await Deno.realPath(ROOT);
