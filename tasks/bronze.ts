@@ -6,6 +6,7 @@ import {
   DAY_FLAGS,
   DAY_FLAGS_HELP,
   EARLIER_SOURCE_HELP,
+  HTML_HELP,
   SILENCE_HELP,
   workThroughDays,
 } from "./days/command.ts";
@@ -15,8 +16,8 @@ export const command: Command = {
   ...DAY_FLAGS,
   name: "bronze",
   values: [...DAY_FLAGS.values, ...ENGINE_FLAGS.values, "silence", "earlier-source"],
-  repeatable: ENGINE_FLAGS.repeatable,
-  choices: { output: OUTPUTS, ...ENGINE_CHOICES },
+  repeatable: [...DAY_FLAGS.repeatable, ...ENGINE_FLAGS.repeatable],
+  choices: { output: [...OUTPUTS, "html"], ...ENGINE_CHOICES },
   switches: [...DAY_FLAGS.switches, ...ENGINE_FLAGS.switches, "dry-run"],
   help: `
 Copies days of the outbox into bronze, exactly, and publishes each day with a commit marker.
@@ -31,6 +32,7 @@ ${DAY_FLAGS_HELP}
 ${SILENCE_HELP}
 ${EARLIER_SOURCE_HELP}
   --output json         one JSON object per step
+${HTML_HELP}
 ${ENGINE_HELP}
 
 Examples:

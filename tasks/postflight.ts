@@ -5,6 +5,7 @@ import {
   DAY_FLAGS,
   DAY_FLAGS_HELP,
   DEFAULT_TIMEOUT,
+  HTML_HELP,
   SILENCE_HELP,
   workThroughDays,
 } from "./days/command.ts";
@@ -16,7 +17,7 @@ export const command: Command = {
   name: "postflight",
   values: [...DAY_FLAGS.values, "timeout", "silence", METRICS_FLAG],
   switches: [...DAY_FLAGS.switches, "strict"],
-  choices: { output: FORMATS },
+  choices: { output: [...FORMATS, "html"] },
   help: `
 Checks a day after a run: compares the outbox, bronze and silver with each other and with their
 commit markers. It changes nothing.
@@ -29,6 +30,7 @@ Usage: deno task postflight [DAY | --date DAY | --from DAY [--to DAY]] [--keep-g
 ${DAY_FLAGS_HELP}
   --output json|junit   a report for programs; junit for one day only; github adds annotations to a
                         workflow run
+${HTML_HELP}
 ${metricsFileHelp(24)}
   --strict              exit with 1 if there are warnings
 ${SILENCE_HELP}

@@ -8,6 +8,7 @@ import {
   DAY_FLAGS_HELP,
   DEFAULT_TIMEOUT,
   EARLIER_SOURCE_HELP,
+  HTML_HELP,
   SILENCE_HELP,
   workThroughDays,
 } from "./days/command.ts";
@@ -18,8 +19,8 @@ export const command: Command = {
   ...DAY_FLAGS,
   name: "run",
   values: [...DAY_FLAGS.values, ...ENGINE_FLAGS.values, "silence", "earlier-source", METRICS_FLAG],
-  repeatable: ENGINE_FLAGS.repeatable,
-  choices: { output: OUTPUTS, ...ENGINE_CHOICES },
+  repeatable: [...DAY_FLAGS.repeatable, ...ENGINE_FLAGS.repeatable],
+  choices: { output: [...OUTPUTS, "html"], ...ENGINE_CHOICES },
   switches: [...DAY_FLAGS.switches, ...ENGINE_FLAGS.switches, "pending", "dry-run"],
   help: `
 Runs bronze, silver and postflight for each day. It stops at the first failure, with the exit code
@@ -39,6 +40,7 @@ ${SILENCE_HELP}
 ${EARLIER_SOURCE_HELP}
   --output json         one JSON object per step and per report of the checks, and for several days
                         one summary
+${HTML_HELP}
 ${metricsFileHelp(24)}
   --timeout SECONDS     the time limit for each fact of the checks; default: ${DEFAULT_TIMEOUT}, in preflight ${FACT_TIMEOUT}
 ${ENGINE_HELP}

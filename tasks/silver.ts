@@ -2,15 +2,15 @@ import type { Command } from "./cli/command.ts";
 import { ENGINE_CHOICES, ENGINE_FLAGS, ENGINE_HELP, usesSpark } from "./spark/options.ts";
 import { ENVIRONMENT_HELP } from "./cli/environment_help.ts";
 import { OUTPUTS } from "./cli/observer.ts";
-import { DAY_FLAGS, DAY_FLAGS_HELP, workThroughDays } from "./days/command.ts";
+import { DAY_FLAGS, DAY_FLAGS_HELP, HTML_HELP, workThroughDays } from "./days/command.ts";
 
 /** The command `silver`. */
 export const command: Command = {
   ...DAY_FLAGS,
   name: "silver",
   values: [...DAY_FLAGS.values, ...ENGINE_FLAGS.values],
-  repeatable: ENGINE_FLAGS.repeatable,
-  choices: { output: OUTPUTS, ...ENGINE_CHOICES },
+  repeatable: [...DAY_FLAGS.repeatable, ...ENGINE_FLAGS.repeatable],
+  choices: { output: [...OUTPUTS, "html"], ...ENGINE_CHOICES },
   switches: [...DAY_FLAGS.switches, ...ENGINE_FLAGS.switches, "dry-run"],
   help: `
 Replays days of bronze into silver: one row per operation, with its latest state.
@@ -22,6 +22,7 @@ Usage: deno task silver [DAY | --date DAY | --from DAY [--to DAY]] [--keep-going
 ${DAY_FLAGS_HELP}
   --dry-run             read and encode all rows, and store and remove nothing
   --output json         one JSON object per step
+${HTML_HELP}
 ${ENGINE_HELP}
 
 Examples:

@@ -12,6 +12,8 @@ import type { Interruption } from "../cli/command.ts";
 import { type Needs, runConfined } from "../cli/confined.ts";
 import { failureReporterOf } from "../cli/failure.ts";
 import { choice, type Flags, seconds } from "../cli/flags.ts";
+import { prepareHtml } from "../cli/html_report.ts";
+import { reportOutputs } from "../cli/report_outputs.ts";
 import { projectHelp, projectOrDefault } from "../cli/project_options.ts";
 import { filesOf, metricsFileOf } from "../metrics/metrics_file.ts";
 import { ENGINES, refuseSparkFlags } from "../spark/options.ts";
@@ -19,7 +21,8 @@ import type { DayCommand, Order, Work } from "./order.ts";
 
 /** The flags of every command that processes days. */
 export const DAY_FLAGS = {
-  values: ["date", "from", "to", "project", "output"],
+  values: ["date", "from", "to", "project"],
+  repeatable: ["output"],
   switches: ["keep-going"],
   operand: "day",
 } as const;
@@ -34,6 +37,11 @@ export const DAY_FLAGS_HELP = `
 ${projectHelp(24)}`.slice(
   1,
 );
+
+/** The lines of a `--help` about `--output html=FILE`. */
+export const HTML_HELP = `
+  --output html=FILE    also write a report for a browser: the timeline of each day, and the checks`
+  .slice(1);
 
 /** The line of a `--help` about `--silence`, for a command that reads Postgres. */
 export const SILENCE_HELP =
@@ -67,7 +75,7 @@ export async function workThroughDays(
   outputs: readonly Order["output"][],
   interruption?: Interruption,
 ): Promise<number> {
-  const output = choice(flags, "output", outputs);
+  const { output, html } = await reportOutputs(flags, outputs);
   const pending = flags.on("pending");
   const several = pending || flags.value("from") !== undefined;
   if (several && output === "junit") {
@@ -75,6 +83,7 @@ export async function workThroughDays(
   }
   const days = daysOf(flags, pending);
   const project = await projectOrDefault(flags);
+  const write = await prepareHtml(html, project);
   const work: Work = {
     command,
     days,
@@ -90,6 +99,7 @@ export async function workThroughDays(
     verbose: flags.on("verbose"),
     reporter: failureReporterOf(command),
     metricsFile: await metricsFileOf(flags),
+    sends: write !== undefined,
   };
   if (interruption !== undefined) {
     if (choice(flags, "engine", ENGINES) === "spark") {
@@ -101,14 +111,14 @@ export async function workThroughDays(
         );
       }
       const { workOnSpark } = await load<typeof import("../spark/work.ts")>("../spark/work.ts");
-      return await workOnSpark(work, flags, interruption);
+      return await workOnSpark(work, flags, interruption, write);
     }
     refuseSparkFlags(flags, command);
   }
   const needsDatabase = command !== "silver" || ("from" in days && clockDecides(days));
   const database = needsDatabase ? databaseConfig(undefined, project) : undefined;
   const order: Order = { ...work, database, lake: lakeConfig(undefined, project) };
-  return await runConfined(import.meta.resolve("./worker.ts"), order, needsOf(order));
+  return await runConfined(import.meta.resolve("./worker.ts"), order, needsOf(order), write);
 }
 
 function daysOf(flags: Flags, pending: boolean): Order["days"] {

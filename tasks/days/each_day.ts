@@ -7,6 +7,7 @@ import { colourWanted, paint, print } from "../cli/terminal.ts";
 import { inSpan, tracedIfOn } from "../cli/tracing.ts";
 import { measureStep } from "./measured.ts";
 import type { Order } from "./order.ts";
+import { recordSteps } from "./recorded_steps.ts";
 import { type DayResult, renderDays } from "./table.ts";
 
 // What every engine does for each day: work, and report the result.
@@ -78,11 +79,13 @@ export function observerOf({ output }: Pick<Order, "output">, step: string, date
 export async function recordResult(
   layer: LayerName,
   day: Day,
-  order: Pick<Order, "command" | "output">,
+  order: Pick<Order, "command" | "output" | "sends">,
   result: DayResult,
   run: (observer: Observer) => Promise<void>,
 ): Promise<void> {
-  const observer = observerOf(order, layer, day);
+  const printed = observerOf(order, layer, day);
+  result.measured ??= { seconds: {} };
+  const observer = order.sends ? recordSteps(layer, result.measured, printed) : printed;
   result[layer] = "failed";
   let state: string | undefined;
   const work = async () => {

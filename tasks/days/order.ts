@@ -36,6 +36,8 @@ export interface Order {
   readonly reporter: FailureReporter;
   /** The file that receives the metrics of the run. */
   readonly metricsFile: MetricsFile | undefined;
+  /** Whether the results are sent to the parent process, for an HTML report. */
+  readonly sends: boolean;
 }
 
 /** What an engine works on, without the database and the lake. */

@@ -2,6 +2,7 @@ import type { Result } from "../../checks/finding.ts";
 import { formatCount, plural } from "../../pipeline/progress.ts";
 import { type Cell, renderTable, type TableColumn } from "../cli/table.ts";
 import type { DayCommand } from "./order.ts";
+import type { RecordedStep, Sample } from "./recorded_steps.ts";
 
 /** What a run measured for a day. */
 export interface Measured {
@@ -9,6 +10,9 @@ export interface Measured {
   readonly seconds: Record<string, number>;
   /** The results of the checks, and when they ended, in milliseconds since 1970. */
   checks?: { readonly results: readonly Result[]; readonly ended: number };
+  /** The steps of the layers and their progress, for an HTML report. */
+  steps?: RecordedStep[];
+  samples?: Sample[];
 }
 
 /** The result of a day. */

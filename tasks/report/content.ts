@@ -1,4 +1,5 @@
 import type { Report } from "../../checks/report/report.ts";
+import type { RecordedStep, Sample } from "../days/recorded_steps.ts";
 
 /** What an HTML report shows, as plain data. Each part is absent if its command has none. */
 export interface Content {
@@ -125,23 +126,15 @@ export interface LayerData {
   readonly parts: readonly (readonly [key: string, rows: number, bytes: number])[];
 }
 
-/** What happened while a day was made. Times are seconds since the start of the command. */
+/** What happened while a day was made. Times are seconds since the start of the process. */
 export interface RunData {
   readonly day: string;
+  /** The state of each layer, as in `sealed` or `failed`. */
+  readonly bronze?: string | undefined;
+  readonly silver?: string | undefined;
   readonly exitCode: number;
-  /** The steps of the layers, in the order of their ends. */
-  readonly steps: readonly {
-    readonly layer: string;
-    readonly step: string;
-    readonly says: string;
-    readonly began: number;
-    readonly ended: number;
-  }[];
-  /** The rows until a time, and the memory of the process in bytes. */
-  readonly samples: readonly {
-    readonly layer: string;
-    readonly at: number;
-    readonly rows: number;
-    readonly memory: number;
-  }[];
+  readonly steps: readonly RecordedStep[];
+  readonly samples: readonly Sample[];
+  /** The seconds of bronze, silver and postflight. */
+  readonly seconds: Readonly<Record<string, number>>;
 }

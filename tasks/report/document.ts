@@ -1,6 +1,10 @@
+import type { Report } from "../../checks/report/report.ts";
 import { renderChecks } from "./checks.ts";
 import type { Content, Template } from "./content.ts";
 import { type Html, html, jsonForScript } from "./escape.ts";
+
+/** The number of failed checks that the top of a report names. */
+const MOST_LINKS = 10;
 
 /**
  * Renders a report as one HTML file. It loads nothing: its security policy permits only the scripts
@@ -34,7 +38,7 @@ export async function renderDocument(content: Content, template: Template): Prom
         <header>
         <h1>${title}</h1>
         <p>Made at <time>${made} UTC</time>. This file is complete: it loads nothing from a network.</p>
-        </header>
+        ${renderOutcome(checks)}</header>
         <main id="main">
     <div id="pictures"></div>
     <noscript><p>The pictures need JavaScript, which this browser has switched off.</p></noscript>
@@ -49,6 +53,34 @@ export async function renderDocument(content: Content, template: Template): Prom
     </html>
   `;
   return document.html;
+}
+
+/** Names the checks that failed or were not decided, above all pictures. */
+function renderOutcome(reports: readonly Report[]): Html {
+  const bad = reports.flatMap(({ date, results }, i) =>
+    results.filter(({ verdict }) => verdict === "fail" || verdict === "error")
+      .map(({ id, verdict }) => ({ id, verdict, date, anchor: `check-${id}-${i}` }))
+  );
+  if (reports.length === 0) return html``;
+  if (bad.length === 0) {
+    return html`
+      <p class="verdict pass">✓ No check failed.</p>
+    `;
+  }
+  const links = bad.slice(0, MOST_LINKS).map(({ id, verdict, date, anchor }) =>
+    html`
+      <li><a href="#${anchor}">${id}</a>${date !== undefined && ` of ${date}`}: ${verdict === "fail"
+        ? "failed"
+        : "not decided"}</li>
+    `
+  );
+  const more = bad.length > MOST_LINKS && html`
+    <li>and ${bad.length - MOST_LINKS} more</li>
+  `;
+  return html`
+    <ul class="outcome">
+    ${links}${more}</ul>
+  `;
 }
 
 /** The data of the pictures. The checks have none. */

@@ -20,6 +20,7 @@ const MODULES = [
   "graph.js",
   "reach.js",
   "calendar.js",
+  "timeline.js",
   "main.js",
 ];
 

@@ -24,6 +24,8 @@ import { gatherersBefore, type Sources, unneededPermissions } from "../cli/gathe
 import { revokePermissions } from "../cli/permissions.ts";
 import { FACT_TIMEOUT, IMAGE_TIMEOUT, skippedChecks } from "../cli/preflight_options.ts";
 import { sourcesOf } from "../cli/preflight_sources.ts";
+import type { NewContent } from "../cli/html_report.ts";
+import { runContent } from "../report/run_content.ts";
 import { daysToDo } from "../days/choose_days.ts";
 import type { DayCommand, Order, Work } from "../days/order.ts";
 import { checkDay, type DayToDo, eachDay, recordResult } from "../days/each_day.ts";
@@ -53,9 +55,14 @@ export async function workOnSpark(
   work: Work,
   flags: Flags,
   interruption: Interruption,
+  writeHtml?: (content: NewContent) => Promise<void>,
 ): Promise<number> {
   if (work.dryRun) throw noDryRun();
-  return await withMetricsFile(work, (results) => workOnDays(work, flags, interruption, results));
+  return await withMetricsFile(work, async (results) => {
+    const exitCode = await workOnDays(work, flags, interruption, results);
+    await writeHtml?.(runContent(work, results));
+    return exitCode;
+  });
 }
 
 async function workOnDays(

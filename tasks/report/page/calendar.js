@@ -50,7 +50,7 @@ export function startCalendar({ days, outbox }, root) {
       element("div", { class: "wide" }, calendarOf(days, details)),
     ),
     details,
-    ...linesOf(days),
+    ...dayLines(days),
     tableToOpen("All days as a table", () => dayTable(days)),
   );
 }
@@ -182,7 +182,7 @@ function dayDetails(day) {
 }
 
 /** The rows as bars, and late events and the lag as lines. */
-function linesOf(days) {
+function dayLines(days) {
   const data = days.map((day) => ({ ...day, date: new Date(`${day.day}T00:00:00Z`) }));
   const x = { type: "utc", label: null };
   const summary = (values) =>

@@ -124,7 +124,7 @@ function controlsOf(namespaces, choice, draw) {
 }
 
 /** The members of a row or column: groups of workloads, or the addresses outside. */
-function linesOf({ groups, titles }, namespaces, shown, filter) {
+function reachLines({ groups, titles }, namespaces, shown, filter) {
   const matches = (text) => text.toLowerCase().includes(filter.toLowerCase());
   const all = groups.map((_, i) => i);
   const lines = shown === ALL
@@ -168,8 +168,8 @@ function countOutside({ groups, outsideOf }, members, side) {
 
 function drawMatrix({ model, namespaces, choice, picture, pager, details, draw }) {
   const all = {
-    rows: linesOf(model, namespaces, choice.from, choice.filter),
-    columns: linesOf(model, namespaces, choice.to, choice.filter),
+    rows: reachLines(model, namespaces, choice.from, choice.filter),
+    columns: reachLines(model, namespaces, choice.to, choice.filter),
   };
   const rows = all.rows.slice(choice.rowsFrom, choice.rowsFrom + MOST);
   const columns = all.columns.slice(choice.columnsFrom, choice.columnsFrom + MOST);

@@ -37,6 +37,8 @@ browserTest("HTML report of checks: failures first, and every value is text", as
         all.map((each) => each.getAttribute("data-verdict"))
       );
       assertEquals(verdicts, ["fail", "pass", "error", "not-applicable", "warn", "skip", "pass"]);
+      const outcome = await page.locator(".outcome li").allTextContents();
+      assertEquals(outcome, ["image-pull: not decided", "egress-policy: failed"]);
       const finding = page.locator(".finding.warn").first();
       const shown = HOSTILE.replace("\u202e", "\uFFFD");
       assertEquals(await finding.locator("dd").nth(1).textContent(), shown);

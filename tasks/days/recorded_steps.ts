@@ -1,0 +1,67 @@
+import type { Observer } from "../../pipeline/progress.ts";
+
+/** A step of a layer. Times are seconds since the start of the process. */
+export interface RecordedStep {
+  readonly layer: string;
+  readonly step: string;
+  readonly says: string;
+  /** When the step before it ended. */
+  readonly began: number;
+  readonly ended: number;
+}
+
+/** The progress of a layer at a time. */
+export interface Sample {
+  readonly layer: string;
+  readonly at: number;
+  /** Rows until then. */
+  readonly rows: number;
+  /** The memory of the process in bytes. */
+  readonly memory: number;
+}
+
+/** The number of samples at which every second one is removed, so that a long run needs no memory. */
+const MOST_SAMPLES = 400;
+
+/** The least seconds between two samples of a short run. */
+const PAUSE = 0.02;
+
+/** Where the steps and the progress are recorded. */
+export interface Recorded {
+  steps?: RecordedStep[];
+  samples?: Sample[];
+}
+
+/** Returns an observer that records when the steps of a layer end, and how far it has come. */
+export function recordSteps(layer: string, recorded: Recorded, observer: Observer): Observer {
+  const steps = recorded.steps ??= [];
+  const samples = recorded.samples ??= [];
+  let began = now();
+  let pause = PAUSE;
+  let last = -Infinity;
+  const take = (at: number, rows: number) => {
+    last = at;
+    samples.push({ layer, at, rows, memory: Deno.memoryUsage().rss });
+    if (samples.length < MOST_SAMPLES) return;
+    pause *= 2;
+    samples.splice(0, samples.length, ...samples.filter((_, i) => i % 2 === 0));
+  };
+  take(began, 0);
+  return {
+    step(step) {
+      observer.step(step);
+      const ended = now();
+      steps.push({ layer, step: step.step, says: step.says, began, ended });
+      began = ended;
+    },
+    progress(progress) {
+      observer.progress(progress);
+      const at = now();
+      if (at - last >= pause || progress.rows === progress.of) take(at, progress.rows);
+    },
+  };
+}
+
+function now(): number {
+  return performance.now() / 1000;
+}
