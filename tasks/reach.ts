@@ -58,7 +58,7 @@ Examples:
   deno task reach --from analytics-jobs/bronze-ingest-manual --to 10.43.0.1 --port 443
   deno task reach --from 203.0.113.7 --to analytics-jobs/silver-transform-manual --port 7078
   deno task reach --manifests manifests --matrix --output json
-  deno task reach --manifests manifests --matrix --output html=reach.html
+  deno task reach --manifests manifests --matrix --output html=/tmp/reach.html
 
 Exit codes: 0 allowed, or the matrix was printed; 1 denied; 2 wrong usage, or an object that the API
 server would reject; 3 unknown, for example because of broken YAML.
