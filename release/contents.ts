@@ -1,4 +1,5 @@
 import { relative } from "node:path/posix";
+import type { PermissionSet } from "./executable.ts";
 
 /** How `deno task` starts a command, and how the installed program starts it. */
 export interface StartedCommand {
@@ -13,7 +14,7 @@ export interface DenoConfig {
   readonly version: string;
   readonly tasks: Readonly<Record<string, { readonly command: string }>>;
   readonly imports: Readonly<Record<string, string>>;
-  readonly permissions: Readonly<Record<string, unknown>>;
+  readonly permissions: Readonly<Record<string, PermissionSet>>;
   readonly unstable: readonly string[];
 }
 

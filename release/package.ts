@@ -6,6 +6,7 @@ import {
   rewriteCommands,
   rewriteImports,
 } from "./contents.ts";
+import { compile, unionOf } from "./executable.ts";
 import { type LockedPackages, shrinkwrapOf } from "./shrinkwrap.ts";
 
 // Makes the package for npm: the commands as JavaScript, because Deno does not run TypeScript below
@@ -27,36 +28,60 @@ const FILES = [
 /** Folders whose files a command reads. */
 const FOLDERS = ["manifests", "runbook"];
 
-const { output, repository, help } = parseArgs({
+const { output, repository, executable, help } = parseArgs({
   options: {
     output: { type: "string", default: "dist" },
     repository: { type: "string" },
+    executable: { type: "boolean" },
     help: { type: "boolean", short: "h" },
   },
 }).values;
 if (help) {
-  console.log(`Makes the package for npm, and prints its file.
+  console.log(
+    `Makes the package for npm and its list of components (SBOM, in CycloneDX), and prints the files.
 
-Usage: deno task package [--output FOLDER] [--repository URL]
+Usage: deno task package [--output FOLDER] [--repository URL] [--executable]
 
-  --output FOLDER    where to write the package; default: dist
+  --output FOLDER    where to write the files; default: dist
   --repository URL   where the source is, for the provenance of a release
+  --executable       make an executable for this machine instead; Deno downloads its runtime
 
 Examples:
   deno task package                    writes dist/ldamasio-deep-storage-VERSION.tgz
-  npm install -g ./dist/*.tgz          installs it, without a checkout`);
+  npm install -g ./dist/*.tgz          installs it, without a checkout`,
+  );
   Deno.exit(0);
 }
-const folder = await Deno.makeTempDir({ prefix: "deep-storage-package-" });
+const temporary = await Deno.makeTempDir({ prefix: "deep-storage-package-" });
 try {
+  const folder = `${temporary}/deep-storage`; // the SBOM has the name of the folder
+  await Deno.mkdir(folder);
   const config: DenoConfig = JSON.parse(await read("deno.json"));
   await build(config, folder);
   await Deno.mkdir(output, { recursive: true });
   const target = await Deno.realPath(output);
-  const packed = await run("npm", ["pack", "--silent", `--pack-destination=${target}`], folder);
-  console.log(`${output}/${packed.trim()}`);
+  if (executable) {
+    const { os, arch } = Deno.build;
+    const name = `deep-storage-${config.version}-${os}-${arch}`;
+    await compile(folder, `${target}/${name}`);
+    console.log(`${output}/${name}`);
+  } else {
+    const [file] = (await run("npm", ["pack", "--silent", `--pack-destination=${target}`], folder))
+      .split("\n");
+    const sbom = await run(
+      "npm",
+      ["sbom", "--package-lock-only", "--sbom-format=cyclonedx"],
+      folder,
+    );
+    const sbomFile = file!.replace(/tgz$/, "cdx.json");
+    await Deno.writeTextFile(`${target}/${sbomFile}`, sbom);
+    console.log(`${output}/${file}\n${output}/${sbomFile}`);
+  }
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  Deno.exitCode = 1;
 } finally {
-  await Deno.remove(folder, { recursive: true });
+  await Deno.remove(temporary, { recursive: true });
 }
 
 async function build(config: DenoConfig, folder: string): Promise<void> {
@@ -79,12 +104,14 @@ async function build(config: DenoConfig, folder: string): Promise<void> {
   }
   const { version, permissions, unstable } = config;
   const used = new Set(Object.values(commands).flatMap(({ flags }) => flags));
+  const sets = Object.entries(permissions).filter(([name]) => used.has(`-P=${name}`));
   await writeJson("deno.json", {
     version,
     nodeModulesDir: "manual",
-    permissions: Object.fromEntries(
-      Object.entries(permissions).filter(([name]) => used.has(`-P=${name}`)),
-    ),
+    permissions: {
+      ...Object.fromEntries(sets),
+      ...(executable ? { executable: unionOf(sets.map(([, set]) => set)) } : {}),
+    },
     unstable,
   });
   // Help, the version and an unknown command need what `explain` needs: to read a file.

@@ -26,7 +26,7 @@ if [ ! -x "$program" ]; then
     package="@ldamasio/deep-storage@$INPUT_VERSION"
   else
     deno=2.9.6
-    package=$(cd "$ACTION_PATH" && npx -y "deno@$deno" task -q package --output "$place/packed")
+    package=$(cd "$ACTION_PATH" && npx -y "deno@$deno" task -q package --output "$place/packed" | head -n 1)
   fi
   npm install -g --no-audit --no-fund --prefix "$place" "$package"
   echo "::endgroup::"

@@ -32,10 +32,51 @@ async function execute(
   return { code, stdout: text(stdout), stderr: text(stderr) };
 }
 
+/** A package in the SBOM. */
+interface Component {
+  readonly "bom-ref": string;
+  readonly scope: string;
+  readonly hashes?: readonly unknown[];
+}
+
+/** Validates a list of components with the library and the schemas of CycloneDX. */
+const VALIDATE = `
+const { Spec, Validation } = require("@cyclonedx/cyclonedx-library");
+const text = require("node:fs").readFileSync(process.argv[2], "utf8");
+const validator = new Validation.JsonStrictValidator(Spec.Version["v1dot5"]);
+validator.validate(text).then((error) => console.log(JSON.stringify(error)));
+`;
+
+/** Installs packages of npm, with what npm needs to reach its registry, and nothing else. */
+async function npmInstall(args: readonly string[], home: string): Promise<void> {
+  const env = Object.entries(Deno.env.toObject()).filter(([name]) => REGISTRY.test(name));
+  const { code, stderr } = await execute("npm", ["install", ...args], {
+    cwd: home,
+    clearEnv: true,
+    env: { ...Object.fromEntries(env), HOME: home },
+  });
+  assertEquals(code, 0, stderr);
+}
+
+/** Returns the name and the version of each package in a node_modules. */
+async function installedIn(modules: string): Promise<string[]> {
+  const find = ["-path", "*/node_modules/*/package.json", "-print"];
+  const { stdout } = await execute("find", [modules, ...find], {});
+  const files = stdout.split("\n").filter((file) =>
+    /\/node_modules\/(@[^/]+\/)?[^/]+\/package\.json$/.test(file)
+  );
+  return files.map((file) => {
+    const { name, version } = JSON.parse(Deno.readTextFileSync(file));
+    return `${name}@${version}`;
+  }).sort();
+}
+
 /** The program of the installed package. */
 interface Installed extends AsyncDisposable {
   /** The folder in which the program runs. Its user may write there. */
   readonly folder: string;
+  /** The SBOM of the package. */
+  readonly sbom: string;
   /** Where npm installed the package. */
   readonly files: string;
   start(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Outcome>;
@@ -48,20 +89,18 @@ async function install(): Promise<Installed> {
   for (const path of [prefix, home, folder]) await Deno.mkdir(path);
   const packed = await runTask("package", ["--output", `${root}/packed`]);
   assertEquals(packed.code, 0, packed.stderr);
-  const file = packed.stdout.trim();
+  const [file] = packed.stdout.split("\n") as [string];
   assertEquals(file, `${root}/packed/ldamasio-deep-storage-${version}.tgz`);
-  const env = Object.entries(Deno.env.toObject()).filter(([name]) => REGISTRY.test(name));
-  const { code, stderr } = await execute(
-    "npm",
-    ["install", "-g", "--prefix", prefix, "--cache", `${root}/cache`, file],
-    { cwd: home, clearEnv: true, env: { ...Object.fromEntries(env), HOME: home } },
+  await npmInstall(
+    ["-g", "--ignore-scripts", "--prefix", prefix, "--cache", `${root}/cache`, file],
+    home,
   );
-  assertEquals(code, 0, stderr);
   await execute("chmod", ["-R", "a-w,a+rX", root], {});
   await execute("chmod", ["u+w", root, folder, home], {});
   if (USER.uid !== undefined) await execute("chown", ["-R", "65534:65534", folder, home], {});
   return {
     folder,
+    sbom: file.replace(/tgz$/, "cdx.json"),
     files: `${prefix}/lib/node_modules/@ldamasio/deep-storage`,
     start: (args, env = {}) =>
       execute(`${prefix}/bin/deep-storage`, args, {
@@ -91,6 +130,36 @@ Deno.test("package: installed by npm alone, every command works in another folde
   await t.step("the prefix cannot be written", async () => {
     const { code } = await execute("touch", [`${program.files}/new`], USER);
     assertEquals(code, 1);
+  });
+
+  await t.step("the SBOM is valid CycloneDX, and lists what npm installed", async () => {
+    const folder = await Deno.makeTempDir();
+    const validator = ["@cyclonedx/cyclonedx-library@10.3.0", "ajv@8.17.1", "ajv-formats@3.0.1"];
+    await npmInstall(
+      ["--legacy-peer-deps", ...validator, "ajv-formats-draft2019@1.6.1"],
+      folder,
+    );
+    await Deno.writeTextFile(`${folder}/validate.cjs`, VALIDATE);
+    const errorIn = async (text: string) => {
+      await Deno.writeTextFile(`${folder}/sbom.json`, text);
+      const args = [`${folder}/validate.cjs`, `${folder}/sbom.json`];
+      const { stdout, stderr } = await execute("node", args, {});
+      assertEquals(stderr, "");
+      return JSON.parse(stdout);
+    };
+    const text = await Deno.readTextFile(program.sbom);
+    assertEquals(await errorIn(text), null);
+    assert(await errorIn(text.replace('"alg": "SHA-512"', '"alg": "SHA-0"')) !== null);
+    const { metadata, components } = JSON.parse(text);
+    assertEquals(metadata.component["bom-ref"], `@ldamasio/deep-storage@${version}`);
+    const listed: readonly Component[] = components;
+    const names = listed.map((each) => each["bom-ref"]);
+    const required = listed.filter(({ scope }) => scope === "required");
+    const installed = await installedIn(`${program.files}/node_modules`);
+    assertEquals(installed.filter((each) => !names.includes(each)), []);
+    assertEquals(required.filter((each) => !installed.includes(each["bom-ref"])), []);
+    assertEquals(listed.filter(({ hashes }) => !hashes?.length), []);
+    await Deno.remove(folder, { recursive: true });
   });
 
   await t.step("the help of every command names commands that the user can type", async () => {
