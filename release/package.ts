@@ -7,7 +7,7 @@ import {
   rewriteImports,
 } from "./contents.ts";
 import { compile, unionOf } from "./executable.ts";
-import { type LockedPackages, shrinkwrapOf } from "./shrinkwrap.ts";
+import { type LockedPackages, pin, shrinkwrapOf } from "./shrinkwrap.ts";
 
 // Makes the package for npm: the commands as JavaScript, because Deno does not run TypeScript below
 // node_modules, and what they read.
@@ -17,14 +17,8 @@ const NAME = "@ldamasio/deep-storage";
 
 /** Folders with TypeScript that a command may load. */
 const CODE = ["checks", "pipeline", "tasks"];
-/** What commands read, and what users read. */
-const FILES = [
-  "CHANGELOG.md",
-  "LICENSE",
-  "README.md",
-  "docs/deep-storage.schema.json",
-  "docs/report.schema.json",
-];
+/** What users read, in addition to all schemas in docs/. */
+const FILES = ["CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md"];
 /** Folders whose files a command reads. */
 const FOLDERS = ["manifests", "runbook"];
 
@@ -96,7 +90,8 @@ async function build(config: DenoConfig, folder: string): Promise<void> {
     await Deno.writeTextFile(path, rewriteCommands(code, others));
   }
   const folders = [...FOLDERS, ...CODE].flatMap((name) => [...filesIn(name)]);
-  for (const file of [...FILES, ...folders.filter((file) => !file.endsWith(".ts"))]) {
+  const schemas = [...filesIn("docs")].filter((file) => file.endsWith(".schema.json"));
+  for (const file of [...FILES, ...schemas, ...folders.filter((file) => !file.endsWith(".ts"))]) {
     await Deno.mkdir(`${folder}/${file}`.replace(/\/[^/]*$/, ""), { recursive: true });
     if (file.endsWith(".md") && file !== "CHANGELOG.md") {
       await write(file, rewriteCommands(await read(file), others));
@@ -135,12 +130,13 @@ async function build(config: DenoConfig, folder: string): Promise<void> {
     bin: { "deep-storage": "bin/deep-storage.mjs" },
     dependencies: { ...dependencies, deno: deno!.slice("deno@".length) },
   };
-  await writeJson("package.json", root);
   const locked: LockedPackages = {
     ...JSON.parse(await read("deno.lock")).npm,
     ...denoProgram,
   };
-  await writeJson("npm-shrinkwrap.json", shrinkwrapOf(root, locked));
+  const pinned = pin(shrinkwrapOf(root, locked));
+  await writeJson("package.json", pinned);
+  await writeJson("npm-shrinkwrap.json", shrinkwrapOf(pinned, locked));
 
   function write(file: string, text: string): Promise<void> {
     return Deno.writeTextFile(`${folder}/${file}`, text);

@@ -31,7 +31,7 @@ export interface Shrinkwrap {
   readonly version: string;
   readonly lockfileVersion: 3;
   readonly requires: true;
-  readonly packages: Readonly<Record<string, unknown>>;
+  readonly packages: Readonly<Record<string, Root | PlacedPackage>>;
 }
 
 /** The fields of package.json that npm-shrinkwrap.json repeats. */
@@ -41,6 +41,7 @@ export interface Root {
   readonly license: string;
   /** The exact version of each dependency. */
   readonly dependencies: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
   readonly [other: string]: unknown;
 }
 
@@ -59,7 +60,9 @@ export function shrinkwrapOf(root: Root, locked: LockedPackages): Shrinkwrap {
 
   const keyOf = (wanted: string): string => {
     if (wanted in locked) return wanted;
-    const [key, second] = keys.filter((each) => nameOf(each) === wanted);
+    const [key, second] = keys.filter((each) =>
+      nameOf(each) === wanted || each.startsWith(`${wanted}_`)
+    );
     if (key !== undefined && second === undefined) return key;
     throw new Error(`deno.lock has no single version of ${wanted}. Run deno install.`);
   };
@@ -77,7 +80,10 @@ export function shrinkwrapOf(root: Root, locked: LockedPackages): Shrinkwrap {
   const need = (folder: string, list: readonly string[], optional: boolean) => {
     for (const wanted of list) waiting.push({ folder, wanted, optional });
   };
-  need("", Object.entries(root.dependencies).map((pair) => pair.join("@")), false);
+  const listed = (of: Root["dependencies"] = {}) =>
+    Object.entries(of).map((pair) => pair.join("@"));
+  need("", listed(root.dependencies), false);
+  need("", listed(root.optionalDependencies), true);
   for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
     const key = keyOf(next.wanted);
     const [name, version] = [nameOf(key), versionOf(key)];
@@ -110,6 +116,24 @@ export function shrinkwrapOf(root: Root, locked: LockedPackages): Shrinkwrap {
     requires: true,
     packages: { "": root, ...Object.fromEntries(packages) },
   };
+}
+
+/**
+ * Makes every package of the outermost folder a dependency, with its exact version. npm reads the
+ * npm-shrinkwrap.json of a package from a registry, but not of a file. With these dependencies, it
+ * installs the versions of deno.lock from a file, too.
+ */
+export function pin({ packages }: Shrinkwrap): Root {
+  const { dependencies: _, ...root } = packages[""] as Root;
+  const required: Record<string, string> = {};
+  const optional: Record<string, string> = {};
+  for (const [path, placed] of Object.entries(packages)) {
+    const [, name, ...inside] = path.split(/(?:^|\/)node_modules\//);
+    if (name === undefined || inside.length > 0) continue;
+    const list = (placed as PlacedPackage).optional ? optional : required;
+    list[name] = placed.version;
+  }
+  return { ...root as Root, dependencies: required, optionalDependencies: optional };
 }
 
 function packageOf(

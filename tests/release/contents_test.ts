@@ -1,5 +1,5 @@
 import { commandsOf, rewriteCommands, rewriteImports } from "../../release/contents.ts";
-import { shrinkwrapOf } from "../../release/shrinkwrap.ts";
+import { pin, shrinkwrapOf } from "../../release/shrinkwrap.ts";
 import { COMMANDS } from "../../tasks/commands.ts";
 import { assertEquals, assertThrows } from "../support/assert.ts";
 
@@ -124,6 +124,25 @@ Deno.test("shrinkwrapOf: a second version of a package lies in the package that 
       optional: true,
     },
   });
+});
+
+Deno.test("pin: every package of the outermost folder is a dependency with its exact version", () => {
+  const root = { name: "x", version: "1.0.0", license: "MIT", dependencies: { a: "1.0.0" } };
+  const locked = {
+    "a@1.0.0": { integrity: "sha512-a", dependencies: ["@s/b"], optionalDependencies: ["d"] },
+    "@s/b@2.0.0": { integrity: "sha512-b" },
+    "d@1.0.0": { integrity: "sha512-d", dependencies: ["e"] },
+    "e@1.0.0": { integrity: "sha512-e", dependencies: ["@s/b"] },
+  };
+  const pinned = pin(shrinkwrapOf(root, locked));
+  assertEquals(pinned, {
+    ...root,
+    dependencies: { "@s/b": "2.0.0", a: "1.0.0" },
+    optionalDependencies: { d: "1.0.0", e: "1.0.0" },
+  });
+  const { "": _, ...packages } = shrinkwrapOf(root, locked).packages;
+  const { "": __, ...same } = shrinkwrapOf(pinned, locked).packages;
+  assertEquals(same, packages);
 });
 
 Deno.test("shrinkwrapOf: refuses a dependency that deno.lock lacks", () => {
