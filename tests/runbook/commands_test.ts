@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "../support/assert.ts";
+import { until } from "../cluster/until.ts";
 import { missingParts } from "../drill/world.ts";
 import { type Block, blocksOf, isMarked } from "./blocks.ts";
 import { type Fault, FAULTS } from "./faults.ts";
@@ -70,6 +71,29 @@ Deno.test({
   },
 });
 
+/** Starts the exporter that a page reads, and waits until it has read the lake. */
+async function startExporter({ checkout, env }: PreparedWorld): Promise<AsyncDisposable> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["task", "-q", "exporter"],
+    cwd: checkout,
+    clearEnv: true,
+    env,
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  await until("the exporter has read the lake", async () => {
+    const response = await fetch("http://127.0.0.1:9877/metrics");
+    return (await response.text()).includes("deep_storage_up");
+  });
+  return {
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGINT");
+      await child.status;
+    },
+  };
+}
+
 /** Seals the days of the second outbox, in which only yesterday has an event. */
 async function prepareYoung({ folder, checkout, env, young }: PreparedWorld): Promise<void> {
   const shell = await openShell(`${folder}/young`, checkout, { ...env, ...young });
@@ -79,7 +103,7 @@ async function prepareYoung({ folder, checkout, env, young }: PreparedWorld): Pr
 
 /**
  * Pastes the blocks of a page on a healthy platform, those that remove something last. A block that
- * several pages have is pasted once.
+ * several pages have is pasted once; the other pages only get its variables.
  */
 async function healthy(
   prepared: PreparedWorld,
@@ -87,12 +111,14 @@ async function healthy(
   blocks: readonly Block[],
   seen: Set<string>,
 ): Promise<void> {
+  await using _exporter = page === "alert-exporter-down"
+    ? await startExporter(prepared)
+    : undefined;
   const shell = await openShell(`${prepared.folder}/${page}`, prepared.checkout, prepared.env);
   for (const block of [...blocks].sort((a, b) => Number(isMarked(a)) - Number(isMarked(b)))) {
     const { text } = block;
-    const setsNothing = !/^export /m.test(text);
-    if (setsNothing && seen.has(text)) continue;
-    await paste(prepared, shell, block);
+    if (!seen.has(text)) await paste(prepared, shell, block);
+    else if (/^export /m.test(text)) await shell.paste(exportsIn(text));
     seen.add(text);
   }
   const changes = /\bschedule on\b|\bkubectl .*\b(apply|create|delete|label|patch|taint)\b/;
@@ -174,6 +200,11 @@ async function paste(
 /** Returns the variables for the outbox and the lake with the day of the pages. */
 function elder({ env, young }: PreparedWorld): Record<string, string> {
   return Object.fromEntries(Object.keys(young).map((name) => [name, env[name] ?? ""]));
+}
+
+/** Returns the lines of a block that set variables. */
+function exportsIn(text: string): string {
+  return text.split("\n").filter((line) => line.startsWith("export ")).join("\n");
 }
 
 /** Returns the answers to a block that asks for the values of variables. */

@@ -5,6 +5,7 @@ const NEEDS: readonly (readonly [command: RegExp, reason: string])[] = [
   [/^kubectl .*\bport-forward\b/, "a kubelet: no container runs here"],
   [/^deno task secrets\b/, "servers with names that pods use, to test the values with a login"],
   [/^deno task preflight .*--credentials cluster/, "servers with names that pods use"],
+  [/^deno task exporter$/, "a person who ends it: it runs until Ctrl-C"],
   [/^deno task run .*--engine spark/, "a node that runs pods"],
 ];
 
