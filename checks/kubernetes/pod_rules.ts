@@ -122,6 +122,14 @@ function wrongContainers(spec: Fields, specPath: string): WrongField[] {
         names.add(name);
       }
       for (const [j, each] of listOf(env).entries()) {
+        const variable = textOf(each.name);
+        if (variable !== undefined && !/^[ -<>-~]+$/.test(variable)) {
+          found.push({
+            path: `${path}.env[${j}].name`,
+            problem: `${JSON.stringify(variable)} is no name of a variable`,
+            fix: "Use letters, digits and _.",
+          });
+        }
         const hasValue = typeof each.value === "string" && each.value !== "";
         if (hasValue && isFields(each.valueFrom)) {
           found.push({

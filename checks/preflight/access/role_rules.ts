@@ -2,6 +2,7 @@ import { labelOf, type ManifestObject, namespaceOf, ofKind } from "../../kuberne
 import { isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 import type { AccountAction } from "../../facts/cluster/permissions.ts";
 import type { Account } from "../../kubernetes/jobs.ts";
+import { defaultRole } from "./default_roles.ts";
 import { partsOf } from "./required_permissions.ts";
 
 /** A rule that applies to a service account. */
@@ -54,7 +55,7 @@ export function bindingsOf(
     const role = objects.find((each) =>
       each.kind === kind && each.name === name &&
       (kind !== "Role" || namespaceOf(each) === namespaceOf(object))
-    );
+    ) ?? defaultRole(kind, name);
     return { object, role: `${kind} ${name}`, rules: role && rulesOf(role) };
   });
 }

@@ -7,6 +7,7 @@ import { wrongOperatorSchedules } from "../../kubernetes/cron_schedule.ts";
 import { wrongVersion } from "../../kubernetes/api_versions.ts";
 import { jobsOf } from "../../kubernetes/jobs.ts";
 import { isCompleted, SPARK_TYPES, sparkTypeOf } from "../../kubernetes/spark_application_types.ts";
+import { missingSecretKeys } from "../../kubernetes/secret_types.ts";
 import { groupOf } from "../../kubernetes/workloads.ts";
 import { wrongMounts } from "../../kubernetes/operator_mounts.ts";
 import { type ManifestObject, placeOf } from "../../kubernetes/objects.ts";
@@ -55,6 +56,7 @@ export function refusedFields(
       ofSpark === undefined || !isCompleted(each)
     ),
     ...(ofSpark === undefined ? wrongWorkload(value) : ofOperator()),
+    ...missingSecretKeys(value),
   ]
     // The check secret-escaping reports these, without the value.
     .filter(({ path }) => kind !== "Secret" || !/^(data|stringData)\b./.test(path))

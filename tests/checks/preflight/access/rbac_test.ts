@@ -377,3 +377,30 @@ Deno.test("rbac requires no ConfigMaps if the executors get none", async () => {
   const { rbac } = await foundWith("", off);
   assertEquals(rbac, undefined);
 });
+
+/** The healthy manifests with one more binding of the jobs' account to a ClusterRole. */
+const withRole = (kind: string, role: string) =>
+  foundWith(`apiVersion: rbac.authorization.k8s.io/v1
+kind: ${kind}
+metadata: { name: more${kind === "RoleBinding" ? ", namespace: analytics-jobs" : ""} }
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: ${role} }
+subjects: [{ kind: ServiceAccount, name: spark-jobs, namespace: analytics-jobs }]
+`);
+
+Deno.test("rbac knows the roles that every cluster has, and judges their permissions", async () => {
+  const { rbac: admin = [] } = await withRole("ClusterRoleBinding", "cluster-admin");
+  assertEquals(admin, ["it gives its rights in every namespace of the cluster"]);
+  for (
+    const [role, told] of [
+      ["cluster-admin", "it allows everything, by resources: [*]"],
+      ["admin", "it allows reading or changing Secrets"],
+      ["edit", "it allows reading or changing Secrets"],
+      ["view", "it allows get serviceaccounts"],
+      ["constructor", "the binding refers to ClusterRole constructor, which does not exist"],
+    ] as const
+  ) {
+    const { rbac = [] } = await withRole("RoleBinding", role);
+    assertEquals(rbac.length, 1, role);
+    assertStringIncludes(rbac[0]!, told);
+  }
+});

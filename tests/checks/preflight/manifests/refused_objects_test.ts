@@ -317,3 +317,35 @@ for (
     );
   });
 }
+
+for (
+  const [type, data, told] of [
+    ["kubernetes.io/dockerconfigjson", "{.dockercfg: e30=}", [".dockerconfigjson"]],
+    ["kubernetes.io/dockerconfigjson", "{.dockerconfigjson: e30=}", []],
+    ["kubernetes.io/tls", "{tls.crt: YQ==}", ["tls.key"]],
+    ["kubernetes.io/basic-auth", "{password: YQ==}", []],
+    ["kubernetes.io/basic-auth", "{pass: YQ==}", ["username or password"]],
+    ["kubernetes.io/ssh-auth", "{}", ["ssh-privatekey"]],
+    ["Opaque", "{a: YQ==}", []],
+  ] as const
+) {
+  Deno.test(`refusedFields: a Secret of type ${type} with ${data}`, () => {
+    const found = refusals(
+      `apiVersion: v1\nkind: Secret\nmetadata: {name: a, namespace: b}\ntype: ${type}\ndata: ${data}\n`,
+    );
+    assertEquals(
+      found.map((each) => each.split(";")[0]),
+      told.map((key) => `type: a Secret of type ${type} needs the key ${key}`),
+    );
+  });
+}
+
+Deno.test("refusedFields refuses a variable whose name has =, and no other printable name", () => {
+  const of = (name: string) =>
+    refusals(job(`
+containers:
+  - { name: a, image: "a:1", env: [{ name: ${JSON.stringify(name)}, value: x }] }
+restartPolicy: Never
+`)).filter((each) => each.includes("name of a variable")).length;
+  assertEquals(["A=B", "A\u0007", "1.a-B"].map(of), [1, 1, 0]);
+});
