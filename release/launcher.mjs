@@ -16,6 +16,24 @@ const count = words.findIndex((word) => !/^--env-file(=|$)/.test(word));
 const ofDeno = words.splice(0, count === -1 ? words.length : count);
 
 const { flags, program } = Object.hasOwn(commands, words[0] ?? "") ? commands[words[0]] : other;
+/** Whether the terminal sends SIGINT to Deno too, because this process is in its foreground. */
+function terminalInterrupts() {
+  try {
+    const [, , group, , , foreground] = readFileSync("/proc/self/stat", "utf8")
+      .replace(/^.*\) /s, "").split(" ");
+    return group === foreground;
+  } catch {
+    return process.stdin.isTTY === true; // not Linux
+  }
+}
+
+// The handlers come first, so that no signal ends this process alone. They run after the start.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]) {
+  process.on(signal, () => {
+    if (signal === "SIGINT" && terminalInterrupts()) return;
+    child.kill(signal);
+  });
+}
 const child = spawn(
   createRequire(import.meta.url)("deno/install_api.cjs").runInstall(),
   [
@@ -30,24 +48,6 @@ const child = spawn(
   ],
   { stdio: "inherit", env: { ...process.env, DENO_NO_UPDATE_CHECK: "1" } },
 );
-
-/** Whether the terminal sends SIGINT to Deno too, because this process is in its foreground. */
-function terminalInterrupts() {
-  try {
-    const [, , group, , , foreground] = readFileSync("/proc/self/stat", "utf8")
-      .replace(/^.*\) /s, "").split(" ");
-    return group === foreground;
-  } catch {
-    return process.stdin.isTTY === true; // not Linux
-  }
-}
-
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]) {
-  process.on(signal, () => {
-    if (signal === "SIGINT" && terminalInterrupts()) return;
-    child.kill(signal);
-  });
-}
 child.on("error", (error) => {
   console.error(`Cannot start Deno: ${error.message}. Install the package again.`);
   process.exit(3);
