@@ -69,6 +69,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     permissions: "postflight",
   },
   {
+    name: "serve",
+    purpose: "Show the state of the lake in a browser, on this machine",
+    group: "After a run",
+    permissions: "reading",
+  },
+  {
     name: "exporter",
     purpose: "Serve the state of the lake to Prometheus",
     group: "After a run",

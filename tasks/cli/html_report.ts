@@ -1,7 +1,7 @@
 import type { Matrix } from "../../checks/network_policy/matrix.ts";
 import type { Project } from "../../pipeline/contract/project.ts";
 import type { Reading } from "../reach/reading.ts";
-import type { Content } from "../report/content.ts";
+import type { Content, Template } from "../report/content.ts";
 import type { FileOutput } from "./report_outputs.ts";
 
 /** What an HTML report depends on besides its content. */
@@ -44,6 +44,16 @@ export async function prepareHtml(
   const render = await htmlRenderer({ project, hasPictures: true });
   const write = await file.open();
   return async (content) => await write(await render(content));
+}
+
+/** Reads the files of a page, for a process that renders it later. */
+export async function htmlTemplate(
+  { project, hasPictures = false }: HtmlOptions,
+): Promise<Template> {
+  const { readTemplate } = await load<typeof import("../report/template.ts")>(
+    "../report/template.ts",
+  );
+  return await readTemplate(project, hasPictures);
 }
 
 /** Renders the connections that policies allow. */

@@ -7,6 +7,8 @@ export interface Content {
   readonly command: string;
   /** The time of the report in UTC, such as `2025-12-29 04:00:10`. */
   readonly made: string;
+  /** Whether a server makes the page again when it is loaded. */
+  readonly isLive?: boolean;
   /** The reports of the checks, one per day for the checks after a run. */
   readonly checks?: readonly Report[];
   /** The connections that policies allow. */

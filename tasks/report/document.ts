@@ -37,7 +37,9 @@ export async function renderDocument(content: Content, template: Template): Prom
         <a class="to-main" href="#main">Skip to the report</a>
         <header>
         <h1>${title}</h1>
-        <p>Made at <time>${made} UTC</time>. This file is complete: it loads nothing from a network.</p>
+        <p>Made at <time>${made} UTC</time>. ${content.isLive
+          ? html`<a href="/">Read the lake again</a>`
+          : "This file is complete: it loads nothing from a network."}</p>
         ${renderOutcome(checks)}</header>
         <main id="main">
     <div id="pictures"></div>

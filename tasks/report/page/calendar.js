@@ -51,6 +51,7 @@ export function startCalendar({ days, outbox }, root) {
     ),
     details,
     ...dayLines(days),
+    publications(days),
     tableToOpen("All days as a table", () => dayTable(days)),
   );
 }
@@ -256,6 +257,36 @@ export function chart(title, description, options) {
     {},
     element("figcaption", {}, title),
     element("div", { class: "scroll" }, svg),
+  );
+}
+
+/** The number of publications that the page lists. */
+const NEWEST = 20;
+
+/** The last runs that published something: the newest markers of both layers. */
+function publications(days) {
+  const all = days.flatMap((day) => LAYERS.map((layer) => ({ day: day.day, layer, ...day[layer] })))
+    .filter(({ published }) => published !== undefined)
+    .sort((one, other) =>
+      d3.descending(one.published, other.published) || d3.descending(one.layer, other.layer)
+    );
+  return element(
+    "div",
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": "Last runs" },
+    table(
+      "Last runs, by their commit markers",
+      ["published", "day", "layer", "state", "rows", "bytes"],
+      all.slice(0, NEWEST).map((
+        { published, day, layer, state, rows, bytes },
+      ) => [
+        published,
+        day,
+        layer,
+        DAY_SIGNS[state].says,
+        rows === undefined ? "" : count(rows),
+        bytes === undefined ? "" : count(bytes),
+      ]),
+    ),
   );
 }
 
