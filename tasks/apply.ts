@@ -2,9 +2,12 @@ import { openCluster } from "../pipeline/cluster/open.ts";
 import { clusterConfig } from "../pipeline/config.ts";
 import { Failure } from "../pipeline/errors.ts";
 import { apply } from "./apply/apply.ts";
+import { jsonReport, textReport } from "./apply/report.ts";
 import { readManifests } from "./apply/plan.ts";
 import type { Command } from "./cli/command.ts";
-import { seconds } from "./cli/flags.ts";
+import { choice, seconds } from "./cli/flags.ts";
+import { OUTPUTS } from "./cli/observer.ts";
+import { confirmNoQuestion } from "./cli/prompt.ts";
 import { FOLDERS_BY_MANIFESTS, projectHelp, projectOf } from "./cli/project_options.ts";
 import {
   CLUSTER_FLAGS,
@@ -21,19 +24,23 @@ const DEFAULT_TIMEOUT = 60;
 /** The command `apply`. */
 export const command: Command = {
   name: "apply",
-  values: ["manifests", "project", ...CLUSTER_FLAGS, "timeout"],
-  switches: ["yes"],
+  values: ["manifests", "project", ...CLUSTER_FLAGS, "timeout", "output"],
+  switches: ["yes", "dry-run"],
+  choices: { output: OUTPUTS },
   help: `
 Applies the manifests to a cluster. Shows the changes, asks, applies them server-side, and waits
 until the cluster matches the manifests. If nothing differs, nothing is sent.
 
 Usage: deno task apply [--manifests DIR] [--project FILE] [--kubeconfig FILE] [--context NAME]
-                       [--namespace NAME] [--yes] [--timeout SECONDS]
+                       [--namespace NAME] [--dry-run] [--yes] [--output text|json]
+                       [--timeout SECONDS]
 
   --manifests DIR        Kubernetes YAML and JSON; default: manifests/
 ${projectHelp(25, FOLDERS_BY_MANIFESTS)}
 ${CLUSTER_FLAGS_HELP}
+  --dry-run              show the changes, also as the API server would refuse them, and make none
   --yes                  apply without confirmation
+  --output json          one JSON object per object and per change, and one for the total
   --timeout SECONDS      for comparing, and again for applying; default: ${DEFAULT_TIMEOUT}
 
 A Job that was started is never changed. A Job that was not started, and whose pods differ, is
@@ -42,6 +49,7 @@ never deleted.
 
 Examples:
   deno task apply
+  deno task apply --dry-run                   what would change
   deno task apply --context kind-analytics --yes
 
 Exit codes: 0 the cluster matches the manifests; 1 the answer was no; 2 wrong usage, configuration
@@ -50,6 +58,9 @@ the manifests in time.
 `,
   cleansUp: true,
   async run(flags, interrupted) {
+    const [dryRun, yes] = [flags.on("dry-run"), flags.on("yes")];
+    const isJson = choice(flags, "output", OUTPUTS) === "json";
+    if (isJson && !dryRun) confirmNoQuestion(flags);
     const timeout = seconds(flags, DEFAULT_TIMEOUT);
     const directory = await manifestsDirectory(flags);
     const project = await projectOf(flags, directory);
@@ -65,7 +76,10 @@ the manifests in time.
     }
     const cluster = await openCluster(config);
     try {
-      return await apply({ cluster, manifests, timeout, interrupted, yes: flags.on("yes") });
+      const { context, server } = cluster;
+      const subject = { context, server, directory: manifests.directory };
+      const report = isJson ? jsonReport(subject) : textReport(subject, !yes && !dryRun);
+      return await apply({ cluster, manifests, timeout, interrupted, yes, dryRun, report });
     } catch (error) {
       if (interrupted.aborted) return 130;
       throw error;

@@ -4,9 +4,11 @@ import { Failure } from "../pipeline/errors.ts";
 import { CLUSTER_FLAGS, CLUSTER_FLAGS_HELP, clusterFlags } from "./cli/platform_options.ts";
 import type { Command } from "./cli/command.ts";
 import { choice, seconds } from "./cli/flags.ts";
-import { canAsk } from "./cli/prompt.ts";
+import { OUTPUTS } from "./cli/observer.ts";
+import { canAsk, confirmNoQuestion } from "./cli/prompt.ts";
 import { projectHelp, projectOrDefault } from "./cli/project_options.ts";
 import { secretsOf } from "./secrets/job_secrets.ts";
+import { jsonReport, textReport } from "./secrets/report.ts";
 import { storeAndLogIn } from "./secrets/secrets.ts";
 
 /**
@@ -20,9 +22,9 @@ const SOURCES = ["env", "prompt"] as const;
 /** The command `secrets`. */
 export const command: Command = {
   name: "secrets",
-  values: ["from", "only", "project", ...CLUSTER_FLAGS, "timeout"],
+  values: ["from", "only", "project", ...CLUSTER_FLAGS, "timeout", "output"],
   switches: ["port-forward", "yes"],
-  choices: { from: SOURCES, only: ["database", "lake"] },
+  choices: { from: SOURCES, only: ["database", "lake"], output: OUTPUTS },
   help: `
 Stores the two Secrets with the credentials of the jobs, each value byte for byte. Then reads the
 Secrets back and logs in with them, as a job would. No value is ever shown. A loopback host is
@@ -30,7 +32,7 @@ refused: for a pod, it is the pod itself.
 
 Usage: deno task secrets [--from env|prompt] [--only database|lake] [--project FILE]
                          [--kubeconfig FILE] [--context NAME] [--port-forward] [--yes]
-                         [--timeout SECONDS]
+                         [--output text|json] [--timeout SECONDS]
 
   --from env|prompt      read the values from the environment, or ask for them; default: env
   --only database|lake   one of the two: django-db-credentials or contabo-s3-credentials,
@@ -39,6 +41,7 @@ ${projectHelp(25)}
 ${CLUSTER_FLAGS_HELP}
   --port-forward         connect to the database through the cluster
   --yes                  store without confirmation
+  --output json          one JSON object per Secret and per login, and one for the total; no value
   --timeout SECONDS      for reading, and again for storing and logging in; default: ${DEFAULT_TIMEOUT}
 
 Examples:
@@ -58,6 +61,8 @@ credentials; 3 a server is unreachable, such as a database that only the cluster
   async run(flags, interrupted) {
     const from = choice(flags, "from", SOURCES);
     const only = choice(flags, "only", ["both", "database", "lake"]);
+    const isJson = choice(flags, "output", OUTPUTS) === "json";
+    if (isJson) confirmNoQuestion(flags);
     const timeout = seconds(flags, DEFAULT_TIMEOUT);
     if (from === "prompt" && !canAsk()) {
       const unprompted = [
@@ -89,6 +94,7 @@ credentials; 3 a server is unreachable, such as a database that only the cluster
         timeout,
         interrupted,
         yes: flags.on("yes"),
+        report: isJson ? jsonReport(project) : textReport(project, cluster, !flags.on("yes")),
         project,
         specs: secretsOf(project).filter(({ opens }) => only === "both" || opens === only),
         way: { cluster: config, portForward: flags.on("port-forward") },

@@ -4,6 +4,7 @@ import type { Day } from "../../pipeline/contract/window.ts";
 import { plural } from "../../pipeline/progress.ts";
 import { deadline } from "../cli/command.ts";
 import { EXIT_CODES } from "../cli/exit_code.ts";
+import { printLine } from "../cli/json_line.ts";
 import { type LakeOrder, serveOnLake } from "../cli/lake_worker.ts";
 import { type OUTPUTS, printing, waiting } from "../cli/observer.ts";
 import { askToContinue } from "../cli/prompt.ts";
@@ -72,7 +73,7 @@ function question({ day, late, lost, altered, quarantined, gone }: AmendmentPlan
 
 function reportOutcome(outcome: AmendOutcome, { day, dryRun, output }: AmendOrder): void {
   if (output === "json") {
-    print(JSON.stringify({ command: "amend", step: "done", date: day, outcome }));
+    printLine("amend", "done", { date: day, outcome });
   } else if (outcome === "declined") {
     print("Nothing was changed.");
   } else if (!dryRun) {

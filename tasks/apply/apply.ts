@@ -3,13 +3,13 @@ import { objectId } from "../../checks/kubernetes/objects.ts";
 import { naming } from "../../checks/list_names.ts";
 import { isChange, type Planned } from "../../checks/kubernetes/apply_plan.ts";
 import type { Cluster } from "../../pipeline/cluster/cluster.ts";
-import { plural } from "../../pipeline/progress.ts";
 import { type Deadline, deadline } from "../cli/command.ts";
 import { askToContinue } from "../cli/prompt.ts";
-import { colourWanted, print, showStatus } from "../cli/terminal.ts";
+import { showStatus } from "../cli/terminal.ts";
 import { carryOut, waitUntilApplied } from "./carry_out.ts";
 import { planFor } from "./plan.ts";
-import { questionOf, renderDone, renderPlan } from "./text.ts";
+import type { ApplyReport, Changes, Outcome } from "./report.ts";
+import { questionOf } from "./text.ts";
 
 /** Options of {@linkcode apply}. */
 export interface Task {
@@ -22,6 +22,10 @@ export interface Task {
   readonly interrupted: AbortSignal;
   /** Whether to apply without confirmation. */
   readonly yes: boolean;
+  /** Whether to show the changes and make none. */
+  readonly dryRun: boolean;
+  /** Prints the changes. */
+  readonly report: ApplyReport;
 }
 
 /**
@@ -32,58 +36,45 @@ export interface Task {
  * @throws {Failure} the manifests cannot be applied, or the cluster does not match them in time
  */
 export async function apply(
-  { cluster, manifests, timeout, interrupted, yes }: Task,
+  { cluster, manifests, timeout, interrupted, yes, dryRun, report }: Task,
 ): Promise<number> {
-  const name = `${cluster.context} at ${cluster.server}`;
-  const { directory } = manifests;
   const plan = await compare(
     cluster,
     manifests,
     deadline("compare the cluster with the manifests", timeout, interrupted),
+    report,
   );
-  print(renderPlan(plan, { what: `Applying ${directory} to ${name}`, colour: colourWanted() }));
-  if (!plan.some(isChange)) {
-    print(`nothing to do: ${name} matches the manifests`);
-    return 0;
-  }
+  report.plan(plan);
+  const end = (outcome: Outcome, exitCode: number) => {
+    report.ended(outcome, plan, exitCode);
+    return exitCode;
+  };
+  if (!plan.some(isChange)) return end("unchanged", 0);
+  if (dryRun) return end("planned", 0);
   const changes: Changes = { done: [] };
   try {
-    if (!yes && !(await askToContinue(questionOf(plan, name), interrupted))) {
-      print("Nothing was applied.");
-      return 1;
-    }
+    const question = questionOf(plan, `${cluster.context} at ${cluster.server}`);
+    if (!yes && !(await askToContinue(question, interrupted))) return end("declined", 1);
     using applying = deadline("apply the manifests", timeout, interrupted);
-    await applyAll({ cluster, manifests, plan, changes, signal: applying.signal });
+    await applyAll({ cluster, manifests, plan, changes, report, signal: applying.signal });
   } catch (error) {
-    print(describeProgress(changes, plan));
+    report.stopped(changes, plan);
     throw error;
   }
-  print(`${plural(changes.done.length, "change")} applied: ${name} matches the manifests`);
-  return 0;
+  return end("applied", 0);
 }
 
 async function compare(
   cluster: Cluster,
   manifests: ManifestsFact,
   within: Deadline,
+  report: ApplyReport,
 ): Promise<Planned[]> {
   using deadline = within;
   showStatus("comparing the cluster with the manifests …");
-  return await planFor(cluster, manifests, "nothing was applied", deadline.signal);
-}
-
-/** The changes so far. */
-interface Changes {
-  readonly done: Planned[];
-  /** The change that was sent and has no response yet. */
-  current?: Planned | undefined;
-}
-
-function describeProgress({ done, current }: Changes, plan: readonly Planned[]): string {
-  const count = done.length === 0
-    ? "Nothing was applied"
-    : `${done.length} of ${plural(plan.filter(isChange).length, "change")} applied`;
-  return `${count}${current === undefined ? "" : `, and perhaps ${objectId(current.object)}`}.`;
+  const { signal } = deadline;
+  const onRefused = report.refused;
+  return await planFor(cluster, manifests, { progress: "nothing was applied", signal, onRefused });
 }
 
 interface Changing {
@@ -91,6 +82,7 @@ interface Changing {
   readonly manifests: ManifestsFact;
   readonly plan: readonly Planned[];
   readonly changes: Changes;
+  readonly report: ApplyReport;
   readonly signal: AbortSignal;
 }
 
@@ -98,11 +90,13 @@ interface Changing {
  * Creates new namespaces first, and then plans the other objects again, because a dry run requires
  * the namespace.
  */
-async function applyAll({ cluster, manifests, plan, changes, signal }: Changing): Promise<void> {
+async function applyAll(
+  { cluster, manifests, plan, changes, report, signal }: Changing,
+): Promise<void> {
   const onDone = (planned: Planned) => {
     changes.current = undefined;
     changes.done.push(planned);
-    print(renderDone(planned));
+    report.applied(planned);
   };
   const onStart = (planned: Planned) => {
     changes.current = planned;
@@ -116,7 +110,7 @@ async function applyAll({ cluster, manifests, plan, changes, signal }: Changing)
     showStatus("waiting for the namespace …");
     await waitUntilApplied(cluster, fresh.map(({ object }) => object), signal);
     const progress = `only ${naming(fresh.map(({ object }) => objectId(object)))} was applied`;
-    plan = await planFor(cluster, manifests, progress, signal);
+    plan = await planFor(cluster, manifests, { progress, signal, onRefused: report.refused });
   }
   await carryOut(cluster, plan.filter(isChange), { onStart, onDone, signal });
   showStatus("waiting until the cluster matches the manifests …");

@@ -10,12 +10,11 @@ import {
   serverDryRun,
   whyForbidden,
 } from "../../checks/preflight/manifests/server_dry_run.ts";
-import { renderResult } from "../../checks/report/text.ts";
 import type { Cluster } from "../../pipeline/cluster/cluster.ts";
 import type { Project } from "../../pipeline/contract/project.ts";
+import type { Result } from "../../checks/finding.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { plural } from "../../pipeline/progress.ts";
-import { colourWanted, print } from "../cli/terminal.ts";
 
 /**
  * Reads the manifests to apply.
@@ -76,27 +75,32 @@ function invalidManifests(what: string, why: string, remedy: string): Failure {
   });
 }
 
+/** Options of {@linkcode planFor}. */
+export interface Comparing {
+  /** The progress so far for messages, for example `nothing was applied`. */
+  readonly progress: string;
+  readonly signal: AbortSignal;
+  /** Called with what the API server refuses. */
+  readonly onRefused: (result: Result) => void;
+}
+
 /**
- * Compares manifests with a cluster, and checks that all of them can be applied. Prints what the
- * API server refuses.
+ * Compares manifests with a cluster, and checks that all of them can be applied.
  *
- * @param progress the progress so far for messages, for example `nothing was applied`
  * @throws {Failure} configuration: the server refuses an object, or the user may not apply it;
  *   unreachable: an object is being deleted
  */
 export async function planFor(
   cluster: Cluster,
   manifests: ManifestsFact,
-  progress: string,
-  signal: AbortSignal,
+  { progress, signal, onRefused }: Comparing,
 ): Promise<Planned[]> {
   const reading = await readDeclared(cluster, manifests.objects, signal);
   const { trials } = reading;
   const findings = refusals(manifests, trials);
   if (findings.length > 0) {
     const { id, title } = serverDryRun;
-    const result = { id, title, verdict: "fail", findings } as const;
-    print(renderResult(result, { colour: colourWanted(), idWidth: id.length }).trimEnd());
+    onRefused({ id, title, verdict: "fail", findings });
     const why = `the API server refuses ${findings.length} of ${plural(trials.length, "object")}`;
     throw cannotApply(
       "configuration",

@@ -3,7 +3,8 @@ import type { Day } from "../../pipeline/contract/window.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { pageOf } from "../../pipeline/failure_page.ts";
 import { EXIT_CODES } from "./exit_code.ts";
-import { colourWanted, paint, print, printError } from "./terminal.ts";
+import { printLine } from "./json_line.ts";
+import { colourWanted, paint, printError } from "./terminal.ts";
 
 /** How a command reports failures. */
 export interface FailureReporter {
@@ -17,7 +18,7 @@ export interface FailureReporter {
 /** Returns how this process reports failures. */
 export function failureReporterOf(command: string): FailureReporter {
   // Search the raw arguments, because the flags may be invalid.
-  const json = /(^| )--output[= ]json( |$)/.test(Deno.args.join(" "));
+  const json = /(^| )(--output[= ]|-[hqv]*o[= ]?)json( |$)/.test(Deno.args.join(" "));
   return { command, json, secrets: secretsOf() };
 }
 
@@ -40,12 +41,8 @@ export function reportFailure(error: unknown, reporter: FailureReporter, date?: 
   const exitCode = EXIT_CODES[kind];
   if (json) {
     const day = date === undefined ? {} : { date };
-    print(
-      JSON.stringify({
-        ...{ command, step: "failed", ...day, message, task, problem, remedy, exitCode },
-        ...page === undefined ? {} : { page },
-      }),
-    );
+    const about = page === undefined ? {} : { page };
+    printLine(command, "failed", { ...day, message, task, problem, remedy, exitCode, ...about });
   } else {
     const colour = expected && colourWanted(Deno.stderr);
     printError(paint(message, "red", colour));

@@ -7,6 +7,7 @@ import {
   type Step,
 } from "../../pipeline/progress.ts";
 import { isQuiet } from "./common_flags.ts";
+import { renderLine } from "./json_line.ts";
 import { colourWanted, paint, print, showStatus } from "./terminal.ts";
 
 /** The output formats of a pipeline command. */
@@ -66,7 +67,7 @@ export function renderJsonStep(
   date?: Day,
 ): string {
   const day = date === undefined ? {} : { date };
-  return JSON.stringify({ command, step, ...day, warning, ...data });
+  return renderLine(command, step, { ...day, warning, ...data });
 }
 
 /** Renders the progress of a run. */

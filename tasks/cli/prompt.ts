@@ -1,4 +1,5 @@
 import { Failure, unlessAborted } from "../../pipeline/errors.ts";
+import type { Flags } from "./flags.ts";
 import { ask, clearStatus } from "./terminal.ts";
 
 /**
@@ -68,6 +69,21 @@ export function openPrompt(signal: AbortSignal): Prompt {
     },
     [Symbol.dispose]: () => hide(false),
   };
+}
+
+/**
+ * Refuses `--output json` without `--yes`, because an operator could not read what the question is about.
+ *
+ * @throws {Failure} configuration: there is no `--yes`
+ */
+export function confirmNoQuestion(flags: Flags): void {
+  if (flags.on("yes")) return;
+  throw new Failure({
+    kind: "configuration",
+    task: "use --output json without --yes",
+    problem: "the command would ask about changes that only a program can read",
+    remedy: "Add --yes, or leave out --output json.",
+  });
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Day } from "../../pipeline/contract/window.ts";
 import type { Observer } from "../../pipeline/progress.ts";
 import { worstExitCode } from "../cli/exit_code.ts";
 import { reportFailure } from "../cli/failure.ts";
+import { printLine } from "../cli/json_line.ts";
 import { printing } from "../cli/observer.ts";
 import { colourWanted, paint, print } from "../cli/terminal.ts";
 import { inSpan, tracedIfOn } from "../cli/tracing.ts";
@@ -54,7 +55,7 @@ export async function eachDay(
   const notBegun = days.length - results.length;
   if (output === "json") {
     const days = results.map(({ exitCode, measured: _, ...rest }) => ({ ...rest, exitCode }));
-    print(JSON.stringify({ command, step: "days", days, notBegun, exitCode }));
+    printLine(command, "days", { days, notBegun, exitCode });
   } else if (results.length > 0) {
     print("");
     const summary = { days: days.length, exitCode, colour: colourWanted() };

@@ -6,7 +6,7 @@ import { plural } from "../../pipeline/progress.ts";
 import { deadline } from "../cli/command.ts";
 import { EXIT_CODES, worstExitCode } from "../cli/exit_code.ts";
 import { askToContinue, openPrompt } from "../cli/prompt.ts";
-import { colourWanted, paint, print, printError, showStatus } from "../cli/terminal.ts";
+import { showStatus } from "../cli/terminal.ts";
 import type { Way } from "../cli/through_cluster.ts";
 import {
   type LoginResult,
@@ -16,14 +16,8 @@ import {
   storeSecret,
   tryLogin,
 } from "./job_secrets.ts";
-import {
-  changedKeys,
-  fromEnvironment,
-  fromPrompt,
-  renderChange,
-  type SecretChange,
-  warningsOf,
-} from "./values.ts";
+import type { SecretsReport } from "./report.ts";
+import { changedKeys, fromEnvironment, fromPrompt, type SecretChange } from "./values.ts";
 
 /** Options of {@linkcode storeAndLogIn}. */
 export interface Task {
@@ -37,6 +31,8 @@ export interface Task {
   readonly from: "env" | "prompt";
   /** Whether to store without confirmation. */
   readonly yes: boolean;
+  /** Prints the changes and the logins. */
+  readonly report: SecretsReport;
   /** How to reach the database for the login. */
   readonly way: Way;
   /** The seconds to read, and again to store and log in. */
@@ -52,31 +48,29 @@ export interface Task {
  * @throws {Failure} values are missing, or the cluster refuses them or is unreachable
  */
 export async function storeAndLogIn(task: Task): Promise<number> {
-  const { cluster, project, interrupted, timeout, yes } = task;
-  const name = `${cluster.context} at ${cluster.server}`;
+  const { cluster, interrupted, timeout, yes, report } = task;
   const wanted = await planChanges(task);
-  print(`Secrets of ${project.jobs.namespace} in ${name}:`);
-  for (const each of wanted) print(renderChange(each, colourWanted()));
-  for (const each of wanted.flatMap(warningsOf)) {
-    print(`${paint("warning:", "yellow")} ${each}`);
-  }
+  report.plan(wanted);
   const changes = wanted.filter((each) => changedKeys(each).length > 0);
   const done: string[] = [];
   try {
+    const name = `${cluster.context} at ${cluster.server}`;
     const question = `Store ${plural(changes.length, "Secret")} in ${name}?`;
     if (changes.length > 0 && !yes && !(await askToContinue(question, interrupted))) {
-      print("Nothing was stored.");
+      report.ended("declined", 1);
       return 1;
     }
     using storing = deadline("store the Secrets and log in", timeout, interrupted);
     for (const { spec, values } of changes) {
       await storeSecret(cluster, spec, values, storing.signal);
       done.push(spec.name);
-      print(`stored    Secret ${project.jobs.namespace}/${spec.name}`);
+      report.stored(spec);
     }
-    return await logInWithStored(task, wanted, storing.signal);
+    const exitCode = await logInWithStored(task, wanted, storing.signal);
+    report.ended(changes.length === 0 ? "unchanged" : "stored", exitCode);
+    return exitCode;
   } catch (error) {
-    print(done.length === 0 ? "Nothing was stored." : `Only stored: ${naming(done)}.`);
+    report.stopped(done);
     throw error;
   }
 }
@@ -106,7 +100,7 @@ async function askForAll(specs: readonly SecretSpec[], interrupted: AbortSignal)
 
 /** Logs in with the stored Secrets, read back from the cluster. */
 async function logInWithStored(
-  { cluster, way }: Task,
+  { cluster, way, report }: Task,
   wanted: readonly SecretChange[],
   signal: AbortSignal,
 ): Promise<number> {
@@ -127,9 +121,7 @@ async function logInWithStored(
     }
     const result = await tryLogin(spec, stored, way, signal);
     signal.throwIfAborted();
-    const line = `${spec.opens.padEnd(9)} ${result.message}`;
-    if (result.failure === undefined) print(line);
-    else printError(paint(line, "red", colourWanted(Deno.stderr)));
+    report.login(spec, result);
     results.push(result);
   }
   return worstExitCode(

@@ -1,6 +1,7 @@
 import { printable } from "../../checks/report/text.ts";
 import { formatMillis } from "../../pipeline/contract/window.ts";
 import { plural } from "../../pipeline/progress.ts";
+import { renderLine } from "../cli/json_line.ts";
 import { type Cell, renderTable } from "../cli/table.ts";
 import { paint, type Style } from "../cli/terminal.ts";
 import type { DayStatus, LayerStatus } from "./judge.ts";
@@ -157,9 +158,7 @@ function aboutOutbox(outbox: Status["outbox"], colour: boolean): string[] {
 /** Renders a day as one line of JSON. */
 export function renderJsonDay(status: DayStatus): string {
   const { day, isOver, isSettled, bronze, silver, quarantined, amended } = status;
-  return JSON.stringify({
-    command: "status",
-    step: "day",
+  return renderLine("status", "day", {
     date: day,
     over: isOver,
     settled: isSettled,
@@ -179,9 +178,7 @@ export function renderJsonDay(status: DayStatus): string {
 /** Renders the summary as one line of JSON. */
 export function renderJsonTotal({ days, outbox, recordFailure }: Status, exitCode: number): string {
   const settled = days.filter(({ isSettled }) => isSettled).length;
-  return JSON.stringify({
-    command: "status",
-    step: "total",
+  return renderLine("status", "total", {
     days: days.length,
     settled,
     ...(recordFailure === undefined ? {} : { record: recordFailure.message }),

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { bronze, event, markerOf, silver, visible } from "../support/days.ts";
 import { temporaryLake } from "../support/lakes.ts";
+import { validLines } from "../support/line_schema.ts";
 import { outbox } from "../support/postgres.ts";
 import { environment, runTask } from "../support/task.ts";
 import { atTerminal, startOnTerminal } from "../support/terminal.ts";
@@ -31,8 +32,9 @@ Deno.test("amend: adds late events, updates silver, and names the next command",
 
   const again = await runTask("amend", ["--date", "2025-12-28", "--yes", "--output", "json"], env);
   assertEquals(again.code, 0, again.stderr);
-  const lines = again.stdout.trim().split("\n").map((line) => JSON.parse(line));
+  const lines = validLines(again.stdout);
   assertEquals(lines.at(-1), {
+    version: 1,
     command: "amend",
     step: "done",
     date: "2025-12-28",

@@ -5,6 +5,7 @@ import { bringTo } from "../cluster/state.ts";
 import { READS_ALL, user } from "../cluster/users.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { clusterTest, controlPlane } from "../support/control_plane.ts";
+import { validLines } from "../support/line_schema.ts";
 import { runTask } from "../support/task.ts";
 import {
   apply,
@@ -106,6 +107,54 @@ clusterTest("apply: changes only different fields, and shows each of them first"
     "ResourceQuota analytics-jobs",
     "NetworkPolicy allow-s3-egress",
   ]);
+});
+
+clusterTest("apply --dry-run: shows the changes, and makes none", async () => {
+  const objects = objectsIn(NAMESPACE, QUOTA);
+  await bringTo(controlPlane(), objectsIn(NAMESPACE));
+  await using manifests = await directoryOf(NAMESPACE, QUOTA);
+  using api = openApi(controlPlane().admin);
+  const before = await versions(api, objects);
+  const { code, stdout, stderr } = await apply("--dry-run", "--manifests", manifests.path);
+  assertEquals([code, stderr], [0, ""]);
+  assertStringIncludes(stdout, "\n+ ResourceQuota analytics-jobs/jobs  new\n");
+  assertStringIncludes(stdout, "nothing was applied: without --dry-run, apply would make 1 change");
+  assertEquals(await versions(api, objects), before);
+});
+
+clusterTest("apply --output json: prints a line for each object and each change", async () => {
+  await bringTo(controlPlane(), objectsIn(NAMESPACE));
+  await using manifests = await directoryOf(NAMESPACE, QUOTA);
+  const args = ["--manifests", manifests.path, "-o", "json"];
+  const steps = async (...more: string[]) => {
+    const { code, stdout, stderr } = await apply(...args, ...more);
+    assertEquals([code, stderr], [0, ""]);
+    return validLines(stdout).map(({ step, kind, action, outcome, changes }) =>
+      [step, kind ?? outcome, action ?? changes].join(" ")
+    );
+  };
+  const plan = ["object Namespace nothing", "object ResourceQuota create"];
+  assertEquals(await steps("--dry-run"), [...plan, "total planned 1"]);
+  const applied = ["applied ResourceQuota create", "total applied 1"];
+  assertEquals(await steps("--yes"), [...plan, ...applied]);
+  assertEquals((await steps("--yes")).at(-1), "total unchanged 0");
+});
+
+clusterTest(
+  "apply --output json: prints what the API server refuses, and the failure",
+  async () => {
+    await bringTo(controlPlane(), objectsIn(NAMESPACE));
+    await using manifests = await directoryOf(NAMESPACE, QUOTA.replace('"5"', '"many"'));
+    const { code, stdout } = await apply("--manifests", manifests.path, "-o", "json", "--yes");
+    assertEquals(code, 2);
+    assertEquals(validLines(stdout).map(({ step }) => step), ["refused", "failed"]);
+  },
+);
+
+Deno.test("apply --output json: requires --yes or --dry-run", async () => {
+  const { code, stdout } = await runTask("apply", ["-o", "json"]);
+  assertEquals(code, 2);
+  assertStringIncludes(String(validLines(stdout)[0]!.message), "Add --yes");
 });
 
 clusterTest("apply: keeps objects without a manifest, and fields of other managers", async () => {

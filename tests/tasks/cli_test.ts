@@ -257,6 +257,7 @@ Deno.test("command line: --output json prints a failure as one line of JSON with
     assertEquals(more, []);
     const date = args.length > 0 ? ["date"] : [];
     assertEquals(Object.keys(line!), [
+      "version",
       "command",
       "step",
       ...date,
@@ -291,6 +292,7 @@ Deno.test("bronze, silver: print each step as a line of JSON with --output json"
     const { outcome, ...commit } = lines.find(({ step }) => step === "commit")!;
     assertEquals(outcome, "written");
     assertEquals(commit, {
+      version: 1,
       command: task,
       step: "commit",
       date: "2025-12-28",

@@ -10,6 +10,7 @@ import { clusterTest, controlPlane } from "../support/control_plane.ts";
 import { forwardedPod } from "../pipeline/cluster/kubelet.ts";
 import { type ObjectStore, startObjectStore } from "../support/object_store.ts";
 import { outsideProxy } from "../support/outside_proxy.ts";
+import { validLines } from "../support/line_schema.ts";
 import { type Outbox, outbox } from "../support/postgres.ts";
 import { runTask, type TaskOutcome } from "../support/task.ts";
 import { atTerminal, startOnTerminal } from "../support/terminal.ts";
@@ -158,6 +159,29 @@ clusterTest("secrets: a second run changes nothing, and logs in again", async ()
   assertEquals(stdout.match(/has these values already/g)?.length, 2);
   assertEquals(stdout.match(/the login worked/g)?.length, 2);
   assertEquals(await versions(), before);
+});
+
+clusterTest("secrets --output json: prints a line for each Secret and each login", async () => {
+  await bringTo(controlPlane(), [NAMESPACE]);
+  await using db = await withPassword();
+  const env = variables(db.login);
+  const steps = async () => {
+    const { code, stdout, stderr } = await secrets(["--yes", "-o", "json"], env);
+    assertEquals([code, stderr], [0, ""]);
+    return validLines(stdout).map(({ step, name, server, action, outcome, failure }) =>
+      [step, name ?? server ?? outcome, action ?? failure].join(" ").trim()
+    );
+  };
+  assertEquals(await steps(), [
+    `secret ${DATABASE} create`,
+    `secret ${LAKE} create`,
+    `stored ${DATABASE}`,
+    `stored ${LAKE}`,
+    "login database",
+    "login lake",
+    "total stored",
+  ]);
+  assertEquals((await steps()).slice(-3), ["login database", "login lake", "total unchanged"]);
 });
 
 clusterTest("secrets: names the changed keys, and keeps other keys", async () => {

@@ -4,6 +4,7 @@ import { renderMarker } from "../../pipeline/lake/marker.ts";
 import { generatedEvents, RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { temporaryLake } from "../support/lakes.ts";
+import { validLines } from "../support/line_schema.ts";
 import { outbox } from "../support/postgres.ts";
 import { bronzeCommit, publish, silverCommit } from "../support/published_days.ts";
 import { environment, runTask, type TaskOutcome } from "../support/task.ts";
@@ -21,6 +22,7 @@ const LATE_EVENT = `
 
 /** Parses the lines of JSON. The last line is the total. */
 function lines({ stdout }: TaskOutcome) {
+  validLines(stdout);
   const all = stdout.trim().split("\n").map((line) => JSON.parse(line));
   return { days: all.slice(0, -1), total: all.at(-1) };
 }

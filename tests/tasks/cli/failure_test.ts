@@ -137,6 +137,7 @@ Deno.test("main --output json: prints the parts of a Failure unchanged", async (
     "json",
   );
   assertEquals(JSON.parse(stdout), {
+    version: 1,
     command: "try",
     step: "failed",
     message: `Cannot ${parts.task}: ${parts.problem}. ${parts.remedy}`,
