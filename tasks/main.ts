@@ -3,6 +3,7 @@ import type { Command } from "./cli/command.ts";
 import { failureReporterOf, reportFailure } from "./cli/failure.ts";
 import { COMMON_HELP } from "./cli/common_flags.ts";
 import { readFlags } from "./cli/flags.ts";
+import { printRequests } from "./cli/requests.ts";
 import { clearStatus, print, printError } from "./cli/terminal.ts";
 import { loadCommand } from "./commands.ts";
 import { renderOverview, version } from "./overview.ts";
@@ -92,6 +93,7 @@ export async function runCommand(
       print(version());
       Deno.exit(0);
     }
+    printRequests();
     if (typeof command.cleansUp === "function") cleansUp = command.cleansUp(flags);
     const exitCode = await command.run(flags, interrupted.signal, {
       take(next) {

@@ -1,4 +1,5 @@
 import { Failure, interruption } from "../../pipeline/errors.ts";
+import { withRequest } from "../../pipeline/server_requests.ts";
 
 /** Options for HTTP requests. */
 export interface HttpOptions {
@@ -60,7 +61,12 @@ export function openHttp(options: HttpOptions): Http {
   async function send(url: URL, headers: Record<string, string>): Promise<Response> {
     const giving = new AbortController();
     const ends = AbortSignal.any([giving.signal, ...(signal === undefined ? [] : [signal])]);
-    const answer = fetch(url, { client, headers, redirect: "manual", signal: ends });
+    const answer = withRequest(
+      "registry",
+      `GET ${url.host}${url.pathname}`,
+      () => fetch(url, { client, headers, redirect: "manual", signal: ends }),
+      ({ status }) => status,
+    );
     try {
       return await heard(answer, url);
     } catch (error) {

@@ -2,6 +2,7 @@ import { unlessAborted } from "../errors.ts";
 import { type Access, invalidKubeconfig } from "./kubeconfig.ts";
 import { type Login, logIn } from "./login.ts";
 import { type Answer, networkFailure } from "./request_errors.ts";
+import { withRequest } from "../server_requests.ts";
 
 /** A request to an API server. */
 export interface Request {
@@ -121,14 +122,23 @@ async function fetchOne(
     ["user-agent", "deep-storage"],
   ];
   if (body !== undefined) headers.push(["content-type", contentType]);
-  return await fetch(server + path, {
-    method,
-    headers,
-    signal,
-    client: session.client,
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    redirect: "manual", // API servers do not redirect; never send the credentials to another server
-  });
+  const [plainPath] = path.split("?");
+  const dryRun = /[?&]dryRun=/.test(path) ? " (dry run)" : "";
+  return await withRequest(
+    "kubernetes",
+    `${method} ${plainPath}${dryRun}`,
+    () =>
+      fetch(server + path, {
+        method,
+        headers,
+        signal,
+        client: session.client,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        // API servers do not redirect; never send the credentials to another server.
+        redirect: "manual",
+      }),
+    ({ status }) => status,
+  );
 }
 
 /**

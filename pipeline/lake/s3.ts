@@ -24,6 +24,7 @@ import {
 } from "./s3_errors.ts";
 import { createObjectReader, type ReceivedObject, type Sign } from "./s3_get.ts";
 import { newScratchFolder } from "./lifetimes.ts";
+import { withRequest } from "../server_requests.ts";
 
 /** Number of attempts of a request. */
 const ATTEMPTS = 4;
@@ -336,8 +337,19 @@ function s3Client(config: S3Config): S3Client {
   // A store confirms a put or a removal with an empty body. A response with content comes from a
   // proxy.
   client.middlewareStack.add((next) => async (args) => {
-    const result = await next(args);
-    const { method } = args.request as { method?: string };
+    const { method, path = "", query } = args.request as {
+      readonly method?: string;
+      readonly path?: string;
+      readonly query?: Readonly<Record<string, unknown>>;
+    };
+    const listed = query?.prefix === undefined ? "" : `?prefix=${query.prefix}`;
+    const what = `${method} ${path.replaceAll("%3D", "=")}${listed}`;
+    const result = await withRequest(
+      "s3",
+      what,
+      () => next(args),
+      ({ response }) => (response as { readonly statusCode?: number }).statusCode,
+    );
     const { headers } = result.response as { headers?: Record<string, string> };
     const talks = Number(headers?.["content-length"] ?? 0) > 0 ||
       /html|json/.test(headers?.["content-type"] ?? "");

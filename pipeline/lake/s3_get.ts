@@ -1,6 +1,7 @@
 import http from "node:http";
 import https from "node:https";
 import type { S3Config } from "../config.ts";
+import { withRequest } from "../server_requests.ts";
 
 /**
  * Time limit for the start of a response, in milliseconds. It is short, because the S3 client waits
@@ -121,7 +122,13 @@ export function createObjectReader(
       const unsigned = { method: "GET", protocol, hostname, path, headers: { host } } as const;
       if (signal?.aborted) return undefined;
       try {
-        return await send(path, await sign(unsigned));
+        const headers = await sign(unsigned);
+        return await withRequest(
+          "s3",
+          `GET /${bucket}/${key}`,
+          () => send(path, headers),
+          (answer) => answer === "missing" ? 404 : answer === undefined ? undefined : 200,
+        );
       } catch {
         return undefined; // the process may not have the permission for the host
       }

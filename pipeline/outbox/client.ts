@@ -13,6 +13,7 @@ import {
   mayShowPassword,
   noTls,
 } from "./tls.ts";
+import { firstWords, withRequest } from "../server_requests.ts";
 
 /** A row of a query's result. Every value is the text of Postgres. */
 export type TextRow = Readonly<Record<string, string | null>>;
@@ -189,7 +190,7 @@ async function open(
   signal?.addEventListener("abort", abort);
   try {
     signal?.throwIfAborted();
-    await client.connect();
+    await withRequest("postgres", `log in as ${name}`, () => client.connect());
   } catch (error) {
     await end();
     const { code, message } = error as PostgresError;
@@ -204,7 +205,11 @@ async function open(
     version,
     async send(statements) {
       try {
-        const results = await waitFor(client.query(statements), patience);
+        const results = await withRequest(
+          "postgres",
+          firstWords(statements),
+          () => waitFor(client.query(statements), patience),
+        );
         return [results].flat().map(({ rows }) => rows);
       } catch (error) {
         throw failure(error as PostgresError, reading);
@@ -215,8 +220,10 @@ async function open(
       try {
         const blocks = client.query(createCopy(statements, tap)).blocks()[Symbol.asyncIterator]();
         // The idle timeout runs only while this loop waits for a block.
-        for (;;) {
-          const { done, value } = await waitFor(blocks.next(), patience);
+        const next = () => waitFor(blocks.next(), patience);
+        for (let isFirst = true;; isFirst = false) {
+          const { done, value } =
+            await (isFirst ? withRequest("postgres", firstWords(statements), next) : next());
           if (done) break;
           yield value;
         }

@@ -4,6 +4,7 @@ import { type DatabaseConfig, hostAndPort, type LakeConfig } from "../../pipelin
 import { confirmDirectory } from "../../pipeline/lake/directory_errors.ts";
 import type { Observer } from "../../pipeline/progress.ts";
 import { revokePermissions } from "./permissions.ts";
+import { printRequests } from "./requests.ts";
 
 // A process can revoke a permission, but cannot narrow one: it may connect to all hosts or to none.
 // A worker can start with fewer permissions than its parent. Therefore a worker does the work with
@@ -138,6 +139,7 @@ export function serve<O>(
   self.addEventListener("error", (event) => sendError(event, event.error ?? event.message));
   parent.onmessage = async ({ data }: MessageEvent<O>) => {
     await revokePermissions("env");
+    printRequests();
     const send = (report: unknown) => parent.postMessage({ report });
     parent.postMessage({ exitCode: await work(data, send) });
   };
