@@ -15,7 +15,7 @@ Deno.test.beforeAll(async () => {
 Deno.test.afterAll(() => store.stop());
 
 /** A line about a request: the server, the request, perhaps its status, and the time. */
-const LINE = /^request (postgres|s3|kubernetes|registry) +\S.*  (\d{3}, |failed, )?[\d.]+ ms$/;
+const LINE = /^request (postgres|s3|kubernetes|registry) +\S.* {2}(\d{3}, |failed, )?[\d.]+ ms$/;
 
 function requestsIn(stderr: string): string[] {
   const lines = stderr.trimEnd().split("\n");
@@ -43,7 +43,7 @@ Deno.test("--verbose: run prints each request to Postgres and the object store, 
   has(
     new RegExp(`s3 +PUT /${bucket.bucket}/bronze/events/date=2025-12-28/_commit\\.json  200, `),
   );
-  has(/s3 +GET .*_commit\.json  404, /);
+  has(/s3 +GET .*_commit\.json {2}404, /);
   const secrets = [db.config.password, bucket.secretAccessKey, bucket.accessKeyId];
   for (const secret of secrets) assert(!(stdout + stderr).includes(secret));
 });
@@ -60,5 +60,8 @@ clusterTest("--verbose: preflight prints each request to the Kubernetes API", as
   const { kubeconfig } = controlPlane();
   const args = ["--facts", "cluster", "--kubeconfig", kubeconfig, "--verbose"];
   const { stderr } = await runTask("preflight", args);
-  assert(requestsIn(stderr).some((line) => /kubernetes +GET \/version  200, /.test(line)), stderr);
+  assert(
+    requestsIn(stderr).some((line) => /kubernetes +GET \/version {2}200, /.test(line)),
+    stderr,
+  );
 });
