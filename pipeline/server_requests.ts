@@ -6,9 +6,11 @@ export type ServerKind = "postgres" | "s3" | "kubernetes" | "registry";
 
 /** A request that has ended. It has no secret: no header, no body and no value of a statement. */
 export interface ServerRequest {
+  /** The server that was asked. */
   readonly server: ServerKind;
   /** The request: `GET /bucket/key`, or the first words of a statement. */
   readonly what: string;
+  /** The time until the response, or until its first block. */
   readonly milliseconds: number;
   /** The status of the response, as in `404`; `failed` for a request without one; or an empty text. */
   readonly result: string;
