@@ -128,13 +128,22 @@ Deno.test("status: reports what holds a day open", async () => {
 });
 
 Deno.test("status --check: exits with 1 while a past day is not sealed, else with 0", async () => {
+  await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();
-  const env = { LAKE_URL: `file://${lake.path}` };
+  const env = environment(db.config, lake.path);
   await publish(lake, DAY, 2, { state: "open" });
   assertEquals((await runTask("status", [DAY, "--check"], env)).code, 1);
   assertEquals((await runTask("status", [DAY], env)).code, 0);
   await publish(lake, DAY, 2);
   assertEquals((await runTask("status", [DAY, "--check"], env)).code, 0);
+});
+
+Deno.test("status --check: exits with 2 without the login of the outbox", async () => {
+  await using lake = await temporaryLake();
+  await publish(lake, DAY, 2);
+  const result = await runTask("status", [DAY, "--check"], { LAKE_URL: `file://${lake.path}` });
+  assertEquals(result.code, 2);
+  assertStringIncludes(result.stderr, "DJANGO_DB_PASSWORD");
 });
 
 Deno.test("status --check: exits with 1 for late events, and with 2 for a wrong password before that", async () => {
