@@ -89,6 +89,9 @@ const CASES: readonly (readonly [summary: string, page: string | undefined])[] =
   ["Cannot finish bronze: an unexpected error", "unexpected-error"],
   ["Cannot finish bronze of 2025-12-28: Job a/b ended with exit code 1", "run"],
   ["Cannot use --date x: it is not a day", undefined],
+  ["Cannot use --context: it belongs to the engine spark", undefined],
+  ["Cannot start bronze: preflight failed, so no Job was started", undefined],
+  ["Cannot use --context prod: there is no such context", "cluster-login"],
   ["Cannot start: DJANGO_DB_PASSWORD is not set", undefined],
   ["Cannot export 2027-01-01: the day has not begun; the database's clock is at 2026", undefined],
 ];

@@ -266,7 +266,7 @@ Deno.test("command line: --output json prints a failure as one line of JSON with
       "problem",
       "remedy",
       "exitCode",
-      ...line!.page === undefined ? [] : ["page"],
+      ...args.length > 0 ? ["page"] : [],
     ]);
     assertEquals([line!.command, line!.step, line!.exitCode], [task, "failed", exitCode]);
     assertMatch(String(line!.message), /^Cannot /);

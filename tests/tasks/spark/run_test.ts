@@ -100,7 +100,7 @@ clusterTest(
       `Cannot confirm bronze of ${DAY}: Job analytics-jobs/bronze-${DAY}-1 completed, but its log ` +
         "does not show that it stored the day, and the lake has no marker of the day. Look at the " +
         "log of the Job, and check the day: deno task status, and deno task postflight " +
-        `${DAY}\n`,
+        `${DAY}\nrunbook: deno task explain run\n`,
     );
     assert(!stdout.includes("completed"), stdout);
     // A marker that is newer than the Job, without a line in the log.
