@@ -1,4 +1,5 @@
 import type { Day } from "../../pipeline/contract/window.ts";
+import { Failure } from "../../pipeline/errors.ts";
 import type { Observer } from "../../pipeline/progress.ts";
 import { worstExitCode } from "../cli/exit_code.ts";
 import { reportFailure } from "../cli/failure.ts";
@@ -47,6 +48,8 @@ export async function eachDay(
       result.exitCode = await inSpan("deep_storage.day", attributes, () => work(day, result));
     } catch (error) {
       result.exitCode = reportFailure(error, reporter, day);
+      result.measured ??= { seconds: {} };
+      result.measured.failure = error instanceof Failure ? error.message : "an unexpected error";
     }
     if (result.exitCode === 2 || (result.exitCode !== 0 && !keepGoing)) break;
   }

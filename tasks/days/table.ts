@@ -10,6 +10,8 @@ export interface Measured {
   readonly seconds: Record<string, number>;
   /** The results of the checks, and when they ended, in milliseconds since 1970. */
   checks?: { readonly results: readonly Result[]; readonly ended: number };
+  /** Why the day failed, if it ended with an error. */
+  failure?: string;
   /** The steps of the layers and their progress, for an HTML report. */
   steps?: RecordedStep[];
   samples?: Sample[];

@@ -135,6 +135,8 @@ export interface RunData {
   readonly bronze?: string | undefined;
   readonly silver?: string | undefined;
   readonly exitCode: number;
+  /** Why the day failed, if it ended with an error. */
+  readonly failure?: string | undefined;
   readonly steps: readonly RecordedStep[];
   readonly samples: readonly Sample[];
   /** The seconds of bronze, silver and postflight. */

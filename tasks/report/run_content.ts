@@ -15,9 +15,9 @@ export function runContent(
         : [{ command: "postflight", date, results: measured.checks.results, exitCode }]
     ),
     runs: results.flatMap(({ date, bronze, silver, exitCode, measured }) => {
-      const { steps = [], samples = [], seconds = {} } = measured ?? {};
+      const { steps = [], samples = [], seconds = {}, failure } = measured ?? {};
       if (command === "postflight") return [];
-      return [{ day: date, bronze, silver, exitCode, steps, samples, seconds }];
+      return [{ day: date, bronze, silver, exitCode, failure, steps, samples, seconds }];
     }),
   };
 }

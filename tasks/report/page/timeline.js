@@ -60,8 +60,12 @@ function stepsOf({ steps, seconds }) {
 
 function timelineOf(run) {
   const all = stepsOf(run);
+  const failure = run.failure === undefined ? [] : [
+    element("p", { class: "verdict fail" }, `✗ ${run.day} failed`),
+    element("pre", { tabindex: "0" }, run.failure),
+  ];
   if (all.length === 0) {
-    return [element("p", {}, `${run.day} has no steps: exit code ${run.exitCode}.`)];
+    return [...failure, element("p", {}, `${run.day} has no steps: exit code ${run.exitCode}.`)];
   }
   const start = all[0].began;
   const steps = all.map((step) => ({
@@ -120,6 +124,7 @@ function timelineOf(run) {
       ),
   });
   return [
+    ...failure,
     element("figure", { "aria-labelledby": "timeline" }, element("div", { class: "wide" }, svg)),
     details,
     ...linesOf(run, start, end),

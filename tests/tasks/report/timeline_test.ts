@@ -88,6 +88,13 @@ browserTest("HTML report of run and postflight: several days", async (browser) =
       assertEquals(await page.getByRole("group", { name: `Steps of ${DAY}` }).count(), 1);
     });
     await db.query("DELETE FROM stop_events WHERE operation_id = 1");
+    const failed = await runTask("run", [DAY, "--output", `html=${path}`], env);
+    assertEquals(failed.code, 1);
+    await browser.open(`file://${path}`, async (page) => {
+      const text = await page.locator("#pictures").innerText();
+      assertStringIncludes(text, `${DAY} failed`);
+      assertStringIncludes(text, "Cannot "); // the message in the terminal
+    });
     assertEquals((await runTask("postflight", [...range, "--keep-going"], env)).code, 1);
     await browser.open(`file://${path}`, async (page) => {
       assertEquals(await page.title(), "postflight 2025-12-27 · deep-storage");
