@@ -2,9 +2,11 @@ import type { KubeObject } from "../../../pipeline/cluster/cluster.ts";
 import { type Api, openApi } from "../api.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
 import { nodeTest } from "../../support/node_tests.ts";
-import { realNode } from "../../support/real_node.ts";
+import { type RealNode, realNode } from "../../support/real_node.ts";
 import { runTask, type TaskOutcome } from "../../support/task.ts";
 import { until } from "../until.ts";
+import { NODE } from "./addresses.ts";
+import { runInNode } from "./machine.ts";
 import { TOOLS } from "./settings.ts";
 
 // `deno task bronze --engine spark` with a real kubelet: its messages are recognized. A shell
@@ -165,6 +167,49 @@ nodeTest("bronze --engine spark: names an executor that is killed for its memory
 
 /** A script that needs more and more memory. */
 const GROW = "a=x; while true; do a=$a$a; done";
+
+nodeTest("bronze --engine spark: names a lost node", async () => {
+  using api = openApi(realNode().admin);
+  const kubelet = await kubeletOf(realNode());
+  const namespace = `${NAMESPACE}-${crypto.randomUUID()}`;
+  const run = runJob({ script: "sleep 600", patience: 2 }, namespace);
+  try {
+    await runningDriver(api, namespace);
+    await kubelet.signal("STOP");
+    const { code, stdout, stderr } = await run;
+    assertMatch(stdout, /^bronze {2}running {5}pod /m);
+    assertMatch(stderr, /the driver lost its node, or was removed from the node: NodeNotReady: /);
+    assertStringIncludes(stderr, `kubectl describe node ${NODE}`);
+    assertEquals(code, 3);
+  } finally {
+    await kubelet.signal("CONT");
+    await until("the node is ready", async () => {
+      const { spec } = await api.get(`/api/v1/nodes/${NODE}`);
+      const dns = await api.get("/apis/apps/v1/namespaces/kube-system/deployments/coredns");
+      const taints: { key: string }[] = spec.taints ?? [];
+      return dns.status.readyReplicas === 1 &&
+        !taints.some(({ key }) => key.startsWith("node.kubernetes.io/"));
+    }, AbortSignal.timeout(PATIENCE));
+  }
+});
+
+/** Finds the kubelet of a node, to send signals to this process. */
+async function kubeletOf({ machine, folder }: RealNode) {
+  const [pid, ...others] = (await runInNode(machine, [
+    ...["sh", "-c", FIND_KUBELET, "sh", `--config=${folder}/kubelet.yaml`],
+  ])).trim().split("\n");
+  assert(/^\d+$/.test(pid ?? "") && others.length === 0, "the node has one kubelet");
+  return { signal: (name: string) => runInNode(machine, ["kill", `-${name}`, pid!]) };
+}
+
+/** Prints the IDs of processes whose command line has the word $1. */
+const FIND_KUBELET = `
+  for p in /proc/[0-9]*; do
+    [ "\${p#/proc/}" != $$ ] || continue
+    tr '\\0' '\\n' <"$p/cmdline" 2>/dev/null | grep -qxF -- "$1" && echo "\${p#/proc/}"
+  done
+  true
+`;
 
 const variable = (secret: string) => ({
   env: [{ name: "A", valueFrom: { secretKeyRef: { name: secret, key: "b" } } }],
