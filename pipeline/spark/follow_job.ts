@@ -94,6 +94,8 @@ class Follower {
   #withoutDriver: ReturnType<typeof setTimeout> | undefined;
   /** The UIDs of the drivers that had a pod of an executor. */
   readonly #hadExecutor = new Set<unknown>();
+  /** The last refusal in the log of a driver that has passed. */
+  #passedRefusal: Fault | undefined;
   #view: JobView | undefined;
   #isEnding = false;
   /** Whether the wait for the driver of a completed Job is over. */
@@ -220,7 +222,9 @@ class Follower {
 
   #judge(view: JobView): void {
     const logged = this.#logs.last?.fault;
-    const refused = logged !== undefined && view.executors.length === 0 ? [logged] : [];
+    // A refusal is over when an executor exists, and stays over when the executor is gone.
+    if (view.executors.length > 0) this.#passedRefusal = logged;
+    const refused = logged === undefined || logged === this.#passedRefusal ? [] : [logged];
     this.#faults.judge([...faultsOf(view), ...refused]);
   }
 

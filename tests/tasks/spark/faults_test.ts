@@ -258,18 +258,41 @@ clusterTest("bronze --engine spark: names an executor that no node can run", asy
   await assertFault(stage, outcome, { says, page: "node-pool" });
 });
 
+/** What Spark prints if the API server refuses the pod of an executor. */
+const REFUSED_EXECUTOR =
+  "io.fabric8.kubernetes.client.KubernetesClientException: Failure executing: POST at: " +
+  'https://kubernetes.default.svc/api/v1/namespaces/a/pods. Message: pods "b-exec-1" is ' +
+  "forbidden: exceeded quota: analytics-jobs, requested: limits.cpu=2, used: limits.cpu=5, " +
+  "limited: limits.cpu=6. Received status: Status(apiVersion=v1, code=403).";
+
+clusterTest(
+  "bronze --engine spark: does not repeat a refusal that has passed when executors end",
+  async () => {
+    await using stage = await setStage();
+    const task = stage.start("bronze");
+    const driver = await stage.driver(JOB);
+    await stage.run(driver);
+    await until("the command reads the log", () => Promise.resolve(stage.logs.readers() > 0));
+    stage.logs.write(driver.metadata.name, REFUSED_EXECUTOR);
+    const executor = await stage.executor(driver);
+    await stage.run(executor);
+    await stage.api.call(
+      "DELETE",
+      `${IN_JOBS}/pods/${executor.metadata.name}?gracePeriodSeconds=0`,
+    );
+    await stage.complete(driver);
+    const { code, stdout } = await task.outcome;
+    assertEquals(stdout.match(/exceeded quota/g)?.length, 1, stdout);
+    assertEquals(code, 0);
+  },
+);
+
 clusterTest("bronze --engine spark: names a quota that leaves no room for executors", async () => {
   await using stage = await setStage();
   const task = stage.start("bronze", ...PATIENCE);
   const driver = await stage.driver(JOB);
   await stage.run(driver);
-  stage.logs.write(
-    driver.metadata.name,
-    "io.fabric8.kubernetes.client.KubernetesClientException: Failure executing: POST at: " +
-      'https://kubernetes.default.svc/api/v1/namespaces/a/pods. Message: pods "b-exec-1" is ' +
-      "forbidden: exceeded quota: analytics-jobs, requested: limits.cpu=2, used: limits.cpu=5, " +
-      "limited: limits.cpu=6. Received status: Status(apiVersion=v1, code=403).",
-  );
+  stage.logs.write(driver.metadata.name, REFUSED_EXECUTOR);
   const outcome = await task.outcome;
   const says = /does not create a pod of an executor: .*limited: limits\.cpu=6\. Job/;
   await assertFault(stage, outcome, { says, page: "quota-fit" });
