@@ -137,8 +137,8 @@ export const COMMANDS: readonly CommandEntry[] = [
 ];
 
 /**
- * Loads the module of a command. With a literal `import()`, Deno would read the modules of all commands
- * at the start of each one.
+ * Loads the module of a command. The path is a variable: with a literal or a template in `import()`,
+ * Deno would read the modules of all commands at the start of each one.
  *
  * @throws {Failure} configuration: there is no such command
  */
@@ -152,6 +152,7 @@ export async function loadCommand(name: string): Promise<Command> {
       remedy: `${didYouMean(name, names)}List the commands with: deno task help`,
     });
   }
-  const module: { readonly command: Command } = await import(`./${name}.ts`);
+  const path = `./${name}.ts`;
+  const module: { readonly command: Command } = await import(path);
   return module.command;
 }
