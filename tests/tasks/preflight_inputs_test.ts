@@ -68,10 +68,10 @@ Deno.test("preflight reads a stream of manifests from the standard input", async
 });
 
 Deno.test("preflight names the line of a fault in the standard input", async () => {
-  const { code, stdout } = await preflight(
-    ["--manifests", "-"],
-    STREAM.replace("name: analytics-jobs\n  labels:\n", "name: analytics-jobs\n  annotations:\n"),
-  );
+  const unlabelled = STREAM
+    .replace("name: analytics-jobs\n  labels:\n", "name: analytics-jobs\n  annotations:\n")
+    .replace("              name: robson\n", "              name: analytics-jobs\n");
+  const { code, stdout } = await preflight(["--manifests", "-"], unlabelled);
   assertMatch(stdout, /\(stdin:\d+\)/);
   assertMatch(stdout, /^FAIL {3}namespace-labels/m);
   assertEquals(code, 1);

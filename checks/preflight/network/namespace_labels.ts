@@ -56,9 +56,12 @@ export const namespaceLabels: PlatformCheck = platformCheck({
       ...required.flatMap((name) => missingLabel(network, name)),
       ...certain.map((each) => unmatchedFinding(network, each)),
     ];
-    const unchecked: Unchecked[] = isLive ? [] : absent.map((name) => (
-      { names: [name], question: `whether ${name} has the label ${REQUIRED_LABEL}=${name}` }
-    ));
+    const unchecked: Unchecked[] = isLive ? [] : absent.map((name) => ({
+      names: [name],
+      question: policiesNeeding(network, name).length === 0
+        ? `whether namespace ${name} exists`
+        : `whether ${name} has the label ${REQUIRED_LABEL}=${name}`,
+    }));
     for (const { selector, names } of unknown) {
       const question = names.length === 0
         ? `whether a namespace has ${formatSelector(selector)}`
@@ -150,11 +153,15 @@ function describeExamined(network: Network, unchecked: readonly Unchecked[]): st
   return `${selected}; not checked without a cluster: ${asked} (${command})`;
 }
 
-/** Reports a declared namespace without the label `name`, or with a different value. */
+/**
+ * Reports a declared namespace without the label `name`, or with a different value, if a policy
+ * selects the namespace by this label.
+ */
 function missingLabel(network: Network, name: string): Finding[] {
   const namespace = network.declared.get(name);
-  const value = namespace?.labels.get(REQUIRED_LABEL);
-  if (namespace === undefined || value === name) return [];
+  const policies = policiesNeeding(network, name);
+  if (namespace === undefined || policies.length === 0) return [];
+  const value = namespace.labels.get(REQUIRED_LABEL);
   const field = "metadata.labels";
   const object = objectOf(network, "Namespace", name);
   const command = shell`kubectl label namespace ${name} ${REQUIRED_LABEL}=${name} --overwrite`;
@@ -173,23 +180,36 @@ function missingLabel(network: Network, name: string): Finding[] {
       }`
       : `the label ${REQUIRED_LABEL} is ${JSON.stringify(value)}, not ${JSON.stringify(name)}`,
     why:
-      "policies select the namespace by this label, which Kubernetes does not set automatically" +
-      (opensDatabase(network, name) ? `; ${runEnds("after retries", "Cannot read from")}` : ""),
+      `${naming(policies.map(policyId))} ${
+        policies.length === 1 ? "selects" : "select"
+      } the namespace by this label, which Kubernetes does not set automatically` +
+      (opensDatabase(network, name, policies)
+        ? `; ${runEnds("after retries", "Cannot read from")}`
+        : ""),
     fix: object?.file === undefined ? command : `Add the label to the manifest, or run: ${command}`,
   }];
 }
 
-/** Returns whether policies of the jobs select the namespace of the database by the label `name`. */
-function opensDatabase({ cluster, project }: Network, namespace: string): boolean {
+/** The policies that select a namespace only if the namespace has its name as label `name`. */
+function policiesNeeding(network: Network, name: string): Policy[] {
+  const own = network.declared.get(name)?.labels ?? new Map([[NAME_LABEL, name]]);
+  const labelled = new Map([...own, [REQUIRED_LABEL, name]]);
+  return network.cluster.policies.filter((policy) =>
+    peersOf(policy).some((peer) =>
+      peer.type === "pods" && peer.namespaces !== undefined &&
+      !selects(peer.namespaces, own) && selects(peer.namespaces, labelled)
+    )
+  );
+}
+
+/** Returns whether policies of the jobs select the namespace of the database. */
+function opensDatabase(
+  { project }: Network,
+  namespace: string,
+  policies: readonly Policy[],
+): boolean {
   return namespace === project.database.namespace && namespace !== project.jobs.namespace &&
-    cluster.policies.some((policy) =>
-      policy.namespace === project.jobs.namespace &&
-      peersOf(policy).some((peer) =>
-        peer.type === "pods" && peer.namespaces?.requirements.some(({ key, values }) =>
-          key === REQUIRED_LABEL && values.includes(namespace)
-        )
-      )
-    );
+    policies.some((policy) => policy.namespace === project.jobs.namespace);
 }
 
 /** Finds selectors that match no known namespace, unless the missing label `name` is the reason. */
@@ -232,10 +252,11 @@ function unmatchedFinding(network: Network, { policy, selector, nearest }: Unmat
 }
 
 /** Returns whether a selector would match a required namespace with the label `name`. */
-function isRequired({ project }: Network, selector: Selector): boolean {
-  return requiredNamespaces(project).some((name) =>
-    selects(selector, new Map([[NAME_LABEL, name], [REQUIRED_LABEL, name]]))
-  );
+function isRequired({ project, declared }: Network, selector: Selector): boolean {
+  return requiredNamespaces(project).some((name) => {
+    const own = declared.get(name)?.labels ?? new Map([[NAME_LABEL, name]]);
+    return selects(selector, new Map([...own, [REQUIRED_LABEL, name]]));
+  });
 }
 
 /** A label that a namespace has. */

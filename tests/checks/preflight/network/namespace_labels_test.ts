@@ -12,8 +12,10 @@ const namespaces = [
 ] as const;
 for (const [part, name, from, to] of namespaces) {
   Deno.test(`namespace-labels reports ${name} without its label, with another or a wrong one`, () => {
+    // The policies of the jobs select only robson by its label.
+    const more = scrape(`{ matchLabels: { name: ${name} } }`);
     for (const label of ["", `app: ${name}`, "name: other"]) {
-      const found = onlyFinding(edited(part, from, to(label)));
+      const found = onlyFinding({ ...edited(part, from, to(label)), more });
       assertEquals([found.id, found.severity, found.object, found.field], [
         "namespace-labels",
         "fail",
@@ -21,10 +23,29 @@ for (const [part, name, from, to] of namespaces) {
         "metadata.labels",
       ]);
       assertStringIncludes(found.fix, `kubectl label namespace ${name} name=${name} --overwrite`);
+      assertStringIncludes(found.why ?? "", "allow-scrape");
+      assertStringIncludes(found.why ?? "", "the namespace by this label");
       if (label.includes("app")) assertStringIncludes(found.problem, `it has app=${name}`);
     }
   });
 }
+
+Deno.test("namespace-labels accepts a namespace without the label that no policy selects", () => {
+  const [part, , from, to] = namespaces[1];
+  assertEquals(judge(manifests(edited(part, from, to("")))).get("namespace-labels"), {
+    examined: "namespace analytics-jobs, robson, 2 namespace selectors",
+    findings: [],
+  });
+});
+
+Deno.test("namespace-labels asks for no label of an undeclared namespace that no policy selects", () => {
+  const outcomes = judge(manifests({ robsonNamespace: "", outbox: "" }));
+  assertEquals(outcomes.get("namespace-labels"), {
+    examined: "namespace analytics-jobs, 1 namespace selector; not checked without a cluster: " +
+      "whether namespace robson exists (kubectl get namespace robson --show-labels)",
+    findings: [],
+  });
+});
 
 const selectors = [
   ["a misspelt value", "outbox", "name: robson\n", "name: robsn\n", '{"name":"robson"}'],
