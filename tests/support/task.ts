@@ -55,6 +55,11 @@ export function startTask(...how: Parameters<typeof spawnTask>): RunningTask {
   };
 }
 
+/** Returns an outcome without the lines about requests, which `--verbose` prints on standard error. */
+export function withoutRequests(outcome: TaskOutcome): TaskOutcome {
+  return { ...outcome, stderr: outcome.stderr.replaceAll(/^request (\w+) .*\n/gm, "") };
+}
+
 /** Runs a task in another folder, as an operator does whose manifests are there. */
 export async function runTaskIn(
   folder: string,

@@ -8,7 +8,13 @@ import { outbox } from "../support/postgres.ts";
 import { validateReport } from "../support/report_schema.ts";
 import { saveStandIn } from "../support/stand_in_image.ts";
 import { startStrictS3 } from "../support/strict_s3.ts";
-import { environment, runTask, startTask, type TaskOutcome } from "../support/task.ts";
+import {
+  environment,
+  runTask,
+  startTask,
+  type TaskOutcome,
+  withoutRequests,
+} from "../support/task.ts";
 
 // Runs preflight like an operator, on a real Postgres, a directory and a real store.
 
@@ -36,8 +42,8 @@ async function preflightBriefly(
 }
 
 /** Runs preflight with a line for each check. */
-function preflight(args: string[], env?: Record<string, string>): Promise<TaskOutcome> {
-  return preflightBriefly([...args, "--verbose"], env);
+async function preflight(args: string[], env?: Record<string, string>): Promise<TaskOutcome> {
+  return withoutRequests(await preflightBriefly([...args, "--verbose"], env));
 }
 
 function withBucket(database: DatabaseConfig, lake: S3Config): Record<string, string> {
