@@ -9,7 +9,7 @@ import { htmlReport } from "./cli/html_report.ts";
 import { FACT_TIMEOUT, FACTS, IMAGE_TIMEOUT, skippedChecks } from "./cli/preflight_options.ts";
 import { sourcesOf } from "./cli/preflight_sources.ts";
 import { PLATFORM_HELP, SOURCE_CHOICES, SOURCE_FLAGS } from "./cli/source_flags.ts";
-import { FILE_FORMATS, FORMATS, reportOutputs } from "./cli/report_outputs.ts";
+import { FILE_FORMATS, PREFLIGHT_FORMATS, reportOutputs } from "./cli/report_outputs.ts";
 import { checkMetrics } from "./metrics/check_metrics.ts";
 import {
   METRICS_FLAG,
@@ -49,7 +49,8 @@ ${PLATFORM_HELP}
   --facts FACT,…         gather only these: ${FACTS.join(", ")}
   --only ID,…            run only these checks
   --skip ID=REASON       skip a check, and report the reason; can be repeated
-  --output FORMAT        text, json, junit, or github, which adds annotations to a workflow run
+  --output FORMAT        text, json, junit, markdown (a table of the findings), or github, which adds
+                         annotations to a workflow run
   --output FORMAT=FILE   also write the report into a file; can be repeated
   --output html=FILE     also write a report for a browser, with the pages of the runbook
 ${metricsFileHelp(25)}
@@ -73,7 +74,11 @@ Each check has a page: deno task explain <id>
 ${CONNECTION_HELP}`,
   cleansUp: true,
   async run(flags, signal) {
-    const { output, files, html } = await reportOutputs(flags, FORMATS, FORMATS);
+    const { output, files, html } = await reportOutputs(
+      flags,
+      PREFLIGHT_FORMATS,
+      PREFLIGHT_FORMATS,
+    );
     const metricsFile = await metricsFileOf(flags);
     const began = Date.now();
     const timeout = seconds(flags, FACT_TIMEOUT);

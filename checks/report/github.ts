@@ -12,7 +12,8 @@ interface Properties {
 
 /**
  * Renders a result as commands of a GitHub Actions workflow. The workflow shows them on the run, and a
- * finding with a file on its line. A pass has no command. Every line ends with a newline.
+ * finding with a file on its line. A pass has no command, nor has a check that does not apply. Every line
+ * ends with a newline.
  */
 export function renderCommands(result: Result): string {
   const { id, title, verdict, requested, findings } = result;
@@ -23,12 +24,21 @@ export function renderCommands(result: Result): string {
     const word = requested ? "notice" : "warning";
     lines.push(command(word, { title: `${id}: skipped` }, `${reason}\nnot checked: ${title}`));
   }
-  if (verdict === "not-applicable") {
-    lines.push(
-      command("notice", { title: `${id}: not applicable` }, `${reason}\nnot checked: ${title}`),
-    );
-  }
   return lines.map((line) => `${line}\n`).join("");
+}
+
+/**
+ * Renders one notice about all checks that do not apply, with the reasons, because GitHub shows only ten
+ * notices of a step. Empty without such a check; else it ends with a newline.
+ */
+export function renderNotApplicable(results: readonly Result[]): string {
+  const idle = results.filter(({ verdict }) => verdict === "not-applicable");
+  if (idle.length === 0) return "";
+  const lines = [...Map.groupBy(idle, reasonOf)].map(([reason, group]) =>
+    `${group.map(({ id }) => id).join(", ")}: ${reason}`
+  );
+  const title = idle.length === 1 ? "1 check does not apply" : `${idle.length} checks do not apply`;
+  return `${command("notice", { title }, lines.join("\n"))}\n`;
 }
 
 function annotate(id: string, finding: Finding): string {
@@ -38,7 +48,7 @@ function annotate(id: string, finding: Finding): string {
   return command(
     severity === "fail" ? "error" : "warning",
     { file, line, title: id },
-    [...message, `fix: ${fix}`, `see runbook/${id}.md`].join("\n"),
+    [...message, `fix: ${fix}`, `details: deno task explain ${id}`].join("\n"),
   );
 }
 

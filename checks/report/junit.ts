@@ -71,7 +71,7 @@ function describe({ severity, object, field, file, line, problem, why, fix }: Fi
 }
 
 function page(id: string): string {
-  return `See runbook/${id}.md`;
+  return `details: deno task explain ${id}`;
 }
 
 function attributes(values: Readonly<Record<string, string | number>>): string {

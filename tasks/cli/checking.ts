@@ -1,7 +1,8 @@
 import type { AnyCheck } from "../../checks/check.ts";
-import { renderCommands } from "../../checks/report/github.ts";
+import { renderCommands, renderNotApplicable } from "../../checks/report/github.ts";
 import { renderJson, renderJsonLine } from "../../checks/report/json.ts";
 import { renderJunit } from "../../checks/report/junit.ts";
+import { renderMarkdown } from "../../checks/report/markdown.ts";
 import { createDigest, type Report } from "../../checks/report/report.ts";
 import { renderSummary, startText } from "../../checks/report/text.ts";
 import type { Result } from "../../checks/finding.ts";
@@ -120,6 +121,8 @@ function startStream(
       return atEnd(renderJsonLine);
     case "junit":
       return atEnd(renderJunit);
+    case "markdown":
+      return atEnd(renderMarkdown);
   }
 }
 
@@ -128,6 +131,7 @@ function startCommands(): Stream {
   const digest = createDigest();
   return {
     result: (result) => digest.take(result) ? renderCommands(result) : "",
-    end: (report) => [...digest.lines(), renderSummary(report)].join("\n"),
+    end: (report) =>
+      renderNotApplicable(report.results) + [...digest.lines(), renderSummary(report)].join("\n"),
   };
 }

@@ -6,11 +6,14 @@ import { didYouMean } from "./suggestion.ts";
 /** The output formats of a report. */
 export const FORMATS = ["text", "json", "junit", "github"] as const;
 
-/** An output format of a report, as in `json`. */
-export type Format = (typeof FORMATS)[number];
+/** The formats of preflight. Markdown is the summary of a workflow run. */
+export const PREFLIGHT_FORMATS = [...FORMATS, "markdown"] as const;
 
-/** The formats of preflight, also of its files. HTML is for a browser, so it goes into a file. */
-export const FILE_FORMATS = [...FORMATS, "html"] as const;
+/** An output format of a report, as in `json`. */
+export type Format = (typeof PREFLIGHT_FORMATS)[number];
+
+/** The formats of preflight in files. HTML is for a browser, so it goes into a file. */
+export const FILE_FORMATS = [...PREFLIGHT_FORMATS, "html"] as const;
 
 /** A file that receives a report. */
 export interface FileOutput<F = Format> {

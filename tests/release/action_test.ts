@@ -36,7 +36,11 @@ async function runner() {
   return {
     folder,
     /** Runs the action in a fresh clone of a repository. */
-    async use(repository: string, inputs: Readonly<Record<string, string>>): Promise<Outcome> {
+    async use(
+      repository: string,
+      inputs: Readonly<Record<string, string>>,
+      variables: Readonly<Record<string, string>> = {},
+    ): Promise<Outcome> {
       const workspace = await Deno.makeTempDir({ dir: folder, prefix: "a workspace " });
       await git(["clone", "-q", repository, "."], workspace);
       const file = async (prefix: string) => await Deno.makeTempFile({ dir: folder, prefix });
@@ -63,6 +67,7 @@ async function runner() {
           GITHUB_OUTPUT: output,
           GITHUB_STEP_SUMMARY: summary,
           RUNNER_TEMP: temp,
+          ...variables,
           ...Object.fromEntries(Object.entries(env!).map(([name, text]) => [name, value(text)])),
         },
         stdin: "null",
@@ -138,13 +143,20 @@ Deno.test("action: checks the manifests of another repository, as GitHub runs it
     const { code, log, outputs, summary } = await machine.use(good, MANIFESTS);
     assertEquals([code, outputs["exit-code"]], [0, "0"], log);
     assertMatch(summary, /^preflight: \d+ checks: \d+ pass, 0 warn, 0 fail, /);
+    assert(!summary.includes("| check |"), summary);
     const reports = [...Deno.readDirSync(outputs["reports"]!)].map(({ name }) => name).sort();
     assertEquals(reports, ["preflight.html", "preflight.xml"]);
   });
 
   await t.step("a failure fails the step, with annotations on the files", async () => {
-    const { code, log, outputs } = await machine.use(bad, MANIFESTS);
+    const { code, log, outputs, summary } = await machine.use(bad, MANIFESTS);
     assertEquals([code, outputs["exit-code"]], [1, "1"], log);
+    assertMatch(
+      summary,
+      /^\| FAIL \| database-egress \| deploy\/my manifests\/50-bronze-ingest\.yaml:\d+<br>.*kubectl/m,
+    );
+    assertStringIncludes(log, "%0Adetails: deep-storage explain database-egress\n");
+    assertStringIncludes(summary, "deep-storage explain CHECK");
     assertMatch(
       log,
       /^::error file=deploy\/my manifests\/50-bronze-ingest\.yaml,line=\d+,title=database-egress::/m,
@@ -177,9 +189,49 @@ Deno.test("action: checks the manifests of another repository, as GitHub runs it
       const inputs = { manifests: "none", "fail-on": failOn };
       const { code, log, outputs } = await machine.use(good, inputs);
       assertEquals([code, outputs["exit-code"], outputs["reports"]], [2, "2", undefined], log);
-      assertStringIncludes(log, "::error title=preflight::");
+      assertStringIncludes(
+        log,
+        '::error title=preflight::Cannot use the input manifests "none": there is no such directory.',
+      );
     }
+    const help = await machine.use(good, { ...MANIFESTS, project: "--help" });
+    assertEquals([help.code, help.outputs["exit-code"]], [2, "2"], help.log);
   });
+
+  await t.step("jobs in another namespace than the default project's are a warning", async () => {
+    const shop = await repositoryIn(
+      machine.folder,
+      (text) => text.replaceAll("analytics-jobs", "shop"),
+    );
+    const { code, log, summary } = await machine.use(shop, MANIFESTS);
+    assertEquals(code, 0, log);
+    assertMatch(log, /^::warning file=.*,title=manifests-readable::.* in the namespace shop, /m);
+    assertEquals(log.match(/^::notice title=\d+ checks do not apply::/gm)?.length, 1, log);
+    assertStringIncludes(summary, "| WARN | manifests-readable |");
+  });
+
+  await t.step("a version that npm does not have is named, and the log group ends", async () => {
+    const { code, log, outputs } = await machine.use(good, { ...MANIFESTS, version: "9.9.9" });
+    assertEquals([code, outputs["exit-code"]], [2, "2"], log);
+    const [group, end, error] = ["::group::", "::endgroup::", "::error title=preflight::"]
+      .map((word) => log.indexOf(word));
+    assert(group! >= 0 && end! > group! && error! > end!, log);
+    assertStringIncludes(log, "Cannot install version 9.9.9: npm has no such version");
+  });
+
+  await t.step(
+    "a registry that cannot be reached is unknown, not a failure of a check",
+    async () => {
+      const env = { npm_config_registry: "http://127.0.0.1:9", npm_config_fetch_retries: "0" };
+      const { code, log, outputs } = await machine.use(
+        good,
+        { ...MANIFESTS, version: "9.9.9", "fail-on": "never" },
+        env,
+      );
+      assertEquals([code, outputs["exit-code"]], [3, "3"], log);
+      assertMatch(log, /^::endgroup::\n::error title=preflight::Cannot install the toolkit\./m);
+    },
+  );
 
   await t.step("an input is never run as a command", async () => {
     for (const input of ["manifests", "project", "fail-on", "version"]) {

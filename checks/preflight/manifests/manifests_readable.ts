@@ -23,6 +23,7 @@ import { readResources, withResources } from "../../kubernetes/argo_resources.ts
 import { podTemplatesOf } from "../../kubernetes/workloads.ts";
 import { pathOf } from "../../facts/tree.ts";
 import { notJudgedAmong } from "./not_judged.ts";
+import { jobsElsewhere } from "./other_namespaces.ts";
 import { wrongTemplates } from "./template_mounts.ts";
 import { missingFiles } from "./volume_keys.ts";
 import { refusedPods } from "./pod_security.ts";
@@ -55,6 +56,7 @@ export const manifestsReadable: Check<"manifests"> = check({
       ...missingFiles(tree),
       ...wrongTemplates(tree),
       ...tree.code.flatMap(unparseable),
+      ...jobsElsewhere(tree, directory),
       ...(manifests.replaced ?? []).map((each) => replacedFinding(manifests, each)),
     ];
     const unrendered = problems.filter(({ render }) => render !== undefined);

@@ -3,7 +3,7 @@ import type { NotJudged } from "../../finding.ts";
 import { typeOf } from "../../kubernetes/api_types.ts";
 import { readResources } from "../../kubernetes/argo_resources.ts";
 import { isFields } from "../../kubernetes/fields.ts";
-import { jobsOf } from "../../kubernetes/jobs.ts";
+import { isInProject, jobsOf } from "../../kubernetes/jobs.ts";
 import { type ManifestObject, objectId } from "../../kubernetes/objects.ts";
 import { groupOf, podTemplatesOf, workloadsOf } from "../../kubernetes/workloads.ts";
 
@@ -31,6 +31,9 @@ function reasonOf(object: ManifestObject, project: Project): string | undefined 
     // Connections are judged in the namespace of the jobs.
     if (kind === "ClusterWorkflowTemplate") {
       return "it has no namespace, so its connections are not judged";
+    }
+    if (!isInProject(object, project)) {
+      return `it is in the namespace ${namespace}, so its connections are not judged`;
     }
     return groupOf(apiVersion) === "argoproj.io" && /"podSpecPatch":/.test(JSON.stringify(value))
       ? "its podSpecPatch is not judged"

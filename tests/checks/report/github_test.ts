@@ -1,10 +1,10 @@
 import type { Finding, Result } from "../../../checks/finding.ts";
-import { renderCommands } from "../../../checks/report/github.ts";
+import { renderCommands, renderNotApplicable } from "../../../checks/report/github.ts";
 import { assertEquals, assertMatch, assertNotMatch } from "../../support/assert.ts";
 import { assertGolden } from "./golden.ts";
 import { REPORT } from "./results.ts";
 
-const all = () => REPORT.results.map(renderCommands).join("");
+const all = () => REPORT.results.map(renderCommands).join("") + renderNotApplicable(REPORT.results);
 
 Deno.test("renderCommands: prints a command per finding and per check without a verdict", async () => {
   await assertGolden("report.github", all());
@@ -12,6 +12,22 @@ Deno.test("renderCommands: prints a command per finding and per check without a 
 
 Deno.test("renderCommands: prints nothing for a check that passed", () => {
   assertEquals(renderCommands(REPORT.results[0]!), "");
+});
+
+Deno.test("renderNotApplicable: prints one notice for all checks that do not apply", () => {
+  const idle = (id: string, reason: string): Result => (
+    { id, title: "t", verdict: "not-applicable", reason, findings: [] }
+  );
+  assertEquals(
+    renderNotApplicable([
+      idle("a", "no job"),
+      REPORT.results[0]!,
+      idle("b", "x"),
+      idle("c", "no job"),
+    ]),
+    "::notice title=3 checks do not apply::a, c: no job%0Ab: x\n",
+  );
+  assertEquals(renderNotApplicable([REPORT.results[0]!]), "");
 });
 
 Deno.test("renderCommands: links a finding to its file and line", () => {
@@ -28,7 +44,7 @@ Deno.test("renderCommands: links a finding to its file and line", () => {
   assertEquals(
     renderCommands(result),
     "::error file=a%2Cb%3A 100%25.yaml,line=12,title=image-deps::" +
-      "Job x spec: p%0Afix: f%0Asee runbook/image-deps.md\n",
+      "Job x spec: p%0Afix: f%0Adetails: deno task explain image-deps\n",
   );
 });
 

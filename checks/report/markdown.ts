@@ -1,0 +1,73 @@
+import type { Finding, Result } from "../finding.ts";
+import { reasonOf, type Report } from "./report.ts";
+import { renderSummary } from "./text.ts";
+
+/** The most rows of the table. GitHub shows at most 1 MiB of a summary. */
+const MOST_ROWS = 200;
+
+/** The most characters of a cell. */
+const LONGEST_CELL = 2_000;
+
+/**
+ * Renders a report as Markdown: the counts, and a table with a row for each finding and for each check
+ * that could not judge. It is the summary of a workflow run. Ends with a newline.
+ */
+export function renderMarkdown(report: Omit<Report, "exitCode">): string {
+  const rows = [
+    ...report.results.flatMap((result) => findingsOf(result, "fail")),
+    ...report.results.flatMap(undecided),
+    ...report.results.flatMap((result) => findingsOf(result, "warn")),
+  ];
+  const lines = [escape(renderSummary(report).trimEnd())];
+  if (rows.length > 0) {
+    lines.push("", "| | check | place | problem | fix |", "| --- | --- | --- | --- | --- |");
+    for (const row of rows.slice(0, MOST_ROWS)) lines.push(`| ${row.map(cell).join(" | ")} |`);
+    const more = rows.length - MOST_ROWS;
+    if (more > 0) lines.push("", `${more} more rows are in the other reports.`);
+  }
+  const idle = report.results.filter(({ verdict }) => verdict === "not-applicable");
+  if (idle.length > 0) {
+    lines.push("", escape(`Not applicable: ${idle.map(({ id }) => id).join(", ")}`));
+  }
+  if (rows.length > 0) lines.push("", "Details of a check: deno task explain CHECK");
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+type Row = readonly [verdict: string, check: string, place: string, problem: string, fix: string];
+
+function findingsOf({ id, findings }: Result, wanted: Finding["severity"]): Row[] {
+  return findings.filter(({ severity }) => severity === wanted).map((finding) => {
+    const { severity, object, field, file, line, problem, why, fix } = finding;
+    const named = field === undefined ? object : `${object} ${field}`;
+    const place = file === undefined ? [] : [`${file}${line === undefined ? "" : `:${line}`}`];
+    return [
+      severity.toUpperCase(),
+      id,
+      [...place, named].join("\n"),
+      why === undefined ? problem : `${problem}\nwhy: ${why}`,
+      fix,
+    ];
+  });
+}
+
+/** The row of a check that could not judge, unless the operator requested the skip. */
+function undecided(result: Result): Row[] {
+  const { id, verdict, requested, title } = result;
+  const isUndecided = verdict === "error" || (verdict === "skip" && requested !== true);
+  return isUndecided
+    ? [[verdict.toUpperCase(), id, "", `${reasonOf(result)}\nnot checked: ${title}`, ""]]
+    : [];
+}
+
+function cell(text: string): string {
+  const shown = text.length > LONGEST_CELL ? `${text.slice(0, LONGEST_CELL)}…` : text;
+  return shown.split(/\r\n|\r|\n/).map(escape).join("<br>");
+}
+
+/** Writes the characters that Markdown or HTML would read as markup as entities. */
+function escape(text: string): string {
+  return text
+    .toWellFormed()
+    .replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, "\uFFFD")
+    .replace(/[&<>\\`*_[\]|~#@$]/g, (character) => `&#${character.charCodeAt(0)};`);
+}
