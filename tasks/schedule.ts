@@ -15,6 +15,7 @@ import { colourWanted, print, printError } from "./cli/terminal.ts";
 import { readSchedule, type ScheduledCronJob } from "./schedule/cron_jobs.ts";
 import { requireSecrets, switchCronJob, switchesTo } from "./schedule/switch.ts";
 import { renderRunning, renderSchedule, renderSwitched } from "./schedule/text.ts";
+import { repeatFlags } from "./cli/next_command.ts";
 
 const ENGINES = ["local", "spark"] as const;
 const DEFAULT_TIMEOUT = 60;
@@ -120,7 +121,10 @@ async function showStatus({ cluster, project, isJson, signal }: Task): Promise<v
   const { namespace } = project.jobs;
   if (isJson) printJson(all);
   else if (all.length > 0) renderSchedule(all, namespace, colourWanted()).forEach(print);
-  else print(`Namespace ${namespace} has no schedule. Create the CronJobs with: deno task apply`);
+  else {
+    const remedy = "Create the CronJobs with: deno task apply";
+    print(repeatFlags(`Namespace ${namespace} has no schedule. ${remedy}`));
+  }
 }
 
 async function switchTo(task: Task, engine: ToolkitEngine | undefined): Promise<void> {

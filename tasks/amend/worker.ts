@@ -6,6 +6,7 @@ import { deadline } from "../cli/command.ts";
 import { EXIT_CODES } from "../cli/exit_code.ts";
 import { printLine } from "../cli/json_line.ts";
 import { type LakeOrder, serveOnLake } from "../cli/lake_worker.ts";
+import { repeatFlags } from "../cli/next_command.ts";
 import { type OUTPUTS, printing, waiting } from "../cli/observer.ts";
 import { askToContinue } from "../cli/prompt.ts";
 import { print } from "../cli/terminal.ts";
@@ -77,6 +78,6 @@ function reportOutcome(outcome: AmendOutcome, { day, dryRun, output }: AmendOrde
   } else if (outcome === "declined") {
     print("Nothing was changed.");
   } else if (!dryRun) {
-    print(`Check the day: deno task postflight --date ${day}`);
+    print(repeatFlags(`Check the day: deno task postflight --date ${day}`));
   }
 }

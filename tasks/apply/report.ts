@@ -7,6 +7,7 @@ import { isQuiet } from "../cli/common_flags.ts";
 import { printLine } from "../cli/json_line.ts";
 import { colourWanted, print } from "../cli/terminal.ts";
 import { renderDone, renderPlan } from "./text.ts";
+import { repeatFlags, withFlags } from "../cli/next_command.ts";
 
 /** The changes so far. */
 export interface Changes {
@@ -47,7 +48,7 @@ export function textReport({ context, server, directory }: Subject, asks: boolea
   return {
     refused(result) {
       const layout = { colour: colourWanted(), idWidth: result.id.length };
-      print(renderResult(result, layout).trimEnd());
+      print(repeatFlags(renderResult(result, layout).trimEnd()));
     },
     plan(plan) {
       const what = `Applying ${directory} to ${name}`;
@@ -80,8 +81,10 @@ export function textReport({ context, server, directory }: Subject, asks: boolea
 export function jsonReport(subject: Subject): ApplyReport {
   const line = (step: string, data: object) => printLine("apply", step, data);
   return {
-    refused({ findings }) {
-      for (const { object, problem, fix } of findings) line("refused", { object, problem, fix });
+    refused(result) {
+      for (const { object, problem, fix } of withFlags(result).findings) {
+        line("refused", { object, problem, fix });
+      }
     },
     plan(plan) {
       for (const planned of plan) {

@@ -9,6 +9,7 @@ import {
 } from "../../checks/kubernetes/apply_plan.ts";
 import { plural } from "../../pipeline/progress.ts";
 import { paint, type Style } from "../cli/terminal.ts";
+import { repeatFlags } from "../cli/next_command.ts";
 
 /** The number of fields to show for one object. */
 const MOST_FIELDS = 20;
@@ -60,7 +61,7 @@ function noteOf({ action, object: { name, namespace }, live, reason }: Planned):
       namespace ?? "default"
     } delete job ${name} && deno task apply`
     : "";
-  return `is not changed: ${reason}${again}`;
+  return repeatFlags(`is not changed: ${reason}${again}`);
 }
 
 function renderDifference({ path, line, before, after }: Difference, colour: boolean): string {

@@ -9,6 +9,7 @@ import type { Result } from "../../checks/finding.ts";
 import { type Gatherers, runChecks } from "../../checks/runner.ts";
 import { isQuiet } from "./common_flags.ts";
 import { exitCode } from "./exit_code.ts";
+import { repeatFlags, withFlags } from "./next_command.ts";
 import type { FileOutput, Format } from "./report_outputs.ts";
 import { clearStatus, colourWanted, print, showStatus } from "./terminal.ts";
 import { traceChecks } from "./tracing.ts";
@@ -74,19 +75,20 @@ export async function runAndReport(
   });
   showStatus(status);
   const began = performance.now();
-  const results = await runChecks(checks, gatherers, {
+  const judged = await runChecks(checks, gatherers, {
     timeoutMs: timeout * 1000,
     longerMs: { image: imageTimeout * 1000 },
     skip,
     ...(signal === undefined ? {} : { signal }),
     onResult(result) {
       if (signal?.aborted) return;
-      const lines = stream.result(result);
+      const lines = stream.result(withFlags(result));
       if (lines !== "") print(lines.trimEnd());
       showStatus(status);
     },
   });
   clearStatus();
+  const results = judged.map((result) => withFlags(result));
   await traceChecks(command, date, results, began);
   const code = exitCode(results, { strict });
   const report = { command, ...(date === undefined ? {} : { date }), results, exitCode: code };
@@ -112,7 +114,7 @@ function startStream(
   const atEnd = (end: (report: Report) => string): Stream => ({ result: () => "", end });
   switch (format) {
     case "text":
-      return startText(layout);
+      return startTextReport(layout);
     case "github":
       return startCommands();
     case "json":
@@ -124,6 +126,15 @@ function startStream(
     case "markdown":
       return atEnd(renderMarkdown);
   }
+}
+
+/** Text has commands that are not in the results. */
+function startTextReport(layout: Parameters<typeof startText>[0]): Stream {
+  const text = startText(layout);
+  return {
+    result: (result) => repeatFlags(text.result(result)),
+    end: (report) => repeatFlags(text.end(report)),
+  };
 }
 
 /** Workflow commands; the lines after them are for the log. */

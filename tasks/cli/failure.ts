@@ -4,6 +4,7 @@ import { Failure } from "../../pipeline/errors.ts";
 import { pageOf } from "../../pipeline/failure_page.ts";
 import { EXIT_CODES } from "./exit_code.ts";
 import { printLine } from "./json_line.ts";
+import { repeatFlags } from "./next_command.ts";
 import { colourWanted, paint, printError } from "./terminal.ts";
 
 /** How a command reports failures. */
@@ -36,7 +37,9 @@ export function reportFailure(error: unknown, reporter: FailureReporter, date?: 
     problem: "an unexpected error",
     remedy: renderUnexpected(error, !json, secrets),
   });
-  const { kind, task, problem, remedy, message, summary } = failure;
+  const { kind, task, summary } = failure;
+  const [problem, remedy, message] = [failure.problem, failure.remedy, failure.message]
+    .map((text) => repeatFlags(text));
   const page = pageOf(summary);
   const exitCode = EXIT_CODES[kind];
   if (json) {
@@ -45,10 +48,10 @@ export function reportFailure(error: unknown, reporter: FailureReporter, date?: 
     printLine(command, "failed", { ...day, message, task, problem, remedy, exitCode, ...about });
   } else {
     const colour = expected && colourWanted(Deno.stderr);
-    printError(paint(message, "red", colour));
+    printError(paint(message!, "red", colour));
     // Some messages have the command already.
-    if (page !== undefined && !message.includes("deno task explain")) {
-      printError(`runbook: deno task explain ${page}`);
+    if (page !== undefined && !message!.includes("deno task explain")) {
+      printError(repeatFlags(`runbook: deno task explain ${page}`));
     }
   }
   return exitCode;

@@ -8,6 +8,7 @@ import {
 } from "../../pipeline/progress.ts";
 import { isQuiet } from "./common_flags.ts";
 import { renderLine } from "./json_line.ts";
+import { repeatFlags } from "./next_command.ts";
 import { colourWanted, paint, print, showStatus } from "./terminal.ts";
 
 /** The output formats of a pipeline command. */
@@ -34,7 +35,7 @@ export function printing(
   return {
     step(step) {
       if (isQuiet() && !step.warning && !RESULTS.has(step.step)) return;
-      print(renderStep(command, step, colourWanted()));
+      print(repeatFlags(renderStep(command, step, colourWanted())));
     },
     progress(progress) {
       const now = performance.now();

@@ -11,6 +11,7 @@ import { measureStep } from "./measured.ts";
 import type { Order } from "./order.ts";
 import { recordSteps } from "./recorded_steps.ts";
 import { type DayResult, renderDays } from "./table.ts";
+import { repeatFlags } from "../cli/next_command.ts";
 
 // What every engine does for each day: work, and report the result.
 
@@ -49,7 +50,9 @@ export async function eachDay(
     } catch (error) {
       result.exitCode = reportFailure(error, reporter, day);
       result.measured ??= { seconds: {} };
-      result.measured.failure = error instanceof Failure ? error.message : "an unexpected error";
+      result.measured.failure = error instanceof Failure
+        ? repeatFlags(error.message)
+        : "an unexpected error";
     }
     if (result.exitCode === 2 || (result.exitCode !== 0 && !keepGoing)) break;
   }

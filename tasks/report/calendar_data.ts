@@ -5,6 +5,7 @@ import { plural } from "../../pipeline/progress.ts";
 import type { DayStatus, LayerStatus } from "../status/judge.ts";
 import type { Status } from "../status/reading.ts";
 import type { CalendarData, CellState, DayData, LayerData } from "./content.ts";
+import { repeatFlags } from "../cli/next_command.ts";
 
 /** Writes the state of the lake by day for a calendar. */
 export function calendarData({ days, lakeDays, outbox }: Status): CalendarData {
@@ -15,7 +16,7 @@ export function calendarData({ days, lakeDays, outbox }: Status): CalendarData {
       ? `The counts are compared with ${outbox.name}; ${plural(outbox.strays, "event")} of the ` +
         "outbox fall on no day."
       : outbox.state === "failed"
-      ? `The outbox was not read: ${outbox.failure.message}`
+      ? `The outbox was not read: ${repeatFlags(outbox.failure.message)}`
       : "The outbox was not read, so late events are unknown.",
   };
 }

@@ -11,6 +11,7 @@ import { DATABASE_KEYS, LAKE_KEYS, type Project } from "../../pipeline/contract/
 import { Failure, type FailureKind } from "../../pipeline/errors.ts";
 import { connect } from "../../pipeline/outbox/connection.ts";
 import { throughCluster, type Way } from "../cli/through_cluster.ts";
+import { repeatFlags } from "../cli/next_command.ts";
 
 /** A Secret that the jobs read. */
 export interface SecretSpec {
@@ -121,7 +122,7 @@ export async function tryLogin(
     return { message: `the login worked: ${name}` };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    return { message: `the login failed. ${error.message}`, failure: error.kind };
+    return { message: `the login failed. ${repeatFlags(error.message)}`, failure: error.kind };
   }
 }
 

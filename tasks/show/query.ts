@@ -35,7 +35,7 @@ export function conditionOf(layer: RowLayer, text: string): Condition {
     return { column: name, matches: parsePrinted(text.slice(at + 1), type) };
   } catch (error) {
     const problem = `${name} is ${type}: ${(error as Error).message}`;
-    throw unusableFlag("where", text, problem, "Write the value as deno task show prints it.");
+    throw unusableFlag("where", text, problem, "Write the value as show prints it.");
   }
 }
 

@@ -5,6 +5,7 @@ import { isSettled, type LakeDay, type LayerDay } from "../../pipeline/days.ts";
 import { ABANDONED_AFTER } from "../../pipeline/lake/lifetimes.ts";
 import type { BronzeCommit, SilverCommit } from "../../pipeline/lake/marker.ts";
 import { plural } from "../../pipeline/progress.ts";
+import { repeatFlags } from "../cli/next_command.ts";
 
 /** The state of one layer of a day. */
 export interface LayerStatus {
@@ -124,7 +125,7 @@ export function judgeDay(
     ...(abandoned.length === 0 ? [] : [`${plural(abandoned.length, "part")} in no marker`]),
   ];
   const verb = nextVerb(status, abandoned.length);
-  const next = verb && { next: `deno task ${verb} --date ${day}` };
+  const next = verb && { next: repeatFlags(`deno task ${verb} --date ${day}`) };
   return { ...status, notes, ...next };
 }
 

@@ -6,6 +6,7 @@ import { type Cell, renderTable } from "../cli/table.ts";
 import { paint, type Style } from "../cli/terminal.ts";
 import type { DayStatus, LayerStatus } from "./judge.ts";
 import type { Status } from "./reading.ts";
+import { repeatFlags } from "../cli/next_command.ts";
 
 const STYLES: Readonly<Record<LayerStatus["state"], Style>> = {
   sealed: "green",
@@ -85,7 +86,7 @@ function missingRow(run: Run, asked: boolean): Cell[] {
     "",
     "",
     ...(asked ? [count(first.outbox?.events), ""] : []),
-    `deno task run --from ${first.day} --to ${last.day}`,
+    repeatFlags(`deno task run --from ${first.day} --to ${last.day}`),
     plural(run.length, "day"),
   ];
 }
@@ -131,7 +132,7 @@ function summary({ days, outbox, recordFailure }: Status, colour: boolean): stri
         `${plural(events, "event")}, ${plural(bytes, "byte")}`,
     ...(recordFailure === undefined
       ? []
-      : [`${paint("no run is possible:", "red", colour)} ${recordFailure.message}`]),
+      : [`${paint("no run is possible:", "red", colour)} ${repeatFlags(recordFailure.message)}`]),
     ...aboutOutbox(outbox, colour),
   ];
 }
@@ -141,7 +142,7 @@ function aboutOutbox(outbox: Status["outbox"], colour: boolean): string[] {
     return ["outbox not read: DJANGO_DB_PASSWORD is not set"];
   }
   if (outbox.state === "failed") {
-    return [`${paint("outbox not read:", "red", colour)} ${outbox.failure.message}`];
+    return [`${paint("outbox not read:", "red", colour)} ${repeatFlags(outbox.failure.message)}`];
   }
   const compared =
     `counts compared with ${outbox.name}: one lost and one late event cancel each other out, ` +
@@ -151,7 +152,8 @@ function aboutOutbox(outbox: Status["outbox"], colour: boolean): string[] {
   return [
     compared,
     `${paint("warning:", "yellow", colour)} ${plural(strays, "event")} of the outbox ` +
-    "fall on no day, because occurred_at is null or infinite: deno task explain quarantine",
+    "fall on no day, because occurred_at is null or infinite: " +
+    repeatFlags("deno task explain quarantine"),
   ];
 }
 
@@ -181,10 +183,10 @@ export function renderJsonTotal({ days, outbox, recordFailure }: Status, exitCod
   return renderLine("status", "total", {
     days: days.length,
     settled,
-    ...(recordFailure === undefined ? {} : { record: recordFailure.message }),
+    ...(recordFailure === undefined ? {} : { record: repeatFlags(recordFailure.message) }),
     outbox: outbox.state,
     ...(outbox.state === "asked" ? { strays: outbox.strays } : {}),
-    ...(outbox.state === "failed" ? { message: outbox.failure.message } : {}),
+    ...(outbox.state === "failed" ? { message: repeatFlags(outbox.failure.message) } : {}),
     exitCode,
   });
 }

@@ -20,6 +20,7 @@ async function inFolder(
   files: Readonly<Record<string, string>>,
   args: readonly string[],
   command = "preflight",
+  env: Readonly<Record<string, string>> = {},
 ): Promise<TaskOutcome> {
   const folder = await Deno.makeTempDir();
   try {
@@ -27,7 +28,7 @@ async function inFolder(
     for (const [name, text] of Object.entries({ ...MANIFESTS, ...files })) {
       await Deno.writeTextFile(`${folder}/${name}`, text);
     }
-    return await runTaskIn(folder, command, args);
+    return await runTaskIn(folder, command, args, env);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -142,3 +143,34 @@ Deno.test("explain writes the names of the project file into a page", async () =
   assertStringIncludes(guide, "export JOBS_NAMESPACE=etl\n");
   assertStringIncludes(guide, '"namespace": "shop",');
 });
+
+// Each printed command is followed by a shell, which has to read the same project file.
+const NAMED = "my names.json";
+const REPEATED = "--project 'my names.json'";
+
+const PRINTING: readonly (readonly [command: string, args: readonly string[], text: string])[] = [
+  ["amend", [], `deno task amend ${REPEATED} 2025-12-28`],
+  [
+    "preflight",
+    ["--facts", "manifests"],
+    `         runbook: deno task explain ${REPEATED} manifests-readable\n`,
+  ],
+  ["preflight", ["--context=kind"], `\nrunbook: deno task explain ${REPEATED} cluster-login\n`],
+  [
+    "status",
+    ["--from", DAY, "--to", "2025-12-29"],
+    `deno task run ${REPEATED} --from ${DAY} --to 2025-12-29`,
+  ],
+  ["status", ["--output", "json", DAY], `"next":"deno task run ${REPEATED} --date ${DAY}"`],
+];
+
+for (const [command, args, text] of PRINTING) {
+  Deno.test(`${command} ${args.join(" ")}: repeats --project in the next command`, async () => {
+    const files = { [NAMED]: PROJECT, "manifests/broken.yaml": "a: [" };
+    const lake = await Deno.makeTempDir();
+    const env = { LAKE_URL: `file://${lake}`, DJANGO_DB_HOST: "127.0.0.1" };
+    const { stdout, stderr } = await inFolder(files, [...args, "--project", NAMED], command, env);
+    await Deno.remove(lake, { recursive: true });
+    assertStringIncludes(stdout + stderr, text);
+  });
+}

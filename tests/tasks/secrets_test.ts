@@ -386,7 +386,7 @@ terminalTest(
     await task.until("Store 2 Secrets in ");
     const lines = await task.commandLines();
     assertEquals(
-      lines.filter((line) => line.includes("tasks/main.ts secrets")).length,
+      lines.filter((line) => /tasks\/main\.ts'? '?secrets/.test(line)).length,
       3,
       "all of them",
     );
