@@ -48,6 +48,6 @@ transaction that began before then is open. A run of a sealed day compares it wi
 writes nothing.
 ${ENVIRONMENT_HELP}`,
   cleansUp: usesSpark,
-  run: (flags, interrupted, interrupts) =>
-    workThroughDays("bronze", flags, OUTPUTS, { interrupted, interrupts }),
+  run: (flags, interrupted, interrupts, reports) =>
+    workThroughDays("bronze", flags, OUTPUTS, reports, { interrupted, interrupts }),
 };

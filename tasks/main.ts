@@ -3,6 +3,7 @@ import type { Command } from "./cli/command.ts";
 import { failureReporterOf, reportFailure } from "./cli/failure.ts";
 import { COMMON_HELP } from "./cli/common_flags.ts";
 import { readFlags } from "./cli/flags.ts";
+import { ReportFiles } from "./cli/report_files.ts";
 import { printRequests } from "./cli/requests.ts";
 import { clearStatus, print, printError } from "./cli/terminal.ts";
 import { loadCommand } from "./commands.ts";
@@ -55,15 +56,22 @@ export async function runCommand(
   command: Command,
   args: readonly string[] = Deno.args,
 ): Promise<never> {
-  const reporter = failureReporterOf(command.name);
+  const reports = new ReportFiles(command.name);
+  const reporter = reports.watch(failureReporterOf(command.name));
+  const end = (exitCode: number): never => {
+    reports.end(exitCode);
+    return Deno.exit(exitCode);
+  };
   const interrupted = new AbortController();
   let handler: (() => void) | undefined;
   let cleansUp = command.cleansUp === true;
   Deno.addSignalListener("SIGINT", () => {
     if (handler !== undefined) return handler();
     clearStatus(true);
-    printError(`Interrupted. ${command.name} can be stopped at any point: run it again.`);
-    if (!cleansUp || interrupted.signal.aborted) Deno.exit(130);
+    const message = `Interrupted. ${command.name} can be stopped at any point: run it again.`;
+    printError(message);
+    reports.addMessage(message);
+    if (!cleansUp || interrupted.signal.aborted) end(130);
     interrupted.abort(
       new Failure({
         kind: "unreachable",
@@ -72,16 +80,16 @@ export async function runCommand(
         remedy: "Run it again.",
       }),
     );
-    setTimeout(() => Deno.exit(130), CLEANUP_TIME);
+    setTimeout(() => end(130), CLEANUP_TIME);
   });
   // Without these listeners, Deno would exit with 1, which means wrong data.
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
-    Deno.exit(reportFailure(event.reason, reporter));
+    end(reportFailure(event.reason, reporter));
   });
   globalThis.addEventListener("error", (event) => {
     event.preventDefault();
-    Deno.exit(reportFailure(event.error ?? event.message, reporter));
+    end(reportFailure(event.error ?? event.message, reporter));
   });
   try {
     const flags = readFlags(args, command);
@@ -100,9 +108,9 @@ export async function runCommand(
         handler = next;
         return { [Symbol.dispose]: () => handler = undefined };
       },
-    });
-    Deno.exit(interrupted.signal.aborted ? 130 : exitCode);
+    }, reports);
+    return end(interrupted.signal.aborted ? 130 : exitCode);
   } catch (error) {
-    Deno.exit(reportFailure(error, reporter));
+    return end(reportFailure(error, reporter));
   }
 }

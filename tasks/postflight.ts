@@ -43,5 +43,5 @@ Examples:
 
 Each check has a page: deno task explain <id>
 ${ENVIRONMENT_HELP}`,
-  run: (flags) => workThroughDays("postflight", flags, FORMATS),
+  run: (flags, _, __, reports) => workThroughDays("postflight", flags, FORMATS, reports),
 };

@@ -1,4 +1,7 @@
 import { PREFLIGHT } from "../checks/preflight/catalog.ts";
+import type { Result } from "../checks/finding.ts";
+import { Failure } from "../pipeline/errors.ts";
+import { EXIT_CODES } from "./cli/exit_code.ts";
 import { runAndReport } from "./cli/checking.ts";
 import type { Command } from "./cli/command.ts";
 import { CONNECTION_HELP } from "./cli/environment_help.ts";
@@ -73,40 +76,50 @@ Examples:
 Each check has a page: deno task explain <id>
 ${CONNECTION_HELP}`,
   cleansUp: true,
-  async run(flags, signal) {
+  async run(flags, signal, _, reports) {
     const { output, files, html } = await reportOutputs(
       flags,
+      reports,
       PREFLIGHT_FORMATS,
       PREFLIGHT_FORMATS,
     );
     const metricsFile = await metricsFileOf(flags);
     const began = Date.now();
-    const timeout = seconds(flags, FACT_TIMEOUT);
-    const imageTimeout = seconds(flags, IMAGE_TIMEOUT);
-    const skip = skippedChecks(flags);
-    const sources = await sourcesOf(flags, ["environment", "cluster"]);
-    const gatherers = gatherersBefore(sources);
-    const unneeded = unneededPermissions(sources);
-    const writesFiles = files.length > 0 || html !== undefined || metricsFile !== undefined;
-    await revokePermissions(...unneeded.filter((name) => name !== "write" || !writesFiles));
-    const strict = flags.on("strict");
-    const verbose = flags.on("verbose");
-    const report = await runAndReport(
-      { command: "preflight", status: "checking …", checks: PREFLIGHT, gatherers },
-      { output, files, timeout, imageTimeout, strict, verbose, skip, signal },
-    );
-    if (html !== undefined && !signal.aborted) {
-      const { project } = sources;
-      await html.write(await htmlReport({ command: "preflight", checks: [report] }, { project }));
-    }
-    if (metricsFile !== undefined && !signal.aborted) {
-      const { results, exitCode } = report;
+    const writeFile = async (exitCode: number, results: readonly Result[] = []) => {
+      if (metricsFile === undefined || signal.aborted) return;
       const ended = Date.now();
       await writeMetrics(metricsFile, [
         ...commandMetrics({ command: "preflight", exitCode, began, ended }),
-        ...checkMetrics("preflight", [{ results, ended }]),
+        ...(results.length === 0 ? [] : checkMetrics("preflight", [{ results, ended }])),
       ]);
-    }
+    };
+    const work = async () => {
+      const timeout = seconds(flags, FACT_TIMEOUT);
+      const imageTimeout = seconds(flags, IMAGE_TIMEOUT);
+      const skip = skippedChecks(flags);
+      const sources = await sourcesOf(flags, ["environment", "cluster"]);
+      const gatherers = gatherersBefore(sources);
+      const unneeded = unneededPermissions(sources);
+      const writesFile = metricsFile !== undefined;
+      await revokePermissions(...unneeded.filter((name) => name !== "write" || !writesFile));
+      const strict = flags.on("strict");
+      const verbose = flags.on("verbose");
+      const report = await runAndReport(
+        { command: "preflight", status: "checking …", checks: PREFLIGHT, gatherers },
+        { output, files, timeout, imageTimeout, strict, verbose, skip, signal },
+      );
+      if (html !== undefined && !signal.aborted) {
+        const { project } = sources;
+        await html.write(await htmlReport({ command: "preflight", checks: [report] }, { project }));
+      }
+      return report;
+    };
+    const report = await work().catch(async (error) => {
+      // A file of an earlier run must not look like the result of this one.
+      await writeFile(EXIT_CODES[error instanceof Failure ? error.kind : "unreachable"]);
+      throw error;
+    });
+    await writeFile(report.exitCode, report.results);
     return report.exitCode;
   },
 };

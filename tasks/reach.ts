@@ -63,9 +63,9 @@ Examples:
 Exit codes: 0 allowed, or the matrix was printed; 1 denied; 2 wrong usage, or an object that the API
 server would reject; 3 unknown, for example because of broken YAML.
 `,
-  async run(flags) {
-    const { output, html } = await reportOutputs(flags, FORMATS);
-    if (html === undefined) await revokePermissions("write");
+  async run(flags, _, __, reports) {
+    const { output, html } = await reportOutputs(flags, reports, FORMATS);
+    await revokePermissions("write");
     const question = flags.on("matrix") ? undefined : flags;
     const directory = flags.value("manifests") ?? "manifests";
     const project = await projectOf(flags, directory);

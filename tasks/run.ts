@@ -59,6 +59,6 @@ A run of several days ends with a table, and with the worst exit code: 1 before 
 configuration (2) ends the command at once. More about it: deno task explain run
 ${ENVIRONMENT_HELP}`,
   cleansUp: usesSpark,
-  run: (flags, interrupted, interrupts) =>
-    workThroughDays("run", flags, OUTPUTS, { interrupted, interrupts }),
+  run: (flags, interrupted, interrupts, reports) =>
+    workThroughDays("run", flags, OUTPUTS, reports, { interrupted, interrupts }),
 };

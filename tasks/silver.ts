@@ -35,6 +35,6 @@ It reads exactly the parts that bronze's commit marker names. It needs the datab
 given as today or yesterday, or by default.
 ${ENVIRONMENT_HELP}`,
   cleansUp: usesSpark,
-  run: (flags, interrupted, interrupts) =>
-    workThroughDays("silver", flags, OUTPUTS, { interrupted, interrupts }),
+  run: (flags, interrupted, interrupts, reports) =>
+    workThroughDays("silver", flags, OUTPUTS, reports, { interrupted, interrupts }),
 };

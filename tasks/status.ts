@@ -55,9 +55,9 @@ Examples:
 
 Without DJANGO_DB_PASSWORD, it shows only the lake; --check needs the outbox. runbook/status.md explains the output.
 ${CONNECTION_HELP}`,
-  async run(flags) {
+  async run(flags, _, __, reports) {
     const project = await projectOrDefault(flags);
-    const { output, html } = await reportOutputs(flags, OUTPUTS);
+    const { output, html } = await reportOutputs(flags, reports, OUTPUTS);
     const write = await prepareHtml(html, project);
     const order: StatusOrder = {
       output,
@@ -75,7 +75,9 @@ ${CONNECTION_HELP}`,
     };
     const { database, lake, metricsFile } = order;
     const needs = { database, lake, writes: false, files: filesOf(metricsFile) };
-    return await runConfined(import.meta.resolve("./status/worker.ts"), order, needs, write);
+    const module = import.meta.resolve("./status/worker.ts");
+    const onFailure = (message: string) => reports.addMessage(message);
+    return await runConfined(module, order, needs, write, onFailure);
   },
 };
 

@@ -1,5 +1,6 @@
 import { Failure } from "../../pipeline/errors.ts";
 import type { Flags, FlagSpec } from "./flags.ts";
+import type { ReportFiles } from "./report_files.ts";
 
 /** A command of the toolkit. */
 export interface Command extends FlagSpec {
@@ -11,8 +12,14 @@ export interface Command extends FlagSpec {
    *
    * @param interrupted aborts at Ctrl-C, if the command cleans up
    * @param interrupts lets the command handle Ctrl-C itself
+   * @param reports opens the files of `--output FORMAT=FILE`
    */
-  run(flags: Flags, interrupted: AbortSignal, interrupts: Interrupts): Promise<number>;
+  run(
+    flags: Flags,
+    interrupted: AbortSignal,
+    interrupts: Interrupts,
+    reports: ReportFiles,
+  ): Promise<number>;
   /** Whether the command gets time to clean up after Ctrl-C. */
   readonly cleansUp?: boolean | ((flags: Flags) => boolean);
 }

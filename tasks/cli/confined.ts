@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { type DatabaseConfig, hostAndPort, type LakeConfig } from "../../pipeline/config.ts";
 import { confirmDirectory } from "../../pipeline/lake/directory_errors.ts";
 import type { Observer } from "../../pipeline/progress.ts";
+import type { FailureReporter } from "./failure.ts";
 import { revokePermissions } from "./permissions.ts";
 import { printRequests } from "./requests.ts";
 
@@ -43,6 +44,7 @@ type FromWorker =
   | "ready"
   | { readonly exitCode: number }
   | { readonly error: unknown }
+  | { readonly failure: string }
   | { readonly report: unknown };
 
 /** The code of the pipeline, which a worker loads with the permission of the thread that starts it. */
@@ -76,6 +78,7 @@ export function grantsFor(
  * @param module the module's URL
  * @param order the input of the work, which is copied to the worker
  * @param onReport receives the report of the work, if it makes one. This process has no permissions then
+ * @param onFailure receives the message of each failure that the work reports
  * @returns the exit code
  * @throws {Failure} the directory of the lake does not exist
  */
@@ -84,6 +87,7 @@ export async function runConfined<R>(
   order: unknown,
   needs: Needs,
   onReport: (report: R) => Promise<void> = async () => {},
+  onFailure: (message: string) => void = () => {},
 ): Promise<number> {
   await confirmDirectory(needs.lake);
   const { net, read, write } = grantsFor(needs);
@@ -114,7 +118,8 @@ export async function runConfined<R>(
     } else if ("report" in data) {
       reported = onReport(data.report as R);
       reported.catch(reject);
-    } else if ("error" in data) reject(data.error);
+    } else if ("failure" in data) onFailure(data.failure);
+    else if ("error" in data) reject(data.error);
     else resolve(reported.then(() => data.exitCode));
   };
   return await promise;
@@ -126,7 +131,7 @@ export async function runConfined<R>(
  * @param work called after this worker has revoked the permission for the environment. It can send a
  *   report, which is plain data
  */
-export function serve<O>(
+export function serve<O extends object>(
   work: (order: O, send: (report: unknown) => void) => Promise<number>,
 ): void {
   const parent = self as unknown as Worker;
@@ -141,7 +146,10 @@ export function serve<O>(
     await revokePermissions("env");
     printRequests();
     const send = (report: unknown) => parent.postMessage({ report });
-    parent.postMessage({ exitCode: await work(data, send) });
+    const onFailure = (failure: string) => parent.postMessage({ failure });
+    const { reporter } = data as { readonly reporter?: FailureReporter };
+    const order = reporter === undefined ? data : { ...data, reporter: { ...reporter, onFailure } };
+    parent.postMessage({ exitCode: await work(order, send) });
   };
   parent.postMessage("ready");
 }

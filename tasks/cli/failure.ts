@@ -14,6 +14,8 @@ export interface FailureReporter {
   readonly json: boolean;
   /** Texts that no message may contain. */
   readonly secrets: readonly string[];
+  /** Receives the message of each failure, without a stack trace. */
+  readonly onFailure?: (message: string) => void;
 }
 
 /** Returns how this process reports failures. */
@@ -42,6 +44,9 @@ export function reportFailure(error: unknown, reporter: FailureReporter, date?: 
     .map((text) => repeatFlags(text));
   const page = pageOf(summary);
   const exitCode = EXIT_CODES[kind];
+  reporter.onFailure?.(
+    expected ? message : `Cannot ${task}: ${problem}. ${renderUnexpected(error, false, secrets)}`,
+  );
   if (json) {
     const day = date === undefined ? {} : { date };
     const about = page === undefined ? {} : { page };

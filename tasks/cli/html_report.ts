@@ -42,8 +42,7 @@ export async function prepareHtml(
 ): Promise<((content: NewContent) => Promise<void>) | undefined> {
   if (file === undefined) return undefined;
   const render = await htmlRenderer({ project, hasPictures: true });
-  const write = await file.open();
-  return async (content) => await write(await render(content));
+  return async (content) => await file.write(await render(content));
 }
 
 /** Reads the files of a page, for a process that renders it later. */

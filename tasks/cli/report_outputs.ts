@@ -1,6 +1,7 @@
 import { shellPath } from "../../pipeline/shell.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Flags } from "./flags.ts";
+import type { ReportFiles } from "./report_files.ts";
 import { didYouMean } from "./suggestion.ts";
 
 /** The output formats of a report. */
@@ -20,17 +21,11 @@ export interface FileOutput<F = Format> {
   readonly format: F;
   readonly path: string;
   /**
-   * Writes the report.
+   * Writes the report. The process needs no permission.
    *
    * @throws {Failure} configuration: the file cannot be written
    */
   write(text: string): Promise<void>;
-  /**
-   * Opens the file, so that a process without permissions can write the report.
-   *
-   * @throws {Failure} configuration: the file cannot be written
-   */
-  open(): Promise<(text: string) => Promise<void>>;
 }
 
 /** Where a report goes: to standard output in one format, and into files. */
@@ -43,21 +38,23 @@ export interface ReportOutputs<F = Format> {
 
 /**
  * Reads `--output`, which can be repeated: FORMAT for standard output, and FORMAT=FILE for a file. HTML
- * is for a browser, so it goes into a file.
+ * is for a browser, so it goes into a file. The files are opened here, before the work begins.
  *
+ * @param reports opens the files
  * @param formats the formats for standard output, the default first
  * @param inFiles those that a file can have; every command with reports also writes HTML
  * @throws {Failure} configuration: an unknown format, two formats for standard output, two files with
- *   HTML, or a file whose folder does not exist
+ *   HTML, or a file that cannot be written
  */
 export async function reportOutputs<F extends string>(
   flags: Flags,
+  reports: ReportFiles,
   formats: readonly F[],
   inFiles: readonly F[] = [],
 ): Promise<ReportOutputs<F>> {
   const terminal: F[] = [];
-  const files: FileOutput<F>[] = [];
-  const pages: FileOutput<"html">[] = [];
+  const files: Target<F>[] = [];
+  const pages: Target<"html">[] = [];
   for (const text of flags.all("output")) {
     const [word, ...rest] = text.split("=");
     const path = rest.length === 0 ? undefined : rest.join("=");
@@ -65,7 +62,7 @@ export async function reportOutputs<F extends string>(
       if (path === undefined) {
         throw wrong(text, "HTML goes into a file", "Write --output html=FILE.");
       }
-      pages.push(await fileOutput("html", path, text));
+      pages.push(await targetOf("html", path, text));
       continue;
     }
     const format = formats.find((each) => each === word);
@@ -75,7 +72,7 @@ export async function reportOutputs<F extends string>(
       throw wrong(text, "the format is not supported", remedy);
     }
     if (path === undefined) terminal.push(format);
-    else if (inFiles.includes(format)) files.push(await fileOutput(format, path, text));
+    else if (inFiles.includes(format)) files.push(await targetOf(format, path, text));
     else {
       const problem = `this command writes only HTML into a file`;
       throw wrong(text, problem, `Use --output ${format} > FILE.`);
@@ -96,14 +93,22 @@ export async function reportOutputs<F extends string>(
     const problem = `another --output writes into ${twice.path}`;
     throw wrong(`${twice.format}=${twice.path}`, problem, "Give each format a file of its own.");
   }
-  return { output, files, ...(html && { html }) };
+  // A refused command line changes no file.
+  const page = html && await openFile(html, reports);
+  const opened: FileOutput<F>[] = [];
+  for (const file of files) opened.push(await openFile(file, reports));
+  return { output, files: opened, ...(page && { html: page }) };
 }
 
-async function fileOutput<F extends string>(
-  format: F,
-  path: string,
-  text: string,
-): Promise<FileOutput<F>> {
+/** A file of `--output FORMAT=FILE`. */
+interface Target<F> {
+  readonly format: F;
+  readonly path: string;
+  /** The value of the flag. */
+  readonly text: string;
+}
+
+async function targetOf<F>(format: F, path: string, text: string): Promise<Target<F>> {
   if (path === "") throw wrong(text, "there is no file after =", `Write --output ${format}=FILE.`);
   const folder = path.slice(0, path.lastIndexOf("/") + 1) || ".";
   const isFolder = (place: string) =>
@@ -112,7 +117,14 @@ async function fileOutput<F extends string>(
     throw wrong(text, `there is no folder ${folder}`, `Create it: mkdir -p ${shellPath(folder)}`);
   }
   if (await isFolder(path)) throw wrong(text, `${path} is a folder`, "Name a file.");
-  const attempt = async <T>(action: () => Promise<T>) => {
+  return { format, path, text };
+}
+
+async function openFile<F extends string>(
+  { format, path, text }: Target<F>,
+  reports: ReportFiles,
+): Promise<FileOutput<F>> {
+  const attempt = async <T>(action: () => T | Promise<T>) => {
     try {
       return await action();
     } catch (error) {
@@ -120,19 +132,8 @@ async function fileOutput<F extends string>(
       throw wrong(text, problem, "Make the file writable, or name another one.");
     }
   };
-  return {
-    format,
-    path,
-    write: (report) => attempt(() => Deno.writeTextFile(path, report)),
-    async open() {
-      const file = await attempt(() => Deno.open(path, { write: true, create: true }));
-      return (report) =>
-        attempt(async () => {
-          await file.truncate();
-          await new Blob([report]).stream().pipeTo(file.writable);
-        });
-    },
-  };
+  const write = await attempt(() => reports.open(format, path));
+  return { format, path, write: (report) => attempt(() => write(report)) };
 }
 
 function wrong(text: string, problem: string, remedy: string): Failure {

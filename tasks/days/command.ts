@@ -13,6 +13,7 @@ import { type Needs, runConfined } from "../cli/confined.ts";
 import { failureReporterOf } from "../cli/failure.ts";
 import { choice, type Flags, seconds } from "../cli/flags.ts";
 import { prepareHtml } from "../cli/html_report.ts";
+import type { ReportFiles } from "../cli/report_files.ts";
 import { reportOutputs } from "../cli/report_outputs.ts";
 import { projectHelp, projectOrDefault } from "../cli/project_options.ts";
 import { filesOf, metricsFileOf } from "../metrics/metrics_file.ts";
@@ -67,15 +68,17 @@ export const DEFAULT_TIMEOUT = 300;
  * Runs a command for the selected days, with only the permissions that the command needs.
  *
  * @param outputs the output formats that the command supports
+ * @param reports opens the files of the reports
  * @param interruption how the command receives Ctrl-C, if it has the engine `spark`
  */
 export async function workThroughDays(
   command: DayCommand,
   flags: Flags,
   outputs: readonly Order["output"][],
+  reports: ReportFiles,
   interruption?: Interruption,
 ): Promise<number> {
-  const { output, html } = await reportOutputs(flags, outputs);
+  const { output, html } = await reportOutputs(flags, reports, outputs);
   const pending = flags.on("pending");
   const several = pending || flags.value("from") !== undefined;
   if (several && output === "junit") {
@@ -97,7 +100,7 @@ export async function workThroughDays(
     timeout: seconds(flags, DEFAULT_TIMEOUT),
     strict: flags.on("strict"),
     verbose: flags.on("verbose"),
-    reporter: failureReporterOf(command),
+    reporter: reports.watch(failureReporterOf(command)),
     metricsFile: await metricsFileOf(flags),
     sends: write !== undefined,
   };
@@ -117,8 +120,11 @@ export async function workThroughDays(
   }
   const needsDatabase = command !== "silver" || ("from" in days && clockDecides(days));
   const database = needsDatabase ? databaseConfig(undefined, project) : undefined;
-  const order: Order = { ...work, database, lake: lakeConfig(undefined, project) };
-  return await runConfined(import.meta.resolve("./worker.ts"), order, needsOf(order), write);
+  const lake = lakeConfig(undefined, project);
+  const order: Order = { ...work, database, lake, reporter: failureReporterOf(command) };
+  const module = import.meta.resolve("./worker.ts");
+  const onFailure = (message: string) => reports.addMessage(message);
+  return await runConfined(module, order, needsOf(order), write, onFailure);
 }
 
 function daysOf(flags: Flags, pending: boolean): Order["days"] {

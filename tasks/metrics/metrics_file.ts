@@ -30,7 +30,8 @@ export function metricsFileHelp(width: number): string {
 /**
  * Reads `--metrics-file`.
  *
- * @throws {Failure} configuration: the name does not end in .prom, or the folder does not exist
+ * @throws {Failure} configuration: the name does not end in .prom, or the folder does not exist or is not
+ *   writable
  */
 export async function metricsFileOf(flags: Flags): Promise<MetricsFile | undefined> {
   const given = flags.value(METRICS_FLAG);
@@ -49,7 +50,14 @@ export async function metricsFileOf(flags: Flags): Promise<MetricsFile | undefin
     throw wrong(given, `there is no folder ${folder}`, `Create it: mkdir -p ${shellPath(folder)}`);
   }
   const path = `${real}/${name}`;
-  return { path, temporary: `${path}.${crypto.randomUUID()}.tmp` };
+  const temporary = `${path}.${crypto.randomUUID()}.tmp`;
+  try {
+    await Deno.writeTextFile(temporary, "", { createNew: true });
+    await Deno.remove(temporary);
+  } catch (error) {
+    throw notWritable(given, error);
+  }
+  return { path, temporary };
 }
 
 /** The files that the command needs to write, for its permissions. */
@@ -71,9 +79,13 @@ export async function writeMetrics(
     await Deno.rename(temporary, path);
   } catch (error) {
     await Deno.remove(temporary).catch(() => {});
-    const problem = error instanceof Error ? error.message : String(error);
-    throw wrong(path, problem, "Make the folder writable, or name another one.");
+    throw notWritable(path, error);
   }
+}
+
+function notWritable(file: string, error: unknown): Failure {
+  const problem = error instanceof Error ? error.message : String(error);
+  return wrong(file, problem, "Make the folder writable, or name another one.");
 }
 
 function wrong(file: string, problem: string, remedy: string): Failure {
