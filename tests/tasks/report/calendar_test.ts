@@ -2,7 +2,7 @@ import { DEFAULT_PROJECT } from "../../../pipeline/contract/project.ts";
 import { renderDocument } from "../../../tasks/report/document.ts";
 import { readTemplate } from "../../../tasks/report/template.ts";
 import { generatedEvents, RUNBOOK_EVENTS } from "../../../tasks/demo/events.ts";
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
+import { assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
 import { browserTest, violationsOn, withHtmlFile } from "../../support/browser.ts";
 import { temporaryLake } from "../../support/lakes.ts";
 import { outbox } from "../../support/postgres.ts";
