@@ -45,7 +45,7 @@ export function reportFailure(error: unknown, reporter: FailureReporter, date?: 
   const page = pageOf(summary);
   const exitCode = EXIT_CODES[kind];
   reporter.onFailure?.(
-    expected ? message : `Cannot ${task}: ${problem}. ${renderUnexpected(error, false, secrets)}`,
+    expected ? message! : `Cannot ${task}: ${problem}. ${renderUnexpected(error, false, secrets)}`,
   );
   if (json) {
     const day = date === undefined ? {} : { date };
