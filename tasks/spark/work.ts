@@ -191,12 +191,13 @@ class SparkEngine {
 
   /** Makes the layers of a day, and for `run`, checks the day. */
   async makeDay(day: Day, result: DayResult): Promise<number> {
-    const { work, logins } = this.#parts;
+    const { work, logins, isAttaching } = this.#parts;
     const layers = LAYERS[work.command];
-    const found = await this.#findJob(day, layers);
+    const found = isAttaching ? await this.#findJob(day, layers) : undefined;
     const first = found === undefined ? 0 : layers.indexOf(found.layer);
     for (const layer of layers.slice(first)) {
-      const job = layer === found?.layer ? found.job : undefined;
+      // A retry begins with bronze, also while a Job of silver runs: that Job seals no bronze.
+      const { job } = (layer === found?.layer ? found : await this.#findRunning(day, layer)) ?? {};
       await recordResult(layer, day, work, result, (observer) => {
         return this.#makeLayer(layer, day, observer, job);
       });
@@ -233,6 +234,11 @@ class SparkEngine {
     });
   }
 
+  /** Finds the Job of a layer that a retry follows instead of a second start. */
+  async #findRunning(day: Day, layer: Layer): Promise<{ readonly job: KubeObject } | undefined> {
+    return this.#parts.attachesRunning ? await this.#findJob(day, [layer]) : undefined;
+  }
+
   /**
    * Finds the Job to follow: the one that runs, or with `--attach` also the last one of a command
    * with one layer. Returns undefined to start a Job.
@@ -241,8 +247,7 @@ class SparkEngine {
     day: Day,
     layers: readonly Layer[],
   ): Promise<{ readonly layer: Layer; readonly job: KubeObject } | undefined> {
-    const { cluster, interrupted: signal, work, isAttaching, attachesRunning } = this.#parts;
-    if (!isAttaching && !attachesRunning) return undefined;
+    const { cluster, interrupted: signal, work, isAttaching } = this.#parts;
     for (const layer of layers) {
       const template = this.#template(layer);
       const jobs = await cluster.list(JOB, template.namespace, { signal });

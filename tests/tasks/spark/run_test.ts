@@ -154,6 +154,26 @@ clusterTest("run --engine spark --attach: follows bronze, and then does the rest
   assertMatch(stdout, /^silver {2}job {9}started Job/m);
 });
 
+clusterTest(
+  "run --engine spark --attach-running: makes bronze first, also while a Job of silver runs",
+  async () => {
+    await using servers = await withServers();
+    const { stage, plain } = servers;
+    const silver = stage.startWith(plain, "silver");
+    await stage.run(await stage.driver(`silver-${DAY}-1`));
+    silver.kill("SIGKILL");
+    await silver.outcome;
+    const task = stage.startWith(plain, "run", "--attach-running");
+    await work(servers, "bronze");
+    await work(servers, "silver");
+    const { code, stdout, stderr } = await task.outcome;
+    assertEquals([code, stderr], [0, ""], stdout);
+    assertMatch(stdout, /^bronze {2}job {9}started Job analytics-jobs\/bronze-2025-12-28-1$/m);
+    assertMatch(stdout, /^silver {2}job {9}following Job analytics-jobs\/silver-2025-12-28-1$/m);
+    assertEquals(await jobNames(stage), [`bronze-${DAY}-1`, `silver-${DAY}-1`]);
+  },
+);
+
 clusterTest("run --engine spark --pending: runs the days that the lake does not have", async () => {
   await using servers = await withServers();
   const args = servers.stage.args("--pending", "--to", DAY, "--no-preflight");
