@@ -41,8 +41,9 @@ Usage: deno task reach --manifests DIR --from END --to END --port PORT [--protoc
   --manifests DIR        a directory of YAML and JSON files (default: manifests)
 ${projectHelp(25, FOLDERS_BY_MANIFESTS)}
   --from, --to END       namespace/workload, or namespace/kind/workload where that is ambiguous;
-                         an address outside the cluster; or, for --to, the name of a host outside
-  --port PORT            1 to 65535: the port of the pod, not of a Service
+                         an address outside the cluster; or, for --to, a Service as in
+                         paradedb.robson.svc.cluster.local, or the name of a host outside
+  --port PORT            1 to 65535: the port of the pod; for a Service, the port of the Service
   --protocol PROTOCOL    TCP (default), UDP or SCTP
   --matrix               lists all allowed connections
   --output FORMAT        text for people, json for programs, or ndjson: JSON with one connection of
@@ -51,10 +52,12 @@ ${projectHelp(25, FOLDERS_BY_MANIFESTS)}
 
 A host name is not resolved: the answer applies to any public address outside the cluster. If both
 ends are the same workload, the answer applies to two different pods. Replies are always allowed. If
-policies distinguish the pods of a workload, such as db-0 of a StatefulSet, each pod has an answer.
+policies distinguish the pods of a workload, such as db-0 of a StatefulSet, each pod has an answer. If
+no manifest declares a workload, its labels are unknown: the answer names the rules that decide.
 
 Examples:
   deno task reach --from analytics-jobs/bronze-ingest-manual --to eu2.contabostorage.com --port 443
+  deno task reach --from analytics-jobs/bronze-ingest-manual --to robson/rbs-paradedb --port 5432
   deno task reach --from analytics-jobs/bronze-ingest-manual --to 10.43.0.1 --port 443
   deno task reach --from 203.0.113.7 --to analytics-jobs/silver-transform-manual --port 7078
   deno task reach --manifests manifests --matrix --output json
@@ -74,7 +77,7 @@ server would reject; 3 unknown, for example because of broken YAML.
       await html.write(await htmlOfReach(reading, matrixOf(reading.cluster), project));
     }
     if (question === undefined) return printMatrix(reading, output, flags);
-    return explainFlow(reading, readFlow(reading.cluster, question), output);
+    return explainFlow(reading, readFlow(reading, question), output);
   },
 };
 
@@ -86,12 +89,10 @@ function explainFlow(reading: Reading, questions: readonly Question[], output: F
   const isOne = others.length === 0;
   if (output === "text") {
     const colour = colourWanted();
-    const text = isOne ? renderFlow(reading, only!, colour) : renderParts(reading, answers, colour);
+    const text = isOne ? renderFlow(only!, colour) : renderParts(answers, colour);
     print(text.trimEnd());
   } else {
-    const document = isOne
-      ? flowDocument(reading, only!, code)
-      : partsDocument(reading, answers, code);
+    const document = isOne ? flowDocument(only!, code) : partsDocument(answers, code);
     print(JSON.stringify(document, null, output === "json" ? 2 : 0));
   }
   return code;

@@ -80,7 +80,17 @@ export function parseCidr(text: string): AddressRange & { readonly bits: number 
   return { family, first, last: first + (1n << free) - 1n, bits };
 }
 
-/** Returns whether a range contains an address. */
+/**
+ * Returns whether a range contains an address.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { holds, parseAddress, parseCidr } from "./address.ts";
+ *
+ * assertEquals(holds(parseCidr("10.0.0.0/8")!, parseAddress("10.42.0.5")!), true);
+ * ```
+ */
 export function holds(range: AddressRange, { family, value }: Address): boolean {
   return range.family === family && range.first <= value && value <= range.last;
 }

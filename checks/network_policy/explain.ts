@@ -57,10 +57,11 @@ import {
  */
 export function explainDecision(flow: Flow, decision: Decision): string {
   const { direction, reason, policies, rules } = decision;
-  const self = formatEndpoint(ends(flow, direction)[0]);
+  const [end] = ends(flow, direction);
+  const self = formatEndpoint(end);
   switch (reason) {
     case "outside":
-      return `${self} is outside the cluster, where no policy applies`;
+      return `${self} ${placeOf(end)}, where no policy applies`;
     case "itself":
       return "a pod can always reach itself";
     case "host-network":
@@ -192,7 +193,7 @@ export function whyNot(cluster: Cluster, policy: Policy, peer: Peer, end: Endpoi
     const selectors = peer.namespaces?.requirements.length === 0
       ? "selectors, including an empty namespaceSelector,"
       : "selectors";
-    return `${selectors} select only pods, and ${shown} is outside the cluster`;
+    return `${selectors} select only pods, and ${shown} ${placeOf(end)}`;
   }
   if (end.hostNetwork) return `${shown} uses its node's network, where no selector matches it`;
   if (peer.namespaces === undefined) {
@@ -210,6 +211,13 @@ export function whyNot(cluster: Cluster, policy: Policy, peer: Peer, end: Endpoi
   }
   const missing = peer.pods === undefined ? [] : unmetRequirements(peer.pods, end.labels);
   return `${shown} does not match ${missing.map(formatRequirement).join(" and ")}`;
+}
+
+/** Says where an address is. A private address may be that of a pod or a Service. */
+function placeOf(end: Endpoint): string {
+  return end.type === "outside" && end.isUncertain
+    ? "is assumed to be outside the cluster"
+    : "is outside the cluster";
 }
 
 /**

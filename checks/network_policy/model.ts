@@ -74,6 +74,8 @@ export interface Outside {
   readonly address: Address;
   /** The host name in messages, if the address is only an example of the host's addresses. */
   readonly host?: string;
+  /** True if a pod or a Service may have the address, as in a private range. */
+  readonly isUncertain?: true;
 }
 
 /** One end of a connection. */

@@ -1,7 +1,7 @@
 import { formatRange } from "../../checks/network_policy/address.ts";
 import { type Decision, evaluate, type Verdict } from "../../checks/network_policy/evaluate.ts";
 import { judgeHost } from "../../checks/network_policy/open_ports.ts";
-import type { Endpoint, Flow } from "../../checks/network_policy/model.ts";
+import type { Cluster, Endpoint, Flow } from "../../checks/network_policy/model.ts";
 import type { Host, Question } from "./ends.ts";
 import type { Reading } from "./reading.ts";
 
@@ -9,6 +9,8 @@ import type { Reading } from "./reading.ts";
 export interface Answer {
   /** The question. */
   readonly question: Question;
+  /** The evaluated cluster. */
+  readonly cluster: Cluster;
   /** The evaluated connection. For a host name, the destination is an example address. */
   readonly flow: Flow;
   /** The decisions of both ends about this connection. */
@@ -34,16 +36,18 @@ export function commonAnswer(answers: readonly Answer[]): Answer["answer"] {
 /** Answers a question about one connection. */
 export function answerOf(reading: Reading, question: Question): Answer {
   const { from, to, protocol, port } = question;
+  const cluster = question.cluster ?? reading.cluster;
   if (to.type !== "host") {
     const flow: Flow = { from, to, protocol, port };
-    const verdict = evaluate(reading.cluster, flow);
+    const verdict = evaluate(cluster, flow);
     const answer = verdict.allowed ? "allowed" : "denied";
     return {
       question,
+      cluster,
       flow,
       verdict,
       answer,
-      notes: [...reading.notes, ...notesAboutReplicas(flow)],
+      notes: [...question.notes, ...reading.notes, ...notesAboutReplicas(flow)],
     };
   }
   return answerAboutHost(reading, question, to);
@@ -67,7 +71,8 @@ function answerAboutHost({ cluster, notes }: Reading, question: Question, { host
     `repeat the command with an address of ${host}`;
   const more = answer === "depends" ? [some] : [];
   const verdict = evaluate(cluster, flow);
-  return { question, flow, verdict, answer, notes: [about, ...more, ...notes] };
+  const all = [...question.notes, about, ...more, ...notes];
+  return { question, cluster, flow, verdict, answer, notes: all };
 }
 
 /** Returns an example address of a range, but not one of the reserved first addresses of ::/0. */

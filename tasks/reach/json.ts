@@ -10,11 +10,10 @@ import type { PortSet } from "../../checks/network_policy/open_ports.ts";
 import { type Endpoint, podId, type Policy, PROTOCOLS } from "../../checks/network_policy/model.ts";
 import { type Answer, ANSWER_CODES, commonAnswer } from "./answer.ts";
 import type { Host } from "./ends.ts";
-import type { Reading } from "./reading.ts";
 
 /** Renders the answer to a question as a JSON document. */
-export function flowDocument({ cluster }: Reading, answer: Answer, exitCode: number) {
-  const { question, flow, verdict, notes } = answer;
+export function flowDocument(answer: Answer, exitCode: number) {
+  const { question, cluster, flow, verdict, notes } = answer;
   const side = (decision: Decision) => ({
     allowed: decision.allowed,
     reason: decision.reason,
@@ -71,11 +70,11 @@ export function portList(ports: PortSet) {
 }
 
 /** Renders the answers for the pods of a workload that policies distinguish. */
-export function partsDocument(reading: Reading, answers: readonly Answer[], exitCode: number) {
+export function partsDocument(answers: readonly Answer[], exitCode: number) {
   return {
     command: "reach",
     exitCode,
     answer: commonAnswer(answers),
-    parts: answers.map((answer) => flowDocument(reading, answer, ANSWER_CODES[answer.answer])),
+    parts: answers.map((answer) => flowDocument(answer, ANSWER_CODES[answer.answer])),
   };
 }

@@ -8,6 +8,7 @@ import type {
 import { type Pod, podId } from "../../checks/network_policy/model.ts";
 import type { PortSet } from "../../checks/network_policy/open_ports.ts";
 import { endDocument, portList } from "./json.ts";
+import { matrixNotes } from "./matrix_notes.ts";
 import type { Reading } from "./reading.ts";
 import { formatPorts } from "./text.ts";
 
@@ -16,7 +17,7 @@ import { formatPorts } from "./text.ts";
  * itself. Yields the text in pieces.
  */
 export function* renderMatrix(reading: Reading, matrix: Matrix): Generator<string> {
-  const { cluster, directory, notes, workloads } = reading;
+  const { cluster, directory, workloads } = reading;
   const widths: [number, number] = [0, 0];
   const take = (from: string, to: string) => {
     widths[0] = Math.max(widths[0], from.length);
@@ -43,9 +44,10 @@ export function* renderMatrix(reading: Reading, matrix: Matrix): Generator<strin
     rows++;
     yield `${formatRange(range).padEnd(widths[0])}  ->  ${second(pod)}${end(ports)}`;
   }
-  for (const note of notes) yield `note: ${note}\n`;
+  for (const note of matrixNotes(reading)) yield `note: ${note}\n`;
   const count = `${workloads} workloads, ${cluster.policies.length} policies`;
-  yield `reach ${directory}: ${count}, ${rows} connections allowed, all others denied\n`;
+  yield `reach ${directory}: ${count}, ${rows} connections allowed; all others between these ` +
+    "workloads and with addresses outside the cluster are denied\n";
 }
 
 /** The connections without those of a bare Pod to itself. */
@@ -58,7 +60,7 @@ function* others(within: Iterable<PodConnection>): Generator<PodConnection> {
  * addresses. Yields the text in pieces, as a string has a maximum length.
  */
 export function* renderMatrixJson(reading: Reading, matrix: Matrix): Generator<string> {
-  const { cluster, notes } = reading;
+  const { cluster } = reading;
   yield '{\n  "command": "reach",\n  "exitCode": 0,\n';
   yield `  "workloads": ${indented(cluster.pods.map(endDocument), 2)},\n  "connections": [`;
   const end = remembered((pod: Pod) => indented(endDocument(pod), 6));
@@ -81,7 +83,7 @@ export function* renderMatrixJson(reading: Reading, matrix: Matrix): Generator<s
     yield connection(indented(addresses(each), 6), end(each.pod), each.ports);
   }
   yield separator.startsWith(",") ? "\n  ],\n" : "],\n";
-  yield `  "notes": ${indented(notes, 2)}\n}\n`;
+  yield `  "notes": ${indented(matrixNotes(reading), 2)}\n}\n`;
 }
 
 /**
@@ -106,7 +108,7 @@ export function* renderMatrixLines(reading: Reading, matrix: Matrix): Generator<
   for (const each of matrix.inward) {
     yield connection(JSON.stringify(addresses(each)), end(each.pod), each.ports);
   }
-  for (const text of reading.notes) yield line("note", { text });
+  for (const text of matrixNotes(reading)) yield line("note", { text });
 }
 
 function addresses({ range: { family, first, last } }: OutsideConnection) {

@@ -5,6 +5,7 @@ import type { Cluster } from "../../checks/network_policy/model.ts";
 import { splitPods } from "../../checks/network_policy/split_pods.ts";
 import type { Project } from "../../pipeline/contract/project.ts";
 import { Failure, type FailureKind } from "../../pipeline/errors.ts";
+import { type Service, servicesOf } from "./services.ts";
 
 /** The valid objects of a directory. */
 export interface Reading {
@@ -12,6 +13,8 @@ export interface Reading {
   readonly directory: string;
   /** The namespaces, pods and policies. Pods that policies distinguish are separate. */
   readonly cluster: Cluster;
+  /** The declared Services. */
+  readonly services: readonly Service[];
   /** The number of workloads. */
   readonly workloads: number;
   /** The limits of the answers, as sentences for people. */
@@ -68,6 +71,7 @@ export async function readManifests(directory: string, project?: Project): Promi
   return {
     directory,
     cluster: splitPods(cluster, true),
+    services: servicesOf(objects.map(({ value }) => value)),
     workloads: cluster.pods.length,
     notes: [
       ...foreign.map((each) =>

@@ -11,7 +11,6 @@ import { EVERY, isSame, type PortSet } from "../../checks/network_policy/open_po
 import { type Policy, PROTOCOLS } from "../../checks/network_policy/model.ts";
 import { paint } from "../cli/terminal.ts";
 import { type Answer, commonAnswer, hasChoice } from "./answer.ts";
-import type { Reading } from "./reading.ts";
 
 const WORDS = {
   allowed: ["ALLOWED", "green"],
@@ -20,8 +19,8 @@ const WORDS = {
 } as const;
 
 /** Renders the answer to one question as text. */
-export function renderFlow({ cluster }: Reading, answer: Answer, colour: boolean): string {
-  const { question: { from, to, protocol, port }, flow, verdict, notes } = answer;
+export function renderFlow(answer: Answer, colour: boolean): string {
+  const { question: { from, to, protocol, port }, cluster, flow, verdict, notes } = answer;
   const [word, style] = WORDS[answer.answer];
   const shown = to.type === "host" ? to.host : formatEndpoint(to);
   const lines = [
@@ -43,21 +42,26 @@ export function renderFlow({ cluster }: Reading, answer: Answer, colour: boolean
       }
     }
   }
-  return [...lines, ...notes.map((note) => `  note     ${note}`)].join("\n");
+  return [...lines, ...notes.map(formatNote)].join("\n");
+}
+
+function formatNote(note: string): string {
+  return `  note     ${note}`;
 }
 
 /** Renders the answers for the pods of a workload that policies distinguish. */
-export function renderParts(
-  reading: Reading,
-  answers: readonly Answer[],
-  colour: boolean,
-): string {
+export function renderParts(answers: readonly Answer[], colour: boolean): string {
   const [word, style] = WORDS[commonAnswer(answers)];
   const says = commonAnswer(answers) === "depends"
     ? "the answer depends on the pod"
     : "the answer is the same for all pods";
-  const parts = answers.map((answer) => renderFlow(reading, answer, colour));
-  return [`${paint(word, style, colour)}  ${says}:`, ...parts].join("\n");
+  // The notes of all answers follow once.
+  const isShared = (note: string) => answers.every(({ notes }) => notes.includes(note));
+  const parts = answers.map((answer) =>
+    renderFlow({ ...answer, notes: answer.notes.filter((note) => !isShared(note)) }, colour)
+  );
+  const shared = (answers[0]?.notes ?? []).filter(isShared).map(formatNote);
+  return [`${paint(word, style, colour)}  ${says}:`, ...parts, ...shared].join("\n");
 }
 
 function allowingLines({ rules }: Decision): string[] {

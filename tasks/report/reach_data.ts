@@ -4,12 +4,14 @@ import { isolating, selectsEndpoint } from "../../checks/network_policy/matching
 import type { Matrix, OutsideConnection } from "../../checks/network_policy/matrix.ts";
 import type { Cluster, Direction, Peer, Pod, Policy } from "../../checks/network_policy/model.ts";
 import { EVERY, isSame, type PortSet } from "../../checks/network_policy/open_ports.ts";
+import { matrixNotes } from "../reach/matrix_notes.ts";
 import type { Reading } from "../reach/reading.ts";
 import { formatPorts } from "../reach/text.ts";
 import type { ReachData, RuleData } from "./content.ts";
 
 /** Writes all allowed connections as numbers into lists: many connections are the same. */
-export function reachData({ directory, cluster, notes }: Reading, matrix: Matrix): ReachData {
+export function reachData(reading: Reading, matrix: Matrix): ReachData {
+  const { directory, cluster } = reading;
   const ports = numbering<PortSet>();
   const representatives: Pod[] = [];
   for (const [i, pod] of cluster.pods.entries()) representatives[matrix.classOf[i]!] ??= pod;
@@ -20,7 +22,7 @@ export function reachData({ directory, cluster, notes }: Reading, matrix: Matrix
   const { rules, selections } = rulesOf(cluster, representatives);
   return {
     directory,
-    notes,
+    notes: matrixNotes(reading),
     groups: groupsOf(cluster.pods, matrix.classOf),
     open,
     ...outside,

@@ -88,7 +88,13 @@ for (
 ) {
   Deno.test(`reach --matrix --output ${format}: yields a large list in small pieces`, () => {
     const cluster = clusterOf(1000, 0);
-    const reading = { directory: "many", cluster, workloads: cluster.pods.length, notes: [] };
+    const reading = {
+      directory: "many",
+      cluster,
+      services: [],
+      workloads: cluster.pods.length,
+      notes: [],
+    };
     let longest = 0;
     let total = 0;
     for (const piece of render(reading, matrixOf(cluster))) {

@@ -73,7 +73,15 @@ export function plural(number, noun) {
   return `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
 }
 
-/** Shortens a text to a number of characters. */
+/**
+ * Shortens a name in its middle: names often differ only at their end. The number of a title, as in
+ * `and 2 more`, stays.
+ */
 export function shorten(text, length) {
-  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
+  if (text.length <= length) return text;
+  const [end] = / and \d+ more$/.exec(text) ?? [""];
+  const name = text.slice(0, text.length - end.length);
+  const room = length - end.length - 1;
+  const last = Math.floor(room / 2);
+  return `${name.slice(0, room - last)}…${name.slice(name.length - last)}${end}`;
 }

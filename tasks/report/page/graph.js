@@ -123,7 +123,7 @@ function drawGraph(model, namespace, picture, details) {
       chosen === undefined ? !isDense : from === chosen || to === chosen;
     const svg = drawPicture({
       width: 900,
-      height: Math.max(420, nodes.length * 22),
+      height: Math.max(260, nodes.length * 22),
       margin: 60,
       marginLeft: 240,
       marginRight: 240,
@@ -160,7 +160,7 @@ function drawGraph(model, namespace, picture, details) {
             fill: "var(--front)",
             fontSize: 13,
             pointerEvents: "none",
-            text: ({ title }) => shorten(title, 34),
+            text: ({ title }) => shorten(title, 36),
           })
         ),
       ],

@@ -29,6 +29,7 @@ export function startReach(data, root) {
     columnsFrom: 0,
   };
   const picture = element("div", { class: "scroll" });
+  const members = element("div");
   const pager = element("div", { class: "controls" });
   const details = element(
     "div",
@@ -39,7 +40,8 @@ export function startReach(data, root) {
       "Choose a cell to see the deciding rules: click it, or move with the arrow keys and press Enter.",
     ),
   );
-  const draw = () => drawMatrix({ model, namespaces, choice, picture, pager, details, draw });
+  const draw = () =>
+    drawMatrix({ model, namespaces, choice, picture, pager, members, details, draw });
   root.append(element(
     "section",
     { class: "part" },
@@ -56,6 +58,7 @@ export function startReach(data, root) {
     controlsOf(namespaces, choice, draw),
     legendOf(REACH_SIGNS, "reach"),
     element("figure", { "aria-labelledby": "reach" }, picture, pager),
+    members,
     details,
     tableToOpen("All allowed connections as a table", () => connectionTable(model)),
     notesOf(data.notes),
@@ -166,7 +169,7 @@ function countOutside({ groups, outsideOf }, members, side) {
   return counts;
 }
 
-function drawMatrix({ model, namespaces, choice, picture, pager, details, draw }) {
+function drawMatrix({ model, namespaces, choice, picture, pager, members, details, draw }) {
   const all = {
     rows: reachLines(model, namespaces, choice.from, choice.filter),
     columns: reachLines(model, namespaces, choice.to, choice.filter),
@@ -177,8 +180,14 @@ function drawMatrix({ model, namespaces, choice, picture, pager, details, draw }
     columns.map((to, column) => ({ from, to, row, column, ...judge(model, from, to) }))
       .filter(({ verdict }) => verdict !== undefined)
   );
-  const longest = Math.min(38, Math.max(...rows.map(({ title }) => title.length)));
-  const widest = Math.min(30, Math.max(...columns.map(({ title }) => title.length)));
+  // A namespace that all workloads have needs no place in each label.
+  const isOnly = namespaces.length === 1;
+  const nameOf = ({ title, members: [only], namespace }) =>
+    isOnly && namespace === undefined && only !== undefined ? model.titles[only] : title;
+  const rowLabels = rows.map((line) => shorten(nameOf(line), 44));
+  const columnLabels = columns.map((line) => shorten(nameOf(line), 44));
+  const longest = Math.max(...rowLabels.map(({ length }) => length));
+  const widest = Math.max(...columnLabels.map(({ length }) => length));
   const margin = { marginLeft: 20 + longest * 6.6, marginTop: 20 + widest * 5 };
   const svg = drawPicture({
     ...margin,
@@ -194,14 +203,14 @@ function drawMatrix({ model, namespaces, choice, picture, pager, details, draw }
       tickRotate: -45,
       tickSize: 0,
       label: null,
-      tickFormat: (i) => shorten(columns[i].title, 30),
+      tickFormat: (i) => columnLabels[i],
     },
     y: {
       type: "band",
       domain: d3.range(rows.length),
       tickSize: 0,
       label: null,
-      tickFormat: (i) => shorten(rows[i].title, 38),
+      tickFormat: (i) => rowLabels[i],
     },
     color: {
       domain: Object.keys(REACH_SIGNS),
@@ -226,10 +235,36 @@ function drawMatrix({ model, namespaces, choice, picture, pager, details, draw }
     choose: (i) => details.replaceChildren(...answerTo(model, cells[i], choice, draw)),
   });
   picture.replaceChildren(svg);
+  members.replaceChildren(sharedOf(model, [...rows, ...columns]) || "");
   pager.replaceChildren(
     ...pagerOf("rows", all.rows.length, choice, "rowsFrom", draw),
     ...pagerOf("columns", all.columns.length, choice, "columnsFrom", draw),
   );
+}
+
+/** The names of a shared row to list at most before the row is chosen. */
+const MOST_NAMES = 10;
+
+/** The workloads of the rows and columns that several share, for which a label has no place. */
+function sharedOf({ groups, titles }, lines) {
+  const shared = [
+    ...new Set(
+      lines.filter(({ namespace }) => namespace === undefined)
+        .flatMap(({ members }) => members),
+    ),
+  ].filter((i) => groups[i].names.length > 1);
+  return shared.length > 0 &&
+    element(
+      "ul",
+      { "aria-label": "Rows with several workloads" },
+      shared.map((i) => {
+        const { namespace, names } = groups[i];
+        const more = names.length - MOST_NAMES;
+        const listed = names.slice(0, MOST_NAMES).join(", ") +
+          (more > 0 ? ` and ${count(more)} more` : "");
+        return element("li", {}, element("b", {}, titles[i]), ` in ${namespace}: ${listed}`);
+      }),
+    );
 }
 
 function pagerOf(noun, length, choice, field, draw) {
@@ -401,7 +436,7 @@ function connectionTable(model) {
     if (rows.length >= MOST_ROWS) break;
   }
   const caption = rows.length < MOST_ROWS
-    ? "Allowed connections; all others are denied"
+    ? "Allowed connections; all others of these workloads with each other and outside are denied"
     : `The first ${MOST_ROWS} allowed connections. The command prints all of them`;
   return table(caption, ["from", "to", "ports"], rows);
 }

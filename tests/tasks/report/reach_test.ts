@@ -6,6 +6,7 @@ import { splitPods } from "../../../checks/network_policy/split_pods.ts";
 import { DEFAULT_PROJECT } from "../../../pipeline/contract/project.ts";
 import { formatPorts } from "../../../tasks/reach/text.ts";
 import { renderDocument } from "../../../tasks/report/document.ts";
+import { shorten } from "../../../tasks/report/page/dom.js";
 import { reachModel } from "../../../tasks/report/page/reach_model.js";
 import { reachData } from "../../../tasks/report/reach_data.ts";
 import { readTemplate } from "../../../tasks/report/template.ts";
@@ -16,7 +17,13 @@ import { runTask } from "../../support/task.ts";
 
 function readingOf(values: readonly unknown[]) {
   const { cluster } = readCluster(values.map((value) => ({ value })));
-  return { directory: "dir", cluster: splitPods(cluster, true), workloads: 0, notes: ["a note"] };
+  return {
+    directory: "dir",
+    cluster: splitPods(cluster, true),
+    services: [],
+    workloads: 0,
+    notes: ["a note"],
+  };
 }
 
 /** The reading of generated manifests, with some bare pods. */
@@ -76,6 +83,12 @@ Deno.test("reachData: the page has the same connections and rules as the command
   assert(allowed > 100 && allowed < cluster.pods.length ** 2 - 100);
 });
 
+Deno.test("shorten: keeps the end of a name and the number of a title", () => {
+  assertEquals(shorten("CronJob/nightly-run", 19), "CronJob/nightly-run");
+  assertEquals(shorten("jobs/CronJob/nightly-run-spark", 19), "jobs/Cron…run-spark");
+  assertEquals(shorten("Job/bronze-ingest-manual and 1 more", 25), "Job/bro…manual and 1 more");
+});
+
 browserTest(
   "HTML report of reach: a cell shows its rules by mouse and by keyboard",
   async (browser) => {
@@ -89,6 +102,14 @@ browserTest(
           "button",
         );
         assert(await cells.count() > 10);
+        const labels = await page.locator("figure[aria-labelledby=reach] text").allTextContents();
+        const names = labels.filter((label) => /(Job|CronJob)\//.test(label));
+        // Each row and each column has its own label, without the only namespace.
+        assertEquals(new Set(names).size * 2, names.length);
+        assertEquals(names.filter((name) => name.includes("analytics-jobs")), []);
+        assert(names.some((name) => name.endsWith(" and 1 more")), names.join());
+        const shared = page.getByRole("list", { name: "Rows with several workloads" });
+        assertStringIncludes(await shared.innerText(), "Job/silver-transform-manual");
         const answer = page.getByRole("region", { name: "The deciding rules" });
         await cells.nth(0).click();
         assertStringIncludes(await answer.innerText(), "TCP 7078");
