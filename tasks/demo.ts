@@ -17,9 +17,9 @@ import type { Command } from "./cli/command.ts";
 import { EXIT_CODES_HELP } from "./cli/exit_code.ts";
 import type { Flags } from "./cli/flags.ts";
 import { printing } from "./cli/observer.ts";
-
-import { clearStatus, paint, print, showStatus } from "./cli/terminal.ts";
+import { clearStatus, paint, print, printError, showStatus } from "./cli/terminal.ts";
 import { startPostgres } from "./demo/embedded_postgres.ts";
+import { lakeDirectory } from "./demo/lake_directory.ts";
 import { CREATE_OUTBOX, generatedEvents, RUNBOOK_EVENTS } from "./demo/events.ts";
 
 /** The UTC day of the two events in the runbook. */
@@ -43,9 +43,19 @@ Examples:
   deno task demo                    2 events become 1 execution
   deno task demo --events 100000    all nine event types, several clients, nulls and extreme values
 ${EXIT_CODES_HELP}`,
-  async run(flags) {
+  async run(flags, _interrupted, interrupts) {
     const events = eventCount(flags);
-    const path = await lakeDirectory(flags);
+    using directory = await lakeDirectory(flags.value("lake"));
+    const { path } = directory;
+    const end = (exitCode: number) => {
+      clearStatus(true);
+      directory[Symbol.dispose]();
+      const kept = exists(path) ? ` Its files are in ${path}.` : "";
+      printError(`Interrupted. The demo can be stopped at any point: run it again.${kept}`);
+      Deno.exit(exitCode); // this also ends Postgres
+    };
+    using _ = interrupts.take(() => end(130));
+    Deno.addSignalListener("SIGTERM", () => end(143));
     title("1. A temporary Postgres with the outbox");
     showStatus("starting Postgres …");
     const postgres = await startPostgres();
@@ -86,7 +96,12 @@ async function showPipeline(database: DatabaseConfig, lake: Lake, path: string):
       paint(path, "bold")
     }. Open them with any Parquet reader, for example DuckDB:`,
   );
-  print(`  duckdb -c "SELECT * FROM '${path}/silver/stop_executions/*/*/*.parquet'"`);
+  const { parts } = (await readMarker(lake, "silver", silverMarkerKey(DAY), DAY))!.commit;
+  print(`  duckdb -c "SELECT * FROM '${path}/${parts[0]!.key}'"`);
+  if (parts.length > 1) {
+    print(`This is one of ${parts.length} parts. Read exactly the parts in the marker of the day:`);
+    print(`  ${path}/${silverMarkerKey(DAY)}`);
+  }
   return exitCode;
 }
 
@@ -137,19 +152,12 @@ function eventCount(flags: Flags): number | undefined {
   });
 }
 
-async function lakeDirectory(flags: Flags): Promise<string> {
-  const path = flags.value("lake");
-  if (path === undefined) return await Deno.makeTempDir({ prefix: "deep-storage-lake-" });
-  await Deno.mkdir(path, { recursive: true });
-  for await (const { name } of Deno.readDir(path)) {
-    throw new Failure({
-      kind: "configuration",
-      task: `use --lake ${path}`,
-      problem: `the directory is not empty: it has ${name}`,
-      remedy: "Give an empty or a new directory, because each demo starts another outbox.",
-    });
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
   }
-  return await Deno.realPath(path);
 }
 
 function title(text: string): void {

@@ -4,7 +4,7 @@ import type { Command } from "./cli/command.ts";
 import { EXIT_CODES_HELP } from "./cli/exit_code.ts";
 import { didYouMean } from "./cli/suggestion.ts";
 import { projectHelp, projectOf } from "./cli/project_options.ts";
-import { colourWanted, lineWidth, paint, print } from "./cli/terminal.ts";
+import { colourWanted, lineWidth, paint, print, understandsEscapes } from "./cli/terminal.ts";
 import type { Screen } from "./explain/inline.ts";
 import { GUIDE, topics } from "./explain/pages.ts";
 import { renderPage } from "./explain/render.ts";
@@ -54,7 +54,7 @@ function screen(): Screen {
   return {
     width: Math.min(lineWidth(), WIDEST),
     colour: colourWanted(),
-    links: Deno.stdout.isTerminal(),
+    links: understandsEscapes(Deno.stdout),
     addressOf: (name) => isPage(name) ? addressOf(name).href : undefined,
   };
 }

@@ -103,6 +103,23 @@ export function directoryFailure(error: unknown, task: string): unknown {
   });
 }
 
+/**
+ * Returns what is wrong with a directory or a file.
+ *
+ * @returns undefined if the error is not from the file system
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { directoryProblem } from "./directory_errors.ts";
+ * const error = new Deno.errors.PermissionDenied();
+ * assertEquals(directoryProblem(error), "permission denied (EACCES)");
+ * ```
+ */
+export function directoryProblem(error: unknown): string | undefined {
+  return diagnose(error)?.[1];
+}
+
 function diagnose(error: unknown): [FailureKind, string, string] | undefined {
   if (error instanceof BadKey) {
     return ["configuration", error.message, "Use another key"];

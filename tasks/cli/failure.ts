@@ -5,7 +5,7 @@ import { pageOf } from "../../pipeline/failure_page.ts";
 import { EXIT_CODES } from "./exit_code.ts";
 import { printLine } from "./json_line.ts";
 import { repeatFlags } from "./next_command.ts";
-import { colourWanted, paint, printError } from "./terminal.ts";
+import { colourWanted, outputClosed, paint, printError } from "./terminal.ts";
 
 /** How a command reports failures. */
 export interface FailureReporter {
@@ -47,7 +47,7 @@ export function reportFailure(error: unknown, reporter: FailureReporter, date?: 
   reporter.onFailure?.(
     expected ? message! : `Cannot ${task}: ${problem}. ${renderUnexpected(error, false, secrets)}`,
   );
-  if (json) {
+  if (json && !outputClosed()) {
     const day = date === undefined ? {} : { date };
     const about = page === undefined ? {} : { page };
     printLine(command, "failed", { ...day, message, task, problem, remedy, exitCode, ...about });

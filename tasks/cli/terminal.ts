@@ -1,3 +1,5 @@
+import { PROCESS } from "../../pipeline/config/environment.ts";
+import { Failure } from "../../pipeline/errors.ts";
 import { isColourless, isQuiet } from "./common_flags.ts";
 
 /** A style for terminals. Without a terminal or with NO_COLOR, text has no style. */
@@ -7,12 +9,27 @@ const CODES: Record<Style, number> = { bold: 1, dim: 2, red: 31, green: 32, yell
 
 /** Returns whether to colour a stream: it is a terminal, and the operator has not refused colours. */
 export function colourWanted(stream: { isTerminal(): boolean } = Deno.stdout): boolean {
-  return stream.isTerminal() && !Deno.noColor && !isColourless();
+  return understandsEscapes(stream) && !Deno.noColor && !isColourless();
 }
+
+// A worker may read the environment only while it loads.
+const TERM = PROCESS.get("TERM");
+
+/** Returns whether a stream is a terminal that colours text and removes lines. */
+export function understandsEscapes(
+  stream: { isTerminal(): boolean },
+  terminal: string | undefined = TERM,
+): boolean {
+  return terminal !== "dumb" && stream.isTerminal();
+}
+
+/** The width of a terminal that does not report its width, as some do in a container. */
+const USUAL_WIDTH = 80;
 
 /** Returns the width of the terminal in characters, or 1000 if standard output is not a terminal. */
 export function lineWidth(): number {
-  return Deno.stdout.isTerminal() ? Deno.consoleSize().columns : 1_000;
+  if (!Deno.stdout.isTerminal()) return 1_000;
+  return Deno.consoleSize().columns || USUAL_WIDTH;
 }
 
 /** Applies a style to a text, if colour is wanted. */
@@ -68,7 +85,7 @@ let statusShown = false;
 
 /** Shows a status line, which the next line overwrites. Does nothing without a terminal or with `--quiet`. */
 export function showStatus(line: string): void {
-  if (!Deno.stderr.isTerminal() || isQuiet()) return;
+  if (!understandsEscapes(Deno.stderr) || isQuiet()) return;
   writeAll(Deno.stderr, `\r\x1b[2K${line}`);
   statusShown = true;
 }
@@ -79,14 +96,24 @@ export function showStatus(line: string): void {
  * @param shown whether there can be a status line, for example one that a worker has written
  */
 export function clearStatus(shown = statusShown): void {
-  if (shown && Deno.stderr.isTerminal()) writeAll(Deno.stderr, "\r\x1b[2K");
+  if (shown && understandsEscapes(Deno.stderr)) writeAll(Deno.stderr, "\r\x1b[2K");
   statusShown = false;
 }
 
-/** The streams whose pipe was closed by the reader, as `head` does. */
+function unwritable(error: unknown): Failure {
+  return new Failure({
+    kind: "unreachable",
+    task: "write to standard output",
+    problem: error instanceof Error ? error.message : String(error),
+    remedy: "Make room or send the output to another file, and run the command again.",
+    cause: error,
+  });
+}
+
+/** The streams that accept nothing more, for example because `head` has closed the pipe. */
 const closed = new Set<unknown>();
 
-/** Returns whether the reader of standard output has closed the pipe. A command that only prints can end. */
+/** Returns whether standard output accepts nothing more. A command that only prints can end. */
 export function outputClosed(): boolean {
   return closed.has(Deno.stdout);
 }
@@ -106,7 +133,11 @@ function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string
         closed.add(stream);
         return;
       }
-      if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+      if (!(error instanceof Deno.errors.WouldBlock)) {
+        closed.add(stream);
+        if (stream === Deno.stderr) return; // there is no place for a message
+        throw unwritable(error);
+      }
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE);
     }
   }

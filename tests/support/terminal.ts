@@ -62,7 +62,7 @@ export function startOnTerminal(
     args: ["-q", "-e", "-f", "-c", shell, "/dev/null"],
     cwd: ROOT,
     clearEnv: true,
-    env: { ...environmentOf(env), SHELL: "/bin/sh", TERM: "xterm" },
+    env: { TERM: "xterm", ...environmentOf(env), SHELL: "/bin/sh" },
     stdin: "piped",
     stdout: "piped",
     stderr: "null",

@@ -1,8 +1,8 @@
 import { RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
-import { assertEquals } from "../support/assert.ts";
+import { assertEquals, assertMatch } from "../support/assert.ts";
 import { temporaryLake } from "../support/lakes.ts";
 import { outbox } from "../support/postgres.ts";
-import { environment, ROOT, spawnTask } from "../support/task.ts";
+import { commandOf, environment, environmentOf, ROOT, spawnTask } from "../support/task.ts";
 
 // A reader that stops early, like `head`. Later output is dropped, and the command ends as
 // usual.
@@ -59,3 +59,22 @@ Deno.test("closed_pipe: a failing command exits with the code of its failure", a
   const wrong = await runWithClosedPipe("silver", ["tomorrow"], env, true);
   assertEquals([wrong.code, wrong.signal], [2, null]);
 });
+
+for (const args of [["status"], ["status", "-o", "json"], ["explain", "guide"]]) {
+  Deno.test(`closed_pipe: ${args.join(" ")} exits with 3 and one line if the disk is full`, async () => {
+    await using lake = await temporaryLake();
+    const [program, ...words] = commandOf(args[0]!, args.slice(1));
+    const { code, stderr } = await new Deno.Command("/bin/sh", {
+      args: ["-c", 'exec "$@" > /dev/full', "sh", program!, ...words],
+      cwd: ROOT,
+      clearEnv: true,
+      env: environmentOf({ LAKE_URL: `file://${lake.path}` }),
+      stdin: "null",
+    }).output();
+    assertEquals(code, 3);
+    assertMatch(
+      new TextDecoder().decode(stderr),
+      /^Cannot write to standard output: No space left [^\n]*\n$/,
+    );
+  });
+}

@@ -1,7 +1,7 @@
 import { POSTFLIGHT } from "../../checks/postflight/catalog.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { duckdb } from "../support/duckdb.ts";
-import { runTask } from "../support/task.ts";
+import { runTask, spawnTask } from "../support/task.ts";
 
 /** The number of checks after a run. */
 const CHECKS = POSTFLIGHT.length;
@@ -53,6 +53,41 @@ Deno.test("demo --lake: refuses a directory that is not empty, and changes nothi
     assertEquals([...Deno.readDirSync(path)].map(({ name }) => name), ["bronze"]);
   });
 });
+
+Deno.test("demo --lake: exits with 2 and no stack trace if the directory cannot be written", async () => {
+  await inNewFolder(async (path) => {
+    await Deno.writeTextFile(`${path}/file`, "");
+    for (const lake of [`${path}/file`, `${path}/file/lake`, "/proc/lake"]) {
+      const { code, stdout, stderr } = await runTask("demo", ["--lake", lake]);
+      assertEquals([code, stdout], [2, ""]);
+      assertMatch(stderr, /^Cannot use --lake .*\. Give an empty or a new directory [^\n]*\n$/);
+    }
+  });
+});
+
+Deno.test("demo: exits with 2 and names TMPDIR if there is no temporary directory", async () => {
+  const { code, stdout, stderr } = await runTask("demo", [], { TMPDIR: "/proc/none" });
+  assertEquals([code, stdout], [2, ""]);
+  assertMatch(stderr, /^Cannot create a temporary directory: .* Set TMPDIR to [^\n]*\n$/);
+});
+
+for (const [signal, exitCode] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+  Deno.test(`demo: ${signal} prints a line, and leaves no empty directory`, async () => {
+    await inNewFolder(async (path) => {
+      await Deno.chmod(path, 0o777); // the server of a superuser runs as another user
+      const child = spawnTask("demo", [], { TMPDIR: path });
+      const reader = child.stdout.getReader();
+      await reader.read(); // the first heading: Postgres starts
+      reader.releaseLock();
+      child.kill(signal);
+      const { code, stderr } = await child.output();
+      assertEquals(code, exitCode);
+      assertStringIncludes(new TextDecoder().decode(stderr), "Interrupted. The demo can be");
+      const left = [...Deno.readDirSync(path)].map(({ name }) => name);
+      assertEquals(left.filter((name) => name.startsWith("deep-storage-lake-")), []);
+    });
+  });
+}
 
 Deno.test("demo --events: exits with 2 without a number", async () => {
   for (const text of ["0", "-1", "1.5", "many", "1e3"]) {
