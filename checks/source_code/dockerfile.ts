@@ -8,6 +8,8 @@ export interface Instruction {
   readonly text: string;
   /** The start of the instruction in the text. */
   readonly offset: number;
+  /** The end of the instruction in the text, after its here-documents. */
+  readonly end: number;
 }
 
 /** The instructions of a Dockerfile, in the order of the file. */
@@ -35,7 +37,7 @@ export function instructionsOf({ text }: Code): Instruction[] {
         variables.set(key!, value!.replace(/^"|"$/g, ""));
       }
     }
-    found.push({ name: upper, text: filled, offset: index });
+    found.push({ name: upper, text: filled, offset: index, end });
   }
   return found;
 }
@@ -88,6 +90,15 @@ export function stagesOf(instructions: readonly Instruction[]): Stage[] {
 export function copiedFrom({ instructions }: Pick<Stage, "instructions">): string[] {
   return instructions.flatMap(({ text }) =>
     [...text.matchAll(/--(?:from=|mount=\S*\bfrom=)([^\s,]+)/g)].map(([, from]) => from!)
+  );
+}
+
+/** The text of a Dockerfile without its `RUN` instructions, with equal offsets. */
+export function withoutBuildCommands(code: Code): string {
+  return instructionsOf(code).filter(({ name }) => name === "RUN").reduce(
+    (text, { offset, end }) =>
+      text.slice(0, offset) + blank(text.slice(offset, end)) + text.slice(end),
+    code.text,
   );
 }
 

@@ -3,6 +3,7 @@ import type { Place } from "../finding.ts";
 import { placeOf } from "../kubernetes/objects.ts";
 import type { Container, Environment, Workload } from "../kubernetes/workloads.ts";
 import { type Code, placeIn } from "../source_code/code.ts";
+import { withoutBuildCommands } from "../source_code/dockerfile.ts";
 import { type Argument, callsOf, type Python, pythonOf } from "../source_code/python.ts";
 
 /**
@@ -192,7 +193,9 @@ export function settingsIn(
   if (code.language === "conf") return properties(code);
   if (code.language === "python") return ofPython(code, start);
   if (code.language === "sql") return [];
-  const text = code.text.replace(/(^|\s)#[^\n]*/g, (found) => found.replace(/[^\n]/g, " "));
+  // A command of a build runs before any job.
+  const whole = code.language === "dockerfile" ? withoutBuildCommands(code) : code.text;
+  const text = whole.replace(/(^|\s)#[^\n]*/g, (found) => found.replace(/[^\n]/g, " "));
   const tokens = [...text.matchAll(TOKEN)].map(({ 0: token, index }): Token => (
     {
       place: placeIn(code, index),

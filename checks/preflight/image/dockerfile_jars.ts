@@ -70,8 +70,11 @@ function judgeStages(code: Code, used: readonly Stage[], base: Base): Dockerfile
   const hadoop = base.line === undefined ? undefined : HADOOP_OF[base.line];
   const checksums = missingChecksumFindings(code, jars);
   const unpinned = unpinnedBaseFindings(code, base);
-  if (unpinned.length > 0) return { findings: [...unpinned, ...checksums] };
+  if (unpinned.some(({ severity }) => severity === "fail")) {
+    return { findings: [...unpinned, ...checksums] };
+  }
   const found = [
+    ...unpinned,
     ...checksums,
     ...jars.flatMap((jar) => oldDriverFindings(code, jar)),
     ...jars.flatMap((jar) => wrongScalaFindings(code, base, jar)),
@@ -192,9 +195,12 @@ function whyUnclear(
 /** Returns whether an instruction can add jars without naming them. */
 function hidesJars(instruction: Instruction, jars: readonly AddedJar[]): boolean {
   const { name, text } = instruction;
+  // Other jars come along with the jars that these commands name.
+  const resolves = /--packages\b|dependency:(copy-dependencies|get|resolve)\b/;
+  if (name === "RUN" && resolves.test(text)) return true;
   if (jars.some((jar) => jar.instruction === instruction)) return false;
   if (name === "RUN") {
-    return /\b(mvn|gradle|gradlew|sbt|coursier|cs fetch)\b|\.sh\b|--packages\b/.test(text);
+    return /\b(mvn|gradle|gradlew|sbt|coursier|cs fetch)\b|\.sh\b/.test(text);
   }
   const isFromStage = copiedFrom({ instructions: [instruction] })
     .some((from) => !/[/:.]/.test(from));
@@ -205,7 +211,17 @@ function unpinnedBaseFindings(code: Code, { from, reference, line, isPlain }: Ba
   const { tag, digest } = parseImage(reference);
   const isKnown = line !== undefined || digest !== undefined || reference.includes("$");
   // An image that is not plain Spark can have any tag of its own, except latest.
-  if (isKnown || !isPlain && tag !== undefined && tag !== "latest") return [];
+  if (isKnown) return [];
+  // An image that is not plain Spark can have any tag of its own. Its jars are not known.
+  if (!isPlain) {
+    return tag !== undefined && tag !== "latest" ? [] : [{
+      severity: "warn",
+      ...placeIn(code, from.offset),
+      problem: `the base image is not pinned: FROM ${reference}`,
+      why: "a later build can have another Spark, and other jars",
+      fix: "Use a tag with a release, or a digest",
+    }];
+  }
   return [{
     severity: "fail",
     ...placeIn(code, from.offset),
@@ -290,7 +306,7 @@ function missingChecksumFindings(code: Code, jars: readonly AddedJar[]): Finding
     !/--checksum=sha(256|512):|sha(1|256|512)sum\b.*(-c|--check)\b/.test(text)
   );
   return remote.map(({ name, instruction }): Finding => ({
-    severity: "fail",
+    severity: "warn",
     ...placeIn(code, instruction.offset),
     problem: `${name} is downloaded without a checksum`,
     why:

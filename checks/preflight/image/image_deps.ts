@@ -18,7 +18,7 @@ import { judgeCommitters } from "./committers.ts";
 import { judgeDockerfile } from "./dockerfile_jars.ts";
 import { judgeContents } from "./image_contents.ts";
 import { imagesOf } from "./image_uses.ts";
-import { bundlesUnknownJars, isPlainSpark } from "./plain_images.ts";
+import { hasUnknownJars, isPlainSpark } from "./plain_images.ts";
 import { downloads, isClosed, runtimeDownloads } from "./runtime_downloads.ts";
 
 /**
@@ -99,7 +99,7 @@ export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undef
     ...jobs.flatMap(({ workload, images }) => [
       ...workload.containers.map(({ image }) => image),
       ...images.map(printedValue),
-    ]).filter((image) => bundlesUnknownJars(parseImage(image)))
+    ]).filter((image) => image !== ours && hasUnknownJars(parseImage(image)))
       .map((image) => `the jars of ${image} are not known until the image is read`),
     ...dockerfiles.flatMap(({ unknown = [] }) => unknown),
   ];

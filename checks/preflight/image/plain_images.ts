@@ -1,17 +1,18 @@
 import type { ImageReference } from "../../image/reference.ts";
 
-/** The published images of plain Spark, without their registry. */
+/** The published images of plain Spark, without their registry, which can be a mirror. */
 const PLAIN_IMAGES = [
-  "spark",
   "library/spark",
+  "docker/library/spark",
   "apache/spark",
   "apache/spark-py",
   "apache/spark-r",
-  "spark-py",
   "spark-operator/spark",
   "spark-operator/spark-py",
-  "pyspark",
 ];
+
+/** Names of plain Spark on Docker Hub. In another registry, any image can have such a name. */
+const SHORT_NAMES = ["spark", "spark-py", "pyspark"];
 
 /** Published images of Spark with additional jars, which change from release to release. */
 const WITH_MORE_JARS = [
@@ -27,16 +28,26 @@ const WITH_MORE_JARS = [
  * Returns whether a reference names a published image of plain Spark, such as `apache/spark:3.5.8`.
  */
 export function isPlainSpark(reference: Pick<ImageReference, "repository">): boolean {
-  return PLAIN_IMAGES.includes(pathOf(reference));
+  const { path, isOnHub } = partsOf(reference);
+  return PLAIN_IMAGES.includes(path) || isOnHub && SHORT_NAMES.includes(path);
 }
 
 /** Returns whether a reference names a published image of Spark with jars that are not known. */
 export function bundlesUnknownJars(reference: Pick<ImageReference, "repository">): boolean {
-  return WITH_MORE_JARS.includes(pathOf(reference));
+  return WITH_MORE_JARS.includes(partsOf(reference).path);
 }
 
-function pathOf({ repository }: Pick<ImageReference, "repository">): string {
+/** Returns whether a reference names Spark, but not an image whose jars are known. */
+export function hasUnknownJars(reference: Pick<ImageReference, "repository">): boolean {
+  const { path, isOnHub } = partsOf(reference);
+  return bundlesUnknownJars(reference) || !isOnHub && SHORT_NAMES.includes(path);
+}
+
+function partsOf({ repository }: Pick<ImageReference, "repository">) {
   const [first = "", ...rest] = repository.split("/");
   const hasRegistry = rest.length > 0 && /[.:]|^localhost$/.test(first);
-  return hasRegistry ? rest.join("/") : repository;
+  return {
+    path: hasRegistry ? rest.join("/") : repository,
+    isOnHub: !hasRegistry || /(^|\.)docker\.io$/.test(first),
+  };
 }

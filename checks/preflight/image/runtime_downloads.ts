@@ -14,13 +14,11 @@ import {
   withoutLogin,
 } from "./download_commands.ts";
 
-/** Settings that make Spark resolve jars from a repository when a job starts. */
-const RESOLVING = [
-  "spark.jars.packages",
-  "spark.jars.repositories",
-  "spark.jars.ivy",
-  "spark.jars.ivySettings",
-];
+/**
+ * The setting that makes Spark resolve jars from a repository when a job starts. Other settings,
+ * such as `spark.jars.repositories`, only determine where Spark looks for these jars.
+ */
+const PACKAGES = "spark.jars.packages";
 
 /** Settings with lists of files that Spark downloads. */
 const FILES = /^spark\.(jars|files|archives|submit\.pyFiles|kubernetes\.file\.upload\.path)$/;
@@ -50,9 +48,7 @@ export function isClosed(
 export function downloads(setting: SparkSetting, isClosed: boolean): Finding[] {
   const { key, value, place } = setting;
   const origins = FILES.test(key) ? value.split(",").map((each) => originOf(each.trim())) : [];
-  // The folder of Ivy's cache downloads nothing.
-  const resolves = RESOLVING.includes(key) && !/^(file:|[/.~])/.test(value);
-  const isPublic = resolves || origins.includes("internet");
+  const isPublic = key === PACKAGES || origins.includes("internet");
   if (!isPublic && !origins.includes("network") || value === "") return [];
   return [{
     ...verdictOn(isPublic, isClosed),

@@ -148,7 +148,7 @@ const BAD: Readonly<Record<string, readonly [text: string, problem: RegExp]>> = 
   "a base without a tag": [`FROM apache/spark\n${V1}`, /does not name a Spark release/],
   "a download without a checksum": [
     `FROM apache/spark:3.5.8\n${V1}ADD https://example.com/extra-1.0.jar /opt/spark/jars/\n`,
-    /^fail: extra is downloaded without a checksum$/,
+    /^warn: extra is downloaded without a checksum$/,
   ],
 };
 
@@ -165,6 +165,14 @@ const UNKNOWN: Readonly<Record<string, readonly [text: string, reason: RegExp]>>
   "a base of another owner": [
     `FROM ghcr.io/example/spark-base:2024-01\n${copy("postgresql-42.7.4")}`,
     /^unknown: .*spark-base:2024-01 are not known/,
+  ],
+  "a base of another registry with the name of plain Spark": [
+    "FROM registry.example.com/spark:3.5.8-1\nCOPY hadoop-aws-3.4.1.jar /opt/spark/jars/\n",
+    /^unknown: .*registry.example.com\/spark:3.5.8-1 are not known/,
+  ],
+  "a base that is not pinned, with jars that are not known": [
+    "FROM public.ecr.aws/emr-on-eks/spark/emr-7.2.0:latest\nUSER 185\n",
+    /^warn: the base image is not pinned: FROM public.*\nunknown: .*emr-7.2.0:latest are not known/,
   ],
   "a base by its digest": [
     `FROM apache/spark@sha256:${"a".repeat(64)}\n`,
@@ -186,6 +194,14 @@ const UNKNOWN: Readonly<Record<string, readonly [text: string, reason: RegExp]>>
   "a script": ["FROM apache/spark:3.5.8\nRUN ./install-jars.sh\n", /^unknown/],
   "packages that Spark resolves in the build": [
     "FROM apache/spark:3.5.8\nRUN spark-shell --packages x:y:1 -e 1\n",
+    /^unknown/,
+  ],
+  "the jars that come along with packages": [
+    "FROM apache/spark:3.5.8\nRUN spark-shell --packages org.apache.hadoop:hadoop-aws:3.3.4 -i /dev/null && cp /root/.ivy2/jars/*.jar /opt/spark/jars/\n",
+    /^unknown: .*the jars that RUN spark-shell .* adds are not known/,
+  ],
+  "the dependencies that Maven copies": [
+    "FROM apache/spark:3.5.8\nCOPY hadoop-aws-3.3.4.jar /opt/spark/jars/\nRUN mvn dependency:copy-dependencies\n",
     /^unknown/,
   ],
   "a build with Maven": ["FROM apache/spark:3.5.8\nRUN mvn -q package\n", /^unknown/],

@@ -1,5 +1,7 @@
+import { DEFAULT_PROJECT } from "../../../../pipeline/contract/project.ts";
 import { parseImage } from "../../../../checks/image/reference.ts";
-import { whyUnpinned } from "../../../../checks/preflight/image/image_deps.ts";
+import { judgeImages, whyUnpinned } from "../../../../checks/preflight/image/image_deps.ts";
+import { treeOf } from "../../../../checks/facts/tree.ts";
 import { isPlainSpark } from "../../../../checks/preflight/image/plain_images.ts";
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
 import {
@@ -7,6 +9,7 @@ import {
   change,
   CODE,
   EXECUTORS,
+  factOf,
   FILES,
   IMAGE,
   JOB,
@@ -24,7 +27,7 @@ for (
     "docker.io/apache/spark-py:v3.4.0",
     "spark-py:v3.5.0",
     "gcr.io/spark-operator/spark:v3.5.0",
-    "localhost:5000/spark:3.5.8",
+    "mirror.example.com/apache/spark:3.5.8",
   ]
 ) {
   Deno.test(`image-deps fails for plain Spark: ${image}`, async () => {
@@ -36,6 +39,24 @@ for (
       line: lineOf(JOB, `image: ${IMAGE}`),
       problem: `${image} is plain Spark`,
     });
+  });
+}
+
+for (
+  const image of [
+    "registry.example.com/spark:3.5.8-1",
+    "123456789012.dkr.ecr.eu-west-1.amazonaws.com/pyspark:v42",
+    "localhost:5000/spark:3.5.8",
+  ]
+) {
+  Deno.test(`image-deps does not judge the jars of ${image}`, () => {
+    const judge = (names: Parameters<typeof treeOf>[0]["project"]) =>
+      judgeImages(treeOf({ ...factOf(change(JOB, IMAGE, image)), project: names! }))!;
+    const reading = judge(DEFAULT_PROJECT);
+    assertEquals(reading.findings, []);
+    assertEquals(reading.unknown, `the jars of ${image} are not known until the image is read`);
+    const jobs = { ...DEFAULT_PROJECT.jobs, image };
+    assertEquals(judge({ ...DEFAULT_PROJECT, jobs }).unknown, undefined);
   });
 }
 
@@ -92,8 +113,6 @@ for (
       `${ARGS}[3]`,
       "spark.jars.packages",
     ],
-    ["a repository", "- --repositories=a:b:1", `${ARGS}[3]`, "spark.jars.repositories"],
-    ["ivy", "- --conf=spark.jars.ivy=a:b:1", `${ARGS}[3]`, "spark.jars.ivy"],
     [
       "a whole command line",
       "- spark-submit --packages a:b:1 x.py",
@@ -108,6 +127,18 @@ for (
       field,
       problem: downloads(key, "a:b:1"),
     });
+  });
+}
+
+for (
+  const line of [
+    "- --repositories=https://repo.example.com/maven",
+    "- --conf=spark.jars.ivy=/tmp/ivy",
+    "- --conf=spark.jars.ivySettings=/opt/ivysettings.xml",
+  ]
+) {
+  Deno.test(`image-deps accepts a repository without packages: ${line}`, async () => {
+    await assertFound(ID, change(JOB, DRIVER, line));
   });
 }
 
@@ -204,6 +235,15 @@ Deno.test("image-deps fails for a download without a checksum, and for a base wi
   });
   await assertFound(ID, dockerfile("spark:3.5.8-python3", "spark:latest"), {
     problem: "the tag of the base image does not name a Spark release: FROM apache/spark:latest",
+  });
+});
+
+Deno.test("image-deps does not read the commands of a build as settings of jobs", async () => {
+  const run = "RUN spark-submit --packages a:b:1 \\\n  --master local[1] x.py\n";
+  await assertFound(ID, { ...FILES, "image/Dockerfile": `${DOCKERFILE}${run}` });
+  const start = "CMD spark-submit --packages a:b:1\n";
+  await assertFound(ID, { ...FILES, "image/Dockerfile": `${DOCKERFILE}${run}${start}` }, {
+    problem: downloads("spark.jars.packages", "a:b:1"),
   });
 });
 
