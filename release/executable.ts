@@ -43,7 +43,7 @@ function isList(value: Permission): value is { allow: readonly string[]; ignore:
 export async function compile(folder: string, file: string): Promise<void> {
   // Only the runtime for executables is downloaded here; npm verifies the digests of the libraries.
   await run("npm", ["ci", "--silent", "--no-audit", "--no-fund"], folder);
-  const included = ["checks", "pipeline", "tasks", "manifests", "runbook", "deno.json"];
+  const included = ["checks", "pipeline", "tasks", "manifests", "runbook", "docs", "deno.json"];
   const args = [
     "compile",
     "--quiet",

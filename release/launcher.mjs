@@ -1,8 +1,8 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --
 // The program `deep-storage` of the npm package. It starts Deno, which npm installed as a dependency,
-// with the permissions of the command.
+// with the permissions of the command. Without `--` in the first line, Node.js would read --env-file.
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { accessSync, constants as access, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
@@ -14,6 +14,19 @@ const { commands, other } = JSON.parse(readFileSync(`${folder}commands.json`, "u
 const words = process.argv.slice(2);
 const count = words.findIndex((word) => !/^--env-file(=|$)/.test(word));
 const ofDeno = words.splice(0, count === -1 ? words.length : count);
+
+for (const word of ofDeno) {
+  const file = word.slice("--env-file=".length) || ".env";
+  try {
+    accessSync(file, access.R_OK);
+  } catch (error) {
+    const problem = error.code === "ENOENT" ? "there is no such file" : error.message;
+    console.error(
+      `Cannot read the variables in ${file}: ${problem}. Name a file: --env-file=FILE.`,
+    );
+    process.exit(2);
+  }
+}
 
 const { flags, program } = Object.hasOwn(commands, words[0] ?? "") ? commands[words[0]] : other;
 /** Whether the terminal sends SIGINT to Deno too, because this process is in its foreground. */

@@ -7,6 +7,7 @@ import {
   rewriteImports,
 } from "./contents.ts";
 import { compile, unionOf } from "./executable.ts";
+import { REFERENCE_PAGES } from "../tasks/explain/pages.ts";
 import { type LockedPackages, pin, shrinkwrapOf } from "./shrinkwrap.ts";
 
 // Makes the package for npm: the commands as JavaScript, because Deno does not run TypeScript below
@@ -18,7 +19,10 @@ const NAME = "@ldamasio/deep-storage";
 /** Folders with TypeScript that a command may load. */
 const CODE = ["checks", "pipeline", "tasks"];
 /** What users read, in addition to all schemas in docs/. */
-const FILES = ["CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md"];
+const FILES = [
+  ...["CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md"],
+  ...[...REFERENCE_PAGES.keys()].map((name) => `docs/${name}.md`),
+];
 /** Folders whose files a command reads. */
 const FOLDERS = ["manifests", "runbook"];
 

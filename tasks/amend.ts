@@ -44,7 +44,7 @@ Examples:
   deno task amend 2025-12-28 --keep-altered   also record that the outbox has other values
 
 You can kill it at any point and run it again. Then check the day: deno task postflight --date DAY.
-runbook/amend.md explains when to use it.
+When to use it: deno task explain amend
 ${ENVIRONMENT_HELP}`,
   async run(flags) {
     const output = choice(flags, "output", OUTPUTS);

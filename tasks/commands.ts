@@ -136,6 +136,12 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
 ];
 
+/** The tasks of deno.json that only a checkout of the repository has. */
+export const CHECKOUT_TASKS: readonly string[] = [
+  ...["drill", "chaos", "enforce", "cluster:up", "cluster:down", "fuzz", "bench"],
+  ...["test", "test:node", "gate", "lint:python", "doc-lint", "ok", "package", "release"],
+];
+
 /**
  * Loads the module of a command. The path is a variable: with a literal or a template in `import()`,
  * Deno would read the modules of all commands at the start of each one.
@@ -144,6 +150,14 @@ export const COMMANDS: readonly CommandEntry[] = [
  */
 export async function loadCommand(name: string): Promise<Command> {
   const names = COMMANDS.map((entry) => entry.name);
+  if (CHECKOUT_TASKS.includes(name)) {
+    throw new Failure({
+      kind: "configuration",
+      task: `run ${JSON.stringify(name)}`,
+      problem: "only a checkout of the repository has this command",
+      remedy: `Start the task ${name} of Deno in a checkout.`,
+    });
+  }
   if (!names.includes(name)) {
     throw new Failure({
       kind: "configuration",

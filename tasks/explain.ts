@@ -6,11 +6,12 @@ import { didYouMean } from "./cli/suggestion.ts";
 import { projectHelp, projectOf } from "./cli/project_options.ts";
 import { colourWanted, lineWidth, paint, print, understandsEscapes } from "./cli/terminal.ts";
 import type { Screen } from "./explain/inline.ts";
-import { GUIDE, topics } from "./explain/pages.ts";
+import { GUIDE, REFERENCE_PAGES, type Topic, topics } from "./explain/pages.ts";
 import { renderPage } from "./explain/render.ts";
 import { renderForScreen } from "./explain/screen.ts";
 
 const RUNBOOK = new URL("../runbook/", import.meta.url);
+const DOCS = new URL("../docs/", import.meta.url);
 
 const LOGIN = "The commands use a login: deno task explain guide";
 
@@ -27,6 +28,7 @@ export const command: Command = {
 Prints a page of the runbook: what a finding, a failure or a command means, whether it can wait, how
 to diagnose and fix it, and how to verify the fix. The page has the names of the platform. At a
 terminal, the names of other pages are links. Without an ID, lists the pages by topic.
+The last topic has the reference pages of the documentation.
 
 Usage: deno task explain [ID] [--project FILE]
 
@@ -43,8 +45,11 @@ ${EXIT_CODES_HELP}`,
     const project = await projectOf(flags);
     if (id === undefined) print(listOfAll(project));
     else {
-      print(renderForScreen(renderPage(await page(id), project ?? DEFAULT_PROJECT), screen()));
-      if (id !== GUIDE) print(`\n${paint(LOGIN, "dim")}`);
+      const text = await page(id);
+      const isReference = REFERENCE_PAGES.has(id);
+      const named = isReference ? text : renderPage(text, project ?? DEFAULT_PROJECT);
+      print(renderForScreen(named, screen()));
+      if (id !== GUIDE && !isReference) print(`\n${paint(LOGIN, "dim")}`);
     }
     return 0;
   },
@@ -60,7 +65,7 @@ function screen(): Screen {
 }
 
 function listOfAll(project: Project | undefined): string {
-  const all = topics();
+  const all = allTopics();
   const width = Math.max(...all.flatMap(({ pages }) => [...pages.keys()].map((id) => id.length)));
   const blocks = all.map(({ title, pages }) => [
     paint(title, "bold"),
@@ -71,17 +76,23 @@ function listOfAll(project: Project | undefined): string {
     .map((lines) => lines.join("\n")).join("\n\n");
 }
 
+function allTopics(): readonly Topic[] {
+  return [...topics(), { title: "Reference", pages: REFERENCE_PAGES }];
+}
+
 function isPage(id: string): boolean {
-  return topics().some(({ pages }) => pages.has(id));
+  return allTopics().some(({ pages }) => pages.has(id));
 }
 
 function addressOf(id: string): URL {
-  return new URL(`${id === GUIDE ? "README" : id}.md`, RUNBOOK);
+  return REFERENCE_PAGES.has(id)
+    ? new URL(`${id}.md`, DOCS)
+    : new URL(`${id === GUIDE ? "README" : id}.md`, RUNBOOK);
 }
 
 async function page(id: string): Promise<string> {
   if (isPage(id)) return await Deno.readTextFile(addressOf(id));
-  const names = topics().flatMap(({ pages }) => [...pages.keys()]);
+  const names = allTopics().flatMap(({ pages }) => [...pages.keys()]);
   throw new Failure({
     kind: "configuration",
     task: `explain ${JSON.stringify(id)}`,

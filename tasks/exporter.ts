@@ -52,8 +52,8 @@ Examples:
   deno task exporter --from 2025-12-01 --interval 60
 
 The metrics of single days are those of the newest ${DAYS_WITH_METRICS} days in the lake. Without
-DJANGO_DB_PASSWORD, the exporter reads only the lake. docs/monitoring.md lists the metrics, the
-alerts and the dashboard.
+DJANGO_DB_PASSWORD, the exporter reads only the lake. The metrics, the alerts and
+the dashboard: deno task explain monitoring
 ${CONNECTION_HELP}`,
   async run(flags) {
     Deno.addSignalListener("SIGTERM", () => Deno.exit(0));

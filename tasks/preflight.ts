@@ -52,8 +52,8 @@ ${PLATFORM_HELP}
   --facts FACT,…         gather only these: ${FACTS.join(", ")}
   --only ID,…            run only these checks
   --skip ID=REASON       skip a check, and report the reason; can be repeated
-  --output FORMAT        text, json, junit, markdown (a table of the findings), or github, which adds
-                         annotations to a workflow run
+  --output FORMAT        text, json, junit, markdown (a table of the findings), or github, which
+                         adds annotations to a workflow run
   --output FORMAT=FILE   also write the report into a file; can be repeated
   --output html=FILE     also write a report for a browser, with the pages of the runbook
 ${metricsFileHelp(25)}

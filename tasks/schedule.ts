@@ -57,7 +57,7 @@ Examples:
   deno task schedule off                 from tonight on, no run
 
 Exit codes: 0 done; 2 wrong usage, configuration or permissions, or a Secret or a CronJob is
-missing; 3 the cluster is unreachable. runbook/README.md describes the schedule.
+missing; 3 the cluster is unreachable. The schedule in detail: deno task explain guide
 `,
   async run(flags, interrupted) {
     const action = actionOf(flags);

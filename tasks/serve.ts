@@ -37,7 +37,7 @@ Examples:
   deno task serve
   deno task serve --port 8080
 
-Without DJANGO_DB_PASSWORD, the page shows only the lake. docs/report.md explains it.
+Without DJANGO_DB_PASSWORD, the page shows only the lake. For details: deno task explain report
 ${CONNECTION_HELP}`,
   async run(flags) {
     Deno.addSignalListener("SIGTERM", () => Deno.exit(0));

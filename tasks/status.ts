@@ -53,7 +53,8 @@ Examples:
   deno task status --check               for a monitor
   deno task status --output html=lake.html
 
-Without DJANGO_DB_PASSWORD, it shows only the lake; --check needs the outbox. runbook/status.md explains the output.
+Without DJANGO_DB_PASSWORD, it shows only the lake; --check needs the outbox.
+The output in detail: deno task explain status
 ${CONNECTION_HELP}`,
   async run(flags, _, __, reports) {
     const project = await projectOrDefault(flags);

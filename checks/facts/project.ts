@@ -226,7 +226,7 @@ function wrongType(path: string, wanted: string, value: unknown): FieldProblem {
 function invalid(
   place: string,
   problem: string,
-  remedy = "docs/configuration.md lists the fields.",
+  remedy = "List the fields with: deno task explain configuration",
 ): Failure {
   return new Failure({ kind: "configuration", task: `use ${place}`, problem, remedy });
 }

@@ -65,7 +65,7 @@ export function readFlags(args: readonly string[], spec: FlagSpec): Flags {
       ? `takes one ${names.join(" and one ")}`
       : "takes no argument";
     const remedy = /^--env-file(=|$)/.test(argument)
-      ? "It belongs to Deno: write it before the command, as in deno task --env-file=.env run."
+      ? "Write it before the command, as in deno task --env-file=.env run."
       : `${
         isFlag ? didYouMean(argument.replace(/=.*/s, ""), flags) : ""
       }List the flags with --help.`;

@@ -98,8 +98,8 @@ export async function projectOrDefault(
 }
 
 const REMEDY =
-  "Use a JSON or YAML file with the names of the platform, such as deep-storage.json; " +
-  "docs/configuration.md lists the fields.";
+  "Use a JSON or YAML file with the names of the platform, such as deep-storage.json. " +
+  "List the fields with: deno task explain configuration";
 
 function unreadable(file: string, error: Error): Failure {
   const place = file.startsWith("/") ? "" : `. The working directory is ${Deno.cwd()}`;

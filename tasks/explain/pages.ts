@@ -29,7 +29,16 @@ export const ALERT_PAGES: ReadonlyMap<string, string> = new Map([
   ["alert-exporter-down", "the exporter, or a source of the exporter, is down"],
 ]);
 
-/** Pages of the runbook about one topic. */
+/** Other pages, which are in docs/, each with a short description. */
+export const REFERENCE_PAGES: ReadonlyMap<string, string> = new Map([
+  ["configuration", "variables, the file with the names of the platform, permissions"],
+  ["database", "the table, and the grants that the pipeline needs"],
+  ["lake", "the layout, how to read a day safely, markers and quarantine"],
+  ["monitoring", "metrics, alerts and a dashboard for Prometheus"],
+  ["report", "reports for a browser, and the state of the lake in a browser"],
+]);
+
+/** Pages about one topic. */
 export interface Topic {
   readonly title: string;
   /** The description of each page, by the name of the page. */

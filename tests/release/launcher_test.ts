@@ -63,6 +63,29 @@ Deno.test("launcher: an environment file before the command is for Deno", async 
   assertEquals(lines.slice(-4), [`--env-file=${file}`, main, "run", "today"]);
 });
 
+Deno.test("launcher: an environment file that cannot be read is wrong usage, and Deno does not start", async () => {
+  await using program = await installed("echo started");
+  for (const [word, file] of [["--env-file=no file", "no file"], ["--env-file", ".env"]]) {
+    const cwd = program.bin.replace(/\/[^/]*$/, "");
+    const { code, stdout, stderr } = await new Deno.Command(program.bin, {
+      args: [word!, "run", "today"],
+      cwd,
+      stdin: "null",
+    }).output();
+    assertEquals([code, DECODER.decode(stdout), DECODER.decode(stderr)], [
+      2,
+      "",
+      `Cannot read the variables in ${file}: there is no such file. Name a file: --env-file=FILE.\n`,
+    ]);
+  }
+});
+
+Deno.test("launcher: an environment file after the command is not read by Node.js", async () => {
+  await using program = await installed('for each in "$@"; do echo "$each"; done');
+  const { code, lines } = await start(program.bin, ["run", "--env-file=none"]);
+  assertEquals([code, lines.slice(-2)], [0, ["run", "--env-file=none"]]);
+});
+
 Deno.test("launcher: ends with the exit code of Deno, and with 128 and the signal that ended Deno", async () => {
   await using program = await installed('[ "$8" = run ] && exit "$9"; kill -s KILL $$');
   for (const code of [0, 1, 2, 3, 130]) {
@@ -154,7 +177,7 @@ function reader(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
 async function launcherOf(bin: string): Promise<number> {
   const until = Date.now() + DEADLINE;
   while (Date.now() < until) {
-    const { stdout } = await new Deno.Command("pgrep", { args: ["-f", `^node ${bin} run$`] })
+    const { stdout } = await new Deno.Command("pgrep", { args: ["-f", `^node -- ${bin} run$`] })
       .output();
     const [pid] = DECODER.decode(stdout).split("\n");
     if (pid) return Number(pid);

@@ -1,4 +1,4 @@
-import { COMMANDS, GROUPS } from "../../tasks/commands.ts";
+import { CHECKOUT_TASKS, COMMANDS, GROUPS } from "../../tasks/commands.ts";
 import type { Command } from "../../tasks/cli/command.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { ROOT, runTask } from "../support/task.ts";
@@ -32,6 +32,15 @@ Deno.test("commands: the table has every task that calls tasks/main.ts", () => {
   const tasks = Object.entries(CONFIG.tasks).filter(([, { command }]) => command.includes("tasks/"))
     .map(([name]) => name).filter((name) => name !== "help");
   assertEquals(tasks.toSorted(), COMMANDS.map(({ name }) => name).toSorted());
+});
+
+Deno.test("commands: every other task of deno.json is one that only a checkout has", async () => {
+  const others = Object.entries(CONFIG.tasks)
+    .filter(([, { command }]) => !command.includes("tasks/")).map(([name]) => name);
+  assertEquals(others.toSorted(), CHECKOUT_TASKS.toSorted());
+  const { code, stderr } = await runTask("help", ["drill"]);
+  assertEquals(code, 2);
+  assertStringIncludes(stderr, "only a checkout of the repository has this command");
 });
 
 Deno.test("commands: every group has commands", () => {

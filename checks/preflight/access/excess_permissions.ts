@@ -44,7 +44,8 @@ export function excessPermissions(
       ...placeOf(object, "roleRef"),
       problem: `it allows ${naming([most, ...more].map(({ what }) => what))}`,
       why: WHY,
-      fix: "Bind a Role with only the permissions in runbook/rbac.md, and delete this binding: " +
+      fix:
+        "Bind a Role with only the permissions that deno task explain rbac lists, and delete this binding: " +
         shell`kubectl -n ${object.namespace ?? "default"} delete rolebinding ${object.name}`,
     }]),
   ];
@@ -72,7 +73,7 @@ function ofRole({ rule: { role, path }, field, what, harmless }: Excess): Findin
     ...placeOf(role, `${path}.${field}`),
     problem: `it allows ${what}`,
     why: harmless ? "the jobs do not need this permission" : WHY,
-    fix: `Keep only the permissions in runbook/rbac.md in ${objectId(role)}.`,
+    fix: `Keep only the permissions that deno task explain rbac lists in ${objectId(role)}.`,
   };
 }
 

@@ -39,7 +39,7 @@ export function missingPermissions(
         : "the run cannot make its Jobs",
       fix: name === "default"
         ? "Give the pod a service account of its own, and bind a role to the account: " +
-          "runbook/rbac.md"
+          "deno task explain rbac"
         : shell`Bind its role: kubectl -n ${namespace} create rolebinding ${name} --role=${name} ` +
           shell`--serviceaccount=${`${namespace}:${name}`}`,
     }];

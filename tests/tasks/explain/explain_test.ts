@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
 import { ROOT, runTask } from "../../support/task.ts";
+import { REFERENCE_PAGES } from "../../../tasks/explain/pages.ts";
 import { atTerminal, startOnTerminal } from "../../support/terminal.ts";
 
 const terminalTest = atTerminal(Deno.test);
@@ -25,6 +26,15 @@ Deno.test("explain: prints no escapes into a file", async () => {
   assert(!stdout.includes("\x1b"));
   assertStringIncludes(stdout, "\nLog in\n------\n");
 });
+
+for (const page of REFERENCE_PAGES.keys()) {
+  Deno.test(`explain: prints the reference page ${page}, which is in docs/`, async () => {
+    const { code, stdout, stderr } = await runTask("explain", [page]);
+    assertEquals([code, stderr], [0, ""]);
+    const [title] = Deno.readTextFileSync(new URL(`docs/${page}.md`, ROOT)).split("\n");
+    assertEquals(stdout.split("\n")[0], title!.slice("# ".length));
+  });
+}
 
 Deno.test("explain: lists the pages by topic", async () => {
   const { code, stdout } = await runTask("explain");
