@@ -28,8 +28,11 @@ export interface NullFlow {
 
 /** A place where a column gets another name. */
 export interface Renaming {
+  /** The position in the source. */
   readonly offset: number;
+  /** The old name. */
   readonly before: string;
+  /** The new name. */
   readonly after: string;
 }
 
