@@ -116,7 +116,7 @@ export async function beginWindow(
   const publication = { lake, key, previous, listed, began, source, dryRun, observer };
   const fence = await readFence(connection, window, grace);
   if (fence.now < window.start) throw windowNotBegun(window, fence.now);
-  reportFence(fence, observer);
+  reportFence(fence, fence.now >= window.end + grace, observer);
   const found = { connection, window, schema, source, previous, publication, fence };
   return { ...found, grace, observer, ranges };
 }
@@ -334,10 +334,12 @@ function reportSchema(connection: Connection, { unknown }: OutboxSchema, observe
   });
 }
 
-function reportFence({ sealable, reasons }: Fence, observer: Observer): void {
+/** Reports whether the day can be sealed. A day that is over and stays open is a warning. */
+function reportFence({ sealable, reasons }: Fence, isOver: boolean, observer: Observer): void {
   const sealing = "the day is over and no earlier transaction is open";
   const says = sealable ? sealing : `the day stays open: ${reasons.join("; ")}`;
-  observer.step({ step: "fence", says, data: { sealable, reasons } });
+  const warning = isOver && !sealable ? { warning: true } : {};
+  observer.step({ step: "fence", says, data: { sealable, reasons }, ...warning });
 }
 
 async function reportSurvey(

@@ -36,7 +36,7 @@ Usage: deno task amend DAY [--keep-altered] [--yes] [--dry-run]
 ${SILENCE_HELP}
 ${EARLIER_SOURCE_HELP}
 ${projectHelp(24)}
-  --output json         one JSON object per step
+  --output json         JSON lines: one object per step
 
 Examples:
   deno task amend 2025-12-28 --dry-run        show late, lost and altered events

@@ -40,7 +40,7 @@ ${projectHelp(25, FOLDERS_BY_MANIFESTS)}
 ${CLUSTER_FLAGS_HELP}
   --dry-run              show the changes, also as the API server would refuse them, and make none
   --yes                  apply without confirmation
-  --output json          one JSON object per object and per change, and one for the total
+  --output json          JSON lines: one object per object and per change, and one for the total
   --timeout SECONDS      for comparing, and again for applying; default: ${DEFAULT_TIMEOUT}
 
 A Job that was started is never changed. A Job that was not started, and whose pods differ, is

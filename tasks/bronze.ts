@@ -31,7 +31,7 @@ ${DAY_FLAGS_HELP}
   --dry-run             read and encode all rows, and store and remove nothing
 ${SILENCE_HELP}
 ${EARLIER_SOURCE_HELP}
-  --output json         one JSON object per step
+  --output json         JSON lines: one object per step
 ${HTML_HELP}
 ${ENGINE_HELP}
 

@@ -28,7 +28,7 @@ Usage: deno task clean [DAY | --date DAY] [--dry-run] [--yes] [--project FILE]
   --dry-run         show what would be removed, and remove nothing
   --yes             do not ask
 ${projectHelp(20)}
-  --output json     one JSON object per file, and one for the total
+  --output json     JSON lines: one object per file, and one for the total
 
 Examples:
   deno task clean 2025-12-28 --dry-run

@@ -158,6 +158,15 @@ export async function loadCommand(name: string): Promise<Command> {
       remedy: `Start the task ${name} of Deno in a checkout.`,
     });
   }
+  if (name.startsWith("-")) {
+    throw new Failure({
+      kind: "configuration",
+      task: `understand ${JSON.stringify(name)}`,
+      problem: "flags come after the command",
+      remedy: `${didYouMean(name, ["--help", "--version"])}Write the command first. List the ` +
+        "commands with: deno task help",
+    });
+  }
   if (!names.includes(name)) {
     throw new Failure({
       kind: "configuration",

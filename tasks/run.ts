@@ -38,7 +38,7 @@ ${DAY_FLAGS_HELP}
   --dry-run             show what a run would do, and store and remove nothing
 ${SILENCE_HELP}
 ${EARLIER_SOURCE_HELP}
-  --output json         one JSON object per step and per report of the checks, and for several days
+  --output json         JSON lines: one object per step and per report of the checks, and for several days
                         one summary
 ${HTML_HELP}
 ${metricsFileHelp(24)}

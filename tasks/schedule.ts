@@ -41,7 +41,7 @@ Usage: deno task schedule [status | on [--engine local|spark] | off] [--output t
   off                    suspend all of them; a Job that runs is not stopped
   --engine local|spark   with on: where the work is done, in the pod or by the Jobs of the
                          manifests; default: local
-  --output json          one JSON object per CronJob
+  --output json          JSON lines: one object per CronJob
 ${projectHelp(25)}
 ${CLUSTER_FLAGS_HELP}
   --timeout SECONDS      default: ${DEFAULT_TIMEOUT}

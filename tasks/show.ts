@@ -37,7 +37,7 @@ Usage: deno task show bronze|silver [DAY] [--where COLUMN=VALUE] [--columns A,B,
   --columns A,B,C        only these columns, in this order
   --limit N              the maximum number of rows; default: ${DEFAULT_LIMIT}
 ${projectHelp(25)}
-  --output json          one JSON object per row; 64-bit integers and decimals are strings
+  --output json          JSON lines: one object per row; 64-bit integers and decimals are strings
 
 Examples:
   deno task show silver 2025-12-28

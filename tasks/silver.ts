@@ -21,7 +21,7 @@ Usage: deno task silver [DAY | --date DAY | --from DAY [--to DAY]] [--keep-going
 
 ${DAY_FLAGS_HELP}
   --dry-run             read and encode all rows, and store and remove nothing
-  --output json         one JSON object per step
+  --output json         JSON lines: one object per step
 ${HTML_HELP}
 ${ENGINE_HELP}
 

@@ -44,7 +44,7 @@ Usage: deno task status [DAY] [--from DAY] [--to DAY] [--check] [--project FILE]
                       copied from another source, or the outbox has late or lost events
 ${projectHelp(22)}
 ${metricsFileHelp(22)}
-  --output json       one JSON object per line and day, and one for the total
+  --output json       JSON lines: one object per day, and one for the total
   --output html=FILE  also write a calendar of the lake for a browser
 
 Examples:

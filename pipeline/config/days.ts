@@ -1,3 +1,4 @@
+import { levenshteinDistance } from "@std/text/levenshtein-distance";
 import { type Day, daysBetween, parseDay } from "../contract/window.ts";
 import { Failure } from "../errors.ts";
 import { type Environment, PROCESS } from "./environment.ts";
@@ -195,8 +196,16 @@ export function noSuchDay(name: string, text: string): Failure {
     remedy: name === "JOB_DATE="
       ? "Remove JOB_DATE to run for today in UTC, or set a day such as 2025-12-28, today or " +
         "yesterday."
-      : "Give a day such as 2025-12-28, today or yesterday.",
+      : `${similarName(text)}Give a day such as 2025-12-28, today or yesterday.`,
   });
+}
+
+/** A question about a misspelt `today` or `yesterday`, with a blank after it; an empty text otherwise. */
+function similarName(text: string): string {
+  const name = ["today", "yesterday"].find((each) =>
+    levenshteinDistance(text.slice(0, 20).toLowerCase(), each) <= 2
+  );
+  return name === undefined ? "" : `Did you mean ${name}? `;
 }
 
 function problemOf(text: string): string {

@@ -1,5 +1,6 @@
 import { formatMicros, type Window } from "../contract/window.ts";
 import type { TextRow } from "./client.ts";
+import { NAMED } from "../progress.ts";
 import type { Connection } from "./connection.ts";
 import { relatives, sqlInstant } from "./sql.ts";
 
@@ -94,8 +95,22 @@ export async function readFence(
     return { now, sealable: false, reasons: [reason] };
   }
   const found = questions.length > 0 ? holdersOf(answers) : await readHolders(connection, bound);
-  const reasons = found.map(({ reason }) => reason);
+  const reasons = reasonsOf(found);
   return { now, sealable: reasons.length === 0, reasons };
+}
+
+/** Returns a sentence for each holder. One sentence covers all sessions that cannot be inspected. */
+function reasonsOf(holders: readonly Holder[]): string[] {
+  const hidden = holders.filter(({ kind }) => kind === "unreadable");
+  const [first] = hidden;
+  if (first === undefined || hidden.length === 1) return holders.map(({ reason }) => reason);
+  const named = hidden.slice(0, NAMED).map(({ user, pid }) => `pid ${pid} of ${user ?? "unknown"}`);
+  const more = hidden.length > NAMED ? ` and ${hidden.length - NAMED} more` : "";
+  const grant = first.reason.slice(first.reason.lastIndexOf("GRANT "));
+  return [
+    ...holders.filter(({ kind }) => kind !== "unreadable").map(({ reason }) => reason),
+    `${hidden.length} sessions (${named.join(", ")}${more}) cannot be inspected; ${grant}`,
+  ];
 }
 
 /**

@@ -34,7 +34,7 @@ export const DAY_FLAGS_HELP = `
                         default: JOB_DATE, or today
   --from DAY [--to DAY] all days from the first to the last; the default of --to is yesterday
   --keep-going          continue with the next day if a day fails
-  -v, --verbose         also print the permissions of the process, and every check of postflight
+  -v, --verbose         also print the permissions of the process, and each request to a server
 ${projectHelp(24)}`.slice(
   1,
 );

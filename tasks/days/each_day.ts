@@ -33,11 +33,11 @@ export type DayWork = (day: Day, result: DayResult) => Promise<number>;
  */
 export async function eachDay(
   days: readonly DayToDo[],
-  order: Pick<Order, "command" | "keepGoing" | "several" | "output" | "reporter">,
+  order: Pick<Order, "command" | "dryRun" | "keepGoing" | "several" | "output" | "reporter">,
   work: DayWork,
   results: DayResult[] = [],
 ): Promise<number> {
-  const { command, keepGoing, several, output, reporter } = order;
+  const { command, dryRun, keepGoing, several, output, reporter } = order;
   for (const { day, reason } of days) {
     if (several && output !== "json") {
       print(`\n${paint(heading(day, results.length + 1, days.length, reason), "bold")}`);
@@ -64,7 +64,7 @@ export async function eachDay(
     printLine(command, "days", { days, notBegun, exitCode });
   } else if (results.length > 0) {
     print("");
-    const summary = { days: days.length, exitCode, colour: colourWanted() };
+    const summary = { days: days.length, dryRun, exitCode, colour: colourWanted() };
     for (const line of renderDays(command, results, summary)) print(line);
   }
   return exitCode;
@@ -102,6 +102,7 @@ export async function recordResult(
       step(step) {
         traced.step(step);
         if (typeof step.data.state === "string") state = step.data.state;
+        if (step.step === "fence" && step.warning) result.measured!.stays = step.says;
         if (step.step === "verified") state = `${state}, unchanged`;
         const isOwn = layer === "bronze" || order.command === "silver";
         if (isOwn && typeof step.data.rows === "number") result.rows = step.data.rows;

@@ -10,6 +10,8 @@ export interface Measured {
   readonly seconds: Record<string, number>;
   /** The results of the checks, and when they ended, in milliseconds since 1970. */
   checks?: { readonly results: readonly Result[]; readonly ended: number };
+  /** That the day is over and stays open, with the reasons. */
+  stays?: string;
   /** Why the day failed, if it ended with an error. */
   failure?: string;
   /** The steps of the layers and their progress, for an HTML report. */
@@ -45,8 +47,10 @@ const COLUMNS: Readonly<Record<DayCommand, readonly Exclude<keyof DayResult, "me
 export function renderDays(
   command: DayCommand,
   results: readonly DayResult[],
-  { days, exitCode, colour }: {
+  { days, dryRun = false, exitCode, colour }: {
     readonly days: number;
+    /** Whether nothing was stored, so that each state is what a run would publish. */
+    readonly dryRun?: boolean;
     readonly exitCode: number;
     readonly colour: boolean;
   },
@@ -58,23 +62,26 @@ export function renderDays(
   ];
   const rows = results.map((result): Cell[] => [
     result.date,
-    ...COLUMNS[command].map((name) => cellOf(result[name])),
+    ...COLUMNS[command].map((name) => cellOf(result[name], dryRun)),
     { text: String(result.exitCode), style: result.exitCode === 0 ? "green" : "red" },
   ]);
   const failed = results.filter((result) => result.exitCode !== 0).length;
   const left = days - results.length;
   const parts = [
-    `${results.length - failed} succeeded`,
+    `${results.length - failed} ${dryRun ? "could be run" : "succeeded"}`,
     `${failed} failed`,
     ...(left === 0 ? [] : [`${left} not started`]),
   ];
   return [
     ...renderTable(columns, rows, colour),
-    `${command}: ${plural(days, "day")}: ${parts.join(", ")}; exit ${exitCode}`,
+    `${command}: ${plural(days, "day")}: ${parts.join(", ")}; ${
+      dryRun ? "nothing was stored; " : ""
+    }exit ${exitCode}`,
   ];
 }
 
-function cellOf(value: string | number | undefined): string {
+function cellOf(value: string | number | undefined, dryRun: boolean): string {
+  if (dryRun && (value === "sealed" || value === "open")) return `would be ${value}`;
   return typeof value === "number" ? formatCount(value) : value ?? "-";
 }
 

@@ -43,7 +43,9 @@ export function dayWorkOf(order: Order, lake: Lake): DayWork {
     run: order.dryRun ? (day, result) => tryAll(day, order, lake, result) : async (day, result) => {
       await makeBronze(day, order, lake, result);
       await makeSilver(day, order, lake, result);
-      return await checkDay(day, order, result);
+      const exitCode = await checkDay(day, order, result);
+      repeatWhyOpen(day, order, result);
+      return exitCode;
     },
   };
   return steps[order.command];
@@ -66,6 +68,13 @@ async function makeSilver(day: Day, order: Order, lake: Lake, result: DayResult)
     await runSilver({ lake, day, dryRun: order.dryRun, observer });
   });
   return 0;
+}
+
+/** Repeats at the end of a day why it stays open although it is over. Lines of JSON have it once. */
+function repeatWhyOpen(day: Day, order: Order, { measured }: DayResult): void {
+  if (measured?.stays === undefined || order.output === "json") return;
+  const step = { step: "open", says: measured.stays, data: {}, warning: true };
+  observerOf(order, "run", day).step(step);
 }
 
 /** Tries bronze, and silver only if bronze is unchanged: otherwise its input does not exist yet. */

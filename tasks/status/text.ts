@@ -29,7 +29,7 @@ export function renderStatus(status: Status, colour: boolean): string {
     { title: "executions", align: "right" },
     { title: "bytes", align: "right" },
     { title: "published" },
-    ...(asked ? [{ title: "outbox", align: "right" } as const, { title: "" }] : []),
+    ...(asked ? [{ title: "outbox", align: "right" } as const, { title: "change" }] : []),
     { title: "next" },
     { title: "notes" },
   ] as const;

@@ -1,6 +1,13 @@
-import { CHECKOUT_TASKS, COMMANDS, GROUPS } from "../../tasks/commands.ts";
+import { Failure } from "../../pipeline/errors.ts";
+import { CHECKOUT_TASKS, COMMANDS, GROUPS, loadCommand } from "../../tasks/commands.ts";
 import type { Command } from "../../tasks/cli/command.ts";
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "../support/assert.ts";
 import { ROOT, runTask } from "../support/task.ts";
 
 // The table of commands, compared with the modules, with deno.json and with the help.
@@ -61,4 +68,14 @@ Deno.test("help: help bronze is bronze --help", async () => {
   const help = await runTask("help", ["bronze"]);
   assertEquals(help, await runTask("bronze", ["--help"]));
   assertEquals(help.code, 0);
+});
+
+Deno.test("loadCommand: says that flags come after the command", async () => {
+  const problem = "flags come after the command.";
+  await assertRejects(() => loadCommand("-q"), Failure, `${problem} Write the command first.`);
+  await assertRejects(
+    () => loadCommand("--verison"),
+    Failure,
+    `${problem} Did you mean --version?`,
+  );
 });

@@ -53,6 +53,8 @@ const MISSPELT: readonly (readonly [string, readonly string[], string])[] = [
   ["preflight", ["--output", "junti"], "Did you mean junit?"],
   ["preflight", ["--credentials", "clustr"], "Did you mean cluster?"],
   ["explain", ["lake-confomance"], "Did you mean lake-conformance?"],
+  ["run", ["yesterdya"], "Did you mean yesterday?"],
+  ["status", ["--from", "todya"], "Did you mean today?"],
   ["show", ["sliver"], "Did you mean silver?"],
   ["schedule", ["onn"], "Did you mean on?"],
   ["secrets", ["--from", "promt"], "Did you mean prompt?"],

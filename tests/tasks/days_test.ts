@@ -161,6 +161,10 @@ Deno.test("days: run --dry-run prints the plan, and changes nothing", async () =
   assertEquals([fresh.code, fresh.stderr], [0, ""]);
   assertStringIncludes(fresh.stdout, "a run would publish 1 part, sealed");
   assertStringIncludes(fresh.stdout, "a run would build silver from the new bronze");
+  const range = ["--from", "2025-12-28", "--to", "2025-12-29"];
+  const several = await runTask("run", [...range, "--dry-run"], env);
+  assertMatch(several.stdout, /^2025-12-28 +would be sealed +- +- +2 +0$/m);
+  assertStringIncludes(several.stdout, "2 could be run, 0 failed; nothing was stored; exit 0");
   assertEquals([...await lake.contents()], []);
 
   assertEquals((await runTask("bronze", ["2025-12-28"], env)).code, 0);

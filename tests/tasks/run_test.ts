@@ -157,3 +157,25 @@ Deno.test("run: prints no secret in any output, even on errors", async () => {
   }
   assertEquals(outputs.map(({ code }) => code), [0, 2, 3, 3, 3]);
 });
+
+for (const flags of [[], ["-q"]]) {
+  Deno.test(`run ${flags.join(" ")}: ends with the reason if a day that is over stays open`, async () => {
+    await using db = await outbox({ events: [RUNBOOK_EVENTS] });
+    await using lake = await temporaryLake();
+    const writer = await db.connect();
+    for (const sql of ["BEGIN", LATE_EVENT, "PREPARE TRANSACTION 'slow'"]) await writer.query(sql);
+    try {
+      const args = [...DAY, ...flags];
+      const { code, stdout } = await runTask("run", args, environment(db.config, lake.path));
+      assertEquals(code, 0);
+      const lines = stdout.trimEnd().split("\n");
+      assertMatch(
+        lines.at(-1)!,
+        /^run +open +warning: the day stays open: prepared transaction slow of /,
+      );
+      assert(lines.some((line) => /^bronze +fence +warning: the day stays open: /.test(line)));
+    } finally {
+      await writer.query("ROLLBACK PREPARED 'slow'");
+    }
+  });
+}

@@ -67,6 +67,29 @@ Deno.test("fence: ignores idle sessions", async () => {
   assertEquals([holders, fence.sealable, fence.reasons], [[], true, []]);
 });
 
+Deno.test("fence: names the sessions that cannot be inspected in one reason, with one grant", async () => {
+  await using db = await outbox();
+  const role = `plain_${crypto.randomUUID().slice(0, 8)}`;
+  const admin = await db.connect();
+  await admin.query(`CREATE ROLE ${role} LOGIN PASSWORD 'plain'`);
+  const others = [admin, await db.connect(), await db.connect(), await db.connect()];
+  const pids = await Promise.all(others.map(pidOf));
+  const connection = await connect({ ...db.config, user: role, password: "plain" });
+  try {
+    const { sealable, reasons } = await readFence(connection, WINDOW, 0n);
+    assertEquals([sealable, reasons.length], [false, 1]);
+    assertMatch(
+      reasons[0]!,
+      /^\d+ sessions \(pid .*\) cannot be inspected; GRANT pg_read_all_stats TO /,
+    );
+    assert(reasons[0]!.endsWith(` TO ${role}`), reasons[0]);
+    assert(pids.some((pid) => reasons[0]!.includes(`pid ${pid} of ${db.config.user}`)), reasons[0]);
+  } finally {
+    await connection.close();
+    await admin.query(`DROP ROLE ${role}`);
+  }
+});
+
 Deno.test("fence: treats a writer whose session does not report its activity as open", async () => {
   await using db = await outbox();
   const writer = await db.connect();
