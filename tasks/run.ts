@@ -38,8 +38,8 @@ ${DAY_FLAGS_HELP}
   --dry-run             show what a run would do, and store and remove nothing
 ${SILENCE_HELP}
 ${EARLIER_SOURCE_HELP}
-  --output json         JSON lines: one object per step and per report of the checks, and for several days
-                        one summary
+  --output json         JSON lines: one object per step and per report of the checks, and for
+                        several days one summary
 ${HTML_HELP}
 ${metricsFileHelp(24)}
   --timeout SECONDS     the time limit for each fact of the checks; default: ${DEFAULT_TIMEOUT}, in preflight ${FACT_TIMEOUT}
