@@ -41,7 +41,7 @@ ${projectHelp(25)}
 ${CLUSTER_FLAGS_HELP}
   --port-forward         connect to the database through the cluster
   --yes                  store without confirmation
-  --output json          JSON lines: one object per Secret and login, and one for the total; no value
+  --output json          JSON lines: one object per Secret and login, and a total; no value
   --timeout SECONDS      for reading, and again for storing and logging in; default: ${DEFAULT_TIMEOUT}
 
 Examples:
