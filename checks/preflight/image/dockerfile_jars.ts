@@ -9,16 +9,16 @@ import {
   stagesOf,
 } from "../../source_code/dockerfile.ts";
 import {
-  GROUPS,
   HADOOP_OF,
   howToAdd,
-  jarOf,
-  JARS,
   judgeSdk,
   POSTGRESQL,
   sdkName,
   sdkOf,
 } from "../../image/spark_jars.ts";
+import { type AddedJar, jarsIn } from "./added_jars.ts";
+import { installedSpark } from "./installed_spark.ts";
+import { finalStages, removedJars, unreadableFindings, unreadJars } from "./jar_places.ts";
 import { bundlesUnknownJars, isPlainSpark } from "./plain_images.ts";
 import { oldDriver, scalaOf, wrongScala } from "./jar_rules.ts";
 
@@ -30,14 +30,8 @@ export interface DockerfileReading {
   readonly unknown?: string;
   /** The names of the jars that the Dockerfile adds. */
   readonly jars?: readonly string[];
-}
-
-/** A jar that an instruction adds; the version is undefined if it is not written there. */
-interface AddedJar {
-  readonly name: string;
-  readonly version: string | undefined;
-  readonly file: string;
-  readonly instruction: Instruction;
+  /** Whether an instruction installs Spark on a base image without Spark. */
+  readonly isInstalled?: true;
 }
 
 /** The image that Spark comes from. */
@@ -49,24 +43,57 @@ interface Base {
   readonly line: string | undefined;
   /** Whether the jars of the image are known to be those of plain Spark. */
   readonly isPlain: boolean;
+  /** Whether an instruction installs Spark on a base image without Spark. */
+  readonly isInstalled?: true;
 }
 
-/** Checks the jars in a Dockerfile. Returns undefined if the image is not for Spark. */
-export function judgeDockerfile(code: Code): DockerfileReading | undefined {
+/**
+ * Checks the jars in a Dockerfile.
+ *
+ * @param isNamed whether a manifest or a script names a folder of the image
+ * @returns undefined if the image is not for Spark
+ */
+export function judgeDockerfile(
+  code: Code,
+  isNamed: (folder: string) => boolean = () => false,
+): DockerfileReading | undefined {
   const stages = stagesOf(instructionsOf(code));
   const used = usedStages(stages);
-  const base = sparkBase(used);
+  const base = sparkBase(used) ?? installedBase(used);
   if (base === undefined) return undefined;
   const names = used.flatMap(({ instructions }) => instructions).flatMap(({ name, text }) =>
     /^(ADD|COPY|RUN)$/.test(name) ? text.match(/spark-hadoop-cloud[\w.-]*/g) ?? [] : []
   );
-  return { ...judgeStages(code, used, base), jars: names };
+  return {
+    ...judgeStages(code, { used, final: finalStages(stages), isNamed }, base),
+    jars: names,
+    ...(base.isInstalled ? { isInstalled: true } : {}),
+  };
 }
 
-function judgeStages(code: Code, used: readonly Stage[], base: Base): DockerfileReading {
+/** The stages of a Dockerfile. */
+interface Stages {
+  /** The stages that the image needs, with those that it copies from. */
+  readonly used: readonly Stage[];
+  /** The stages whose files are the files of the image. */
+  readonly final: readonly Stage[];
+  /** Whether a manifest or a script names a folder of the image. */
+  readonly isNamed: (folder: string) => boolean;
+}
+
+function judgeStages(
+  code: Code,
+  { used, final, isNamed }: Stages,
+  base: Base,
+): DockerfileReading {
   const instructions = used.flatMap((stage) => stage.instructions)
     .filter(({ name }) => name === "ADD" || name === "COPY" || name === "RUN");
-  const jars = instructions.flatMap(jarsIn);
+  const all = instructions.flatMap(jarsIn);
+  const removed = removedJars(all, instructions);
+  const isSparkFrom = base.isPlain && base.from.name === "FROM";
+  const unread = isSparkFrom ? unreadJars(all, final, isNamed) : [];
+  const lost = new Set([...removed, ...unread].map(([jar]) => jar));
+  const jars = all.filter((jar) => !lost.has(jar));
   const hadoop = base.line === undefined ? undefined : HADOOP_OF[base.line];
   const checksums = missingChecksumFindings(code, jars);
   const unpinned = unpinnedBaseFindings(code, base);
@@ -76,6 +103,7 @@ function judgeStages(code: Code, used: readonly Stage[], base: Base): Dockerfile
   const found = [
     ...unpinned,
     ...checksums,
+    ...(isSparkFrom ? unreadableFindings(code, final) : []),
     ...jars.flatMap((jar) => oldDriverFindings(code, jar)),
     ...jars.flatMap((jar) => wrongScalaFindings(code, base, jar)),
     ...(hadoop === undefined
@@ -83,11 +111,29 @@ function judgeStages(code: Code, used: readonly Stage[], base: Base): Dockerfile
       : judgedJars(jars, hadoop).flatMap((jar) => wrongFindings(code, jar, base, hadoop))),
   ];
   const missing = wantedJars(hadoop).filter((name) => jars.every((jar) => jar.name !== name));
-  const unclear = whyUnclear(base, hadoop, jars, instructions);
+  const unclear = whyUnclear(base, hadoop, all, instructions);
   if (unclear !== undefined && (missing.length > 0 || hadoop === undefined)) {
     return { findings: found, unknown: `${code.file ?? "Dockerfile"}: ${unclear}` };
   }
-  const lacking = missing.map((name) => missingJarFinding(code, base.from, name, hadoop));
+  const lacking = missing.map((name): Finding => {
+    const finding = missingJarFinding(code, base.from, name, hadoop);
+    const by = removed.find(([jar]) => jar.name === name)?.[1];
+    const at = unread.find(([jar]) => jar.name === name);
+    if (by !== undefined) {
+      return {
+        ...finding,
+        ...placeIn(code, by.offset),
+        problem: `a command removes the ${name} jar, which the Dockerfile adds before`,
+        fix: "Remove the command, or add the jar after the command",
+      };
+    }
+    return at === undefined ? finding : {
+      ...finding,
+      ...placeIn(code, at[0].instruction.offset),
+      problem: `the Dockerfile adds the ${name} jar to ${at[1]}, which Spark does not read`,
+      fix: "Add the jar to /opt/spark/jars/",
+    };
+  });
   return { findings: [...lacking, ...found] };
 }
 
@@ -129,40 +175,23 @@ function sparkBase(used: readonly Stage[]): Base | undefined {
   };
 }
 
-function isSparkImage(image: string): boolean {
-  return /spark/i.test(parseImage(image).repository);
+/** Spark on another base image, from a Python package or from Spark's archive. */
+function installedBase(used: readonly Stage[]): Base | undefined {
+  const found = installedSpark(used.flatMap(({ instructions }) => instructions));
+  if (found === undefined) return undefined;
+  const { instruction, what, line } = found;
+  return {
+    from: instruction,
+    reference: what,
+    repository: what,
+    line,
+    isPlain: line !== undefined,
+    isInstalled: true,
+  };
 }
 
-/** The jars that an instruction adds, by file names and Maven coordinates. */
-function jarsIn(instruction: Instruction): AddedJar[] {
-  // A file that a command removes is not added.
-  const text = instruction.text.replace(/\brm\s[^;&|]*/g, " ");
-  const files = [...text.matchAll(/(?<![\w.+$*-])([A-Za-z][\w.${}+-]*\.jar)\b/g)]
-    .map(([, file]): AddedJar => {
-      const { name, version } = jarOf(file!);
-      // A version that is a variable without a value is not known.
-      const [known = name] = JARS.filter((jar) => file!.startsWith(`${jar}-$`));
-      return { name: known, version, file: file!, instruction };
-    });
-  const coordinates = JARS.flatMap((name) =>
-    [...text.matchAll(
-      new RegExp(`${GROUPS[name]!.replaceAll(".", "\\.")}:${name}:([\\w.$-]+)`, "g"),
-    )]
-      .map(([, version]): AddedJar => ({
-        name,
-        version: /^\d/.test(version!) ? version : undefined,
-        file: `${name}-${version}.jar`,
-        instruction,
-      }))
-  );
-  const scala = [...text.matchAll(/[\w.-]+:([\w.-]+_(?:2\.1[0-3]|3)):([\w.-]+)/g)]
-    .map(([, name, version]): AddedJar => (
-      { name: name!, version, file: `${name}-${version}.jar`, instruction }
-    ));
-  const all = [...files, ...coordinates, ...scala];
-  return all.filter((jar, i) =>
-    all.findIndex(({ name, version }) => name === jar.name && version === jar.version) === i
-  );
+function isSparkImage(image: string): boolean {
+  return /spark/i.test(parseImage(image).repository);
 }
 
 function wantedJars(hadoop: string | undefined): string[] {
@@ -171,12 +200,13 @@ function wantedJars(hadoop: string | undefined): string[] {
 
 /** What the Dockerfile does not show about the jars; undefined if it shows everything. */
 function whyUnclear(
-  { reference, isPlain, line }: Base,
+  { reference, isPlain, isInstalled, line }: Base,
   hadoop: string | undefined,
   jars: readonly AddedJar[],
   instructions: readonly Instruction[],
 ): string | undefined {
   const until = "not known until the image is read (see --image-archive)";
+  if (isInstalled) return `the jars beside ${reference} are ${until}`;
   if (reference.includes("$")) {
     return `the base image ${reference} depends on a build argument without a default`;
   }
@@ -207,7 +237,11 @@ function hidesJars(instruction: Instruction, jars: readonly AddedJar[]): boolean
   return !isFromStage && /\*[\w-]*\.jar|(^|[\s/])jars\/?(\s|$)|\.(tgz|tar\.gz|zip)\b/.test(text);
 }
 
-function unpinnedBaseFindings(code: Code, { from, reference, line, isPlain }: Base): Finding[] {
+function unpinnedBaseFindings(
+  code: Code,
+  { from, reference, line, isPlain, isInstalled }: Base,
+): Finding[] {
+  if (isInstalled) return [];
   const { tag, digest } = parseImage(reference);
   const isKnown = line !== undefined || digest !== undefined || reference.includes("$");
   // An image that is not plain Spark can have any tag of its own, except latest.

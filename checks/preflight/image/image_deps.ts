@@ -15,7 +15,7 @@ import { inOperatorTerms } from "../operator_terms.ts";
 import { hasFailure, type Judged, outcomeOf } from "../outcome.ts";
 import { JOBS, onPlatform, PLATFORM } from "../platform.ts";
 import { judgeCommitters } from "./committers.ts";
-import { judgeDockerfile } from "./dockerfile_jars.ts";
+import { type DockerfileReading, judgeDockerfile } from "./dockerfile_jars.ts";
 import { judgeContents } from "./image_contents.ts";
 import { imagesOf } from "./image_uses.ts";
 import { hasUnknownJars, isPlainSpark } from "./plain_images.ts";
@@ -78,8 +78,7 @@ export interface JudgedImages extends Judged {
 export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undefined {
   const { jobs, code } = tree;
   const ours = tree.project.jobs.image;
-  const dockerfiles = code.filter(({ language }) => language === "dockerfile")
-    .flatMap((each) => judgeDockerfile(each) ?? []);
+  const dockerfiles = dockerfilesOf(tree);
   if (jobs.length + dockerfiles.length === 0) return undefined;
   const settings = [
     ...jobs.flatMap((job) =>
@@ -128,6 +127,22 @@ export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undef
       ...committers.findings,
     ],
   };
+}
+
+/**
+ * Judges the Dockerfiles. Beside an image of Spark, an image that installs Spark itself is for
+ * another purpose, such as tests.
+ */
+function dockerfilesOf({ code, objects }: Tree): DockerfileReading[] {
+  const texts = [
+    ...code.filter(({ language }) => language !== "dockerfile").map(({ text }) => text),
+    ...objects.map(({ value }) => JSON.stringify(value)),
+  ];
+  const isNamed = (folder: string) => texts.some((text) => text.includes(folder));
+  const all = code.filter(({ language }) => language === "dockerfile")
+    .flatMap((each) => judgeDockerfile(each, isNamed) ?? []);
+  const based = all.filter(({ isInstalled }) => isInstalled !== true);
+  return based.length > 0 ? based : all;
 }
 
 /** What a job that reads or writes a bucket or a database names in its object or its code. */

@@ -77,6 +77,49 @@ for (const [name, text] of Object.entries(GOOD)) {
   Deno.test(`judgeDockerfile accepts ${name}`, () => assertEquals(problemsOf(text), ""));
 }
 
+const MOVED = V1.replace("/opt/spark/jars/", "/tmp/jars/");
+const URL_ADD = "ADD --checksum=sha256:1 https://x/more.jar /opt/spark/jars/\n";
+
+/** Dockerfiles without a fault whose jars change their place, their mode or their user. */
+const MOVES: Readonly<Record<string, string>> = {
+  "a jar that a command replaces":
+    `FROM apache/spark:3.5.8\n${V1}RUN rm /opt/spark/jars/postgresql-*.jar\n${V1}`,
+  "jars that come after a removal":
+    `FROM alpine AS jars\n${V1}FROM apache/spark:3.5.8\nRUN rm -f /opt/spark/jars/postgresql*.jar\nCOPY --from=jars /x/*.jar /opt/spark/jars/\n`,
+  "the removal of a jar elsewhere":
+    `FROM apache/spark:3.5.8\n${V1}RUN rm -f /tmp/postgresql-*.jar /opt/spark/jars/derby*.jar\n`,
+  "a folder that a command copies":
+    `FROM apache/spark:3.5.8\n${MOVED}RUN cp /tmp/jars/*.jar /opt/spark/jars/\n`,
+  "a folder above that a command copies":
+    `FROM apache/spark:3.5.8\n${MOVED}RUN cp -r /tmp/. /opt/spark/\n`,
+  "a folder in the class path":
+    `FROM apache/spark:3.5.8\n${MOVED}ENV SPARK_EXTRA_CLASSPATH=/tmp/jars/*\n`,
+  "a folder that a configuration can name":
+    `FROM apache/spark:3.5.8\n${MOVED}COPY spark-defaults.conf /opt/spark/conf/\n`,
+  "the home of Spark as a variable": `FROM apache/spark:3.5.8\n${
+    V1.replace("/opt/spark", "${SPARK_HOME}")
+  }`,
+  "a file from a URL with a mode": `FROM apache/spark:3.5.8\n${V1}${
+    URL_ADD.replace("ADD", "ADD --chmod=644")
+  }USER 185\n`,
+  "a file from a URL whose mode a command sets":
+    `FROM apache/spark:3.5.8\n${V1}${URL_ADD}RUN chmod 644 /opt/spark/jars/*.jar\nUSER 185\n`,
+  "a file from a URL for root": `FROM apache/spark:3.5.8\n${V1}${URL_ADD}USER root\n`,
+  "Spark from pip with its jars":
+    `FROM python:3.11-slim\nRUN pip install -q "pyspark[sql]==3.5.1"\n${V1}`,
+};
+
+for (const [name, text] of Object.entries(MOVES)) {
+  Deno.test(`judgeDockerfile accepts ${name}`, () => assertEquals(problemsOf(text), ""));
+}
+
+Deno.test("judgeDockerfile accepts jars in a folder that a manifest names", () => {
+  const text = `FROM apache/spark:3.5.8\n${MOVED}`;
+  const code = { language: "dockerfile" as const, file: "Dockerfile", line: 1, text };
+  const { findings } = judgeDockerfile(code, (folder) => folder === "/tmp/jars")!;
+  assertEquals(findings, []);
+});
+
 /** Dockerfiles with a fault, and the problem. */
 const BAD: Readonly<Record<string, readonly [text: string, problem: RegExp]>> = {
   "the Hadoop of Spark 3.5 in Spark 4.0": [
@@ -117,6 +160,32 @@ const BAD: Readonly<Record<string, readonly [text: string, problem: RegExp]>> = 
     }RUN rm -f /opt/spark/jars/postgresql-42.7.4.jar\n`,
     /^fail: the Dockerfile does not add the postgresql jar$/,
   ],
+  "a jar that a pattern removes": [
+    `FROM apache/spark:3.5.8\n${V1}RUN rm -f /opt/spark/jars/postgresql-*.jar\n`,
+    /^fail: a command removes the postgresql jar, which the Dockerfile adds before$/,
+  ],
+  "jars in a folder that Spark does not read": [
+    `FROM apache/spark:3.5.8\n${V1.replace("/opt/spark/jars/", "/tmp/jars/")}USER 185\n`,
+    /^fail: the Dockerfile adds the hadoop-aws jar to \/tmp\/jars, which Spark does not read\n.*aws-java.*\n.*postgresql.*$/,
+  ],
+  "a download into a folder that Spark does not read": [
+    `FROM apache/spark:3.5.8\n${
+      V1.replace("postgresql-42.7.4.jar", "")
+    }RUN curl http://x/postgresql-42.7.4.jar -o /tmp/postgresql-42.7.4.jar && sha256sum -c x\n`,
+    /^fail: the Dockerfile adds the postgresql jar to \/tmp, which Spark does not read$/,
+  ],
+  "a file from a URL that only root can read": [
+    `FROM apache/spark:3.5.8\n${V1}ADD --checksum=sha256:1 https://x/more.jar /opt/spark/jars/\nUSER 185\n`,
+    /^fail: only root can read the file of ADD more.jar, but the image runs as user 185$/,
+  ],
+  "a file from a URL, without a user": [
+    `FROM apache/spark:3.5.8\n${V1}ADD --checksum=sha256:1 https://x/more.jar /opt/spark/jars/\n`,
+    /^warn: only root can read the file of ADD more.jar, but the image runs as the user of its/,
+  ],
+  "a wrong jar beside Spark from pip": [
+    `FROM python:3.11-slim\nRUN pip install -q pyspark==3.5.1\n${V1.replace("3.3.4", "3.4.1")}`,
+    /^fail: hadoop-aws 3.4.1 does not match Spark 3.5/,
+  ],
   "a jar that only a label names": [
     `FROM apache/spark:3.5.8\n${
       V1.replace("postgresql-42.7.4.jar", "")
@@ -147,7 +216,7 @@ const BAD: Readonly<Record<string, readonly [text: string, problem: RegExp]>> = 
   ],
   "a base without a tag": [`FROM apache/spark\n${V1}`, /does not name a Spark release/],
   "a download without a checksum": [
-    `FROM apache/spark:3.5.8\n${V1}ADD https://example.com/extra-1.0.jar /opt/spark/jars/\n`,
+    `FROM apache/spark:3.5.8\n${V1}ADD --chmod=644 https://example.com/extra-1.0.jar /opt/spark/jars/\n`,
     /^warn: extra is downloaded without a checksum$/,
   ],
 };
@@ -173,6 +242,14 @@ const UNKNOWN: Readonly<Record<string, readonly [text: string, reason: RegExp]>>
   "a base that is not pinned, with jars that are not known": [
     "FROM public.ecr.aws/emr-on-eks/spark/emr-7.2.0:latest\nUSER 185\n",
     /^warn: the base image is not pinned: FROM public.*\nunknown: .*emr-7.2.0:latest are not known/,
+  ],
+  "Spark from pip": [
+    "FROM python:3.11-slim\nRUN pip install --no-cache-dir pyspark==3.5.1 psycopg2-binary\n",
+    /^unknown: Dockerfile: the jars beside pyspark==3.5.1 are not known until the image is read/,
+  ],
+  "Spark from its archive": [
+    "FROM debian\nRUN curl https://x/spark-3.5.1-bin-hadoop3.tgz | tar xz\n",
+    /^unknown: .*the jars beside spark-3.5.1-bin-hadoop3.tgz are not known/,
   ],
   "a base by its digest": [
     `FROM apache/spark@sha256:${"a".repeat(64)}\n`,
@@ -217,6 +294,8 @@ for (const [name, [text, reason]] of Object.entries(UNKNOWN)) {
 
 Deno.test("judgeDockerfile ignores images that are not for Spark", () => {
   assertEquals(problemsOf("FROM python:3.11\nRUN pip install requests\n"), "not for Spark");
+  const client = "FROM python:3.11\nRUN pip install pyspark-client==4.0.0\n";
+  assertEquals(problemsOf(client), "not for Spark");
   assertEquals(
     problemsOf("FROM apache/spark:3.5.8 AS tests\nRUN x\nFROM python:3.11\nUSER 1\n"),
     "not for Spark",

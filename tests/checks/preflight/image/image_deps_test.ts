@@ -190,11 +190,11 @@ const DOCKERFILE = `
 # FROM apache/spark:latest and --packages are for a try at home
 FROM apache/spark:3.5.8-python3
 ARG HADOOP=3.3.4
-ADD --checksum=sha256:${"1".repeat(64)} \\
+ADD --chmod=644 --checksum=sha256:${"1".repeat(64)} \\
     https://repo/hadoop-aws-\${HADOOP}.jar /opt/spark/jars/
-ADD --checksum=sha256:${"2".repeat(64)} \\
+ADD --chmod=644 --checksum=sha256:${"2".repeat(64)} \\
     https://repo/aws-java-sdk-bundle-1.12.262.jar /opt/spark/jars/
-ADD --checksum=sha256:${"3".repeat(64)} \\
+ADD --chmod=644 --checksum=sha256:${"3".repeat(64)} \\
     https://repo/postgresql-42.7.4.jar /opt/spark/jars/
 `;
 
@@ -245,6 +245,14 @@ Deno.test("image-deps does not read the commands of a build as settings of jobs"
   await assertFound(ID, { ...FILES, "image/Dockerfile": `${DOCKERFILE}${run}${start}` }, {
     problem: downloads("spark.jars.packages", "a:b:1"),
   });
+});
+
+Deno.test("image-deps does not judge an image with Spark from pip beside an image of Spark", () => {
+  const pip = "FROM python:3.11-slim\nRUN pip install pyspark==3.5.1\n";
+  const unknown = (files: Readonly<Record<string, string>>) =>
+    judgeImages(treeOf(factOf(files)))!.unknown;
+  assertEquals(unknown({ ...ADDING, "tests/Dockerfile": pip }), undefined);
+  assertStringIncludes(unknown({ ...FILES, "image/Dockerfile": pip })!, "beside pyspark==3.5.1");
 });
 
 Deno.test("image-deps takes jars of the build context, and by curl with sha256sum", async () => {

@@ -1,0 +1,46 @@
+import { GROUPS, jarOf, JARS } from "../../image/spark_jars.ts";
+import type { Instruction } from "../../source_code/dockerfile.ts";
+
+/** A jar that an instruction of a Dockerfile adds. */
+export interface AddedJar {
+  /** The name, as in `hadoop-aws`. */
+  readonly name: string;
+  /** The version; undefined if it is not written there. */
+  readonly version: string | undefined;
+  /** The file, as in `hadoop-aws-3.3.4.jar`. */
+  readonly file: string;
+  /** The instruction. */
+  readonly instruction: Instruction;
+}
+
+/** The jars that an instruction adds, by file names and Maven coordinates. */
+export function jarsIn(instruction: Instruction): AddedJar[] {
+  // A file that a command removes is not added.
+  const text = instruction.text.replace(/\brm\s[^;&|]*/g, " ");
+  const files = [...text.matchAll(/(?<![\w.+$*-])([A-Za-z][\w.${}+-]*\.jar)\b/g)]
+    .map(([, file]): AddedJar => {
+      const { name, version } = jarOf(file!);
+      // A version that is a variable without a value is not known.
+      const [known = name] = JARS.filter((jar) => file!.startsWith(`${jar}-$`));
+      return { name: known, version, file: file!, instruction };
+    });
+  const coordinates = JARS.flatMap((name) =>
+    [...text.matchAll(
+      new RegExp(`${GROUPS[name]!.replaceAll(".", "\\.")}:${name}:([\\w.$-]+)`, "g"),
+    )]
+      .map(([, version]): AddedJar => ({
+        name,
+        version: /^\d/.test(version!) ? version : undefined,
+        file: `${name}-${version}.jar`,
+        instruction,
+      }))
+  );
+  const scala = [...text.matchAll(/[\w.-]+:([\w.-]+_(?:2\.1[0-3]|3)):([\w.-]+)/g)]
+    .map(([, name, version]): AddedJar => (
+      { name: name!, version, file: `${name}-${version}.jar`, instruction }
+    ));
+  const all = [...files, ...coordinates, ...scala];
+  return all.filter((jar, i) =>
+    all.findIndex(({ name, version }) => name === jar.name && version === jar.version) === i
+  );
+}

@@ -1,0 +1,146 @@
+import type { Finding } from "../../finding.ts";
+import { JARS } from "../../image/spark_jars.ts";
+import { type Code, placeIn } from "../../source_code/code.ts";
+import { copiedFrom, type Instruction, type Stage } from "../../source_code/dockerfile.ts";
+import type { AddedJar } from "./added_jars.ts";
+
+/** The folder whose jars Spark loads. */
+const SPARK_FOLDER = /^["']?(?:\/opt\/spark|\$\{?SPARK_HOME\}?)\/jars\/*/;
+
+/** Commands that add no jar to a folder that they name. */
+const HARMLESS = /\b(?:rm|chmod|chown|ls|find|mkdir)\s[^;&|]*/g;
+
+/** The stages whose files are the files of the image: the last stage, and the stages below it. */
+export function finalStages(stages: readonly Stage[]): Stage[] {
+  const chain: Stage[] = [];
+  for (let stage = stages.at(-1); stage !== undefined && !chain.includes(stage);) {
+    chain.unshift(stage);
+    const { image } = stage;
+    stage = stages.find(({ name }) => name === image);
+  }
+  return chain;
+}
+
+/**
+ * Returns the jars that a later command removes from Spark's folder, with the command.
+ *
+ * @param instructions the instructions of the used stages, in the order of the file
+ */
+export function removedJars(
+  jars: readonly AddedJar[],
+  instructions: readonly Instruction[],
+): (readonly [jar: AddedJar, by: Instruction])[] {
+  return jars.flatMap((jar) => {
+    const later = instructions.slice(instructions.indexOf(jar.instruction) + 1);
+    const at = later.findLastIndex((each) => removes(each, jar.file));
+    return at < 0 || later.slice(at).some(mayAddJars) ? [] : [[jar, later[at]!] as const];
+  });
+}
+
+function removes({ name, text }: Instruction, file: string): boolean {
+  const words = name === "RUN"
+    ? [...text.matchAll(/\brm\s([^;&|]*)/g)].flatMap(([, rest]) => rest!.split(" "))
+    : [];
+  return words.filter((word) => SPARK_FOLDER.test(word)).some((word) => {
+    const rest = word.replace(SPARK_FOLDER, "").replace(/["']$/, "");
+    const pattern = rest.replaceAll(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*")
+      .replaceAll("?", ".");
+    return rest === "" || new RegExp(`^${pattern}$`).test(file);
+  });
+}
+
+/** Returns whether an instruction can add jars to a folder without naming the jars. */
+function mayAddJars(instruction: Instruction): boolean {
+  const text = instruction.text.replace(HARMLESS, " ");
+  return /\bjars\b/.test(text) &&
+    (!/[\w.-]+\.jar\b/.test(text) || /\*/.test(text) ||
+      copiedFrom({ instructions: [instruction] }).length > 0);
+}
+
+/**
+ * Returns the needed jars that are only in a folder that Spark does not read, with the folder.
+ *
+ * @param stages the stages of the image
+ * @param isNamed whether a manifest or a script names a folder: Spark can read the folder then
+ */
+export function unreadJars(
+  jars: readonly AddedJar[],
+  stages: readonly Stage[],
+  isNamed: (folder: string) => boolean,
+): (readonly [jar: AddedJar, folder: string])[] {
+  const instructions = stages.flatMap((stage) => stage.instructions);
+  const found = jars.filter(({ name, instruction }) =>
+    JARS.some((each) => each === name) && instructions.includes(instruction)
+  ).flatMap((jar) => {
+    const folder = folderOf(jar);
+    return folder === undefined ? [] : [[jar, folder] as const];
+  });
+  const folders = new Set(found.map(([, folder]) => folder));
+  const rest = instructions.map((each) => {
+    const isAdding = found.some(([{ instruction }]) => instruction === each);
+    const text = each.text.replace(HARMLESS, " ");
+    return isAdding
+      ? [...folders].reduce((text, folder) => withoutTarget(text, folder), text)
+      : text;
+  }).join("\n");
+  // A configuration in the image can name any folder.
+  if (/\/conf(\/|\s|$)|spark-(defaults|env)/.test(rest)) return [];
+  return found.filter(([{ name }, folder]) =>
+    !SPARK_FOLDER.test(`${folder}/`) && !isNamed(folder) && !isMentioned(folder, rest) &&
+    jars.every((jar) =>
+      jar.name !== name ||
+      found.some(([each, other]) => each === jar && !SPARK_FOLDER.test(`${other}/`))
+    )
+  );
+}
+
+/** Removes the target of an instruction, which names a folder only to fill it. */
+function withoutTarget(text: string, folder: string): string {
+  const at = text.lastIndexOf(folder);
+  return at < 0 ? text : `${text.slice(0, at)} ${text.slice(at + folder.length)}`;
+}
+
+/** The folder that an instruction adds a jar to; undefined if it is not written as a whole path. */
+function folderOf({ file, instruction: { name, text } }: AddedJar): string | undefined {
+  if (text.includes("<<")) return undefined;
+  if (name === "RUN") {
+    const targets = [
+      ...text.matchAll(/(?:-o|--output|-O|--output-document)[\s=]["']?(\/\S+)\/(\S+)/g),
+    ];
+    return targets.find((each) => each[2]!.startsWith(file))?.[1];
+  }
+  const target = text.replaceAll(/[[\],"]/g, " ").trim().split(/\s+/).at(-1)!;
+  if (!/^(\/|\$\{?SPARK_HOME\}?\/)/.test(target)) return undefined;
+  return target.replace(target.endsWith(".jar") ? /\/[^/]*$/ : /\/+$/, "");
+}
+
+/** Returns whether a text names a folder, or all files of a folder above it. */
+function isMentioned(folder: string, text: string): boolean {
+  const parts = folder.split("/").filter((part) => part !== "");
+  return parts.some((_, i) => {
+    const path = `/${parts.slice(0, i + 1).join("/")}`.replaceAll(/[.+$(){}]/g, "\\$&");
+    const end = i === parts.length - 1 ? "(?![\\w.-])" : "/?[.*]?(?=[\\s\"';&|]|$)";
+    return new RegExp(`(?<![\\w.-])${path}${end}`, "m").test(text);
+  });
+}
+
+/** Reports files that Docker downloads for root alone, if the image runs as another user. */
+export function unreadableFindings(code: Code, stages: readonly Stage[]): Finding[] {
+  const instructions = stages.flatMap((stage) => stage.instructions);
+  const user = instructions.findLast(({ name }) => name === "USER")?.text.split(":")[0];
+  if (user === "root" || user === "0" || user?.includes("$")) return [];
+  return instructions.filter(({ name, text }, i) =>
+    name === "ADD" && /https?:\/\/\S+\.(jar|py)\b/.test(text) && !/--ch(mod|own)=/.test(text) &&
+    !instructions.slice(i).some((each) => /\b(chmod|chown|install)\b/.test(each.text))
+  ).map(({ text, offset }): Finding => ({
+    severity: user === undefined ? "warn" : "fail",
+    ...placeIn(code, offset),
+    problem:
+      `only root can read the file of ADD ${
+        /https?:\/\/\S+/.exec(text)![0].replace(/^.*\//, "")
+      }, ` +
+      `but the image runs as ${user === undefined ? "the user of its base" : `user ${user}`}`,
+    why: "Docker gives a file from a URL the mode 600, and Spark fails with AccessDeniedException",
+    fix: "Set the mode: ADD --chmod=644 …",
+  }));
+}
