@@ -2,6 +2,7 @@ import type { Instruction } from "../../source_code/dockerfile.ts";
 
 /** Spark that an instruction installs on a base image without Spark. */
 export interface InstalledSpark {
+  /** The instruction. */
   readonly instruction: Instruction;
   /** What the instruction installs, as in `pyspark==3.5.1`. */
   readonly what: string;
