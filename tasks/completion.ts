@@ -27,13 +27,12 @@ and the ids of checks. The script is for the name deep-storage.
 Usage: deno task completion bash|zsh|fish
 
 Examples:
-  mkdir -p ~/.local/share/bash-completion/completions ~/.zfunc ~/.config/fish/completions
   deno task completion bash > ~/.local/share/bash-completion/completions/deep-storage
   deno task completion zsh > ~/.zfunc/_deep-storage
   deno task completion fish > ~/.config/fish/completions/deep-storage.fish
 
-In bash, the package bash-completion must be installed. In zsh, ~/.zfunc must be in fpath before
-compinit. Then start a new shell.
+Create the folder first: mkdir -p FOLDER. In bash, the package bash-completion must be
+installed. In zsh, ~/.zfunc must be in fpath before compinit. Then start a new shell.
 ${EXIT_CODES_HELP}`,
   async run({ operand }) {
     const shell = SHELLS.find((each) => each === operand);
