@@ -1,4 +1,5 @@
 import type { Tree } from "../../facts/tree.ts";
+import { plural } from "../../../pipeline/progress.ts";
 import type { Finding } from "../../finding.ts";
 import { fieldsIn } from "../../kubernetes/fields.ts";
 import { type ManifestObject, namespaceOf, objectId, placeOf } from "../../kubernetes/objects.ts";
@@ -68,7 +69,7 @@ function termsOf(
   const ofKubernetes = OF_KUBERNETES[kind];
   const all = new Set([...declared, ...ofKubernetes === undefined ? [] : [ofKubernetes]]);
   const made = [
-    ...(kind === "Job" ? own.flatMap(jobOfCronJob) : []),
+    ...(kind === "Job" ? own.flatMap(jobsOfCronJob) : []),
     ...largest(
       jobs.filter((job) => job.namespace === namespace).map((job) => madeBySpark(kind, job)),
     ),
@@ -76,10 +77,26 @@ function termsOf(
   return [...[...all].map((name) => ({ name, count: 1 })), ...made];
 }
 
-/** The Job that a CronJob creates, unless the CronJob is suspended. */
-function jobOfCronJob({ kind, name, value }: ManifestObject): Term[] {
-  if (kind !== "CronJob" || fieldsIn(value.spec).suspend === true) return [];
-  return [{ name: `a Job of CronJob ${name}`, count: 1 }];
+/** The numbers of finished Jobs that a CronJob keeps if its spec sets none. */
+const HISTORY = { successfulJobsHistoryLimit: 3, failedJobsHistoryLimit: 1 };
+
+/**
+ * The Jobs of a CronJob: the finished Jobs that the CronJob keeps, and the Job that runs. A
+ * suspended CronJob keeps its finished Jobs, and can continue.
+ */
+function jobsOfCronJob({ kind, name, value }: ManifestObject): Term[] {
+  if (kind !== "CronJob") return [];
+  const spec = fieldsIn(value.spec);
+  const finished = Object.entries(HISTORY).reduce((sum, [field, usual]) => {
+    const limit = spec[field] ?? usual;
+    return sum + (typeof limit === "number" && limit >= 0 ? limit : usual);
+  }, 0);
+  const count = finished + 1;
+  const jobs = plural(count, "Job");
+  return [{
+    name: `${jobs} of CronJob ${name}${count === 1 ? "" : " with its finished Jobs"}`,
+    count,
+  }];
 }
 
 /** The objects that Spark creates for the pods of a job. */

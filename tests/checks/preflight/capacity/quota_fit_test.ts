@@ -369,3 +369,33 @@ for (
     }
   });
 }
+
+for (
+  const [spec, count] of [
+    ["", 5],
+    ["suspend: true, ", 5],
+    ["suspend: true, successfulJobsHistoryLimit: 3, failedJobsHistoryLimit: 3, ", 7],
+    ["failedJobsHistoryLimit: 0, ", 4],
+    ["successfulJobsHistoryLimit: 0, failedJobsHistoryLimit: 0, ", 1],
+  ] as const
+) {
+  Deno.test(`quota-fit counts the finished Jobs of a CronJob with {${spec}}`, async () => {
+    const template = "template: {spec: {restartPolicy: Never, containers: [{name: a, image: a}]}}";
+    const cron = `---
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: nightly, namespace: analytics-jobs}
+spec: {${spec}schedule: "@daily", jobTemplate: {spec: {${template}}}}
+`;
+    // The manifests have one more Job.
+    for (const amount of [count, count + 1]) {
+      const bound = withBound("ResourceQuota", `{hard: {count/jobs.batch: "${amount}"}}`);
+      const results = await judgeFiles({ ...bound, "bound.yaml": bound["bound.yaml"] + cron });
+      const { findings } = results.find(({ id }) => id === ID)!;
+      const told = findings.filter(({ problem }) => problem.includes("second allows"));
+      assertEquals(told.map(({ fix }) => fix), [
+        ...(amount > count ? [] : [`Write count/jobs.batch: "${count + 1}", or more.`]),
+      ]);
+    }
+  });
+}
