@@ -6,7 +6,8 @@ import type { Script } from "./scripts.ts";
 // image, and are not applied to a cluster.
 
 /**
- * Returns the pods without a namespace whose files a Dockerfile copies into its image.
+ * Returns the pods without a namespace whose files a Dockerfile copies into its image, and a setting
+ * of Spark names as a template. Any other pod beside a Dockerfile can be applied to a cluster.
  *
  * @param scripts the scripts beside the objects, with the Dockerfiles
  */
@@ -19,7 +20,43 @@ export function podsOfImages(
   );
   if (pods.length === 0) return [];
   const copies = scripts.filter(({ language }) => language === "dockerfile").flatMap(copiesIn);
-  return pods.filter(({ file }) => copies.some((copy) => isCopied(file!, copy)));
+  const copied = pods.filter(({ file }) => copies.some((copy) => isCopied(file!, copy)));
+  if (copied.length === 0) return [];
+  const paths = templatePaths([
+    ...scripts.map(({ text }) => text),
+    ...objects.map(({ value }) => JSON.stringify(value)),
+  ]);
+  const named = new Set(paths.flatMap((path) => fileOf(path, copied) ?? []));
+  return copied.filter(({ file }) => named.has(file!));
+}
+
+/** The paths of templates in settings, as in `/opt/templates/executor.yaml`. */
+function templatePaths(texts: readonly string[]): string[] {
+  const setting = /podTemplateFile[\\"'\s,:=]+([^\s"'\\,)]+)/g;
+  return texts.flatMap((text) =>
+    [...text.replaceAll(/^\s*(#|--\s).*$/gm, "").matchAll(setting)].map(([, path]) => path!)
+  );
+}
+
+/**
+ * The file of a copied pod that a path in an image means: the file with the most equal names at the end.
+ * Undefined if no file, or more than one, can be meant.
+ */
+function fileOf(path: string, pods: readonly ManifestObject[]): string | undefined {
+  const names = path.split("/");
+  const files = [...new Set(pods.map(({ file }) => file!))].map((file) => ({
+    file,
+    equal: equalAtEnd(names, file.split("/")),
+  }));
+  const most = Math.max(...files.map(({ equal }) => equal));
+  const [first, second] = files.filter(({ equal }) => equal === most);
+  return most === 0 || second !== undefined ? undefined : first!.file;
+}
+
+function equalAtEnd(a: readonly string[], b: readonly string[]): number {
+  let count = 0;
+  while (count < Math.min(a.length, b.length) && a.at(-1 - count) === b.at(-1 - count)) count++;
+  return count;
 }
 
 /** The folder of a Dockerfile, and a file or folder that the Dockerfile copies. */

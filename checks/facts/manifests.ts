@@ -141,7 +141,10 @@ export function factOfReadings(
     ignored: [
       ...kept.flatMap(({ ignored }) => ignored),
       ...templates.map(({ file }) => (
-        { file: file!, content: "the template of a pod, which a Dockerfile copies" }
+        {
+          file: file!,
+          content: "the template of a pod, which a Dockerfile copies and a setting of Spark names",
+        }
       )),
     ],
     ...(replaced.length === 0 ? {} : { replaced }),

@@ -176,6 +176,10 @@ for (
     await Deno.writeTextFile(`${directory}/image/Dockerfile`, dockerfile);
     await Deno.writeTextFile(`${directory}/image/pod.yaml`, pod);
     await Deno.writeTextFile(`${directory}/pod.yaml`, pod);
+    await Deno.writeTextFile(
+      `${directory}/submit.sh`,
+      "spark-submit --conf spark.kubernetes.executor.podTemplateFile=/opt/spark/pod.yaml a.py\n",
+    );
     const { objects, ignored } = await gatherManifests(directory);
     assertEquals(objects.map(({ file }) => file), [
       ...(isTemplate ? [] : ["image/pod.yaml"]),
@@ -183,5 +187,48 @@ for (
     ]);
     assertEquals(ignored.map(({ file }) => file), isTemplate ? ["image/pod.yaml"] : []);
     await Deno.remove(directory, { recursive: true });
+  });
+}
+
+const SETTING = "spark.kubernetes.executor.podTemplateFile";
+
+for (
+  const [file, text, templates] of [
+    ["submit.sh", "spark-submit --master k8s://a /opt/a.py\n", []],
+    ["submit.sh", `# --conf ${SETTING}=/app/pod.yaml\n`, []],
+    ["submit.sh", `spark-submit --conf ${SETTING}=/app/other.yaml /opt/a.py\n`, []],
+    ["submit.sh", `spark-submit --conf "${SETTING}=/app/pod.yaml" /opt/a.py\n`, ["app/pod.yaml"]],
+    ["submit.sh", `spark-submit --conf ${SETTING}=/t/driver.yaml /opt/a.py\n`, []],
+    ["submit.sh", `spark-submit --conf ${SETTING}=/b/driver.yaml /opt/a.py\n`, [
+      "app/b/driver.yaml",
+    ]],
+    ["job.py", `b = a.config("${SETTING}", "/app/pod.yaml")\n`, ["app/pod.yaml"]],
+    [
+      "job.yaml",
+      `{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: b}, data: {a: "${SETTING} /app/pod.yaml"}}\n`,
+      ["app/pod.yaml"],
+    ],
+  ] as const
+) {
+  Deno.test(`gatherManifests ignores ${templates.length} pods as templates with ${JSON.stringify(text)}`, async () => {
+    const directory = await Deno.makeTempDir();
+    try {
+      const pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: NAME}\nspec: {hostNetwork: true}\n";
+      await Deno.mkdir(`${directory}/app/b`, { recursive: true });
+      await Deno.writeTextFile(`${directory}/app/Dockerfile`, "FROM a\nCOPY . /app\n");
+      await Deno.writeTextFile(`${directory}/app/pod.yaml`, pod.replace("NAME", "a"));
+      await Deno.writeTextFile(`${directory}/app/driver.yaml`, pod.replace("NAME", "b"));
+      await Deno.writeTextFile(`${directory}/app/b/driver.yaml`, pod.replace("NAME", "c"));
+      await Deno.writeTextFile(`${directory}/${file}`, text);
+      const { objects, ignored } = await gatherManifests(directory);
+      assertEquals(ignored.map((each) => each.file), [...templates]);
+      assertEquals(
+        objects.filter(({ kind }) => kind === "Pod").map((each) => each.file),
+        ["app/b/driver.yaml", "app/driver.yaml", "app/pod.yaml"]
+          .filter((each) => !templates.some((template) => template === each)),
+      );
+    } finally {
+      await Deno.remove(directory, { recursive: true });
+    }
   });
 }
