@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { sectionOf } from "./changelog.ts";
+import { FILES_WITH_IMAGE, tagProblems } from "./image_tag.ts";
 
 // Checks that the working directory can be released, and tags it. The workflow
 // .github/workflows/release.yml does the rest, when the tag is pushed.
@@ -14,7 +15,8 @@ const { check, notes, help } = parseArgs({
 if (help) {
   console.log(
     `Checks that this version can be released, and tags it: the working tree is clean, the branch is
-main, the version in deno.json has no tag, CHANGELOG.md describes it, and the gate is green.
+main, the version in deno.json has no tag, CHANGELOG.md describes it, the manifests use the image
+of this version, and the gate is green.
 
 Usage: deno task release [--check | --notes]
 
@@ -50,8 +52,13 @@ if (await git("tag", "--list", tag) !== "") {
   problems.push(`The tag ${tag} exists. Increase the version: deno bump-version patch`);
 }
 if (typeof section === "string") problems.push(section);
+for (const file of FILES_WITH_IMAGE) {
+  problems.push(...tagProblems(file, await Deno.readTextFile(file), version));
+}
 if (problems.length > 0) fail(problems);
-console.log(`The tree, the tag and CHANGELOG.md are ready for ${tag}. Running the gate.`);
+console.log(
+  `The tree, the tag, the manifests and CHANGELOG.md are ready for ${tag}. Running the gate.`,
+);
 const gate = await new Deno.Command(Deno.execPath(), { args: ["task", "-q", "gate"] })
   .spawn().status;
 if (!gate.success) fail(["The gate failed. Its messages are above."]);

@@ -1,5 +1,7 @@
+import { dirname } from "node:path";
 import { sectionOf } from "../../release/changelog.ts";
 import { unionOf } from "../../release/executable.ts";
+import { FILES_WITH_IMAGE, tagProblems } from "../../release/image_tag.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "../support/assert.ts";
 import { commandOf, ROOT } from "../support/task.ts";
 
@@ -60,8 +62,27 @@ Deno.test("unionOf: allows what one of the sets allows, and nothing else", () =>
   assertThrows(() => unionOf(sets), Error, "write env in different ways");
 });
 
-/** A repository with a version, a gate and a changelog, and the task `release` in it. */
-async function repository(gate: string, changelog = CHANGELOG) {
+Deno.test("tagProblems: the manifests, the Dockerfile and the runbook use the image of the version in deno.json", async () => {
+  const read = (file: string) => Deno.readTextFile(new URL(file, ROOT));
+  const { version } = JSON.parse(await read("deno.json"));
+  for (const file of FILES_WITH_IMAGE) {
+    assertEquals(tagProblems(file, await read(file), version), []);
+  }
+});
+
+Deno.test("tagProblems: names each other tag, and a file without the image", () => {
+  const image = "image: ghcr.io/ldamasio/deep-storage";
+  assertEquals(tagProblems("a.yaml", `${image}:1\n${image}:1.2.0\n${image}\n`, "1.2.0"), [
+    "a.yaml has the image of the toolkit with the tag 1. Write 1.2.0.",
+    "a.yaml has the image of the toolkit with the tag none. Write 1.2.0.",
+  ]);
+  assertEquals(tagProblems("a.yaml", "image: ghcr.io/ldamasio/other:1\n", "1.2.0"), [
+    "a.yaml does not name the image of the toolkit. Name it there.",
+  ]);
+});
+
+/** A repository with a version, a gate, a changelog and manifests, and the task `release` in it. */
+async function repository(gate: string, changelog = CHANGELOG, imageTag = "1.2.0") {
   const folder = await Deno.makeTempDir({ prefix: "deep-storage release " });
   const execute = async (program: string, args: readonly string[]) => {
     const { code, stdout, stderr } = await new Deno.Command(program, {
@@ -90,6 +111,11 @@ async function repository(gate: string, changelog = CHANGELOG) {
     JSON.stringify({ version: "1.2.0", tasks: { gate } }),
   );
   await Deno.writeTextFile(`${folder}/CHANGELOG.md`, changelog);
+  for (const file of FILES_WITH_IMAGE) {
+    await Deno.mkdir(`${folder}/${dirname(file)}`, { recursive: true });
+    const image = `image: ghcr.io/ldamasio/deep-storage:${imageTag}\n`;
+    await Deno.writeTextFile(`${folder}/${file}`, image);
+  }
   await git("init", "-q", "-b", "main");
   await git("add", "-A");
   await git("commit", "-q", "-m", "Begin");
@@ -126,7 +152,8 @@ Deno.test("release: a red gate prevents the tag", async () => {
 });
 
 Deno.test("release: names everything that prevents a release, before the gate runs", async () => {
-  await using repo = await repository("echo the gate ran", "# Changelog\n\n## Unreleased\n\n- x\n");
+  const unreleased = "# Changelog\n\n## Unreleased\n\n- x\n";
+  await using repo = await repository("echo the gate ran", unreleased, "1.1.0");
   await repo.git("tag", "v1.2.0");
   await repo.git("switch", "-q", "-c", "other");
   await Deno.writeTextFile(`${repo.folder}/new file`, "");
@@ -138,6 +165,8 @@ Deno.test("release: names everything that prevents a release, before the gate ru
       "The branch is other.",
       "The tag v1.2.0 exists.",
       "CHANGELOG.md has no section for 1.2.0.",
+      "manifests/70-schedule.yaml has the image of the toolkit with the tag 1.1.0. Write 1.2.0.",
+      "monitoring/kubernetes/exporter.yaml has the image of the toolkit with the tag 1.1.0.",
     ]
   ) assertStringIncludes(stderr, problem);
 });
