@@ -1,4 +1,5 @@
 import { decodeBase64, type Fields, isFields, listOf, textOf } from "./fields.ts";
+import { isFilledValue } from "./filled_values.ts";
 import type { ManifestObject } from "./objects.ts";
 import type { ExecutorTemplate, PodTemplate, Word } from "./pod_template.ts";
 import { workflowTemplates } from "./argo_workflow.ts";
@@ -202,7 +203,7 @@ export function environmentOf(
         const source = each[`${ref}Ref`];
         if (!isFields(source)) continue;
         for (const [key, value] of dataOf(lookup(kind, namespace, String(source.name)))) {
-          variables.set(prefix + key, { value, isSecret: kind === "Secret" });
+          variables.set(prefix + key, valueOfKey(value, kind, `${namespace}/${source.name}`));
         }
       }
     }
@@ -227,10 +228,18 @@ export function dataOf(object: Fields | undefined): Map<string, string> {
     }
   };
   // The check secret-escaping reports invalid base64.
-  const decoded = (text: string) => decodeBase64(text.trim()) ?? "";
+  const decoded = (text: string) => isFilledValue(text) ? text : decodeBase64(text.trim()) ?? "";
   put(object?.data, object?.kind === "Secret" ? decoded : (text) => text);
   put(object?.stringData, (text) => text);
   return texts;
+}
+
+/** The value of a key, which is not known if a tool fills it in later. */
+function valueOfKey(value: string, kind: string, id: string): VariableValue {
+  const isSecret = kind === "Secret";
+  return isFilledValue(value)
+    ? { value: undefined, unknown: `a tool fills in the values of ${kind} ${id}`, isSecret }
+    : { value, isSecret };
 }
 
 const SOURCES = [["configMap", "ConfigMap"], ["secret", "Secret"]] as const;
@@ -267,7 +276,7 @@ function valueOf(
     const object = lookup(kind, namespace, name);
     const found = dataOf(object).get(key);
     const isSecret = kind === "Secret";
-    if (found !== undefined) return { value: found, isSecret };
+    if (found !== undefined) return valueOfKey(found, kind, `${namespace}/${name}`);
     const unknown = object === undefined
       ? `it comes from ${kind} ${namespace}/${name}, which is not in the manifests`
       : `${kind} ${namespace}/${name} has no key ${key}`;

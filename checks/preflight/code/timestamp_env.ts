@@ -25,7 +25,14 @@ import {
   type ShellSyntax,
 } from "../../source_code/shell_syntax.ts";
 import { namesSecret } from "../../kubernetes/secret_text.ts";
-import { type Container, type Workload, workloadsOf } from "../../kubernetes/workloads.ts";
+import { isFilledValue } from "../../kubernetes/filled_values.ts";
+import {
+  type Container,
+  environmentOf,
+  type VariableValue,
+  type Workload,
+  workloadsOf,
+} from "../../kubernetes/workloads.ts";
 import { isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 import { type Judged, outcomeOf } from "../outcome.ts";
@@ -143,6 +150,12 @@ function ofContainer(
     map !== undefined &&
     !ofKind(objects, "ConfigMap", namespaceOf(object)).some(({ name }) => name === map)
   );
+  const environment = environmentOf(
+    [fields],
+    namespaceOf(object),
+    (kind, namespace, wanted) =>
+      ofKind(objects, kind, namespace).find(({ name }) => name === wanted)?.value,
+  );
   const declared = new Set(inherited);
   const later = env.map(({ name }) => name);
   const ofWords = wordFindings(object, words, {
@@ -151,9 +164,13 @@ function ofContainer(
     open,
   });
   const ofVariables = env.flatMap(({ name, value, path }) => {
-    const findings = value === undefined
-      ? []
-      : judgeValue(placeOf(object, `${path}.value`), name, value, { declared, later, open });
+    const findings = value === undefined ? [] : judgeValue(
+      placeOf(object, `${path}.value`),
+      name,
+      value,
+      { declared, later, open },
+      environment.variable(name),
+    );
     declared.add(name);
     return findings;
   });
@@ -257,11 +274,18 @@ function isEnvironmentOf(map: ManifestObject, { object, containers }: Workload):
   );
 }
 
+/**
+ * Judges the value of a variable.
+ *
+ * @param known the variables that the value may refer to
+ * @param expanded the value that the job gets
+ */
 function judgeValue(
   place: Place,
   name: string,
   value: string,
   known?: Known,
+  expanded: VariableValue = { value, isSecret: false },
 ): Finding[] {
   const isSecret = namesSecret(name);
   const shell = holdsScript(name, value) ? undefined : shellIn(value, known);
@@ -288,12 +312,16 @@ function judgeValue(
       fix: "Write $$$$ for two dollar signs, or store the value in a Secret and use secretKeyRef.",
     }];
   }
-  const isDay = value === "today" || value === "yesterday" || parseDay(value) !== undefined;
-  if (name !== "JOB_DATE" || isDay) return [];
+  if (name !== "JOB_DATE") return [];
+  const { value: day, isSecret: isHidden } = expanded;
+  if (day === undefined || isFilledValue(day)) return [];
+  if (day === "today" || day === "yesterday" || parseDay(day) !== undefined) return [];
+  const printedDay = JSON.stringify(isHidden ? value : day);
+  const written = isHidden || day === value ? "" : `, from ${JSON.stringify(value)}`;
   return [{
     severity: "fail",
     ...place,
-    problem: `JOB_DATE is ${JSON.stringify(value)}, which is not a date`,
+    problem: `JOB_DATE is ${printedDay}${written}, which is not a date`,
     why: "the job stops, or works on the wrong day",
     fix: 'Remove JOB_DATE: the job then runs for today in UTC. Or set a day: value: "2025-12-28"',
   }];

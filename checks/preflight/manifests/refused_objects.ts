@@ -2,6 +2,11 @@ import type { Finding } from "../../finding.ts";
 import type { ManifestsFact } from "../../facts/manifests.ts";
 import { pathOf } from "../../facts/tree.ts";
 import { type Fields, isFields } from "../../kubernetes/fields.ts";
+import {
+  isEncryptedFile,
+  isFilledValue,
+  withoutEncryption,
+} from "../../kubernetes/filled_values.ts";
 import { typeOf, type WrongField, wrongFields } from "../../kubernetes/api_types.ts";
 import { wrongOperatorSchedules } from "../../kubernetes/cron_schedule.ts";
 import { wrongVersion } from "../../kubernetes/api_versions.ts";
@@ -52,7 +57,7 @@ export function refusedFields(
   if (type === undefined || READ_ELSEWHERE.includes(kind)) return [];
   const isJob = jobsOf([object], project).length > 0;
   const found = [
-    ...wrongFields(value, type, SPARK_TYPES).filter((each) =>
+    ...wrongFields(withoutEncryption(value), type, SPARK_TYPES).filter((each) =>
       ofSpark === undefined || !isCompleted(each)
     ),
     ...(ofSpark === undefined ? wrongWorkload(value) : ofOperator()),
@@ -61,7 +66,9 @@ export function refusedFields(
     // The check secret-escaping reports these, without the value.
     .filter(({ path }) => kind !== "Secret" || !/^(data|stringData)\b./.test(path))
     // The check quota-fit reports these for jobs.
-    .filter(({ path }) => !/\.resources\.(requests|limits)\./.test(path) || !isJob);
+    .filter(({ path }) => !/\.resources\.(requests|limits)\./.test(path) || !isJob)
+    // SOPS replaces a number or a boolean by a string.
+    .filter(({ path }) => !isEncryptedFile(value) || !isFilledValue(valueAt(value, path)));
   return found.map(findingOf);
 }
 
@@ -69,10 +76,16 @@ export function refusedFields(
 function isSecret(object: Fields, path: string): boolean {
   const variable = /^(.*\.env\[\d+\])\.value$/.exec(path)?.[1];
   if (variable === undefined) return false;
+  const at = valueAt(object, variable);
+  return isFields(at) && /PASS|SECRET|TOKEN|KEY|CREDENTIAL|DSN/i.test(String(at.name));
+}
+
+/** The value at a path, as in `spec.containers[0]`. */
+function valueAt(object: Fields, path: string): unknown {
   let at: unknown = object;
-  for (const [, name, index] of variable.matchAll(/([^.[\]]+)|\[(\d+)\]/g)) {
+  for (const [, name, index] of path.matchAll(/([^.[\]]+)|\[(\d+)\]/g)) {
     if (index !== undefined) at = Array.isArray(at) ? at[Number(index)] : undefined;
     else at = isFields(at) ? at[name!] : undefined;
   }
-  return isFields(at) && /PASS|SECRET|TOKEN|KEY|CREDENTIAL|DSN/i.test(String(at.name));
+  return at;
 }

@@ -2,6 +2,7 @@ import { DEFAULT_PROJECT, type Project } from "../../../pipeline/contract/projec
 import { A_HOST, hostFault } from "../../../pipeline/config/database.ts";
 import type { Finding, Place } from "../../finding.ts";
 import { type Fields, isFields, listOf, textOf } from "../../kubernetes/fields.ts";
+import { isFilledByTool, isFilledValue } from "../../kubernetes/filled_values.ts";
 import { type ManifestObject, namespaceOf, ofKind, placeOf } from "../../kubernetes/objects.ts";
 import { type Container, dataOf, type Workload } from "../../kubernetes/workloads.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
@@ -89,6 +90,7 @@ export function serverProblem(
   value: string,
   project: Project = DEFAULT_PROJECT,
 ): ServerProblem | undefined {
+  if (isFilledValue(value)) return undefined;
   const variable = serverOf(name, value);
   if (!variable?.isLocal(value)) {
     const fault = name === "DJANGO_DB_HOST" ? hostFault(value.trim()) : undefined;
@@ -236,7 +238,7 @@ const SOURCES = [["configMap", "ConfigMap"], ["secret", "Secret"]] as const;
 
 function keyValue(name: string, object: ManifestObject, key: string): Value[] {
   const value = dataOf(object.value).get(key);
-  if (value === undefined) return [];
+  if (value === undefined || isFilledByTool(object)) return [];
   const { stringData } = object.value;
   // A Secret of the cluster is read as plain text, but has its values in data.
   const isPlain = object.file !== undefined && isFields(stringData) && key in stringData;

@@ -10,9 +10,10 @@ import { type JobVariables, shellStartOf, variablesOfJob } from "../code/job_var
 import { composedUrls } from "./composed_urls.ts";
 import { settingReadsOf } from "./setting_references.ts";
 import { localServers, localSettings } from "./local_servers.ts";
-import { isFilledByTool, judgeSecret, judgeStored } from "./secret_values.ts";
+import { judgeSecret, judgeStored } from "./secret_values.ts";
 import { judgeObjectReads, missingObjects, misspelledNames } from "./object_references.ts";
 import { fileKeysOf, judgeReads, missingSecrets, variablesOf } from "./secret_references.ts";
+import { isFilledByTool } from "../../kubernetes/filled_values.ts";
 import { jobsOf } from "../../kubernetes/jobs.ts";
 import { type Workload, workloadsOf } from "../../kubernetes/workloads.ts";
 import { type Judged, outcomeOf } from "../outcome.ts";

@@ -2,6 +2,7 @@ import { runEnds } from "../run_end.ts";
 import { shell, shellQuote } from "../../../pipeline/shell.ts";
 import { type Project, secretsCommand } from "../../../pipeline/contract/project.ts";
 import type { Finding } from "../../finding.ts";
+import { isFilledByTool } from "../../kubernetes/filled_values.ts";
 import { type ManifestObject, placeOf } from "../../kubernetes/objects.ts";
 import { decodeBase64, isFields, textOf } from "../../kubernetes/fields.ts";
 
@@ -63,22 +64,6 @@ export function judgeSecret(
   );
   return [...plain, ...encoded];
 }
-
-/**
- * Returns whether a tool replaces the values of a Secret before it is applied: SOPS decrypts them,
- * and others look them up in a vault.
- */
-export function isFilledByTool({ value }: ManifestObject): boolean {
-  if (isFields(value.sops)) return true;
-  const { annotations } = isFields(value.metadata) ? value.metadata : {};
-  if (entriesOf(annotations).some(([name]) => name.startsWith("avp.kubernetes.io/"))) return true;
-  const values = [value.data, value.stringData].flatMap(entriesOf).map(([, each]) => each);
-  return values.some((each) => typeof each === "string" && REFERENCE.test(each.trim()));
-}
-
-/** Values that SOPS encrypted, or that refer to a vault. */
-const REFERENCE =
-  /^(ENC\[AES256_GCM,.*\]|\$ANSIBLE_VAULT;.*|ref\+[\w+]+:\/\/.+|vault:[^\s]+#.+|<path:[^>]+>|op:\/\/.+)$/s;
 
 function entriesOf(value: unknown): [string, unknown][] {
   return isFields(value) ? Object.entries(value) : [];

@@ -421,3 +421,14 @@ spec:
   assertEquals(await verdictOf({ ...FILES, "report.yaml": job("robson") }), []);
   assertEquals(await verdictOf({ ...FILES, "report.yaml": job("analytics-jobs") }), ["fail"]);
 });
+
+Deno.test("timestamp-env judges the day that a reference in JOB_DATE stands for", async () => {
+  const judge = async (day: string) => {
+    const env = `name: DAY\n              value: "${day}"\n            - name: JOB_DATE\n` +
+      "              value: $(DAY)";
+    const results = await judgeFiles(change(JOB, PORT, env));
+    return results.find(({ id }) => id === ID)!.findings.map(({ problem }) => problem);
+  };
+  assertEquals(await judge("2025-01-01"), []);
+  assertEquals(await judge("soon"), ['JOB_DATE is "soon", from "$(DAY)", which is not a date']);
+});

@@ -364,3 +364,19 @@ ${values}
     "the value is not a string in YAML, so the API server refuses it",
   );
 });
+
+Deno.test("secret-escaping and manifests-readable accept the file of a Secret that SOPS encrypted", async () => {
+  const cipher = "ENC[AES256_GCM,data:abc=,iv:eA==,tag:eQ==,type:str]";
+  const keys = FILES["secrets.yaml"]!.replace(/^( +[A-Z][A-Z\d_]+): .*$/gm, `$1: '${cipher}'`);
+  const encrypted = keys.replace(/^type: .*\n/gm, "").split(/^---\n/m)
+    .map((each) => `${each.trimEnd()}\nsops: { version: 3.9.0, mac: '${cipher}' }\n`).join("---\n");
+  const verdicts = async (text: string) => {
+    const results = await judgeFiles({ ...FILES, "secrets.yaml": text });
+    return [ID, "manifests-readable"].map((id) => results.find((each) => each.id === id)!.verdict);
+  };
+  assertEquals(await verdicts(encrypted), ["pass", "pass"]);
+  const [first] = await verdicts(encrypted.replace("  DJANGO_DB_HOST:", "  DJANGO_DB_HOTS:"));
+  assertEquals(first, "fail");
+  const [, readable] = await verdicts(encrypted.replace("\nsops:", "\nsop:"));
+  assertEquals(readable, "fail");
+});
