@@ -246,8 +246,10 @@ function assemble(application: Application, parts: Parts): PodTemplate {
     ...(file === undefined ? [] : [{ path: parts.file.path, text: file }]),
     ...listed.map((each, i) => ({ path: `${parts.arguments.path}[${i}]`, text: String(each) })),
   ];
+  // Spark reads no settings after the application file.
+  const options = words.slice(0, words.length - listed.length);
   const setting = (key: string) =>
-    words.findLast(({ text }) => text.startsWith(`--conf=${key}=`))?.text.slice(key.length + 8);
+    options.findLast(({ text }) => text.startsWith(`--conf=${key}=`))?.text.slice(key.length + 8);
   const image = textOf(parts.container.image) ??
     setting("spark.kubernetes.driver.container.image") ??
     setting("spark.kubernetes.container.image");
@@ -259,7 +261,7 @@ function assemble(application: Application, parts: Parts): PodTemplate {
   });
   const below = (key: string) => {
     const start = `--conf=spark.kubernetes.${key}.`;
-    const found = words.map(({ text }) => text).filter((text) => text.startsWith(start))
+    const found = options.map(({ text }) => text).filter((text) => text.startsWith(start))
       .map((text) => text.slice(start.length).split("="));
     return Object.fromEntries(found.map(([name, ...value]) => [name, value.join("=")]));
   };

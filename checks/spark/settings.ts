@@ -4,6 +4,7 @@ import { placeOf } from "../kubernetes/objects.ts";
 import type { Container, Environment, Workload } from "../kubernetes/workloads.ts";
 import { type Code, placeIn } from "../source_code/code.ts";
 import { withoutBuildCommands } from "../source_code/dockerfile.ts";
+import { withoutArguments, wordsForSpark } from "./submit_words.ts";
 import { type Argument, callsOf, type Python, pythonOf } from "../source_code/python.ts";
 
 /**
@@ -147,7 +148,7 @@ export function settingsOfContainer(
   container: Container,
   { environment, bySubmit }: Start & { readonly environment: Environment },
 ): SparkSetting[] {
-  const tokens = container.words.flatMap(({ path, text }): Token[] => {
+  const tokens = wordsForSpark(container.words).flatMap(({ path, text }): Token[] => {
     const place = placeOf(object, path);
     // An argument with white space is a whole command line for a shell.
     if (!/\s/.test(text) || /^spark\.\S+=/.test(text)) {
@@ -195,7 +196,9 @@ export function settingsIn(
   if (code.language === "sql") return [];
   // A command of a build runs before any job.
   const whole = code.language === "dockerfile" ? withoutBuildCommands(code) : code.text;
-  const text = whole.replace(/(^|\s)#[^\n]*/g, (found) => found.replace(/[^\n]/g, " "));
+  const text = withoutArguments(
+    whole.replace(/(^|\s)#[^\n]*/g, (found) => found.replace(/[^\n]/g, " ")),
+  );
   const tokens = [...text.matchAll(TOKEN)].map(({ 0: token, index }): Token => (
     {
       place: placeIn(code, index),
@@ -213,7 +216,7 @@ function split(line: string): string[] {
 
 /** The words of a shell script. A known variable can expand to several words. */
 function splitScript(text: string, environment: Environment): Omit<Token, "place">[] {
-  return [...text.matchAll(TOKEN)].flatMap(([token]) => {
+  return [...withoutArguments(text).matchAll(TOKEN)].flatMap(([token]) => {
     const [, only] = /^\$(?:\{(\w+)\}|\((\w+)\)|(\w+))$/.exec(token) === null
       ? []
       : [token, token.replace(/[${}()]/g, "")];

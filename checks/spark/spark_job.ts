@@ -25,6 +25,7 @@ import {
   startsBySubmit,
   winning,
 } from "./settings.ts";
+import { withoutArguments, wordsForSpark } from "./submit_words.ts";
 
 /**
  * How a job runs Spark:
@@ -63,6 +64,8 @@ export interface SparkJob {
   readonly mode: SparkMode;
   /** The reason why the mode is `unknown`, or why a job with the mode `none` is not judged. */
   readonly unknown?: string;
+  /** The file of `--properties-file`, if it is not in the manifests. It can have more settings. */
+  readonly unreadProperties?: string;
   /** The engine, if the job runs this toolkit. */
   readonly toolkit?: ToolkitEngine;
   /**
@@ -155,6 +158,7 @@ function readJob(
     unknown: isSpark === undefined ? "nothing shows whether it runs Spark" : undefined,
   };
   const toolkit = toolkitEngineOf(own.containers);
+  const unread = isSpark ? unreadProperties(own, source.objects) : undefined;
   const pod = (role: SparkPod["role"]) => sparkPod(role, own, settings, source.objects);
   const requestsExecutors = mode === "client" || mode === "cluster";
   const roles = mode === "cluster" ? ["driver", "executor"] : requestsExecutors ? ["executor"] : [];
@@ -170,6 +174,7 @@ function readJob(
     master: settings.get("spark.master"),
     mode,
     ...(unknown === undefined ? {} : { unknown }),
+    ...(unread === undefined ? {} : { unreadProperties: unread }),
     ...(toolkit === undefined ? {} : { toolkit }),
     namespace: settings.get("spark.kubernetes.namespace")?.value ?? namespace,
     account: accountOf(workload),
@@ -227,11 +232,7 @@ function defaultsOf(
   objects: readonly ManifestObject[],
   environment: Environment,
 ): (code: Code) => boolean {
-  const words = workload.containers.flatMap(({ words }) =>
-    words.flatMap(({ text }) => text.split(/\s+/))
-  );
-  const at = words.findIndex((word) => /^--properties-file(=|$)/.test(word));
-  const named = at < 0 ? undefined : words[at]!.split("=")[1] ?? words[at + 1];
+  const named = propertiesFileOf(workload);
   const folder = environment.value("SPARK_CONF_DIR")?.replace(/\/+$/, "");
   const path = named ?? (folder === undefined ? undefined : `${folder}/spark-defaults.conf`);
   const files = mountedFiles(workload, objects);
@@ -247,6 +248,24 @@ function defaultsOf(
     return path === undefined || mounted === undefined ||
       !mounted.path.endsWith("/spark-defaults.conf");
   };
+}
+
+/** The file of `--properties-file`; undefined without the option. */
+function propertiesFileOf({ containers }: Workload): string | undefined {
+  const words = containers.flatMap(({ words }) =>
+    wordsForSpark(words).flatMap(({ text }) => withoutArguments(text).split(/\s+/))
+  );
+  const at = words.findIndex((word) => /^--properties-file(=|$)/.test(word));
+  return at < 0 ? undefined : words[at]!.split("=")[1] ?? words[at + 1];
+}
+
+/** The file of `--properties-file`, if no object of the manifests has it: the image can have it. */
+function unreadProperties(
+  workload: Workload,
+  objects: readonly ManifestObject[],
+): string | undefined {
+  const named = propertiesFileOf(workload);
+  return mountedFiles(workload, objects).some(({ path }) => path === named) ? undefined : named;
 }
 
 /** Returns whether a setting has an effect only on Kubernetes. */

@@ -64,11 +64,12 @@ export function judgePermissions(tree: Tree, cluster?: ClusterOpened): Judged | 
   const all = accountsOf(tree).filter(({ account }) => !unchecked.includes(accountId(account)));
   const elsewhere = tree.jobs.flatMap((job) => inOtherNamespace(job, tree));
   if (all.length + elsewhere.length === 0) return undefined;
-  const rest = notChecked(unchecked);
+  const rest = [notChecked(unchecked), unknownNamespaces(tree)].filter((each) => each !== undefined)
+    .map((each) => `; ${each}`).join("");
   return {
-    examined: `the permissions of ${plural(all.length, "service account")}${sourceOf(cluster)}${
-      rest === undefined ? "" : `; ${rest}`
-    }`,
+    examined: `the permissions of ${plural(all.length, "service account")}${
+      sourceOf(cluster)
+    }${rest}`,
     findings: [
       ...elsewhere,
       ...all.flatMap(({ account, needs, useful, place }): Finding[] => {
@@ -177,6 +178,19 @@ function needsOf({ mode, settings }: SparkJob, needs: readonly Need[]): readonly
 
 const NAMESPACE = "spark.kubernetes.namespace";
 
+/** A message about the jobs that may set their namespace in a file outside the manifests. */
+function unknownNamespaces({ jobs }: Tree): string | undefined {
+  const unknown = jobs.flatMap(({ label, mode, settings, unreadProperties }) =>
+    (mode === "client" || mode === "cluster") && !settings.has(NAMESPACE) &&
+      unreadProperties !== undefined
+      ? [`${NAMESPACE} of ${label}, which ${unreadProperties} can set`]
+      : []
+  );
+  return unknown.length === 0
+    ? undefined
+    : `not in the manifests, so not checked: ${unknown.join(", ")}`;
+}
+
 /** Without a setting, Spark creates its pods in the namespace `default`. */
 function inOtherNamespace(job: SparkJob, { objects }: Tree): Finding[] {
   const { workload: { object, specPath }, mode, settings, account: name = "default" } = job;
@@ -185,6 +199,7 @@ function inOtherNamespace(job: SparkJob, { objects }: Tree): Finding[] {
   const target = setting?.value ?? "default";
   const makesPods = mode === "client" || mode === "cluster";
   if (!makesPods || setting?.unknown !== undefined || target === namespace) return [];
+  if (setting === undefined && job.unreadProperties !== undefined) return [];
   const account = { name, namespace };
   const create = { resource: "pods", verb: "create", namespace: target };
   const isAllowed = may(bindingsOf(objects, account, target), create);

@@ -5,8 +5,9 @@ import type { SparkJob } from "../../spark/spark_job.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import type { Finding, Place } from "../../finding.ts";
 import { type ManifestObject, namespaceOf, ofKind, placeOf } from "../../kubernetes/objects.ts";
-import { type Account, accountId } from "../../kubernetes/jobs.ts";
+import { type Account, accountId, isInProject } from "../../kubernetes/jobs.ts";
 import { SPARK_CLUSTER } from "../../kubernetes/spark_cluster.ts";
+import { foreignJobs } from "../foreign_jobs.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { DRIVER_ACCOUNT, hasAccountsOf, ownAccount, ownAccountPlace } from "./job_accounts.ts";
 import { type Judged, outcomeOfWhole, unlessUnknown } from "../outcome.ts";
@@ -34,17 +35,30 @@ export const serviceAccount: PlatformCheck = platformCheck({
  */
 export function judgeAccounts(tree: Tree): Judged | undefined {
   const unchecked = uncheckedAccounts(tree);
-  const jobs = tree.jobs.filter((job) =>
+  const all = tree.jobs.filter((job) =>
     accountsOf(job).some((each) => !unchecked.includes(accountId(each)))
   );
+  const jobs = all.filter((job) => !isForeign(job, tree));
   if (jobs.length === 0) return undefined;
   const rest = notChecked(unchecked);
+  const foreign = foreignJobs(all.filter((job) => !jobs.includes(job)));
   return {
     examined: `the service accounts of ${plural(jobs.length, "job")}${
       rest === undefined ? "" : `; ${rest}`
-    }`,
+    }${foreign}`,
     findings: jobs.flatMap((job) => [...judgeJob(job, tree), ...judgeMade(job, tree)]),
   };
+}
+
+/**
+ * Returns whether a job belongs to another project than the other jobs: its pod runs as the default
+ * service account of another namespace, whose accounts are not in the manifests.
+ */
+function isForeign(job: SparkJob, tree: Tree): boolean {
+  const { object } = job.workload;
+  return !isInProject(object, tree.project) && job.driver === undefined &&
+    tree.jobs.some(({ workload }) => isInProject(workload.object, tree.project)) &&
+    ownAccount(job).name === "default" && !hasAccountsOf(tree, namespaceOf(object));
 }
 
 /** The accounts of a job of Spark or the toolkit: of its own pod, and of the pods that Spark creates. */
@@ -155,7 +169,9 @@ function judgeJob(job: SparkJob, tree: Tree): Finding[] {
       why: isEnough
         ? "every pod of the namespace shares the permissions of this account"
         : "it has no permissions, and every pod of the namespace would share new ones",
-      fix: `Set in the pod's spec: serviceAccountName: ${usualAccount(toolkit)}`,
+      fix: `Set in the pod's spec: serviceAccountName: ${
+        isInProject(object, tree.project) ? usualAccount(toolkit) : "<account>"
+      }`,
     }];
   }
   const accounts = ofKind(tree.objects, "ServiceAccount");

@@ -16,6 +16,8 @@ import {
   type Taint,
   tolerates,
 } from "./analytics_nodes.ts";
+import { foreignJobs } from "../foreign_jobs.ts";
+import { isInProject } from "../../kubernetes/jobs.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { jobPods } from "./simultaneous_pods.ts";
 import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
@@ -37,7 +39,7 @@ export const nodePool: PlatformCheck = platformCheck({
     if (cluster === undefined && !usesPool(tree)) return absence(platform, noPool(tree));
     const judged = unlessUnknown(
       tree.jobs,
-      outcomeOf(platform, judgePools(tree, cluster), "no job runs Spark or the toolkit"),
+      outcomeOf(platform, judgePools(tree, cluster), noJob(tree)),
     );
     const unread = unreadTemplates(tree);
     const outcome = unread === undefined || hasFailure(judged) ? judged : { unknown: unread };
@@ -50,6 +52,11 @@ export const nodePool: PlatformCheck = platformCheck({
   },
 });
 
+function noJob({ jobs }: Tree): string {
+  const foreign = jobs.filter(({ mode, toolkit }) => mode !== "none" || toolkit !== undefined);
+  return `no job of the pool runs Spark or the toolkit${foreignJobs(foreign)}`;
+}
+
 function noPool({ project }: Tree): string {
   const { label } = poolIn(project);
   return `no object is in the namespace ${project.jobs.namespace}, and no job names ${label.key}`;
@@ -60,13 +67,19 @@ function noPool({ project }: Tree): string {
  * pool's jobs, or a job names the pool. Manifests of another project have other nodes.
  */
 function usesPool({ all, jobs, project }: Tree): boolean {
-  const { label } = poolIn(project);
   const ours = project.jobs.namespace;
   return all.some(({ kind, name, namespace }) =>
     namespace === ours || kind === "Namespace" && name === ours
-  ) || jobs.some(({ namespace, workload: { object } }) =>
-    namespace === ours || JSON.stringify(object.value).includes(label.key)
-  );
+  ) || jobs.some((job) => isOfPool(job, { project }));
+}
+
+/** Returns whether a job is in the namespace of the pool's jobs, or names the pool. */
+function isOfPool(
+  { namespace, workload: { object } }: SparkJob,
+  { project }: Pick<Tree, "project">,
+): boolean {
+  return isInProject(object, project) || namespace === project.jobs.namespace ||
+    JSON.stringify(object.value).includes(poolIn(project).label.key);
 }
 
 /** A message about pod templates that are not in the manifests; undefined if there are none. */
@@ -93,8 +106,10 @@ const PODS_UNREADABLE: Outcome = {
  * @returns undefined if there are no jobs
  */
 export function judgePools(tree: Tree, cluster?: ClusterOpened): Judged | undefined {
-  const jobs = tree.jobs.filter(({ mode, toolkit }) => mode !== "none" || toolkit !== undefined);
+  const all = tree.jobs.filter(({ mode, toolkit }) => mode !== "none" || toolkit !== undefined);
+  const jobs = all.filter((job) => isOfPool(job, tree));
   if (jobs.length === 0) return undefined;
+  const foreign = foreignJobs(all.filter((job) => !jobs.includes(job)));
   const pool = poolIn(tree.project);
   const judged = jobs.map((job) => judgeJob(job, tree, pool));
   const nodes = cluster === undefined ? undefined : ofKind(cluster.objects, "Node").length;
@@ -104,7 +119,7 @@ export function judgePools(tree: Tree, cluster?: ClusterOpened): Judged | undefi
     ? ""
     : ` on ${plural(nodes, "node")}, with the pods that run there now`;
   return {
-    examined: `the pods of ${plural(jobs.length, "job")}${on}`,
+    examined: `the pods of ${plural(jobs.length, "job")}${on}${foreign}`,
     findings: [
       ...judged.flatMap(({ findings }) => findings),
       ...(cluster === undefined ? [] : judgeNodes(judged.filter(isNew), cluster, pool)),

@@ -369,3 +369,37 @@ Deno.test("sparkJobsOf counts the executors that dynamic allocation without a li
   assertEquals(dynamic("minExecutors=3"), 5);
   assertEquals(dynamic("maxExecutors=4"), 4);
 });
+
+Deno.test("sparkJobsOf reads no settings after the application file", () => {
+  const shapes: readonly Shape[] = [
+    { args: [`--master=${K8S}`, "job.py", "--conf=spark.executor.instances=9"] },
+    { args: ["--master", K8S, "local:///job.jar", "--conf", "spark.executor.instances=9"] },
+    { args: [`--master=${K8S}`, "job.py", "--properties-file=/mnt/other.conf"] },
+    { command: "sh -c", args: [`spark-submit --master ${K8S} job.py --num-executors 9\ntrue`] },
+    {
+      command: "bash -c",
+      args: ['exec spark-submit "$@"', "-", `--master=${K8S}`, "job.py", "--num-executors=9"],
+    },
+  ];
+  for (const shape of shapes) {
+    const { settings, unreadProperties } = jobOf(shape);
+    assertEquals(
+      [shape, settings.get("spark.executor.instances"), unreadProperties],
+      [shape, undefined, undefined],
+    );
+  }
+});
+
+Deno.test("sparkJobsOf reads the settings of the whole command if a variable can be the file", () => {
+  const shapes: readonly Shape[] = [
+    { command: "sh -c", args: [`spark-submit $OPTS --num-executors 9 job.py`] },
+    { command: "sh -c", args: [`spark-submit job.py \nspark-submit --num-executors 9 next.py`] },
+    { command: "sh -c", args: [`spark-submit \\\n  --verbose --num-executors 9 \\\n  job.py`] },
+    { args: ["--conf", "spark.driver.extraJavaOptions=-Xa b", "--num-executors=9", "job.py"] },
+    { args: ["--name=my job", "--num-executors=9", "job.py"] },
+  ];
+  for (const shape of shapes) {
+    const { settings } = jobOf(shape);
+    assertEquals([shape, settings.get("spark.executor.instances")?.value], [shape, "9"]);
+  }
+});

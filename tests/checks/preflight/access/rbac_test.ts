@@ -404,3 +404,17 @@ Deno.test("rbac knows the roles that every cluster has, and judges their permiss
     assertStringIncludes(rbac[0]!, told);
   }
 });
+
+Deno.test("rbac names the file of the image that can set the namespace of the pods", async () => {
+  const judge = async (file: string) => {
+    const without = change(JOB, "--conf=spark.kubernetes.namespace=analytics-jobs", file);
+    return (await judgeFiles(without)).find(({ id }) => id === ID)!;
+  };
+  assertEquals((await judge("--verbose")).verdict, "fail");
+  const { verdict, examined } = await judge("--properties-file=/opt/spark.conf");
+  assertEquals(verdict, "pass");
+  assertStringIncludes(
+    examined!,
+    `not checked: spark.kubernetes.namespace of ${JOB_ID}, which /opt/spark.conf can set`,
+  );
+});

@@ -1,7 +1,16 @@
 import { poolIn, tolerates } from "../../../../checks/preflight/capacity/analytics_nodes.ts";
 import { DEFAULT_PROJECT } from "../../../../pipeline/contract/project.ts";
-import { assertEquals } from "../../../support/assert.ts";
-import { assertFound, change, EXECUTORS, JOB, JOB_ID, lineOf } from "../../healthy/manifests.ts";
+import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
+import {
+  assertFound,
+  change,
+  EXECUTORS,
+  FILES,
+  JOB,
+  JOB_ID,
+  judgeFiles,
+  lineOf,
+} from "../../healthy/manifests.ts";
 
 const ID = "node-pool";
 const TAINT = "robson.io/dedicated=analytics:NoSchedule";
@@ -81,5 +90,24 @@ Deno.test("tolerates agrees with the scheduler", () => {
       toleration,
       expected,
     ]);
+  }
+});
+
+Deno.test("node-pool and service-account name Spark jobs of other projects as not judged", async () => {
+  const other = `apiVersion: batch/v1
+kind: Job
+metadata: { name: report, namespace: robson }
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+        - { name: a, image: apache/spark:3.5.8, args: [spark-submit, "--master=local[2]", a.py] }
+`;
+  const results = await judgeFiles({ ...FILES, "report.yaml": other });
+  for (const id of [ID, "service-account"]) {
+    const { verdict, examined, findings } = results.find((each) => each.id === id)!;
+    assertEquals([id, verdict, findings], [id, "pass", []]);
+    assertStringIncludes(examined!, "in other namespaces, so not judged: Job robson/report");
   }
 });
