@@ -1,12 +1,12 @@
 import type { Command } from "./cli/command.ts";
 import { ENGINE_CHOICES, ENGINE_FLAGS, ENGINE_HELP, usesSpark } from "./spark/options.ts";
 import { ENVIRONMENT_HELP } from "./cli/environment_help.ts";
-import { OUTPUTS } from "./cli/observer.ts";
 import {
   DAY_FLAGS,
   DAY_FLAGS_HELP,
   EARLIER_SOURCE_HELP,
-  HTML_HELP,
+  LAYER_FORMATS,
+  OUTPUT_HELP,
   SILENCE_HELP,
   workThroughDays,
 } from "./days/command.ts";
@@ -17,13 +17,13 @@ export const command: Command = {
   name: "bronze",
   values: [...DAY_FLAGS.values, ...ENGINE_FLAGS.values, "silence", "earlier-source"],
   repeatable: [...DAY_FLAGS.repeatable, ...ENGINE_FLAGS.repeatable],
-  choices: { output: [...OUTPUTS, "html"], ...ENGINE_CHOICES },
+  choices: { output: [...LAYER_FORMATS, "html"], ...ENGINE_CHOICES },
   switches: [...DAY_FLAGS.switches, ...ENGINE_FLAGS.switches, "dry-run"],
   help: `
 Copies days of the outbox into bronze, exactly, and publishes each day with a commit marker.
 
 Usage: deno task bronze [DAY | --date DAY | --from DAY [--to DAY]] [--keep-going] [--dry-run]
-                        [--output text|json] [--silence SECONDS] [--verbose] [--project FILE]
+                        [--output text|json|junit] [--silence SECONDS] [--verbose] [--project FILE]
                         [--earlier-source SOURCE]
        deno task bronze [DAY …] --engine spark [--attach] [--no-preflight] [--skip ID=REASON]…
 
@@ -31,8 +31,7 @@ ${DAY_FLAGS_HELP}
   --dry-run             read and encode all rows, and store and remove nothing
 ${SILENCE_HELP}
 ${EARLIER_SOURCE_HELP}
-  --output json         JSON lines: one object per step
-${HTML_HELP}
+${OUTPUT_HELP}
 ${ENGINE_HELP}
 
 Examples:
@@ -49,5 +48,5 @@ writes nothing.
 ${ENVIRONMENT_HELP}`,
   cleansUp: usesSpark,
   run: (flags, interrupted, interrupts, reports) =>
-    workThroughDays("bronze", flags, OUTPUTS, reports, { interrupted, interrupts }),
+    workThroughDays("bronze", flags, LAYER_FORMATS, reports, { interrupted, interrupts }),
 };

@@ -5,7 +5,7 @@ import {
   DAY_FLAGS,
   DAY_FLAGS_HELP,
   DEFAULT_TIMEOUT,
-  HTML_HELP,
+  FILES_HELP,
   SILENCE_HELP,
   workThroughDays,
 } from "./days/command.ts";
@@ -28,9 +28,8 @@ Usage: deno task postflight [DAY | --date DAY | --from DAY [--to DAY]] [--keep-g
                             [--metrics-file FILE]
 
 ${DAY_FLAGS_HELP}
-  --output json|junit   a report for programs; junit for one day only; github adds annotations to a
-                        workflow run
-${HTML_HELP}
+  --output json|junit   a report for programs; github adds annotations to a workflow run
+${FILES_HELP}
 ${metricsFileHelp(24)}
   --strict              exit with 1 if there are warnings
 ${SILENCE_HELP}

@@ -77,12 +77,7 @@ Each check has a page: deno task explain <id>
 ${CONNECTION_HELP}`,
   cleansUp: true,
   async run(flags, signal, _, reports) {
-    const { output, files, html } = await reportOutputs(
-      flags,
-      reports,
-      PREFLIGHT_FORMATS,
-      PREFLIGHT_FORMATS,
-    );
+    const { output, files, html } = await reportOutputs(flags, reports, PREFLIGHT_FORMATS);
     const metricsFile = await metricsFileOf(flags);
     const began = Date.now();
     const writeFile = async (exitCode: number, results: readonly Result[] = []) => {

@@ -4,7 +4,7 @@ import type { Command } from "./cli/command.ts";
 import type { Flags } from "./cli/flags.ts";
 import { htmlOfReach } from "./cli/html_report.ts";
 import { revokePermissions } from "./cli/permissions.ts";
-import { reportOutputs } from "./cli/report_outputs.ts";
+import { type ReportOutputs, reportOutputs } from "./cli/report_outputs.ts";
 import { FOLDERS_BY_MANIFESTS, projectHelp, projectOf } from "./cli/project_options.ts";
 import { colourWanted, print, printPieces } from "./cli/terminal.ts";
 import { ANSWER_CODES, answerOf, commonAnswer } from "./reach/answer.ts";
@@ -15,6 +15,8 @@ import { type Reading, readManifests } from "./reach/reading.ts";
 import { renderFlow, renderParts } from "./reach/text.ts";
 
 type Format = "text" | "json" | "ndjson";
+
+type Outputs = Pick<ReportOutputs<Format>, "output" | "files">;
 
 const FORMATS: readonly Format[] = ["text", "json", "ndjson"];
 
@@ -48,7 +50,8 @@ ${projectHelp(25, FOLDERS_BY_MANIFESTS)}
   --matrix               lists all allowed connections
   --output FORMAT        text for people, json for programs, or ndjson: JSON with one connection of
                          the matrix per line
-  --output html=FILE     also write a picture of the matrix for a browser
+  --output FORMAT=FILE   also write text, json, ndjson or html into a file; html is a picture of the
+                         matrix for a browser
 
 A host name is not resolved: the answer applies to any public address outside the cluster. If both
 ends are the same workload, the answer applies to two different pods. Replies are always allowed. If
@@ -67,7 +70,7 @@ Exit codes: 0 allowed, or the matrix was printed; 1 denied; 2 wrong usage, or an
 server would reject; 3 unknown, for example because of broken YAML.
 `,
   async run(flags, _, __, reports) {
-    const { output, html } = await reportOutputs(flags, reports, FORMATS);
+    const { output, files, html } = await reportOutputs(flags, reports, FORMATS);
     await revokePermissions("write");
     const question = flags.on("matrix") ? undefined : flags;
     const directory = flags.value("manifests") ?? "manifests";
@@ -76,30 +79,40 @@ server would reject; 3 unknown, for example because of broken YAML.
     if (html !== undefined) {
       await html.write(await htmlOfReach(reading, matrixOf(reading.cluster), project));
     }
-    if (question === undefined) return printMatrix(reading, output, flags);
-    return explainFlow(reading, readFlow(reading, question), output);
+    if (question === undefined) return await printMatrix(reading, { output, files }, flags);
+    return await explainFlow(reading, readFlow(reading, question), { output, files });
   },
 };
 
 /** Evaluates a connection, prints the answer, and returns the exit code. */
-function explainFlow(reading: Reading, questions: readonly Question[], output: Format): number {
+async function explainFlow(
+  reading: Reading,
+  questions: readonly Question[],
+  { output, files }: Outputs,
+): Promise<number> {
   const answers = questions.map((question) => answerOf(reading, question));
   const code = ANSWER_CODES[commonAnswer(answers)];
   const [only, ...others] = answers;
   const isOne = others.length === 0;
-  if (output === "text") {
-    const colour = colourWanted();
-    const text = isOne ? renderFlow(only!, colour) : renderParts(answers, colour);
-    print(text.trimEnd());
-  } else {
+  const render = (format: Format, colour: boolean) => {
+    if (format === "text") {
+      const text = isOne ? renderFlow(only!, colour) : renderParts(answers, colour);
+      return text.trimEnd();
+    }
     const document = isOne ? flowDocument(only!, code) : partsDocument(answers, code);
-    print(JSON.stringify(document, null, output === "json" ? 2 : 0));
-  }
+    return JSON.stringify(document, null, format === "json" ? 2 : 0);
+  };
+  print(render(output, colourWanted()));
+  for (const { format, write } of files) await write(`${render(format, false)}\n`);
   return code;
 }
 
 /** Prints all allowed connections. */
-function printMatrix(reading: Reading, output: Format, flags: Flags): number {
+async function printMatrix(
+  reading: Reading,
+  { output, files }: Outputs,
+  flags: Flags,
+): Promise<number> {
   const given = ["from", "to", "port", "protocol"].find((name) => flags.value(name) !== undefined);
   if (given !== undefined) {
     throw new Failure({
@@ -109,6 +122,8 @@ function printMatrix(reading: Reading, output: Format, flags: Flags): number {
       remedy: "Leave out one of them.",
     });
   }
-  printPieces(RENDERERS[output](reading, matrixOf(reading.cluster)));
+  const matrix = matrixOf(reading.cluster);
+  printPieces(RENDERERS[output](reading, matrix));
+  for (const { format, write } of files) await write(RENDERERS[format](reading, matrix));
   return 0;
 }

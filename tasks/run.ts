@@ -1,14 +1,14 @@
 import type { Command } from "./cli/command.ts";
 import { ENGINE_CHOICES, ENGINE_FLAGS, ENGINE_HELP, usesSpark } from "./spark/options.ts";
 import { ENVIRONMENT_HELP } from "./cli/environment_help.ts";
-import { OUTPUTS } from "./cli/observer.ts";
 import { FACT_TIMEOUT } from "./cli/preflight_options.ts";
 import {
   DAY_FLAGS,
   DAY_FLAGS_HELP,
   DEFAULT_TIMEOUT,
   EARLIER_SOURCE_HELP,
-  HTML_HELP,
+  LAYER_FORMATS,
+  OUTPUT_HELP,
   SILENCE_HELP,
   workThroughDays,
 } from "./days/command.ts";
@@ -20,14 +20,14 @@ export const command: Command = {
   name: "run",
   values: [...DAY_FLAGS.values, ...ENGINE_FLAGS.values, "silence", "earlier-source", METRICS_FLAG],
   repeatable: [...DAY_FLAGS.repeatable, ...ENGINE_FLAGS.repeatable],
-  choices: { output: [...OUTPUTS, "html"], ...ENGINE_CHOICES },
+  choices: { output: [...LAYER_FORMATS, "html"], ...ENGINE_CHOICES },
   switches: [...DAY_FLAGS.switches, ...ENGINE_FLAGS.switches, "pending", "dry-run"],
   help: `
 Runs bronze, silver and postflight for each day. It stops at the first failure, with the exit code
 of that failure.
 
 Usage: deno task run [DAY | --date DAY | [--pending] --from DAY [--to DAY] | --pending]
-                     [--keep-going] [--dry-run] [--output text|json]
+                     [--keep-going] [--dry-run] [--output text|json|junit]
                      [--timeout SECONDS] [--silence SECONDS] [--verbose] [--project FILE]
                      [--earlier-source SOURCE] [--metrics-file FILE]
        deno task run [DAY …] --engine spark [--attach] [--no-preflight] [--skip ID=REASON]…
@@ -38,9 +38,7 @@ ${DAY_FLAGS_HELP}
   --dry-run             show what a run would do, and store and remove nothing
 ${SILENCE_HELP}
 ${EARLIER_SOURCE_HELP}
-  --output json         JSON lines: one object per step and per report of the checks, and for
-                        several days one summary
-${HTML_HELP}
+${OUTPUT_HELP}
 ${metricsFileHelp(24)}
   --timeout SECONDS     the time limit for each fact of the checks; default: ${DEFAULT_TIMEOUT}, in preflight ${FACT_TIMEOUT}
 ${ENGINE_HELP}
@@ -60,5 +58,5 @@ configuration (2) ends the command at once. More about it: deno task explain run
 ${ENVIRONMENT_HELP}`,
   cleansUp: usesSpark,
   run: (flags, interrupted, interrupts, reports) =>
-    workThroughDays("run", flags, OUTPUTS, reports, { interrupted, interrupts }),
+    workThroughDays("run", flags, LAYER_FORMATS, reports, { interrupted, interrupts }),
 };

@@ -1,8 +1,13 @@
 import type { Command } from "./cli/command.ts";
 import { ENGINE_CHOICES, ENGINE_FLAGS, ENGINE_HELP, usesSpark } from "./spark/options.ts";
 import { ENVIRONMENT_HELP } from "./cli/environment_help.ts";
-import { OUTPUTS } from "./cli/observer.ts";
-import { DAY_FLAGS, DAY_FLAGS_HELP, HTML_HELP, workThroughDays } from "./days/command.ts";
+import {
+  DAY_FLAGS,
+  DAY_FLAGS_HELP,
+  LAYER_FORMATS,
+  OUTPUT_HELP,
+  workThroughDays,
+} from "./days/command.ts";
 
 /** The command `silver`. */
 export const command: Command = {
@@ -10,19 +15,18 @@ export const command: Command = {
   name: "silver",
   values: [...DAY_FLAGS.values, ...ENGINE_FLAGS.values],
   repeatable: [...DAY_FLAGS.repeatable, ...ENGINE_FLAGS.repeatable],
-  choices: { output: [...OUTPUTS, "html"], ...ENGINE_CHOICES },
+  choices: { output: [...LAYER_FORMATS, "html"], ...ENGINE_CHOICES },
   switches: [...DAY_FLAGS.switches, ...ENGINE_FLAGS.switches, "dry-run"],
   help: `
 Replays days of bronze into silver: one row per operation, with its latest state.
 
 Usage: deno task silver [DAY | --date DAY | --from DAY [--to DAY]] [--keep-going] [--dry-run]
-                        [--output text|json] [--verbose] [--project FILE]
+                        [--output text|json|junit] [--verbose] [--project FILE]
        deno task silver [DAY …] --engine spark [--attach] [--no-preflight] [--skip ID=REASON]…
 
 ${DAY_FLAGS_HELP}
   --dry-run             read and encode all rows, and store and remove nothing
-  --output json         JSON lines: one object per step
-${HTML_HELP}
+${OUTPUT_HELP}
 ${ENGINE_HELP}
 
 Examples:
@@ -36,5 +40,5 @@ given as today or yesterday, or by default.
 ${ENVIRONMENT_HELP}`,
   cleansUp: usesSpark,
   run: (flags, interrupted, interrupts, reports) =>
-    workThroughDays("silver", flags, OUTPUTS, reports, { interrupted, interrupts }),
+    workThroughDays("silver", flags, LAYER_FORMATS, reports, { interrupted, interrupts }),
 };

@@ -15,7 +15,7 @@ import { runConfined } from "./cli/confined.ts";
 import { CONNECTION_HELP } from "./cli/environment_help.ts";
 import { failureReporterOf } from "./cli/failure.ts";
 import type { Flags } from "./cli/flags.ts";
-import { prepareHtml } from "./cli/html_report.ts";
+import { prepareReports } from "./cli/html_report.ts";
 import { OUTPUTS } from "./cli/observer.ts";
 import { reportOutputs } from "./cli/report_outputs.ts";
 import { projectHelp, projectOrDefault } from "./cli/project_options.ts";
@@ -45,7 +45,8 @@ Usage: deno task status [DAY] [--from DAY] [--to DAY] [--check] [--project FILE]
 ${projectHelp(22)}
 ${metricsFileHelp(22)}
   --output json       JSON lines: one object per day, and one for the total
-  --output html=FILE  also write a calendar of the lake for a browser
+  --output FORMAT=FILE
+                      also write text, json or html into a file; html is a calendar of the lake
 
 Examples:
   deno task status                       every day
@@ -58,11 +59,12 @@ The output in detail: deno task explain status
 ${CONNECTION_HELP}`,
   async run(flags, _, __, reports) {
     const project = await projectOrDefault(flags);
-    const { output, html } = await reportOutputs(flags, reports, OUTPUTS);
-    const write = await prepareHtml(html, project);
+    const outputs = await reportOutputs(flags, reports, OUTPUTS);
+    const write = await prepareReports(outputs, project);
     const order: StatusOrder = {
-      output,
-      sends: write !== undefined,
+      output: outputs.output,
+      inFiles: outputs.files.map(({ format }) => format),
+      sends: outputs.html !== undefined,
       range: rangeOf(flags),
       // A monitor must not pass because nothing compared the days with the outbox.
       database: flags.on("check") || unsetForDatabase().length === 0

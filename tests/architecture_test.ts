@@ -81,6 +81,12 @@ Deno.test("imports: every dynamic import has a literal specifier, so that these 
   }
 });
 
+Deno.test("imports: no dynamic import has a template literal, for which Deno loads every module of a folder", () => {
+  const withTemplate = /\bimport\((\s|\/\*.*?\*\/|\/\/.*)*`/;
+  assertEquals(withTemplate.test("await import(\n  `./${name}.ts`)"), true);
+  assertEquals(users(withTemplate, [...ROOMS, "release"]), []);
+});
+
 Deno.test("imports: a command loads no client library before it needs one", () => {
   const targets = targetsOf(all.filter(({ loaded }) => loaded === "with the file"));
   const clients =

@@ -1,65 +1,117 @@
 import type { Finding, Result } from "../finding.ts";
 import { reasonOf, type Report } from "./report.ts";
 
+/** A test case of a JUnit report. */
+export interface TestCase {
+  readonly classname: string;
+  readonly name: string;
+  readonly seconds?: number | undefined;
+  /** What the test case contains; undefined for a pass without output. */
+  readonly outcome?: Outcome | undefined;
+}
+
+/** The element in a test case. A test case with `system-out` has passed. */
+export interface Outcome {
+  readonly element: "error" | "failure" | "skipped" | "system-out";
+  readonly message?: string;
+  readonly text?: string;
+}
+
+/** A test suite of a JUnit report. */
+export interface TestSuite {
+  readonly name: string;
+  readonly date?: string | undefined;
+  readonly seconds: number;
+  readonly cases: readonly TestCase[];
+}
+
 /**
  * Renders a report as JUnit XML with one test case per check. A warning is a test case that passed
  * with output. The time of a check is the time from the start of the run to its verdict, because
  * checks share the facts that they wait for. Ends with a newline.
  */
 export function renderJunit({ command, date, results }: Omit<Report, "exitCode">): string {
-  const count = (verdict: string) => results.filter((each) => each.verdict === verdict).length;
-  const counts = attributes({
-    tests: results.length,
-    failures: count("fail"),
-    errors: count("error"),
-    skipped: count("skip") + count("not-applicable"),
-    ...timeOf(Math.max(0, ...results.map(({ seconds = 0 }) => seconds))),
-  });
+  const seconds = Math.max(0, ...results.map(({ seconds = 0 }) => seconds));
+  const cases = testCases(command, results);
+  return renderSuites(command, [{ name: command, date, seconds, cases }]);
+}
+
+/** Renders test suites as JUnit XML. Ends with a newline. */
+export function renderSuites(name: string, suites: readonly TestSuite[]): string {
+  const seconds = suites.reduce((sum, suite) => sum + suite.seconds, 0);
+  const all = countsOf(suites.flatMap(({ cases }) => cases), seconds);
   const lines = [
     '<?xml version="1.0" encoding="UTF-8"?>',
-    `<testsuites${attributes({ name: command })}${counts}>`,
-    `  <testsuite${attributes({ name: command })}${counts}>`,
+    `<testsuites${attributes({ name })}${all}>`,
   ];
-  if (date !== undefined) {
-    const property = attributes({ name: "date", value: date });
-    lines.push("    <properties>", `      <property${property}/>`, "    </properties>");
+  for (const { name, date, seconds, cases } of suites) {
+    lines.push(`  <testsuite${attributes({ name })}${countsOf(cases, seconds)}>`);
+    if (date !== undefined) {
+      const property = attributes({ name: "date", value: date });
+      lines.push("    <properties>", `      <property${property}/>`, "    </properties>");
+    }
+    for (const each of cases) lines.push(...renderCase(each));
+    lines.push("  </testsuite>");
   }
-  for (const result of results) lines.push(...testCase(command, result));
-  lines.push("  </testsuite>", "</testsuites>");
+  lines.push("</testsuites>");
   return lines.map((line) => `${line}\n`).join("");
 }
 
-function testCase(command: string, result: Result): string[] {
-  const { id, title, section, findings, seconds } = result;
-  const classname = section === undefined ? command : `${command}.${section}`;
-  const open = `    <testcase${attributes({ classname, name: id, ...timeOf(seconds) })}`;
-  const body = content(result);
-  if (body === undefined) return [`${open}/>`];
-  const text = findings.length === 0 ? [] : [title, ...findings.map(describe), page(id)];
-  const [tag, message] = body;
-  const element = text.length === 0
-    ? `      <${tag}${message}/>`
-    : `      <${tag}${message}>${escape(text.join("\n\n"))}</${tag}>`;
-  return [`${open}>`, element, "    </testcase>"];
+/** Returns a test case per check. */
+export function testCases(classname: string, results: readonly Result[]): TestCase[] {
+  return results.map((result) => {
+    const { id, title, section, findings, seconds } = result;
+    const text = findings.length === 0
+      ? {}
+      : { text: [title, ...findings.map(describe), page(id)].join("\n\n") };
+    const found = outcomeOf(result);
+    return {
+      classname: section === undefined ? classname : `${classname}.${section}`,
+      name: id,
+      seconds,
+      outcome: found && { ...found, ...text },
+    };
+  });
+}
+
+function countsOf(cases: readonly TestCase[], seconds: number): string {
+  const count = (element: string) =>
+    cases.filter(({ outcome }) => outcome?.element === element).length;
+  return attributes({
+    tests: cases.length,
+    failures: count("failure"),
+    errors: count("error"),
+    skipped: count("skipped"),
+    ...timeOf(seconds),
+  });
+}
+
+function renderCase({ classname, name, seconds, outcome }: TestCase): string[] {
+  const open = `    <testcase${attributes({ classname, name, ...timeOf(seconds) })}`;
+  if (outcome === undefined) return [`${open}/>`];
+  const { element, message, text } = outcome;
+  const tag = `      <${element}${message === undefined ? "" : attributes({ message })}`;
+  const rendered = text === undefined ? `${tag}/>` : `${tag}>${escape(text)}</${element}>`;
+  return [`${open}>`, rendered, "    </testcase>"];
 }
 
 function timeOf(seconds: number | undefined): { time?: string } {
   return seconds === undefined ? {} : { time: seconds.toFixed(3) };
 }
 
-/** The element for a verdict and its attributes; undefined for a pass. */
-function content(result: Result): [string, string] | undefined {
+/** The element for a verdict; undefined for a pass. */
+function outcomeOf(result: Result): Outcome | undefined {
   const { verdict, findings } = result;
   if (verdict === "pass") return undefined;
-  if (verdict === "warn") return ["system-out", ""];
+  if (verdict === "warn") return { element: "system-out" };
   if (verdict === "fail") {
     const worst = findings.find(({ severity }) => severity === "fail");
-    return ["failure", attributes({ message: worst?.problem ?? "" })];
+    return { element: "failure", message: worst?.problem ?? "" };
   }
   if (verdict === "not-applicable") {
-    return ["skipped", attributes({ message: `not applicable: ${reasonOf(result)}` })];
+    return { element: "skipped", message: `not applicable: ${reasonOf(result)}` };
   }
-  return [verdict === "skip" ? "skipped" : "error", attributes({ message: reasonOf(result) })];
+  return { element: verdict === "skip" ? "skipped" : "error", message: reasonOf(result) };
 }
 
 function describe({ severity, object, field, file, line, problem, why, fix }: Finding): string {

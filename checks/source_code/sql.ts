@@ -97,8 +97,6 @@ export function mayHaveUntypedNulls(python: string): boolean {
     /\b(?:SELECT|DISTINCT|ALL)[ \t]+NULL\b(?![ \t]*[,;)])/i,
     /\([\s"']*NULL[\s"']*\)/i,
     /\bTHEN\s+NULL\b/i,
-    // The value of a function can be a NULL without a type, too.
-    /\w\([^()]*\bNULL\b[^()]*\)\s+AS\s/i,
   ].some((pattern) => pattern.test(text));
 }
 

@@ -10,19 +10,25 @@ import { type Gatherers, runChecks } from "../../checks/runner.ts";
 import { isQuiet } from "./common_flags.ts";
 import { exitCode } from "./exit_code.ts";
 import { repeatFlags, withFlags } from "./next_command.ts";
-import type { FileOutput, Format } from "./report_outputs.ts";
+import type { Format } from "./report_outputs.ts";
 import { clearStatus, colourWanted, print, showStatus } from "./terminal.ts";
 import { traceChecks } from "./tracing.ts";
 
-/** An output format. `json-line` is for a report among other lines of JSON. */
-export type ReportFormat = Format | "json-line";
+/** An output format. `json-line` is for a report among other lines of JSON, and `none` prints nothing. */
+export type ReportFormat = Format | "json-line" | "none";
+
+/** Receives a report in a format, for example into a file. */
+export interface ReportSink {
+  readonly format: ReportFormat;
+  write(report: string): Promise<void>;
+}
 
 /** Options for running and reporting checks. */
 export interface CheckingOptions {
   /** The format of standard output. */
   readonly output: ReportFormat;
   /** The files that also receive the report. */
-  readonly files?: readonly FileOutput[];
+  readonly files?: readonly ReportSink[];
   /** Seconds to gather each fact. */
   readonly timeout: number;
   /** Seconds to read images, which takes longer the first time; `timeout` by default. */
@@ -93,7 +99,7 @@ export async function runAndReport(
   const code = exitCode(results, { strict });
   const report = { command, ...(date === undefined ? {} : { date }), results, exitCode: code };
   if (signal?.aborted) return report;
-  print(stream.end(report).trimEnd());
+  if (output !== "none") print(stream.end(report).trimEnd());
   for (const { format, write } of files) {
     const written = startStream(format, { idWidth, verbose });
     await write(results.map(written.result).join("") + written.end(report));
@@ -123,6 +129,8 @@ function startStream(
       return atEnd(renderJsonLine);
     case "junit":
       return atEnd(renderJunit);
+    case "none":
+      return atEnd(() => "");
     case "markdown":
       return atEnd(renderMarkdown);
   }

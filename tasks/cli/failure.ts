@@ -3,9 +3,9 @@ import type { Day } from "../../pipeline/contract/window.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { pageOf } from "../../pipeline/failure_page.ts";
 import { EXIT_CODES } from "./exit_code.ts";
-import { printLine } from "./json_line.ts";
+import { renderLine } from "./json_line.ts";
 import { repeatFlags } from "./next_command.ts";
-import { colourWanted, outputClosed, paint, printError } from "./terminal.ts";
+import { colourWanted, outputClosed, paint, print, printError } from "./terminal.ts";
 
 /** How a command reports failures. */
 export interface FailureReporter {
@@ -14,8 +14,8 @@ export interface FailureReporter {
   readonly json: boolean;
   /** Texts that no message may contain. */
   readonly secrets: readonly string[];
-  /** Receives the message of each failure, without a stack trace. */
-  readonly onFailure?: (message: string) => void;
+  /** Receives the message of each failure, without a stack trace, and its line of JSON. */
+  readonly onFailure?: (message: string, line: string) => void;
 }
 
 /** Returns how this process reports failures. */
@@ -44,13 +44,16 @@ export function reportFailure(error: unknown, reporter: FailureReporter, date?: 
     .map((text) => repeatFlags(text));
   const page = pageOf(summary);
   const exitCode = EXIT_CODES[kind];
+  const day = date === undefined ? {} : { date };
+  const about = page === undefined ? {} : { page };
+  const fields = { ...day, message, task, problem, remedy, exitCode, ...about };
+  const line = renderLine(command, "failed", fields);
   reporter.onFailure?.(
     expected ? message! : `Cannot ${task}: ${problem}. ${renderUnexpected(error, false, secrets)}`,
+    line,
   );
   if (json && !outputClosed()) {
-    const day = date === undefined ? {} : { date };
-    const about = page === undefined ? {} : { page };
-    printLine(command, "failed", { ...day, message, task, problem, remedy, exitCode, ...about });
+    print(line);
   } else {
     const colour = expected && colourWanted(Deno.stderr);
     printError(paint(message!, "red", colour));

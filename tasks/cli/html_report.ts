@@ -2,7 +2,7 @@ import type { Matrix } from "../../checks/network_policy/matrix.ts";
 import type { Project } from "../../pipeline/contract/project.ts";
 import type { Reading } from "../reach/reading.ts";
 import type { Content, Template } from "../report/content.ts";
-import type { FileOutput } from "./report_outputs.ts";
+import type { ReportOutputs } from "./report_outputs.ts";
 
 /** What an HTML report depends on besides its content. */
 interface HtmlOptions {
@@ -35,14 +35,30 @@ async function htmlRenderer(
   };
 }
 
-/** Prepares a file, so that a process without permissions can write a report with pictures. */
-export async function prepareHtml(
-  file: FileOutput<"html"> | undefined,
+/** The reports of a worker for files, as plain data. */
+export interface WorkerReports {
+  /** The report in each format of a file. */
+  readonly files: Readonly<Record<string, string>>;
+  /** The content of the HTML report. */
+  readonly html?: NewContent;
+}
+
+/**
+ * Prepares the files of `--output FORMAT=FILE`, so that a process without permissions can write them.
+ * An HTML report has pictures.
+ *
+ * @returns writes the reports of a worker; undefined without files
+ */
+export async function prepareReports(
+  { files, html }: Pick<ReportOutputs<string>, "files" | "html">,
   project: Project | undefined,
-): Promise<((content: NewContent) => Promise<void>) | undefined> {
-  if (file === undefined) return undefined;
-  const render = await htmlRenderer({ project, hasPictures: true });
-  return async (content) => await file.write(await render(content));
+): Promise<((reports: WorkerReports) => Promise<void>) | undefined> {
+  if (files.length === 0 && html === undefined) return undefined;
+  const render = html && await htmlRenderer({ project, hasPictures: true });
+  return async (reports) => {
+    for (const { format, write } of files) await write(reports.files[format] ?? "");
+    if (reports.html !== undefined) await html?.write(await render!(reports.html));
+  };
 }
 
 /** Reads the files of a page, for a process that renders it later. */

@@ -1,3 +1,4 @@
+import { renderSuites } from "../../checks/report/junit.ts";
 import { renderWithoutReport } from "../report/without_report.ts";
 import type { FailureReporter } from "./failure.ts";
 import { renderLine } from "./json_line.ts";
@@ -27,12 +28,13 @@ export class ReportFiles {
   }
 
   /**
-   * Opens a file. Afterwards, a process without permissions can write the report.
+   * Opens a file. Afterwards, a process without permissions can write the report. A report that is too
+   * long for one string has several.
    *
    * @returns writes the report
    * @throws the error of the system
    */
-  async open(format: string, path: string): Promise<(report: string) => void> {
+  async open(format: string, path: string): Promise<(report: string | Iterable<string>) => void> {
     const file = await Deno.open(path, { write: true, create: true });
     const { isFile: isRegular } = await file.stat();
     const opened = { format, file, isRegular };
@@ -74,18 +76,32 @@ export class ReportFiles {
     if (format === "html") {
       return renderWithoutReport({ command, began: this.#began, message, exitCode });
     }
+    if (format === "junit") return this.#renderJunit(message, exitCode);
     if (exitCode === undefined) return "";
     if (format === "json") return `${renderLine(command, "failed", { message, exitCode })}\n`;
     return format === "text" || format === "markdown" ? `${message}\n` : "";
   }
+
+  /** Renders an error, because a consumer of JUnit can ignore an empty file. */
+  #renderJunit(text: string, exitCode: number | undefined): string {
+    const command = this.#command;
+    const message = exitCode === undefined
+      ? `${command} has not finished`
+      : `${command} ended with exit code ${exitCode}, and without a report`;
+    const outcome = { element: "error", message, ...(text !== "" && { text }) } as const;
+    const failed = { classname: command, name: command, seconds: 0, outcome };
+    return renderSuites(command, [{ name: command, seconds: 0, cases: [failed] }]);
+  }
 }
 
 /** Replaces the content of a file. */
-function replace({ file, isRegular }: ReportFile, text: string): void {
+function replace({ file, isRegular }: ReportFile, text: string | Iterable<string>): void {
   if (isRegular) {
     file.truncateSync(0);
     file.seekSync(0, Deno.SeekMode.Start);
   }
-  let rest = new TextEncoder().encode(text);
-  while (rest.length > 0) rest = rest.subarray(file.writeSync(rest));
+  for (const piece of typeof text === "string" ? [text] : text) {
+    let rest = new TextEncoder().encode(piece);
+    while (rest.length > 0) rest = rest.subarray(file.writeSync(rest));
+  }
 }

@@ -25,7 +25,7 @@ export interface FileOutput<F = Format> {
    *
    * @throws {Failure} configuration: the file cannot be written
    */
-  write(text: string): Promise<void>;
+  write(report: string | Iterable<string>): Promise<void>;
 }
 
 /** Where a report goes: to standard output in one format, and into files. */
@@ -42,7 +42,6 @@ export interface ReportOutputs<F = Format> {
  *
  * @param reports opens the files
  * @param formats the formats for standard output, the default first
- * @param inFiles those that a file can have; every command with reports also writes HTML
  * @throws {Failure} configuration: an unknown format, two formats for standard output, two files with
  *   HTML, or a file that cannot be written
  */
@@ -50,7 +49,6 @@ export async function reportOutputs<F extends string>(
   flags: Flags,
   reports: ReportFiles,
   formats: readonly F[],
-  inFiles: readonly F[] = [],
 ): Promise<ReportOutputs<F>> {
   const terminal: F[] = [];
   const files: Target<F>[] = [];
@@ -72,11 +70,7 @@ export async function reportOutputs<F extends string>(
       throw wrong(text, "the format is not supported", remedy);
     }
     if (path === undefined) terminal.push(format);
-    else if (inFiles.includes(format)) files.push(await targetOf(format, path, text));
-    else {
-      const problem = `this command writes only HTML into a file`;
-      throw wrong(text, problem, `Use --output ${format} > FILE.`);
-    }
+    else files.push(await targetOf(format, path, text));
   }
   const [output = formats[0]!, second] = terminal;
   if (second !== undefined) {

@@ -8,7 +8,10 @@ import type { Order } from "./order.ts";
 import { type DayToDo, observerOf } from "./each_day.ts";
 
 /** What decides which days a command works on. */
-type Choice = Pick<Order, "command" | "days" | "several" | "output" | "database" | "silence">;
+type Choice = Pick<
+  Order,
+  "command" | "days" | "several" | "output" | "database" | "silence" | "transcript"
+>;
 
 /**
  * Returns the days to work on.

@@ -12,13 +12,14 @@ import type { Interruption } from "../cli/command.ts";
 import { type Needs, runConfined } from "../cli/confined.ts";
 import { failureReporterOf } from "../cli/failure.ts";
 import { choice, type Flags, seconds } from "../cli/flags.ts";
-import { prepareHtml } from "../cli/html_report.ts";
+import { prepareReports } from "../cli/html_report.ts";
 import type { ReportFiles } from "../cli/report_files.ts";
+import { OUTPUTS } from "../cli/observer.ts";
 import { reportOutputs } from "../cli/report_outputs.ts";
 import { projectHelp, projectOrDefault } from "../cli/project_options.ts";
 import { filesOf, metricsFileOf } from "../metrics/metrics_file.ts";
 import { ENGINES, refuseSparkFlags } from "../spark/options.ts";
-import type { DayCommand, Order, Work } from "./order.ts";
+import type { DayCommand, DayFormat, Order, Work } from "./order.ts";
 
 /** The flags of every command that processes days. */
 export const DAY_FLAGS = {
@@ -39,10 +40,19 @@ ${projectHelp(24)}`.slice(
   1,
 );
 
-/** The lines of a `--help` about `--output html=FILE`. */
-export const HTML_HELP = `
-  --output html=FILE    also write a report for a browser: the timeline of each day, and the checks`
-  .slice(1);
+/** The formats of a command that makes layers. */
+export const LAYER_FORMATS: readonly DayFormat[] = [...OUTPUTS, "junit"];
+
+/** The lines of a `--help` about the files of `--output`. */
+export const FILES_HELP = `
+  --output FORMAT=FILE  also write a report into a file, in any of these formats, or html: the
+                        timeline of each day, and the checks`.slice(1);
+
+/** The lines of a `--help` about `--output`, for a command that makes layers. */
+export const OUTPUT_HELP = `
+  --output json         one JSON object per step; run adds the checks, and several days a summary
+  --output junit        a test suite per day, with a test case per layer and per check
+${FILES_HELP}`.slice(1);
 
 /** The line of a `--help` about `--silence`, for a command that reads Postgres. */
 export const SILENCE_HELP =
@@ -67,31 +77,29 @@ export const DEFAULT_TIMEOUT = 300;
 /**
  * Runs a command for the selected days, with only the permissions that the command needs.
  *
- * @param outputs the output formats that the command supports
+ * @param formats the output formats that the command supports
  * @param reports opens the files of the reports
  * @param interruption how the command receives Ctrl-C, if it has the engine `spark`
  */
 export async function workThroughDays(
   command: DayCommand,
   flags: Flags,
-  outputs: readonly Order["output"][],
+  formats: readonly DayFormat[],
   reports: ReportFiles,
   interruption?: Interruption,
 ): Promise<number> {
-  const { output, html } = await reportOutputs(flags, reports, outputs);
+  const written = await reportOutputs(flags, reports, formats);
   const pending = flags.on("pending");
   const several = pending || flags.value("from") !== undefined;
-  if (several && output === "junit") {
-    throw usage("--output junit", "with --from", "it is a report of one day. Give one day");
-  }
   const days = daysOf(flags, pending);
   const project = await projectOrDefault(flags);
-  const write = await prepareHtml(html, project);
+  const write = await prepareReports(written, project);
   const work: Work = {
     command,
     days,
     several,
-    output,
+    output: written.output,
+    transcript: Object.fromEntries(written.files.map(({ format }) => [format, []])),
     keepGoing: flags.on("keep-going"),
     dryRun: flags.on("dry-run"),
     grace: sealGrace(),
@@ -102,7 +110,7 @@ export async function workThroughDays(
     verbose: flags.on("verbose"),
     reporter: reports.watch(failureReporterOf(command)),
     metricsFile: await metricsFileOf(flags),
-    sends: write !== undefined,
+    sends: written.html !== undefined,
   };
   if (interruption !== undefined) {
     if (choice(flags, "engine", ENGINES) === "spark") {

@@ -3,13 +3,15 @@ import { Failure } from "../../pipeline/errors.ts";
 import type { Observer } from "../../pipeline/progress.ts";
 import { worstExitCode } from "../cli/exit_code.ts";
 import { reportFailure } from "../cli/failure.ts";
-import { printLine } from "../cli/json_line.ts";
-import { printing } from "../cli/observer.ts";
+import { renderLine } from "../cli/json_line.ts";
+import { printing, renderJsonStep, renderStep } from "../cli/observer.ts";
 import { colourWanted, paint, print } from "../cli/terminal.ts";
 import { inSpan, tracedIfOn } from "../cli/tracing.ts";
 import { measureStep } from "./measured.ts";
-import type { Order } from "./order.ts";
+import type { ReportSink } from "../cli/checking.ts";
+import type { DayFormat, Order } from "./order.ts";
 import { recordSteps } from "./recorded_steps.ts";
+import { record } from "./reports.ts";
 import { type DayResult, renderDays } from "./table.ts";
 import { repeatFlags } from "../cli/next_command.ts";
 
@@ -33,14 +35,18 @@ export type DayWork = (day: Day, result: DayResult) => Promise<number>;
  */
 export async function eachDay(
   days: readonly DayToDo[],
-  order: Pick<Order, "command" | "dryRun" | "keepGoing" | "several" | "output" | "reporter">,
+  order: Pick<
+    Order,
+    "command" | "dryRun" | "keepGoing" | "several" | "output" | "reporter" | "transcript"
+  >,
   work: DayWork,
   results: DayResult[] = [],
 ): Promise<number> {
-  const { command, dryRun, keepGoing, several, output, reporter } = order;
+  const { command, dryRun, keepGoing, several, reporter } = order;
   for (const { day, reason } of days) {
-    if (several && output !== "json") {
-      print(`\n${paint(heading(day, results.length + 1, days.length, reason), "bold")}`);
+    if (several) {
+      const text = heading(day, results.length + 1, days.length, reason);
+      say(order, { text: (colour) => [`\n${paint(text, "bold", colour)}`] });
     }
     const result: DayResult = { date: day, exitCode: 0 };
     results.push(result);
@@ -59,15 +65,28 @@ export async function eachDay(
   const exitCode = worstExitCode(results.map((result) => result.exitCode));
   if (!several) return exitCode;
   const notBegun = days.length - results.length;
-  if (output === "json") {
-    const days = results.map(({ exitCode, measured: _, ...rest }) => ({ ...rest, exitCode }));
-    printLine(command, "days", { days, notBegun, exitCode });
-  } else if (results.length > 0) {
-    print("");
-    const summary = { days: days.length, dryRun, exitCode, colour: colourWanted() };
-    for (const line of renderDays(command, results, summary)) print(line);
-  }
+  const listed = results.map(({ exitCode, measured: _, ...rest }) => ({ ...rest, exitCode }));
+  say(order, {
+    json: renderLine(command, "days", { days: listed, notBegun, exitCode }),
+    text: (colour) => {
+      const summary = { days: days.length, dryRun, exitCode, colour };
+      return results.length === 0 ? [] : ["", ...renderDays(command, results, summary)];
+    },
+  });
   return exitCode;
+}
+
+/** Prints lines in the format of standard output, and adds them to the reports for files. */
+function say(
+  order: Pick<Order, "output" | "transcript">,
+  lines: { readonly json?: string; readonly text: (colour: boolean) => readonly string[] },
+): void {
+  const { json, text } = lines;
+  if (order.output === "json") {
+    if (json !== undefined) print(json);
+  } else if (order.output !== "junit") text(colourWanted()).forEach((line) => print(line));
+  if (json !== undefined) record(order, { json });
+  for (const line of text(false)) record(order, { text: line });
 }
 
 function heading(day: Day, number: number, of: number, reason?: string): string {
@@ -77,16 +96,29 @@ function heading(day: Day, number: number, of: number, reason?: string): string 
 /** A layer of the lake. */
 export type LayerName = "bronze" | "silver";
 
-/** Prints the steps of a command. */
-export function observerOf({ output }: Pick<Order, "output">, step: string, date?: Day): Observer {
-  return printing(step, output === "json" ? "json" : "text", date);
+/** Prints the steps of a command, and adds them to the reports for files. */
+export function observerOf(
+  order: Pick<Order, "output" | "transcript">,
+  command: string,
+  date?: Day,
+): Observer {
+  const { output } = order;
+  const printed = printing(command, output === "json" ? "json" : "text", date);
+  return {
+    progress: (progress) => printed.progress(progress),
+    step(step) {
+      if (output !== "junit") printed.step(step);
+      const text = renderStep(command, step, false);
+      record(order, { text, json: renderJsonStep(command, step, date) });
+    },
+  };
 }
 
 /** Records the result of a layer: its last reported state, or `failed`. */
 export async function recordResult(
   layer: LayerName,
   day: Day,
-  order: Pick<Order, "command" | "output" | "sends">,
+  order: Pick<Order, "command" | "output" | "sends" | "transcript">,
   result: DayResult,
   run: (observer: Observer) => Promise<void>,
 ): Promise<void> {
@@ -94,6 +126,8 @@ export async function recordResult(
   result.measured ??= { seconds: {} };
   const observer = order.sends ? recordSteps(layer, result.measured, printed) : printed;
   result[layer] = "failed";
+  const lines: string[] = [];
+  result.measured.lines = { ...result.measured.lines, [layer]: lines };
   let state: string | undefined;
   const work = async () => {
     const traced = await tracedIfOn(observer, layer, day);
@@ -101,6 +135,7 @@ export async function recordResult(
       progress: (progress) => traced.progress(progress),
       step(step) {
         traced.step(step);
+        lines.push(renderStep(layer, step, false));
         if (typeof step.data.state === "string") state = step.data.state;
         if (step.step === "fence" && step.warning) result.measured!.stays = step.says;
         if (step.step === "verified") state = `${state}, unchanged`;
@@ -116,7 +151,7 @@ export async function recordResult(
 /** Checks a day, and records the result. Returns the exit code. */
 export async function checkDay(day: Day, order: Order, result: DayResult): Promise<number> {
   const { database, lake, output, timeout, strict, verbose, silence, several, command } = order;
-  const amongLines = output === "json" && (several || command === "run");
+  const amongLines = several || command === "run";
   result.postflight = "error";
   const { checkAfter } = await import("./check_after.ts");
   const report = await measureStep("postflight", result, () =>
@@ -128,7 +163,8 @@ export async function checkDay(day: Day, order: Order, result: DayResult): Promi
       strict,
       verbose,
       silence,
-      output: amongLines ? "json-line" : output,
+      output: output === "junit" ? "none" : amongLines && output === "json" ? "json-line" : output,
+      files: checksIntoReports(order, amongLines),
     }));
   result.measured!.checks = { results: report.results, ended: Date.now() };
   const count = (verdict: string) =>
@@ -136,4 +172,20 @@ export async function checkDay(day: Day, order: Order, result: DayResult): Promi
   const worst = ["fail", "error", "warn"].find((verdict) => count(verdict) > 0) ?? "pass";
   result.postflight = `${count(worst)} ${worst}`;
   return report.exitCode;
+}
+
+/**
+ * Returns the reports for files, as files that checks write.
+ *
+ * @param amongLines whether the JSON is a line among others
+ */
+export function checksIntoReports(
+  { transcript }: Pick<Order, "transcript">,
+  amongLines: boolean,
+): ReportSink[] {
+  const formats = Object.keys(transcript) as DayFormat[];
+  return formats.filter((format) => format !== "junit").map((format) => ({
+    format: format === "json" && amongLines ? "json-line" : format,
+    write: (report) => Promise.resolve(void transcript[format]!.push(report.trimEnd())),
+  }));
 }

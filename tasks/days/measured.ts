@@ -43,7 +43,7 @@ export async function withMetricsFile(
   }
   try {
     const ended = { command, exitCode, began, ended: Date.now() };
-    await writeMetrics(metricsFile, dayCommandMetrics(ended, results, metricsFile.failed));
+    await writeMetrics(metricsFile, dayCommandMetrics(ended, results));
     return exitCode;
   } catch (error) {
     return worstExitCode([exitCode, reportFailure(error, reporter)]);

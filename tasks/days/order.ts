@@ -3,6 +3,9 @@ import type { FailureReporter } from "../cli/failure.ts";
 import type { FORMATS } from "../cli/report_outputs.ts";
 import type { MetricsFile } from "../metrics/metrics_file.ts";
 
+/** A format of the reports of a command that works through days. */
+export type DayFormat = (typeof FORMATS)[number];
+
 /** A command that works through days. */
 export type DayCommand = "bronze" | "silver" | "run" | "postflight";
 
@@ -26,7 +29,10 @@ export interface Order {
   readonly silence: number | undefined;
   /** A source of the lake that is the outbox under an earlier name. */
   readonly earlierSource: string | undefined;
-  readonly output: (typeof FORMATS)[number];
+  /** The format of standard output. */
+  readonly output: DayFormat;
+  /** The lines of the report in each format of a file, which the work fills. */
+  readonly transcript: Readonly<Partial<Record<DayFormat, string[]>>>;
   /** The time limit for gathering one fact, in seconds. */
   readonly timeout: number;
   /** Whether warnings fail. */
@@ -36,7 +42,7 @@ export interface Order {
   readonly reporter: FailureReporter;
   /** The file that receives the metrics of the run. */
   readonly metricsFile: MetricsFile | undefined;
-  /** Whether the results are sent to the parent process, for an HTML report. */
+  /** Whether an HTML report gets the results. */
   readonly sends: boolean;
 }
 

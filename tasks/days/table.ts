@@ -12,6 +12,8 @@ export interface Measured {
   checks?: { readonly results: readonly Result[]; readonly ended: number };
   /** That the day is over and stays open, with the reasons. */
   stays?: string;
+  /** The lines that each layer printed. */
+  lines?: Partial<Record<"bronze" | "silver" | "postflight", string[]>>;
   /** Why the day failed, if it ended with an error. */
   failure?: string;
   /** The steps of the layers and their progress, for an HTML report. */

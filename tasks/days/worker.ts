@@ -4,25 +4,26 @@ import { openLake } from "../../pipeline/lake/open.ts";
 import { reportPermissions, serve } from "../cli/confined.ts";
 import { reportFailure } from "../cli/failure.ts";
 import { waiting } from "../cli/observer.ts";
-import { runContent } from "../report/run_content.ts";
 import { daysToDo } from "./choose_days.ts";
 import { needsOf } from "./command.ts";
 import { checkDay, type DayWork, eachDay, observerOf, recordResult } from "./each_day.ts";
 import { withMetricsFile } from "./measured.ts";
 import type { Order } from "./order.ts";
+import { recordFailures, reportDays } from "./reports.ts";
 import type { DayResult } from "./table.ts";
 
 // What bronze, silver, postflight and run do. It runs in a worker that may reach the database and the
 // lake, and nothing else. A command loads only the code that it needs.
 
-serve(async (order: Order, send) => {
+serve(async (given: Order, send) => {
+  const order = recordFailures(given);
   const wait = waiting(observerOf(order, order.command));
   const lake = await openLake(order.lake, undefined, wait);
   try {
     const exitCode = await withMetricsFile(order, async (results) => {
       const days = await daysToDo(order, () => lake);
       const exitCode = await eachDay(days, order, dayWorkOf(order, lake), results);
-      if (order.sends) send(runContent(order, results));
+      send(reportDays(order, results, days.map(({ day }) => day)));
       return exitCode;
     });
     if (order.verbose) await reportPermissions(needsOf(order), observerOf(order, order.command));

@@ -7,7 +7,7 @@ import type { Known } from "./reading.ts";
 /** What the exporter knows when it is scraped. */
 export interface Knowledge {
   readonly status: Known<Status>;
-  /** The checks of sealed days; undefined if the exporter runs no checks. */
+  /** The checks of the newest sealed day; undefined if the exporter runs no checks. */
   readonly checks: Known<readonly CheckRun[]> | undefined;
   /** The clock, in milliseconds since 1970. */
   readonly now: number;

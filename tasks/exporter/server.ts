@@ -1,5 +1,4 @@
 import { TEXT_FORMAT } from "../metrics/metric.ts";
-import type { Listen } from "./listen.ts";
 
 /** Prometheus stops a scrape after 10 s, unless its request names another limit. */
 const SCRAPE_TIMEOUT = 10;
@@ -8,27 +7,18 @@ const SCRAPE_TIMEOUT = 10;
 const RESERVE = 0.9;
 
 /**
- * Answers a request to the exporter. On a loopback address, the request must name this machine: a
- * page in a browser can resolve its own name to this machine.
+ * Answers a request to the exporter.
  *
- * @param listen the address of the server
  * @param scrape returns the metrics as text; gets the milliseconds that it may wait for a reading
  */
 export async function answer(
   request: Request,
-  listen: Listen,
   scrape: (patience: number) => Promise<string>,
 ): Promise<Response> {
-  if (isLoopback(listen.hostname) && !namesThisMachine(request.headers.get("host") ?? "")) {
-    return plain(
-      421,
-      "The exporter listens on a loopback address, and answers only to its name.\n",
-    );
-  }
   if (request.method !== "GET" && request.method !== "HEAD") {
     return plain(405, "The exporter only answers GET and HEAD.\n", { allow: "GET, HEAD" });
   }
-  switch (pathOf(request.url)) {
+  switch (new URL(request.url).pathname) {
     case "/metrics":
       return new Response(await scrape(patienceFor(request)), {
         headers: { "content-type": TEXT_FORMAT },
@@ -40,19 +30,6 @@ export async function answer(
     default:
       return plain(404, "There is no such page. The metrics are under /metrics.\n");
   }
-}
-
-function isLoopback(hostname: string): boolean {
-  return /^(127\.|::1$|localhost$)/.test(hostname);
-}
-
-function namesThisMachine(host: string): boolean {
-  return /^(127(\.\d{1,3}){3}|\[::1\]|localhost)(:\d+)?$/.test(host);
-}
-
-/** Returns the path of a URL. The rest of the URL has the name in the request, which can be no host. */
-function pathOf(url: string): string {
-  return url.replace(/^\w+:\/\/[^/]*/, "").replace(/[?#].*$/, "");
 }
 
 function patienceFor({ headers }: Request): number {

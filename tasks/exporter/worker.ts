@@ -5,7 +5,7 @@ import { reportFailure } from "../cli/failure.ts";
 import { printing } from "../cli/observer.ts";
 import { renderMetrics } from "../metrics/metric.ts";
 import { readStatus, type Status } from "../status/reading.ts";
-import { sealedDayChecks } from "./checks.ts";
+import { newestDayChecks } from "./checks.ts";
 import { formatListen, type Listen } from "./listen.ts";
 import { exporterMetrics } from "./metrics.ts";
 import type { ExporterOrder } from "./order.ts";
@@ -24,7 +24,7 @@ serve(async (order: ExporterOrder) => {
     timeout: order.timeout * 1000,
     onFailure,
   });
-  const checks = sealedDayChecks(order, status, onFailure);
+  const checks = newestDayChecks(order, status, onFailure);
   const scrape = async (patience: number) => {
     const known = await status.ask(patience);
     // The checks read a whole day, so a scrape does not wait for them.
@@ -35,7 +35,7 @@ serve(async (order: ExporterOrder) => {
   try {
     const server = Deno.serve(
       { ...order.listen, onListen: (address) => reportAddress(address) },
-      (request) => answer(request, order.listen, scrape),
+      (request) => answer(request, scrape),
     );
     await server.finished;
     return 0;

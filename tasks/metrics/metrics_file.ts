@@ -1,7 +1,6 @@
 import { Failure } from "../../pipeline/errors.ts";
 import { shellPath } from "../../pipeline/shell.ts";
 import type { Flags } from "../cli/flags.ts";
-import { type FailedVerdict, failedVerdicts } from "./check_metrics.ts";
 import { type Metric, renderMetrics } from "./metric.ts";
 
 /** A file that receives the metrics of a command. Plain data, because it is copied to a worker. */
@@ -10,8 +9,6 @@ export interface MetricsFile {
   readonly path: string;
   /** A path in the same folder. The file is written there first, so that a reader sees it whole. */
   readonly temporary: string;
-  /** The failed verdicts in the file before the command. */
-  readonly failed: readonly FailedVerdict[];
 }
 
 /** The flag that names the file. */
@@ -60,17 +57,7 @@ export async function metricsFileOf(flags: Flags): Promise<MetricsFile | undefin
   } catch (error) {
     throw notWritable(given, error);
   }
-  return { path, temporary, failed: failedVerdicts(await textOf(path)) };
-}
-
-/** Returns the text of the file; the empty text if there is none. */
-async function textOf(path: string): Promise<string> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return "";
-    throw notWritable(path, error);
-  }
+  return { path, temporary };
 }
 
 /** The files that the command needs to write, for its permissions. */

@@ -1,6 +1,6 @@
 import type { Day } from "../../pipeline/contract/window.ts";
 import type { DayResult } from "../days/table.ts";
-import { checkMetrics, type CheckRun, type FailedVerdict } from "./check_metrics.ts";
+import { checkMetrics, type CheckRun } from "./check_metrics.ts";
 import { gauge, type Metric, series } from "./metric.ts";
 import { DAYS_WITH_METRICS } from "./status_metrics.ts";
 
@@ -28,16 +28,8 @@ export function commandMetrics({ command, exitCode, began, ended }: Ended): Metr
   ];
 }
 
-/**
- * The metrics of a command that works on days.
- *
- * @param earlier the failed verdicts in the file that these metrics replace
- */
-export function dayCommandMetrics(
-  ended: Ended,
-  results: readonly DayResult[],
-  earlier: readonly FailedVerdict[],
-): Metric[] {
+/** The metrics of a command that works on days. */
+export function dayCommandMetrics(ended: Ended, results: readonly DayResult[]): Metric[] {
   const { command } = ended;
   const newest = results.slice(-DAYS_WITH_METRICS);
   const failed = results.filter(({ exitCode }) => exitCode !== 0).length;
@@ -56,7 +48,7 @@ export function dayCommandMetrics(
         )
       ),
     ),
-    ...checkMetrics(command, newest.flatMap(checksOf), earlier),
+    ...checkMetrics(command, newest.flatMap(checksOf)),
   ];
 }
 

@@ -43,11 +43,6 @@ export function statusMetrics(status: Status | undefined): Metric[] {
     ...(lake === undefined ? [] : [
       ...seals(lake.days),
       ...counts(lake.days),
-      gauge(
-        "source_record_failed",
-        "Whether the record of the source of the lake cannot be used. No run is possible then.",
-        [series(Number(lake.recordFailure !== undefined))],
-      ),
       ...eventCounts(lake),
       ...dayMetrics(lake.days.filter(hasMarker).slice(-DAYS_WITH_METRICS)),
     ]),
@@ -128,7 +123,7 @@ function counts(days: readonly DayStatus[]): Metric[] {
     ),
     gauge(
       "failed_windows",
-      "Days with a marker that cannot be used or from another source; and with lost events, if the outbox was read.",
+      "Days with a marker that cannot be used, with events that the outbox lost, or from another source.",
       [series(days.filter(isFailed).length)],
     ),
     gauge(

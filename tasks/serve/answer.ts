@@ -20,8 +20,6 @@ export async function answer(
   render: () => Promise<string | undefined>,
 ): Promise<Response> {
   const names = [`127.0.0.1:${port}`, `localhost:${port}`];
-  // A browser leaves out the port of HTTP.
-  if (port === 80) names.push("127.0.0.1", "localhost");
   if (!names.includes(request.headers.get("host") ?? "")) {
     return plain(421, `This server answers only to http://${names[0]}/.\n`);
   }

@@ -1,3 +1,4 @@
+import { renderJunit } from "../../checks/report/junit.ts";
 import { PREFLIGHT } from "../../checks/preflight/catalog.ts";
 import type { Cluster, KubeObject } from "../../pipeline/cluster/cluster.ts";
 import { openCluster } from "../../pipeline/cluster/open.ts";
@@ -23,14 +24,22 @@ import { type Flags, seconds } from "../cli/flags.ts";
 import { gatherersBefore, type Sources, unneededPermissions } from "../cli/gatherers.ts";
 import { revokePermissions } from "../cli/permissions.ts";
 import { FACT_TIMEOUT, IMAGE_TIMEOUT, skippedChecks } from "../cli/preflight_options.ts";
+import type { WorkerReports } from "../cli/html_report.ts";
 import { sourcesOf } from "../cli/preflight_sources.ts";
-import type { NewContent } from "../cli/html_report.ts";
-import { runContent } from "../report/run_content.ts";
 import { daysToDo } from "../days/choose_days.ts";
 import type { DayCommand, Order, Work } from "../days/order.ts";
-import { checkDay, type DayToDo, eachDay, recordResult } from "../days/each_day.ts";
+import {
+  checkDay,
+  checksIntoReports,
+  type DayToDo,
+  type DayWork,
+  eachDay,
+  recordResult,
+} from "../days/each_day.ts";
 import { withMetricsFile } from "../days/measured.ts";
+import { recordFailures, reportDays } from "../days/reports.ts";
 import type { DayResult } from "../days/table.ts";
+import { print } from "../cli/terminal.ts";
 import { askAtInterrupt } from "./interruption.ts";
 import { type Logins, readLogins } from "./logins.ts";
 import { attachCommand, DEFAULT_PATIENCE } from "./options.ts";
@@ -55,12 +64,13 @@ export async function workOnSpark(
   work: Work,
   flags: Flags,
   interruption: Interruption,
-  writeHtml?: (content: NewContent) => Promise<void>,
+  write?: (reports: WorkerReports) => Promise<void>,
 ): Promise<number> {
   if (work.dryRun) throw noDryRun();
+  const recorded = recordFailures(work);
   return await withMetricsFile(work, async (results) => {
-    const exitCode = await workOnDays(work, flags, interruption, results);
-    await writeHtml?.(runContent(work, results));
+    const [exitCode, days] = await workOnDays(recorded, flags, interruption, results);
+    await write?.(reportDays(recorded, results, days));
     return exitCode;
   });
 }
@@ -70,7 +80,7 @@ async function workOnDays(
   flags: Flags,
   { interrupted, interrupts }: Interruption,
   results: DayResult[],
-): Promise<number> {
+): Promise<[exitCode: number, days: readonly Day[]]> {
   const sources = await sourcesOf(flags, ["cluster", "environment"]);
   const patience = 1000 * seconds(flags, DEFAULT_PATIENCE, "patience");
   const isAttaching = flags.on("attach");
@@ -101,33 +111,33 @@ async function workOnDays(
       ...{ isAttaching, attachesRunning },
       attach: (day) => attachCommand(work.command, day, flags),
     });
-    return await eachDay(
-      await chooseDays(work, logins),
-      work,
-      (day, result) => engine.makeDay(day, result),
-      results,
-    );
+    const days = await chooseDays(work, logins);
+    const makeDay: DayWork = (day, result) => engine.makeDay(day, result);
+    const exitCode = await eachDay(days, work, makeDay, results);
+    return [exitCode, days.map(({ day }) => day)];
   } finally {
     cluster.close();
   }
 }
 
 async function preflight(
-  { command, output, verbose, metricsFile }: Work,
+  work: Work,
   flags: Flags,
   sources: Sources,
   signal: AbortSignal,
 ): Promise<void> {
+  const { command, output, verbose, metricsFile } = work;
   if (metricsFile === undefined) {
     await revokePermissions(...unneededPermissions(sources).filter((name) => name === "write"));
   }
-  const { exitCode } = await runAndReport({
+  const report = await runAndReport({
     command: "preflight",
     status: "checking …",
     checks: PREFLIGHT,
     gatherers: gatherersBefore(sources),
   }, {
-    output: output === "json" ? "json-line" : "text",
+    output: output === "junit" ? "none" : output === "json" ? "json-line" : "text",
+    files: checksIntoReports(work, true),
     timeout: seconds(flags, FACT_TIMEOUT),
     imageTimeout: seconds(flags, IMAGE_TIMEOUT),
     skip: skippedChecks(flags),
@@ -135,7 +145,10 @@ async function preflight(
     signal,
   });
   signal.throwIfAborted();
+  const { exitCode } = report;
   if (exitCode === 0) return;
+  // No day follows, so this is the only document on standard output.
+  if (output === "junit") print(renderJunit(report).trimEnd());
   const isFailed = exitCode === 1;
   throw new Failure({
     kind: isFailed ? "data" : "unreachable",

@@ -3,6 +3,7 @@ import type { DayRange } from "../../pipeline/contract/window.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { plural } from "../../pipeline/progress.ts";
 import { EXIT_CODES, worstExitCode } from "../cli/exit_code.ts";
+import type { WorkerReports } from "../cli/html_report.ts";
 import { type LakeOrder, serveOnLake } from "../cli/lake_worker.ts";
 import type { OUTPUTS } from "../cli/observer.ts";
 import { colourWanted, print, showStatus } from "../cli/terminal.ts";
@@ -26,7 +27,9 @@ export interface StatusOrder extends LakeOrder {
   readonly output: (typeof OUTPUTS)[number];
   /** The file that receives the metrics. */
   readonly metricsFile: MetricsFile | undefined;
-  /** Whether to send the state of the days to the parent process, for an HTML report. */
+  /** The formats of the reports for files. */
+  readonly inFiles: readonly StatusOrder["output"][];
+  /** Whether an HTML report gets the state of the days. */
   readonly sends: boolean;
 }
 
@@ -54,16 +57,17 @@ serveOnLake(async (order: StatusOrder, lake, send) => {
     throw error;
   });
   const exitCode = exitCodeOf(status, check);
+  const render = (format: StatusOrder["output"], colour: boolean) =>
+    format === "text"
+      ? renderStatus(status, colour)
+      : [...status.days.map(renderJsonDay), renderJsonTotal(status, exitCode)].join("\n");
+  const files = order.inFiles.map((format) => [format, `${render(format, false)}\n`]);
+  const reports: WorkerReports = { files: Object.fromEntries(files) };
   if (order.sends) {
     const { calendarData } = await import("../report/calendar_data.ts");
-    send({ command: "status", calendar: calendarData(status) });
-  }
-  if (output === "text") {
-    print(renderStatus(status, colourWanted()));
-  } else {
-    status.days.forEach((day) => print(renderJsonDay(day)));
-    print(renderJsonTotal(status, exitCode));
-  }
+    send({ ...reports, html: { command: "status", calendar: calendarData(status) } });
+  } else send(reports);
+  print(render(output, colourWanted()));
   await writeFile(exitCode, status);
   return exitCode;
 });

@@ -87,7 +87,7 @@ const CASES: readonly (readonly [line: string, words: readonly string[]])[] = [
   ["bronze --keep", ["--keep-going"]],
   ["bronze yes", ["yesterday"]],
   ["run --engine ", ["local", "spark"]],
-  ["run --output=j", ["json"]],
+  ["run --output=j", ["json", "junit"]],
   ["reach -o nd", ["ndjson"]],
   ["show bro", ["bronze"]],
   ["schedule o", ["off", "on"]],

@@ -145,14 +145,6 @@ Deno.test("days: reject a day in the future before writing any day", async () =>
   assertEquals([...await lake.contents()], []);
 });
 
-Deno.test("postflight: rejects JUnit output for several days", async () => {
-  const env = { LAKE_URL: "file:///nowhere/at/all", DJANGO_DB_PASSWORD: "p" };
-  const args = ["--from", "2025-12-28", "--output", "junit"];
-  const { code, stderr } = await runTask("postflight", args, env);
-  assertEquals(code, 2);
-  assertStringIncludes(stderr, "--output junit");
-});
-
 Deno.test("days: run --dry-run prints the plan, and changes nothing", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
   await using lake = await temporaryLake();

@@ -7,7 +7,6 @@ import { temporaryLake } from "../support/lakes.ts";
 import { outbox } from "../support/postgres.ts";
 import { prometheusTest, promtool, startPrometheus, until } from "../support/prometheus.ts";
 import { publish, quarantineOf, store } from "../support/published_days.ts";
-import { answer } from "../../tasks/exporter/server.ts";
 import { environment, runTask } from "../support/task.ts";
 
 // Starts the exporter as an operator does, on a real Postgres and a lake in a directory.
@@ -51,7 +50,6 @@ Deno.test("exporter: serves the state of a real run, and reads once for many scr
     "deep_storage_quarantined_events": 0,
     "deep_storage_open_windows": 0,
     "deep_storage_failed_windows": 0,
-    "deep_storage_source_record_failed": 0,
   };
   for (const [series, value] of Object.entries(expected)) {
     assertEquals([series, valueOf(text, series)], [series, value]);
@@ -96,62 +94,6 @@ Deno.test("exporter: counts pending, open and failed days, late, lost and quaran
   await reaches("deep_storage_oldest_pending_day_end_timestamp_seconds", 1766793600);
   await lake.put(bronzeMarkerKey(parseDay("2025-12-26")!), new TextEncoder().encode("{"));
   await reaches('deep_storage_windows{layer="bronze",state="unusable"}', 1);
-});
-
-Deno.test("exporter: checks a day with a failed check until it passes, also if a newer day is sealed", async () => {
-  await using db = await outbox({
-    events: [RUNBOOK_EVENTS, generatedEvents(30, { day: BEFORE })],
-  });
-  await using lake = await temporaryLake();
-  const env = environment(db.config, lake.path);
-  assertEquals((await runTask("run", [BEFORE], env)).code, 0);
-  await using exporter = await startExporter(env, ["--interval", "1", "--check-interval", "1"]);
-  const reaches = (day: string, verdict: string) => {
-    const labels = `command="postflight",day="${day}",check="bronze-parts",verdict="${verdict}"`;
-    const series = `deep_storage_check_verdict{${labels}}`;
-    return until(series, async () => valueOf(await exporter.scrape(), series) === 1);
-  };
-  const folder = lake.file(`bronze/events/date=${BEFORE}`);
-  const [name] = [...Deno.readDirSync(folder)].map(({ name }) => name)
-    .filter((name) => name.endsWith(".parquet"));
-  const bytes = await Deno.readFile(`${folder}/${name}`);
-  await Deno.writeFile(`${folder}/${name}`, bytes.map((byte, at) => at === 100 ? byte ^ 1 : byte));
-  await reaches(BEFORE, "fail");
-  assertEquals((await runTask("run", [DAY], env)).code, 0);
-  await reaches(DAY, "pass");
-  await reaches(BEFORE, "fail");
-  await Deno.writeFile(`${folder}/${name}`, bytes);
-  await reaches(BEFORE, "pass");
-});
-
-Deno.test("exporter: reports a record of the source that cannot be used", async () => {
-  await using db = await outbox({ events: [RUNBOOK_EVENTS] });
-  await using lake = await temporaryLake();
-  const env = environment(db.config, lake.path);
-  assertEquals((await runTask("run", [DAY], env)).code, 0);
-  await using exporter = await startExporter(env, ["--interval", "1"]);
-  const reaches = (value: number) =>
-    until(`the record fails: ${value}`, async () => {
-      return valueOf(await exporter.scrape(), "deep_storage_source_record_failed") === value;
-    });
-  await reaches(0);
-  await Deno.writeTextFile(lake.file("_source.json"), "{broken");
-  await reaches(1);
-});
-
-Deno.test("exporter: on a loopback address, answers only to the name of this machine", async () => {
-  const status = async (host: string, hostname: string) => {
-    const request = new Request("http://127.0.0.1:9877/metrics", { headers: { host } });
-    const scrape = () => Promise.resolve("");
-    return (await answer(request, { hostname, port: 9877 }, scrape)).status;
-  };
-  for (const host of ["127.0.0.1:9877", "localhost:9877", "[::1]:9877", "localhost"]) {
-    assertEquals([host, await status(host, "127.0.0.1")], [host, 200]);
-  }
-  for (const host of ["evil.example", "evil.example:9877", "127.0.0.1.evil.example", "[", ""]) {
-    assertEquals([host, await status(host, "127.0.0.1")], [host, 421]);
-  }
-  assertEquals(await status("exporter.jobs:9877", "0.0.0.0"), 200);
 });
 
 Deno.test("exporter: after a failed reading, exports that the source is down and no earlier value", async () => {

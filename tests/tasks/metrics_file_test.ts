@@ -99,29 +99,6 @@ Deno.test("postflight --metrics-file: writes a verdict that fails", async () => 
   assertEquals(valueOf(text, `deep_storage_check_findings${check}}`), 1);
 });
 
-Deno.test("postflight --metrics-file: keeps a failed verdict until its day is checked again", async () => {
-  const other = parseDay("2025-12-27")!;
-  await using db = await outbox({
-    events: [RUNBOOK_EVENTS, generatedEvents(20, { day: other })],
-  });
-  await using lake = await temporaryLake();
-  await using folder = await metricsFolder();
-  const env = environment(db.config, lake.path);
-  assertEquals((await runTask("run", ["--from", other, "--to", DAY], env)).code, 0);
-  const file = ["--metrics-file", folder.file];
-  const verdict = async (day: string, verdict: string) => {
-    const labels = `command="postflight",day="${day}",check="row-counts",verdict="${verdict}"`;
-    return valueOf(await folder.text(), `deep_storage_check_verdict{${labels}}`);
-  };
-  await db.query("UPDATE stop_events SET fill_price = fill_price + 1 WHERE client_id = 1");
-  assertEquals((await runTask("postflight", [DAY, ...file], env)).code, 1);
-  await db.query("UPDATE stop_events SET fill_price = fill_price - 1 WHERE client_id = 1");
-  await runTask("postflight", [other, ...file], env);
-  assertEquals([await verdict(DAY, "fail"), await verdict(other, "pass")], [1, 1]);
-  assertEquals((await runTask("postflight", [DAY, ...file], env)).code, 0);
-  assertEquals([await verdict(DAY, "fail"), await verdict(DAY, "pass")], [undefined, 1]);
-});
-
 Deno.test("status --metrics-file: writes the days, and that the lake is down if it cannot be read", async () => {
   await using lake = await temporaryLake();
   await using folder = await metricsFolder();

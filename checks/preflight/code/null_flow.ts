@@ -22,18 +22,6 @@ export interface NullFlow {
   readonly statements: readonly Statement[];
   /** The last place that gives a column a type, by its name; the empty name is every column. */
   readonly typed: ReadonlyMap<string, number>;
-  /** The new names of columns, in the order of the source. */
-  readonly renamed: readonly Renaming[];
-}
-
-/** A place where a column gets another name. */
-export interface Renaming {
-  /** The position in the source. */
-  readonly offset: number;
-  /** The old name. */
-  readonly before: string;
-  /** The new name. */
-  readonly after: string;
 }
 
 /** Methods that end a chain of frames without a Parquet file. */
@@ -54,12 +42,10 @@ export function readFlow(python: Python, isNull: (code: string) => boolean): Nul
     if (column !== undefined) typed.set(column, Math.max(offset, typed.get(column) ?? 0));
   };
   for (const call of callsOf(python, ["withColumn", "drop", "col", "column"])) {
-    const { name, start, args, args: [first, second], context } = call;
-    if (name === "drop") args.forEach(({ string }) => note(string, start));
+    const { name, start, args: [first, second] } = call;
     const gives = name === "withColumn"
       ? !isNull(second?.code ?? "None")
-      : context.argumentOf?.name === "drop" ||
-        call.chain.some((each) => /^(cast|astype)$/.test(each.name));
+      : name === "drop" || call.chain.some((each) => /^(cast|astype)$/.test(each.name));
     if (gives) note(first?.string, start);
   }
   for (const { text, start } of python.strings) {
@@ -70,51 +56,28 @@ export function readFlow(python: Python, isNull: (code: string) => boolean): Nul
   // As in `[col(name).cast(type) for name, type in types]`.
   const all = /\bcol\s*\(\s*\w+(?:\s*\.\s*\w+)?\s*\)\s*\.\s*(?:cast|astype)\s*\(/g;
   for (const { index } of python.code.matchAll(all)) note("", index);
-  return { statements: statementsOf(python), typed, renamed: renamingsOf(python) };
-}
-
-function renamingsOf(python: Python): Renaming[] {
-  return callsOf(python, ["withColumnRenamed", "withColumnsRenamed"]).flatMap((call) => {
-    const { start: offset, end, args: [first, second] } = call;
-    const pairs: (readonly [string | undefined, string | undefined])[] = python.strings
-      .filter(({ start, dictionaryKey }) =>
-        dictionaryKey !== undefined && offset < start && start < end
-      )
-      .map(({ dictionaryKey, text }) => [dictionaryKey, text.trim()]);
-    return [...pairs, [first?.string, second?.string] as const].flatMap(([before, after]) =>
-      before === undefined || after === undefined ? [] : [{ offset, before, after }]
-    );
-  });
+  return { statements: statementsOf(python), typed };
 }
 
 /**
  * Returns whether later code gives a column a type: a cast, another value of the same name, or casts of
- * all columns in a loop. The column may also be dropped. A column that got another name is followed.
+ * all columns in a loop. The column may also be dropped.
  */
 export function isTypedLater(
-  flow: NullFlow,
+  { typed }: NullFlow,
   { end }: Pick<Call, "end">,
   column: string | undefined,
 ): boolean {
-  const { typed, renamed } = flow;
-  if ((typed.get("") ?? 0) > end) return true;
-  if (column === undefined) return false;
-  return (typed.get(column) ?? 0) > end ||
-    renamed.some(({ offset, before, after }) =>
-      offset > end && before === column && isTypedLater(flow, { end: offset }, after)
-    );
+  return ["", ...column === undefined ? [] : [column]].some((name) => (typed.get(name) ?? 0) > end);
 }
 
 /**
  * Returns whether a column that a call creates can reach a Parquet file: by a write in the same source,
  * or outside of the source. A frame that is only shown, counted or written in another format cannot.
- *
- * @param isGroup whether rows are grouped by the column: the number of rows in each group is a frame
  */
 export function canReachParquet(
   { statements }: NullFlow,
   { start }: Pick<Call, "start">,
-  isGroup = false,
 ): boolean {
   const first = statements.findIndex((each) => each.start <= start && start < each.end);
   if (first < 0) return true;
@@ -128,8 +91,7 @@ export function canReachParquet(
       continue;
     }
     if (sink === "parquet") return true;
-    const rest = i === first ? text.slice(start - own) : text;
-    const after = isGroup && i === first ? rest.replace(/\.\s*count\s*\(\s*\)/, "") : rest;
+    const after = i === first ? text.slice(start - own) : text;
     if (sink === "other" || ACTIONS.test(after) || RETYPING.test(after)) isContained = true;
     else if (target !== undefined) frames.add(target);
     else escapes = true;

@@ -18,11 +18,6 @@ const KEEPING = new Map<string, (args: readonly string[]) => readonly string[]>(
   ...names("map_from_arrays", (args) => args.slice(1, 2)),
   ...names("when otherwise", (args) => args.slice(-1)),
   ...names("lit", (args) => args),
-  // The value of the lambda, which is the last argument.
-  ...names(
-    "transform zip_with transform_values transform_keys map_zip_with",
-    (args) => args.slice(-1).map((each) => each.replace(/^[^:()]*:\s*/, "")),
-  ),
 ]);
 
 /** Functions whose result has no type as soon as one argument has none. */

@@ -3,12 +3,7 @@ import { type Call, callsOf, type Python, pythonOf } from "../../source_code/pyt
 import { canReachParquet, isTypedLater, type NullFlow, readFlow } from "./null_flow.ts";
 import { postgresStringsOf } from "./postgres_strings.ts";
 import { givesType, isNullValue, isOnlyNull, keepsNull } from "./null_value.ts";
-import {
-  isNullExpression,
-  mayHaveUntypedNulls,
-  readSql,
-  untypedNulls,
-} from "../../source_code/sql.ts";
+import { isNullExpression, mayHaveUntypedNulls, untypedNulls } from "../../source_code/sql.ts";
 
 /** A null without a type that becomes a column of a table. */
 export interface UntypedNull {
@@ -24,7 +19,7 @@ export interface UntypedNull {
 export function untypedNullsIn(code: Code): UntypedNull[] {
   const { language, text } = code;
   if (language === "sql") {
-    return isPostgres(code) ? [] : nullColumns(text).map((each) => inSql(each, 0));
+    return isPostgres(code) ? [] : untypedNulls(text).map((each) => inSql(each, 0));
   }
   if (language !== "python" || !mayHaveNulls(code)) return [];
   const python = pythonOf(code);
@@ -52,17 +47,6 @@ function inSql({ offset, name }: { offset: number; name: string | undefined }, b
   return { offset: base + offset, written, column: name };
 }
 
-/** The columns of SQL without a type: nulls, and functions that keep the type of a null. */
-function nullColumns(text: string): { offset: number; name: string | undefined }[] {
-  const column = /(?:\bSELECT|\bDISTINCT|\bALL|,|^)\s*(\w+\s*\([^()]*\))\s+AS\s+["`]?(\w+)/gi;
-  const made = [...readSql(text).matchAll(column)]
-    .filter(({ 1: value }) => isNullSql(value!))
-    .map(({ 0: whole, 1: value, 2: name, index }) => (
-      { offset: index + whole.indexOf(value!), name }
-    ));
-  return [...untypedNulls(text), ...made].sort((a, b) => a.offset - b.offset);
-}
-
 function queries(python: Python): UntypedNull[] {
   let isForPostgres: ReturnType<typeof postgresStringsOf> | undefined;
   return python.strings.flatMap((each) => {
@@ -71,7 +55,7 @@ function queries(python: Python): UntypedNull[] {
     isForPostgres ??= postgresStringsOf(python);
     if (isForPostgres(each)) return [];
     const lead = text.length - text.trimStart().length;
-    return nullColumns(text.slice(lead)).map((each) => inSql(each, start + lead));
+    return untypedNulls(text.slice(lead)).map((each) => inSql(each, start + lead));
   });
 }
 
@@ -86,7 +70,7 @@ function literals(python: Python): UntypedNull[] {
     .filter((call) =>
       !isTyped(call) && !isOperand(python.code, call) && !isTypedByUses(python, call) &&
       !isTypedLater(flow(), call, columnOf(call)) && !isLeftOut(call) && !isInUnion(call) &&
-      canReachParquet(flow(), call, isGroup(call))
+      canReachParquet(flow(), call)
     )
     .map((call) => ({ offset: call.start, written: writtenOf(call), column: columnOf(call) }));
   const fields = callsOf(python, ["StructField"]).filter(({ args }) =>
@@ -132,11 +116,6 @@ function isInUnion({ context: { argumentOf: outer } }: Call): boolean {
     : isInUnion(outer);
 }
 
-/** Returns whether rows are grouped by the null, so that it is a column of each group. */
-function isGroup({ context: { argumentOf: outer } }: Call): boolean {
-  return outer !== undefined && /^(?:group[bB]y|rollup|cube)$/.test(outer.name);
-}
-
 /** The name of a column without quotes, dots and stars. */
 const PLAIN_NAME = /^[A-Za-z_]\w*$/;
 
@@ -173,8 +152,7 @@ function isNull({ name, args }: Call): boolean {
 
 /** Returns whether an expression of SQL has no type, as in `NULL` and `coalesce(NULL, NULL)`. */
 function isNullSql(sql: string): boolean {
-  const code = sql.toLowerCase().replaceAll(/\bnull\b/g, "None").replaceAll(/\s+as\s+\w+/g, "")
-    .replaceAll(/(?:\([\w\s,]*\)|\w+)\s*->/g, "lambda:");
+  const code = sql.toLowerCase().replaceAll(/\bnull\b/g, "None").replaceAll(/\s+as\s+\w+/g, "");
   return isNullExpression(sql) || isNullValue(code);
 }
 
@@ -233,8 +211,7 @@ function isTypedIn(outer: Call, variables?: ReadonlySet<string>): boolean {
 }
 
 /** Functions that take the type of any argument. */
-const KEEPING_ALL =
-  /^(?:coalesce|ifnull|nvl|nvl2|greatest|least|array|create_map|transform|zip_with|transform_values|transform_keys|map_zip_with)$/;
+const KEEPING_ALL = /^(?:coalesce|ifnull|nvl|nvl2|greatest|least|array|create_map)$/;
 
 /** The calls of `when` before a call of the same condition, first one first. */
 function conditionsBefore({ receiver }: Call): Call[] {
