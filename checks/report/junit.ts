@@ -3,8 +3,11 @@ import { reasonOf, type Report } from "./report.ts";
 
 /** A test case of a JUnit report. */
 export interface TestCase {
+  /** The suite or command that the test case belongs to. */
   readonly classname: string;
+  /** The check or step. */
   readonly name: string;
+  /** How long it took; undefined if that is not known. */
   readonly seconds?: number | undefined;
   /** What the test case contains; undefined for a pass without output. */
   readonly outcome?: Outcome | undefined;
@@ -12,16 +15,23 @@ export interface TestCase {
 
 /** The element in a test case. A test case with `system-out` has passed. */
 export interface Outcome {
+  /** The name of the element. */
   readonly element: "error" | "failure" | "skipped" | "system-out";
+  /** The reason in one line. */
   readonly message?: string;
+  /** The text in the element. */
   readonly text?: string;
 }
 
 /** A test suite of a JUnit report. */
 export interface TestSuite {
+  /** The command, and the day of several. */
   readonly name: string;
+  /** The day, for the property `date`. */
   readonly date?: string | undefined;
+  /** How long the suite took. */
   readonly seconds: number;
+  /** The test cases in their order. */
   readonly cases: readonly TestCase[];
 }
 
