@@ -4,6 +4,7 @@ import { ROOT } from "../support/task.ts";
 
 interface Step {
   readonly uses?: string;
+  readonly with?: Readonly<Record<string, unknown>>;
   readonly run?: string;
   readonly shell?: string;
 }
@@ -11,7 +12,13 @@ interface Step {
 interface Workflow {
   readonly env?: Readonly<Record<string, string>>;
   readonly permissions?: Readonly<Record<string, string>>;
-  readonly jobs: Readonly<Record<string, { readonly steps: readonly Step[] }>>;
+  readonly jobs: Readonly<Record<string, Job>>;
+}
+
+interface Job {
+  readonly needs?: string | readonly string[];
+  readonly permissions?: Readonly<Record<string, string>>;
+  readonly steps: readonly Step[];
 }
 
 const FOLDER = new URL(".github/workflows/", ROOT);
@@ -79,5 +86,39 @@ Deno.test("workflows, the image, the action and the package use the same version
   ];
   for (const [file, pattern] of others) {
     assertEquals([file, pattern.exec(await read(file))?.[1]], [file, version]);
+  }
+});
+
+/** The names of the jobs of a workflow that must succeed before a job starts. */
+function before(jobs: Readonly<Record<string, Job>>, name: string): Set<string> {
+  const direct = [jobs[name]!.needs ?? []].flat();
+  return new Set(direct.flatMap((each) => [each, ...before(jobs, each)]));
+}
+
+Deno.test("release.yml: the files are attested with their digests, and npm is published after all else has succeeded", () => {
+  const { jobs } = WORKFLOWS.find(({ name }) => name === "release.yml")!.workflow;
+  const withStep = (isIt: (step: Step) => boolean) =>
+    Object.keys(jobs).filter((name) => jobs[name]!.steps.some(isIt));
+  const isAttestation = ({ uses = "" }: Step) =>
+    uses.startsWith("actions/attest-build-provenance@");
+  assertEquals(withStep(isAttestation), ["attest"]);
+  const { steps } = jobs["attest"]!;
+  assertEquals(steps.find(isAttestation)!.with, { "subject-path": "dist/*" });
+  const digests = steps.findIndex(({ run = "" }) => run.includes("SHA256SUMS"));
+  assert(digests >= 0 && digests < steps.findIndex(isAttestation));
+  assertEquals(withStep(({ run = "" }) => run.includes("npm publish")), ["npm"]);
+  assertEquals([...before(jobs, "npm")].sort(), ["attest", "executable", "image", "package"]);
+  assert(before(jobs, "release").has("npm"));
+});
+
+Deno.test("release.yml: a job that may write pins each action by its digest", () => {
+  const { jobs } = WORKFLOWS.find(({ name }) => name === "release.yml")!.workflow;
+  const writing = Object.entries(jobs)
+    .filter(([, { permissions = {} }]) => Object.values(permissions).includes("write"));
+  assertEquals(writing.map(([name]) => name), ["image", "attest", "npm", "release"]);
+  for (const [name, { steps }] of writing) {
+    for (const { uses } of steps) {
+      if (uses !== undefined) assertMatch(uses, /@[0-9a-f]{40}$/, name);
+    }
   }
 });

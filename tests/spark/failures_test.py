@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import unittest
+from unittest import mock
 
-from deep_storage.errors import EXIT
+from deep_storage.errors import EXIT, page_of
 from deep_storage.failures import (
     database_failure,
     store_failure,
@@ -189,6 +190,15 @@ class Connections(unittest.TestCase):
             self.assertTrue(is_loopback(host), host)
         for host in ("localhost.example", "10.0.0.1", "fe80::1%eth0", "db"):
             self.assertFalse(is_loopback(host), host)
+
+    def test_a_missing_or_damaged_list_of_pages_has_no_page(self) -> None:
+        message = "Cannot reach bot@db.example:5432/rbsdb."
+        read = "deep_storage.errors.pkgutil.get_data"
+        with mock.patch(read, side_effect=FileNotFoundError):
+            self.assertIsNone(page_of(message))
+        for data in (None, b"", b"[{", b"\xff", b"{}", b"[1]", b'[{"failure": "("}]'):
+            with self.subTest(data=data), mock.patch(read, return_value=data):
+                self.assertIsNone(page_of(message))
 
 
 if __name__ == "__main__":

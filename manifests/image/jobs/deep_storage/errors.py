@@ -30,12 +30,16 @@ def plural(count: int, noun: str) -> str:
 def page_of(message: str) -> str | None:
     """Returns the page of the runbook about a failure, or None if it has no page.
 
-    The toolkit's TypeScript reads the same list of pages.
+    The toolkit's TypeScript reads the same list of pages. A missing or damaged list
+    has no page: it must not replace the exit code of the failure.
     """
-    data = pkgutil.get_data("deep_storage", "failure_pages.json")
-    for entry in json.loads(data or b"[]"):
-        if re.search(entry["failure"], message, re.DOTALL):
-            return str(entry["page"])
+    try:
+        data = pkgutil.get_data("deep_storage", "failure_pages.json")
+        for entry in json.loads(data or b"[]"):
+            if re.search(entry["failure"], message, re.DOTALL):
+                return str(entry["page"])
+    except Exception:
+        return None
     return None
 
 
