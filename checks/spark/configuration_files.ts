@@ -7,6 +7,7 @@ import {
   placeOf,
 } from "../kubernetes/objects.ts";
 import { type Environment, groupOf, type Workload } from "../kubernetes/workloads.ts";
+import { readHadoopFile } from "./hadoop_file.ts";
 import { type MountedFile, mountedFiles } from "./pods.ts";
 import { settingsIn, type SparkSetting } from "./settings.ts";
 
@@ -87,37 +88,27 @@ function operatorFiles(
   return { hadoop: [...hadoop, ...spark].filter(({ path }) => HADOOP_FILE.test(path)), spark };
 }
 
+/** The key of the setting that stands for the part of a file of Hadoop that was not read. */
+export const UNREAD_FILE = "spark.hadoop.*";
+
 /** The properties of a file of Hadoop, as settings of Spark. */
 function propertiesOf(
   { map, key: file, text }: MountedFile,
   { environment }: ConfigurationSource,
 ): SparkSetting[] {
-  const xml = text.replace(/<!--[\s\S]*?-->/g, "");
-  return [...xml.matchAll(/<property>([\s\S]*?)<\/property>/g)].flatMap(
-    ([, property = ""]): SparkSetting[] => {
-      const read = (tag: string) =>
-        new RegExp(`<${tag}>([\\s\\S]*?)</${tag}>`).exec(property)?.[1]?.trim();
-      const [name, value] = [read("name"), read("value")];
-      if (name === undefined || value === undefined) return [];
-      return [{
-        key: `spark.hadoop.${name}`,
-        ...resolve(decodeXml(value), environment),
-        place: placeOf(map, `data.${file}`),
-        source: "hadoop",
-      }];
-    },
-  );
-}
-
-function decodeXml(text: string): string {
-  const entities: Readonly<Record<string, string>> = {
-    lt: "<",
-    gt: ">",
-    quot: '"',
-    apos: "'",
-    amp: "&",
-  };
-  return text.replace(/&(\w+);/g, (all, name: string) => entities[name] ?? all);
+  const { properties, unread } = readHadoopFile(text);
+  const common = { place: placeOf(map, `data.${file}`), source: "hadoop" } as const;
+  return [
+    ...properties.map(({ name, value }) => (
+      { key: `spark.hadoop.${name}`, ...resolve(value, environment), ...common }
+    )),
+    ...(unread === undefined ? [] : [{
+      key: UNREAD_FILE,
+      value: "",
+      unknown: `${file} of ${objectId(map)} has ${unread}, which is not read`,
+      ...common,
+    }]),
+  ];
 }
 
 /** Replaces `${env.NAME}` and `${env.NAME:-default}`, as Hadoop does. */

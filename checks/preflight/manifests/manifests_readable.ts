@@ -1,5 +1,5 @@
 import { shellPath } from "../../../pipeline/shell.ts";
-import { treeOf } from "../../facts/tree.ts";
+import { type Tree, treeOf } from "../../facts/tree.ts";
 import { pythonOf } from "../../source_code/python.ts";
 import { mayReadVariables } from "../../source_code/environment.ts";
 import { isUndecided } from "../../spark/spark_job.ts";
@@ -9,7 +9,7 @@ import { mayHaveNulls } from "../code/untyped_nulls.ts";
 import { type Code, placeIn } from "../../source_code/code.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import { type Check, check } from "../../check.ts";
-import type { Finding } from "../../finding.ts";
+import type { Finding, NotJudged } from "../../finding.ts";
 import { type ManifestObject, placeOf } from "../../kubernetes/objects.ts";
 import type {
   IgnoredFile,
@@ -22,6 +22,7 @@ import { isFields } from "../../kubernetes/fields.ts";
 import { readResources, withResources } from "../../kubernetes/argo_resources.ts";
 import { podTemplatesOf } from "../../kubernetes/workloads.ts";
 import { pathOf } from "../../facts/tree.ts";
+import { UNREAD_FILE } from "../../spark/configuration_files.ts";
 import { notJudgedAmong } from "./not_judged.ts";
 import { jobsElsewhere } from "./other_namespaces.ts";
 import { wrongTemplates } from "./template_mounts.ts";
@@ -68,6 +69,7 @@ export const manifestsReadable: Check<"manifests"> = check({
         ...tree.jobs.filter(isUndecided).map(({ label, unknown = "" }) => (
           { object: label, reason: unknown }
         )),
+        ...unreadFiles(tree),
       ],
     };
     if (unrendered.length === 0 || hasFailure(outcome)) return outcome;
@@ -199,4 +201,11 @@ function unparseable(code: Code): Finding[] {
     why: "the checks of job code may miss code near this place",
     fix: "Check the syntax with Python: python3 -m py_compile <file>",
   }];
+}
+
+/** The files of Hadoop that jobs read and that were not read completely. */
+function unreadFiles({ jobs }: Tree): NotJudged[] {
+  const all = jobs.flatMap(({ settings }) => settings.get(UNREAD_FILE) ?? [])
+    .map(({ place: { object = "" }, unknown = "" }) => ({ object, reason: unknown }));
+  return all.filter(({ reason }, at) => at === all.findIndex((each) => each.reason === reason));
 }

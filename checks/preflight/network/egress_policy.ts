@@ -36,7 +36,7 @@ import { ambientFindings } from "./mesh_ambient.ts";
 import { meshFindings } from "./mesh_sidecar.ts";
 import { blockOf, fixDenial, OUTSIDE_PEER, patchPolicy } from "./policy_fix.ts";
 import { newPolicyFor } from "./schedule_policies.ts";
-import { type Store, storeOf } from "./store_endpoint.ts";
+import { type Store, storeOf, unreadEndpoint } from "./store_endpoint.ts";
 
 /**
  * The jobs' pods reach the object store outside the cluster, under all policies. The manifests do
@@ -103,6 +103,11 @@ function judgeEgress(network: Network, invalid: readonly Finding[]): Outcome {
   const doubts = new Set<string>();
   const onLoopback = new Set<JobWithPods>();
   for (const { job, actor } of pods) {
+    const unread = unreadEndpoint(job);
+    if (unread !== undefined) {
+      doubts.add(unread);
+      continue;
+    }
     const store = storeOf(network, job, actor.pod);
     if (store.kind === "loopback") onLoopback.add(job);
     const access = accessTo(network, store, job, actor);

@@ -2,6 +2,7 @@ import type { Address } from "../../network_policy/address.ts";
 import { formatAddress, parseHost } from "../../network_policy/address.ts";
 import { isLocalHost } from "../../network_policy/local_host.ts";
 import type { Endpoint, Pod } from "../../network_policy/model.ts";
+import { UNREAD_FILE } from "../../spark/configuration_files.ts";
 import { type Network, objectOf } from "./job_network.ts";
 import type { JobWithPods } from "./job_pods.ts";
 import { backendsOf } from "./service_backends.ts";
@@ -69,6 +70,18 @@ export function storeOf(network: Network, job: JobWithPods, from: Pod): Store {
   const service = serviceOf(host, network, job);
   if (service !== undefined) return serviceStore(network, from, common, service);
   return { ...common, kind: isPrivateName(host) ? "private" : "public" };
+}
+
+/**
+ * Returns why the endpoint of a job's store is not known: a file of Hadoop that was not read
+ * completely can contain the endpoint. Undefined if a stronger source sets the endpoint.
+ */
+export function unreadEndpoint(job: JobWithPods): string | undefined {
+  const { source } = endpointOf(job);
+  const setting = job.settings.get(source);
+  const isSet = (job.environment.value(source) ?? "") !== "" ||
+    setting !== undefined && setting.source !== "hadoop";
+  return isSet ? undefined : job.settings.get(UNREAD_FILE)?.unknown;
 }
 
 function endpointOf({ environment, settings }: JobWithPods): { source: string; text: string } {

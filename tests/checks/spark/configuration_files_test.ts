@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes } from "../../support/assert.ts";
 import { jobOf, map, type Shape } from "./job_yaml.ts";
-import { foundWith } from "./whole_preflight.ts";
+import { FILES } from "../healthy/manifests.ts";
+import { foundWith, preflightOf } from "./whole_preflight.ts";
 
 const ENDPOINT = "spark.hadoop.fs.s3a.endpoint";
 
@@ -86,5 +87,78 @@ Deno.test("egress-policy judges the store in the ConfigMaps that a SparkApplicat
   ) {
     const findings = await foundWith(`${application(fields)}---\n${map("conf", data)}`);
     assertStringIncludes(findings["egress-policy"]?.[0] ?? "", "9000", fields);
+  }
+});
+
+const property = (text: string) => ({
+  ...withFile(""),
+  more: map("hadoop", `\n  core-site.xml: |\n    ${text}\n`),
+});
+
+for (
+  const [text, value] of [
+    ['<property name="fs.s3a.endpoint" value="http://a:9000"/>', "http://a:9000"],
+    ["<property name='fs.s3a.endpoint'><value>http://a:9000</value></property>", "http://a:9000"],
+    [
+      "<property ><name >fs.s3a.endpoint</name><value><![CDATA[http://a:9000]]></value></property>",
+      "http://a:9000",
+    ],
+    [
+      "<property><name>fs.s3a.endpoint</name><value>http&#58;&#x2f;/a&amp;</value></property>",
+      "http://a&",
+    ],
+    ["<property><name>fs.s3a.endpoint</name><value/><final>true</final></property>", ""],
+  ] as const
+) {
+  Deno.test(`settingsOfFiles reads ${text}`, () => {
+    const shape = property(`<?xml version="1.0"?><configuration>${text}</configuration>`);
+    assertEquals(endpointOf(shape)?.value, value);
+    assertEquals(jobOf(shape).settings.get("spark.hadoop.*"), undefined);
+  });
+}
+
+for (
+  const [text, told] of [
+    ['<configuration><xi:include href="a.xml"/></configuration>', "<xi:include"],
+    [
+      "<configuration><property><name>a</name><value>&b;</value></property></configuration>",
+      "a text",
+    ],
+    ["<configuration><property><name>a</name></configuration>", "<property"],
+    ["<!DOCTYPE a [<!ENTITY b 'c'>]><configuration></configuration>", "<!DOCTYPE"],
+    ["<configuration><property b:c='d'></property></configuration>", "<property"],
+  ] as const
+) {
+  Deno.test(`settingsOfFiles names ${told} in ${text} as not read`, () => {
+    const unread = jobOf(property(text)).settings.get("spark.hadoop.*");
+    assertStringIncludes(
+      unread?.unknown ?? "",
+      `core-site.xml of ConfigMap analytics-jobs/hadoop has ${told}`,
+    );
+  });
+}
+
+Deno.test("egress-policy and manifests-readable name a file of Hadoop with xi:include as not judged", async () => {
+  const include = '<configuration><xi:include href="a.xml"/></configuration>';
+  const reason =
+    "core-site.xml of ConfigMap analytics-jobs/conf has <xi:include, which is not read";
+  const yaml = (fields: string) =>
+    `${application(`hadoopConfigMap: conf\n  ${fields}`)}---\n${
+      map("conf", `\n  core-site.xml: '${include}'\n`)
+    }`;
+  for (
+    const [fields, verdict] of [
+      ["", "error"],
+      [`sparkConf: { "${ENDPOINT}": "https://s3.example.com" }`, "pass"],
+    ] as const
+  ) {
+    const results = await preflightOf({ ...FILES, "more.yaml": yaml(fields) });
+    const of = (id: string) => results.find((each) => each.id === id)!;
+    assertEquals(of("egress-policy").verdict, verdict, fields);
+    if (verdict === "error") assertEquals(of("egress-policy").reason, reason);
+    const { notJudged = [] } = of("manifests-readable");
+    assertEquals(notJudged.filter((each) => each.reason === reason).map(({ object }) => object), [
+      "ConfigMap analytics-jobs/conf",
+    ]);
   }
 });
