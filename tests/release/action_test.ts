@@ -233,6 +233,15 @@ Deno.test("action: checks the manifests of another repository, as GitHub runs it
     },
   );
 
+  await t.step("a program that ends with 0 and prints no result is unknown", async () => {
+    const bin = `${machine.folder}/temp/deep-storage/program-7.7.7/bin`;
+    await Deno.mkdir(bin, { recursive: true });
+    await Deno.writeTextFile(`${bin}/deep-storage`, "#!/bin/sh\n", { mode: 0o755 });
+    const { code, log, outputs } = await machine.use(good, { ...MANIFESTS, version: "7.7.7" });
+    assertEquals([code, outputs["exit-code"], outputs["reports"]], [3, "3", undefined], log);
+    assertStringIncludes(log, "::error title=preflight::preflight could not check the manifests.");
+  });
+
   await t.step("an input is never run as a command", async () => {
     for (const input of ["manifests", "project", "fail-on", "version"]) {
       const { code, log } = await machine.use(good, {
