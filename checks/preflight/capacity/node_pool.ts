@@ -78,7 +78,7 @@ function isOfPool(
   { namespace, workload: { object } }: SparkJob,
   { project }: Pick<Tree, "project">,
 ): boolean {
-  return isInProject(object, project) || namespace === project.jobs.namespace ||
+  return namespace === project.jobs.namespace ||
     JSON.stringify(object.value).includes(poolIn(project).label.key);
 }
 
@@ -107,7 +107,10 @@ const PODS_UNREADABLE: Outcome = {
  */
 export function judgePools(tree: Tree, cluster?: ClusterOpened): Judged | undefined {
   const all = tree.jobs.filter(({ mode, toolkit }) => mode !== "none" || toolkit !== undefined);
-  const jobs = all.filter((job) => isOfPool(job, tree));
+  // A job without a namespace can be applied to that of the pool.
+  const jobs = all.filter((job) =>
+    isOfPool(job, tree) || isInProject(job.workload.object, tree.project)
+  );
   if (jobs.length === 0) return undefined;
   const foreign = foreignJobs(all.filter((job) => !jobs.includes(job)));
   const pool = poolIn(tree.project);

@@ -209,10 +209,20 @@ Deno.test("manifests-readable takes objects of two namespaces, kinds or groups f
   assertEquals(await findings({ ...FILES, "x.yaml": all.join("---\n") }), []);
 });
 
+const SELECTS_BY_LABEL = `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: within, namespace: analytics-jobs }
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress: [{ to: [{ namespaceSelector: { matchLabels: { name: analytics-jobs } } }] }]
+`;
+
 Deno.test("manifests-readable: other checks judge only the last declaration of an object", () => {
   const { [NAMESPACE_FILE]: _, ...rest } = FILES;
   const judge = (first: string, last: string) => {
-    const fact = factOf({ "00-a.yaml": NAMESPACE(first), ...rest, "99-b.yaml": NAMESPACE(last) });
+    const namespaces = { "00-a.yaml": NAMESPACE(first), "99-b.yaml": NAMESPACE(last) };
+    const fact = factOf({ ...rest, ...namespaces, "98-select.yaml": SELECTS_BY_LABEL });
     const outcome = namespaceLabels.run({ manifests: fact });
     return "findings" in outcome ? outcome.findings.map(({ file }) => file) : outcome;
   };
