@@ -66,11 +66,17 @@ const SPANS: Readonly<Record<string, string>> = {
   parts: "store",
 };
 
+/** An observer whose spans end with `end`. */
+export interface TracedObserver extends Observer {
+  /** Ends the span that is open if the layer failed. */
+  end(): void;
+}
+
 /**
  * Returns an observer that makes a span of each step of a layer. A step is reported when it is done, so
  * its span begins with the end of the step before. The span `copy` contains the spans of the parts.
  */
-export function traced(observer: Observer, layer: string, day: string): Observer {
+export function traced(observer: Observer, layer: string, day: string): TracedObserver {
   const parent = context.active();
   const common = { "deep_storage.layer": layer, "deep_storage.day": day };
   let ended = now();
@@ -81,6 +87,14 @@ export function traced(observer: Observer, layer: string, day: string): Observer
       { startTime: ended, attributes: { ...common, ...attributes } },
       within,
     );
+  const endCopy = () => {
+    if (copy === undefined) return;
+    copy.span.setAttributes({ "deep_storage.rows": copy.rows, "deep_storage.bytes": copy.bytes });
+    copy.span.end(ended);
+    count("deep_storage.rows", "Rows that were copied.", "{row}", copy.rows, layer);
+    count("deep_storage.bytes", "Bytes that were stored.", "By", copy.bytes, layer);
+    copy = undefined;
+  };
   return {
     progress: (progress) => observer.progress(progress),
     step(step) {
@@ -91,19 +105,15 @@ export function traced(observer: Observer, layer: string, day: string): Observer
         copy.bytes += numberOf(step, "bytes");
         span("part", numbersOf(step), trace.setSpan(parent, copy.span)).end(now());
       } else {
-        if (copy !== undefined) {
-          copy.span.setAttributes({
-            "deep_storage.rows": copy.rows,
-            "deep_storage.bytes": copy.bytes,
-          });
-          copy.span.end(ended);
-          count("deep_storage.rows", "Rows that were copied.", "{row}", copy.rows, layer);
-          count("deep_storage.bytes", "Bytes that were stored.", "By", copy.bytes, layer);
-          copy = undefined;
-        }
+        endCopy();
         span(SPANS[step.step] ?? step.step, numbersOf(step)).end(now());
       }
       ended = now();
+    },
+    end() {
+      ended = now();
+      copy?.span.setStatus({ code: SpanStatusCode.ERROR });
+      endCopy();
     },
   };
 }

@@ -21,13 +21,23 @@ export async function inSpan<T>(
   return isOn() ? await (await telemetry()).inSpan(name, attributes, work) : await work();
 }
 
-/** Returns an observer that also makes a span of each step, if OpenTelemetry is on. */
-export async function tracedIfOn(
+/**
+ * Does the work of a layer with an observer that also makes a span of each step, if OpenTelemetry is
+ * on. Each span has ended when the work has ended or failed.
+ */
+export async function traceSteps(
   observer: Observer,
   layer: string,
   day: string,
-): Promise<Observer> {
-  return isOn() ? (await telemetry()).traced(observer, layer, day) : observer;
+  work: (observer: Observer) => Promise<void>,
+): Promise<void> {
+  if (!isOn()) return await work(observer);
+  const traced = (await telemetry()).traced(observer, layer, day);
+  try {
+    await work(traced);
+  } finally {
+    traced.end();
+  }
 }
 
 /**

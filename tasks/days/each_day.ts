@@ -6,7 +6,7 @@ import { reportFailure } from "../cli/failure.ts";
 import { renderLine } from "../cli/json_line.ts";
 import { printing, renderJsonStep, renderStep } from "../cli/observer.ts";
 import { colourWanted, paint, print } from "../cli/terminal.ts";
-import { inSpan, tracedIfOn } from "../cli/tracing.ts";
+import { inSpan, traceSteps } from "../cli/tracing.ts";
 import { measureStep } from "./measured.ts";
 import type { ReportSink } from "../cli/checking.ts";
 import type { DayFormat, Order } from "./order.ts";
@@ -129,21 +129,21 @@ export async function recordResult(
   const lines: string[] = [];
   result.measured.lines = { ...result.measured.lines, [layer]: lines };
   let state: string | undefined;
-  const work = async () => {
-    const traced = await tracedIfOn(observer, layer, day);
-    await run({
-      progress: (progress) => traced.progress(progress),
-      step(step) {
-        traced.step(step);
-        lines.push(renderStep(layer, step, false));
-        if (typeof step.data.state === "string") state = step.data.state;
-        if (step.step === "fence" && step.warning) result.measured!.stays = step.says;
-        if (step.step === "verified") state = `${state}, unchanged`;
-        const isOwn = layer === "bronze" || order.command === "silver";
-        if (isOwn && typeof step.data.rows === "number") result.rows = step.data.rows;
-      },
+  const work = () =>
+    traceSteps(observer, layer, day, async (traced) => {
+      await run({
+        progress: (progress) => traced.progress(progress),
+        step(step) {
+          traced.step(step);
+          lines.push(renderStep(layer, step, false));
+          if (typeof step.data.state === "string") state = step.data.state;
+          if (step.step === "fence" && step.warning) result.measured!.stays = step.says;
+          if (step.step === "verified") state = `${state}, unchanged`;
+          const isOwn = layer === "bronze" || order.command === "silver";
+          if (isOwn && typeof step.data.rows === "number") result.rows = step.data.rows;
+        },
+      });
     });
-  };
   await measureStep(layer, result, work);
   result[layer] = state ?? "-";
 }

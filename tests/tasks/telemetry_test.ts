@@ -2,7 +2,7 @@ import { generatedEvents, RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { temporaryLake } from "../support/lakes.ts";
 import { outbox } from "../support/postgres.ts";
-import { environment, runTask } from "../support/task.ts";
+import { environment, ROOT, runTask } from "../support/task.ts";
 
 // Runs commands with OTEL_DENO=true, and receives what they export over OTLP.
 
@@ -113,6 +113,29 @@ Deno.test("telemetry: a failure sets the status and the kind of its spans, and n
   assertEquals(spans[0].status.code, 2);
   assertEquals(attribute(spans[0], "error.type"), "data");
   assert(!JSON.stringify(spans).includes("commit marker"));
+});
+
+Deno.test("traceSteps: a copy that fails has its span, with the rows until then", async () => {
+  await using otlp = receiver();
+  const program = `
+    import { inSpan, traceSteps } from "${new URL("tasks/cli/tracing.ts", ROOT)}";
+    const observer = { step() {}, progress() {} };
+    const copy = (traced) => {
+      traced.step({ step: "part", says: "", data: { rows: 7, bytes: 70 } });
+      throw new Error("the copy failed");
+    };
+    const work = () => traceSteps(observer, "bronze", "${DAY}", async (traced) => copy(traced));
+    await inSpan("deep_storage.bronze", {}, work).catch(({ message }) => console.log(message));`;
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", program],
+    cwd: ROOT,
+    env: otlp.env,
+    stderr: "null",
+  }).output();
+  assertEquals(new TextDecoder().decode(stdout), "the copy failed\n");
+  const copies = otlp.spans().filter(({ name }) => name === "deep_storage.copy");
+  assertEquals(copies.map((span) => attribute(span, "deep_storage.rows")), [7]);
+  assertEquals(copies[0].status.code, 2);
 });
 
 Deno.test("telemetry: no key of the store is exported", async () => {
