@@ -1,6 +1,6 @@
 import type { Report } from "../../checks/report/report.ts";
 import { renderChecks } from "./checks.ts";
-import type { Content, Template } from "./content.ts";
+import type { Content, RunData, Template } from "./content.ts";
 import { type Html, html, jsonForScript } from "./escape.ts";
 
 /** The number of failed checks that the top of a report names. */
@@ -40,7 +40,7 @@ export async function renderDocument(content: Content, template: Template): Prom
         <p>Made at <time>${made} UTC</time>. ${content.isLive
           ? html`<a href="/">Read the lake again</a>`
           : "This file is complete: it loads nothing from a network."}</p>
-        ${renderOutcome(checks)}</header>
+        ${renderOutcome(checks, content.runs ?? [])}</header>
         <main id="main">
     <div id="pictures"></div>
     <noscript><p>The pictures need JavaScript, which this browser has switched off.</p></noscript>
@@ -57,18 +57,20 @@ export async function renderDocument(content: Content, template: Template): Prom
   return document.html;
 }
 
-/** Names the checks that failed or were not decided, above all pictures. */
-function renderOutcome(reports: readonly Report[]): Html {
+/** Names the days and the checks that failed or were not decided, above all pictures. */
+function renderOutcome(reports: readonly Report[], runs: readonly RunData[]): Html {
   const bad = reports.flatMap(({ date, results }, i) =>
     results.filter(({ verdict }) => verdict === "fail" || verdict === "error")
       .map(({ id, verdict }) => ({ id, verdict, date, anchor: `check-${id}-${i}` }))
   );
-  if (reports.length === 0) return html``;
-  if (bad.length === 0) {
-    return html`
-      <p class="verdict pass">✓ No check failed.</p>
-    `;
-  }
+  const failed = runs.filter(({ exitCode }) => exitCode !== 0);
+  if (reports.length === 0 && runs.length === 0) return html``;
+  if (bad.length === 0 && failed.length === 0) return renderSuccess(reports);
+  const days = failed.slice(0, MOST_LINKS).map(({ day, exitCode }) =>
+    html`
+      <li>${day}: the run failed with exit code ${exitCode}</li>
+    `
+  );
   const links = bad.slice(0, MOST_LINKS).map(({ id, verdict, date, anchor }) =>
     html`
       <li><a href="#${anchor}">${id}</a>${date !== undefined && ` of ${date}`}: ${verdict === "fail"
@@ -81,7 +83,24 @@ function renderOutcome(reports: readonly Report[]): Html {
   `;
   return html`
     <ul class="outcome">
-    ${links}${more}</ul>
+    ${days}${links}${more}</ul>
+  `;
+}
+
+/** Says that nothing failed, unless a report has another exit code or no check judged anything. */
+function renderSuccess(reports: readonly Report[]): Html {
+  const unproven = reports.find(({ exitCode, results }) =>
+    exitCode !== 0 || !results.some(({ verdict }) => verdict === "pass" || verdict === "warn")
+  );
+  if (unproven !== undefined) {
+    return html`
+      <p class="verdict error">? Not everything was checked: exit code ${unproven.exitCode}.</p>
+    `;
+  }
+  return html`
+    <p class="verdict pass">✓ ${reports.length === 0
+      ? "Every day succeeded."
+      : "No check failed."}</p>
   `;
 }
 

@@ -1,4 +1,5 @@
 import { DEFAULT_PROJECT } from "../../../pipeline/contract/project.ts";
+import type { Content } from "../../../tasks/report/content.ts";
 import { renderDocument } from "../../../tasks/report/document.ts";
 import { readTemplate } from "../../../tasks/report/template.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
@@ -11,6 +12,38 @@ const CONTENT = { command: "preflight", made: "2025-12-29 04:00:10", checks: [RE
 async function report(): Promise<string> {
   return await renderDocument(CONTENT, await readTemplate(DEFAULT_PROJECT, false));
 }
+
+Deno.test("renderDocument: says that nothing failed only if every day succeeded and a check judged", async () => {
+  const template = await readTemplate(DEFAULT_PROJECT, false);
+  const run = (day: string, exitCode: number) => ({
+    ...{ day, exitCode, steps: [], samples: [], seconds: {} },
+  });
+  const check = (verdict: "pass" | "skip", exitCode: number) => ({
+    ...{ command: "postflight", exitCode },
+    results: [{ id: "row-counts", title: "", section: "data", verdict, findings: [] }],
+  });
+  const top = async (checks: unknown[], runs: unknown[] = []) => {
+    const content = { command: "run", made: "2025-12-29 04:00:10", checks, runs };
+    const text = await renderDocument(content as unknown as Content, template);
+    return text.slice(text.indexOf("<header>"), text.indexOf("</header>"));
+  };
+  assertStringIncludes(await top([check("pass", 0)], [run("2025-12-28", 0)]), "No check failed.");
+  assertStringIncludes(await top([], [run("2025-12-28", 0)]), "Every day succeeded.");
+  for (
+    const [header, says] of [
+      [
+        await top([check("pass", 0)], [run("2025-12-27", 0), run("2025-12-28", 1)]),
+        "2025-12-28: the run failed with exit code 1",
+      ],
+      [await top([check("skip", 3)]), "Not everything was checked: exit code 3"],
+      [await top([check("skip", 0)]), "Not everything was checked"],
+      [await top([], [run("2025-12-28", 3)]), "2025-12-28: the run failed with exit code 3"],
+    ] as const
+  ) {
+    assertStringIncludes(header, says);
+    assert(!header.includes("verdict pass"), header);
+  }
+});
 
 Deno.test("renderDocument: no value is HTML, and the file loads nothing", async () => {
   const text = await report();
