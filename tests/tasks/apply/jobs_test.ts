@@ -101,7 +101,7 @@ clusterTest(
     assertStringIncludes(
       stdout,
       "it has finished. To run the Job again: " +
-        "kubectl -n analytics-jobs delete job bronze && deno task apply\n",
+        "kubectl -n analytics-jobs delete job bronze && deno task apply --manifests ",
     );
   },
 );
