@@ -8,7 +8,7 @@ import { assert, assertEquals } from "../../support/assert.ts";
 const PATH: readonly (readonly [file: string, call: string])[] = [
   ["tasks/main.ts", "command.run("],
   ["tasks/bronze.ts", "workThroughDays("],
-  ["tasks/days/command.ts", 'runConfined(import.meta.resolve("./worker.ts")'],
+  ["tasks/days/command.ts", "runConfined(module, order"],
   ["tasks/cli/confined.ts", "worker.postMessage(order)"],
   ["tasks/days/worker.ts", "runBronze("],
   ["pipeline/bronze.ts", "beginWindow("],
