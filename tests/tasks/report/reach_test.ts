@@ -212,9 +212,3 @@ browserTest(
     });
   },
 );
-
-Deno.test("reach: only HTML goes into a file", async () => {
-  const { code, stderr } = await runTask("reach", ["--matrix", "--output", "json=/tmp/x.json"]);
-  assertEquals(code, 2);
-  assertStringIncludes(stderr, "only HTML");
-});
