@@ -12,10 +12,9 @@ interface LockedPackage {
 /** The packages of a deno.lock, by name and version. */
 export type LockedPackages = Readonly<Record<string, LockedPackage>>;
 
-/** A package at its place in node_modules, as npm records it. */
+/** A package at its place in node_modules, as npm records it. npm takes it from its registry. */
 interface PlacedPackage {
   readonly version: string;
-  readonly resolved: string;
   readonly integrity: string;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
@@ -90,7 +89,7 @@ export function shrinkwrapOf(root: Root, locked: LockedPackages): Shrinkwrap {
     const found = find(next.folder, name);
     if (found !== undefined && placed.get(found)!.version === version) {
       if (next.optional || placed.get(found)!.optional === undefined) continue;
-      // A package that is not optional needs this one, so neither its dependencies are optional.
+      // A package that is not optional needs this one, so its dependencies are not optional either.
       delete placed.get(found)!.optional;
       need(found, locked[key]!.dependencies ?? [], false);
       continue;
@@ -142,11 +141,8 @@ function packageOf(
   dependencies: readonly string[],
   optionals: readonly string[],
 ): PlacedPackage {
-  const [name, version] = [nameOf(key), versionOf(key)];
-  const file = `${name.slice(name.indexOf("/") + 1)}-${version}.tgz`;
   return {
-    version,
-    resolved: `https://registry.npmjs.org/${name}/-/${file}`,
+    version: versionOf(key),
     integrity,
     ...(dependencies.length > 0 ? { dependencies: versionsOf(dependencies) } : {}),
     ...(optionals.length > 0 ? { optionalDependencies: versionsOf(optionals) } : {}),

@@ -33,7 +33,7 @@ export function wordsForSpark<T extends { readonly text: string }>(words: readon
   return at === undefined ? [...words] : words.slice(0, at + 1);
 }
 
-/** The position of the application file; undefined if there is none, or a variable can name it. */
+/** The position of the application file; undefined without one, or if a variable can name it. */
 function applicationAfter(
   words: readonly { readonly text: string }[],
   start: number,

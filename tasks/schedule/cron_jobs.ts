@@ -43,7 +43,7 @@ export interface ScheduledCronJob {
   readonly next?: string;
   /**
    * The start in UTC that the CronJob has missed, and that Kubernetes makes up for as soon as the
-   * CronJob is not suspended; undefined if there is none, or if it is not known.
+   * CronJob is not suspended; undefined if it missed none, or if that is not known.
    */
   readonly missed?: string;
   /** The Jobs in the cluster, the last one first. */

@@ -61,7 +61,7 @@ export function nextTime(schedule: string, after: number): number | undefined {
 
 /**
  * Returns the start that a CronJob has missed and that the controller of CronJobs makes up for as soon
- * as the CronJob is not suspended, in milliseconds since 1970. Returns undefined if there is none.
+ * as the CronJob is not suspended, in milliseconds since 1970. Returns undefined without a missed start.
  *
  * @param since the last start of the CronJob, or its creation
  * @param deadline `startingDeadlineSeconds`; undefined if every missed start counts

@@ -31,7 +31,7 @@ export const ENGINE_HELP = `
                         followed, and these flags apply, too:
 
   --attach               follow the Job that runs the day, or its last Job, and start none
-  --attach-running       follow the Job that runs the day, or start one if there is none; without
+  --attach-running       follow the Job that runs the day; if no Job runs it, start one. Without
                          this flag, a second start of a day is refused
   --no-preflight         leave out preflight
   --skip ID=REASON       skip a check of preflight; can be repeated

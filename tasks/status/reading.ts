@@ -42,7 +42,7 @@ export interface Status {
   readonly days: readonly DayStatus[];
   /** The days that the lake has, with their markers. */
   readonly lakeDays: readonly LakeDay[];
-  /** Why the record of the lake cannot be used; undefined if it can, or if there is none. */
+  /** Why the record of the lake cannot be used; undefined if it can, or if the lake has no record. */
   readonly recordFailure: Failure | undefined;
   /** The result of reading the database. */
   readonly outbox:

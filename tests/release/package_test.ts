@@ -12,7 +12,7 @@ const { version } = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT
 /** What npm needs to reach its registry on a machine with a proxy or its own certificates. */
 const REGISTRY = /^(PATH|NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|https?_proxy|no_proxy|npm_config_.*)$/i;
 
-/** The user `nobody`, if this process may start programs as another user. */
+/** An account without rights, if this process may start programs as another user. */
 const USER = Deno.uid() === 0 ? { uid: 65_534, gid: 65_534 } : {};
 
 interface Outcome {
