@@ -11,6 +11,7 @@ import { asSwitched } from "../kubernetes/cron_switch.ts";
 import { naming } from "../list_names.ts";
 import { whyNoCluster } from "../skip_reasons.ts";
 import { isOurs, type Tree, treeOf } from "../facts/tree.ts";
+import type { SparkJob } from "../spark/spark_job.ts";
 import { type Network, readNetwork } from "./network/job_network.ts";
 import { inOperatorTerms } from "./operator_terms.ts";
 import { hasFailure } from "./outcome.ts";
@@ -215,4 +216,11 @@ function isFinished(object: ManifestObject): boolean {
   if (object.kind === "Job") return jobState(object) === "finished";
   const phase = (object.value.status as { phase?: unknown } | undefined)?.phase;
   return object.kind === "Pod" && (phase === "Succeeded" || phase === "Failed");
+}
+
+/** The end of a message about the jobs of other projects; empty without any. */
+export function foreignJobs(jobs: readonly SparkJob[]): string {
+  return jobs.length === 0
+    ? ""
+    : `; in other namespaces, so not judged: ${naming(jobs.map(({ label }) => label))}`;
 }

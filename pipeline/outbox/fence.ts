@@ -46,6 +46,8 @@ export interface Holder {
     | "subscription";
   /** A sentence for people that identifies the holder and its start time. */
   readonly reason: string;
+  /** For `unreadable`, the statement that lets this user inspect sessions. */
+  readonly grant?: string;
   /** The role of the session or transaction, if known. */
   readonly user?: string;
   /** The process ID of the session on the server. */
@@ -106,10 +108,9 @@ function reasonsOf(holders: readonly Holder[]): string[] {
   if (first === undefined || hidden.length === 1) return holders.map(({ reason }) => reason);
   const named = hidden.slice(0, NAMED).map(({ user, pid }) => `pid ${pid} of ${user ?? "unknown"}`);
   const more = hidden.length > NAMED ? ` and ${hidden.length - NAMED} more` : "";
-  const grant = first.reason.slice(first.reason.lastIndexOf("GRANT "));
   return [
     ...holders.filter(({ kind }) => kind !== "unreadable").map(({ reason }) => reason),
-    `${hidden.length} sessions (${named.join(", ")}${more}) cannot be inspected; ${grant}`,
+    `${hidden.length} sessions (${named.join(", ")}${more}) cannot be inspected; ${first.grant}`,
   ];
 }
 
@@ -127,6 +128,7 @@ function holdersOf(answers: readonly TextRow[][]): Holder[] {
   return answers.flat().map((row) => ({
     kind: row.kind as Holder["kind"],
     reason: row.reason!,
+    ...(row.grant == null ? {} : { grant: row.grant }),
     ...(row.user == null ? {} : { user: row.user }),
     ...(row.pid == null ? {} : { pid: Number(row.pid) }),
     ...(row.gid == null ? {} : { gid: row.gid }),
@@ -162,12 +164,13 @@ function holders(bound: bigint, table: string): string[] {
   const sealableFrom = bound + SUBSCRIPTION_GRACE;
   const who =
     "coalesce(usename, 'unknown'), pid, coalesce(', ' || nullif(application_name, ''), '')";
+  const grant = "format('GRANT pg_read_all_stats TO %I', current_user)";
   const standby = `
     SELECT 'standby' AS kind,
            'this server is a standby: it cannot see who writes on the primary' AS reason
     WHERE pg_is_in_recovery()`;
   const sessions = `
-    SELECT kind, usename AS user, pid,
+    SELECT kind, usename AS user, pid, CASE kind WHEN 'unreadable' THEN ${grant} END AS "grant",
            CASE kind
              WHEN 'transaction' THEN ${age("xact_start")}
              WHEN 'untracked' THEN ${age("backend_start")} END AS seconds,
@@ -181,8 +184,8 @@ function holders(bound: bigint, table: string): string[] {
                'session of %s (pid %s%s) does not report what it is doing (track_activities = off), '
                'and began at %s, before the window could close', ${who}, ${time("backend_start")})
              ELSE format(
-               'session of %s (pid %s) cannot be inspected; GRANT pg_read_all_stats TO %I',
-               coalesce(usename, 'unknown'), pid, current_user) END AS reason
+               'session of %s (pid %s) cannot be inspected; %s',
+               coalesce(usename, 'unknown'), pid, ${grant}) END AS reason
     FROM (SELECT *, CASE
             WHEN NOT ${NO_WRITERS} AND xact_start < ${sqlInstant(bound)} THEN 'transaction'
             WHEN NOT ${NO_WRITERS} AND ${UNTRACKED} AND backend_start < ${sqlInstant(bound)}

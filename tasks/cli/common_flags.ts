@@ -17,7 +17,7 @@ export const COMMON_HELP = `
 Flags of every command:
   -h, --help             print this text; --version prints the version
   -q, --quiet            print only the result, warnings and errors
-  -v, --verbose          print more, and on standard error what was asked of which server
+  -v, --verbose          print more, and each request to a server on standard error
   --no-color             print no colours, as with NO_COLOR=1 in the environment`.slice(1);
 
 /** Returns whether the command line has `--quiet`: only the result, warnings and errors are printed. */

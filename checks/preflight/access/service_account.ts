@@ -7,8 +7,7 @@ import type { Finding, Place } from "../../finding.ts";
 import { type ManifestObject, namespaceOf, ofKind, placeOf } from "../../kubernetes/objects.ts";
 import { type Account, accountId, isInProject } from "../../kubernetes/jobs.ts";
 import { SPARK_CLUSTER } from "../../kubernetes/spark_cluster.ts";
-import { foreignJobs } from "../foreign_jobs.ts";
-import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
+import { foreignJobs, JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { DRIVER_ACCOUNT, hasAccountsOf, ownAccount, ownAccountPlace } from "./job_accounts.ts";
 import { type Judged, outcomeOfWhole, unlessUnknown } from "../outcome.ts";
 

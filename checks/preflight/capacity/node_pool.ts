@@ -16,9 +16,8 @@ import {
   type Taint,
   tolerates,
 } from "./analytics_nodes.ts";
-import { foreignJobs } from "../foreign_jobs.ts";
 import { isInProject } from "../../kubernetes/jobs.ts";
-import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
+import { foreignJobs, JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { jobPods } from "./simultaneous_pods.ts";
 import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
 import { absence, hasFailure, type Judged, outcomeOf, unlessUnknown } from "../outcome.ts";
