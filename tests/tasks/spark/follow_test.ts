@@ -65,7 +65,7 @@ clusterTest("bronze --engine spark: makes the Job from the Job of the manifests"
   assertEquals(code, 0);
   const steps = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
   assertEquals(steps[0], {
-    ...{ command: "bronze", step: "job", date: DAY, warning: false },
+    ...{ version: 1, command: "bronze", step: "job", date: DAY, warning: false },
     job: `analytics-jobs/bronze-${DAY}-1`,
   });
   assertEquals(steps.at(-1).step, "completed");
