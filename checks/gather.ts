@@ -53,10 +53,11 @@ export async function gather(
     reject(reason);
     controller.abort(reason);
   };
+  const work = (async () => await gatherer(controller.signal))();
+  // The first timer loads a part of Node, while the gatherer waits for its first answer.
   const timer = setTimeout(() => stop(tooLate(name, timeoutMs)), timeoutMs);
   const interrupt = () => stop(signal?.reason);
   signal?.addEventListener("abort", interrupt);
-  const work = (async () => await gatherer(controller.signal))();
   try {
     return { value: await Promise.race([work, stopped]) };
   } catch (error) {
@@ -73,6 +74,7 @@ export async function waitAtMost(
   timeoutMs: number,
   work: readonly Promise<unknown>[],
 ): Promise<void> {
+  if (work.length === 0) return;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const timeout = new Promise((resolve) => timer = setTimeout(resolve, timeoutMs));
   await Promise.race([Promise.all(work), timeout]);

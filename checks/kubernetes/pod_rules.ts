@@ -53,6 +53,7 @@ function wrongCronJob({ apiVersion, kind, metadata, spec }: Fields): WrongField[
 
 function isTimeZone(name: string): boolean {
   if (name === "" || name === "Local") return false;
+  if (name === "UTC" || name === "Etc/UTC") return true; // without the load of all time zones
   try {
     new Intl.DateTimeFormat("en", { timeZone: name });
     return true;

@@ -49,5 +49,5 @@ export function placeIn(
 
 /** Replaces all characters except line breaks by spaces, which keeps offsets and lines unchanged. */
 export function blank(text: string): string {
-  return text.replace(/[^\n]/g, " ");
+  return text.replace(/[^\n]+/g, (line) => " ".repeat(line.length));
 }

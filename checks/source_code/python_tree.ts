@@ -250,5 +250,5 @@ export function targetOf(value: Node): string | undefined {
  * Replaces all characters except line breaks by spaces, which keeps offsets and lines unchanged.
  */
 function blank(text: string): string {
-  return text.replace(/[^\n]/g, " ");
+  return text.replace(/[^\n]+/g, (line) => " ".repeat(line.length));
 }

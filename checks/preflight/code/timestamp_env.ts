@@ -88,17 +88,15 @@ export function judgeEnvironments(tree: Tree): Judged | undefined {
 function dayReads(tree: Tree, sources: readonly Code[]): Finding[] {
   const jobs = jobsOf(tree.objects, tree.project);
   const foreign = foreignObjects(tree, jobs);
-  const runs = jobs.map((job) => ({
-    job,
-    sources: codeRunBy(job, tree.code),
-  }));
+  const runs = jobs.map((job) => {
+    const sources = codeRunBy(job, tree.code);
+    const { names, open } = variablesOfJob(job, sources, tree);
+    return { job, sources, mayHaveDay: open || names.has("JOB_DATE") };
+  });
   return sources.flatMap((source): Finding[] => {
     const own = runs.filter((run) => run.sources.includes(source));
     if (own.length === 0 && foreign.has(source.object)) return [];
-    const without = own.filter((run) => {
-      const { names, open } = variablesOfJob(run.job, run.sources, tree);
-      return !open && !names.has("JOB_DATE");
-    });
+    const without = own.filter(({ mayHaveDay }) => !mayHaveDay);
     if (own.length > 0 && without.length === 0) return [];
     const starts = without.map(({ job }) => shellStartOf(job, source));
     const start = starts.find(({ nounset }) => nounset) ?? starts[0];
