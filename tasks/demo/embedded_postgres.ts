@@ -8,6 +8,7 @@ import {
   runsAs,
   serverAccount,
 } from "./postgres_binaries.ts";
+import { freePort } from "./free_port.ts";
 import { type ServerProcess, startServer } from "./server_process.ts";
 
 /** A Postgres server that ends when this process ends. */
@@ -162,12 +163,6 @@ async function temporaryFolder(user: Account | undefined): Promise<string> {
 async function createFor(user: Account | undefined, path: string, text: string): Promise<void> {
   await Deno.writeTextFile(path, text, { createNew: true, mode: 0o600 });
   if (user) await Deno.chown(path, user.uid, user.gid);
-}
-
-/** Returns a free port of 127.0.0.1. */
-export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 async function readAll(file: Deno.FsFile): Promise<string> {

@@ -1,3 +1,4 @@
+import { freePort } from "../../tasks/demo/free_port.ts";
 import { type ServerProcess, startServer } from "../../tasks/demo/server_process.ts";
 import { openApi } from "./api.ts";
 import { binaryPath } from "./binary.ts";
@@ -129,9 +130,4 @@ function addressFlags(port: number): string[] {
     "--endpoint-reconciler-type=none", // an endpoint must not be a loopback address
     "--authorization-mode=RBAC",
   ];
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }

@@ -1,3 +1,4 @@
+import { freePort } from "../../tasks/demo/free_port.ts";
 import { type ServerProcess, startServer } from "../../tasks/demo/server_process.ts";
 import { guardedFolder } from "./guarded_folder.ts";
 import type { ObjectStore } from "./object_store.ts";
@@ -49,7 +50,8 @@ export async function startRgw(): Promise<ObjectStore> {
 }
 
 async function startCluster(dir: string, daemons: ServerProcess[]): Promise<ObjectStore> {
-  const [monPort, rgwPort] = freePorts() as [number, number];
+  const monPort = freePort();
+  const rgwPort = freePort();
   const env = { CEPH_CONF: `${dir}/ceph.conf` };
   const deadline = AbortSignal.timeout(START_DEADLINE);
   const ended = Promise.withResolvers<never>();
@@ -168,13 +170,6 @@ key = ${key}
 caps mon = "allow rwx"
 caps osd = "allow rwx"
 `;
-}
-
-function freePorts(): number[] {
-  const listeners = [1, 2].map(() => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
-  const ports = listeners.map(({ addr }) => addr.port);
-  for (const listener of listeners) listener.close();
-  return ports;
 }
 
 function at(port: number): string {

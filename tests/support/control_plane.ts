@@ -2,14 +2,21 @@ import { missingControlPlane } from "../cluster/binary.ts";
 import { keep, type Kept } from "../cluster/kept.ts";
 
 // One control plane for the whole suite. The first test file that imports this module starts it,
-// the other files find it, and it exits with the process that runs all of them.
+// the other files find it, and it exits with the process that runs all of them. Tests change its
+// objects, so the files take turns: each holds a lock until its last test has ended.
 
 const missing = await missingControlPlane();
 
 let kept: Kept | undefined;
+let turn: Deno.FsFile | undefined;
 Deno.test.beforeAll(async () => {
-  if (missing === undefined) kept = await keep(`suite-${Deno.pid}`, { whileProcess: Deno.pid });
+  if (missing !== undefined) return;
+  const found = await keep(`suite-${Deno.pid}`, { whileProcess: Deno.pid });
+  turn = await Deno.open(`${found.folder}/turn`, { write: true, create: true });
+  await turn.lock(true);
+  kept = found;
 });
+Deno.test.afterAll(() => turn?.close());
 
 /** Returns the suite's control plane. */
 export function controlPlane(): Kept {

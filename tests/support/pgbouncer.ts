@@ -1,5 +1,5 @@
 import type { DatabaseConfig } from "../../pipeline/config.ts";
-import { freePort } from "../../tasks/demo/embedded_postgres.ts";
+import { freePort } from "../../tasks/demo/free_port.ts";
 import { serverAccount } from "../../tasks/demo/postgres_binaries.ts";
 import { startServer } from "../../tasks/demo/server_process.ts";
 import { answers } from "./pg_session.ts";

@@ -1,4 +1,4 @@
-import { freePort } from "../../tasks/demo/embedded_postgres.ts";
+import { freePort } from "../../tasks/demo/free_port.ts";
 import { startServer } from "../../tasks/demo/server_process.ts";
 
 const programs = ["/usr/bin/prometheus", "/usr/bin/promtool"];

@@ -1,3 +1,4 @@
+import { freePort } from "../../tasks/demo/free_port.ts";
 import { type ServerProcess, startServer } from "../../tasks/demo/server_process.ts";
 import type { Blob, TestImage } from "./images.ts";
 import { startTokenServer, type TokenServer } from "./token_server.ts";
@@ -201,13 +202,6 @@ async function answers(origin: string, client: Deno.HttpClient, server: ServerPr
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
-}
-
-function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
 }
 
 function isFile(path: string): boolean {

@@ -1,5 +1,6 @@
 import type { DatabaseConfig } from "../../pipeline/config.ts";
-import { type EmbeddedPostgres, freePort } from "../../tasks/demo/embedded_postgres.ts";
+import type { EmbeddedPostgres } from "../../tasks/demo/embedded_postgres.ts";
+import { freePort } from "../../tasks/demo/free_port.ts";
 import { nativeFolder, serverAccount } from "../../tasks/demo/postgres_binaries.ts";
 import { startServer } from "../../tasks/demo/server_process.ts";
 import { answers, session } from "./pg_session.ts";

@@ -2,6 +2,7 @@ import { pathToFileURL } from "node:url";
 import type { DatabaseConfig } from "../../pipeline/config.ts";
 import { COMMANDS as ENTRIES } from "../../tasks/commands.ts";
 import { RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
+import { freePort } from "../../tasks/demo/free_port.ts";
 import {
   assert,
   assertEquals,
@@ -166,9 +167,7 @@ for (const task of ["bronze", "silver"]) {
   });
 
   Deno.test(`command line: ${task} exits with 3 if its database is down`, async () => {
-    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const { port } = listener.addr as Deno.NetAddr;
-    listener.close();
+    const port = freePort();
     const { code, stdout, stderr } = await run(task, [], {
       ...UNREACHABLE,
       DJANGO_DB_PORT: String(port),

@@ -1,4 +1,5 @@
 import { PREFLIGHT } from "../../checks/preflight/catalog.ts";
+import { freePort } from "../../tasks/demo/free_port.ts";
 import { faultyProxy } from "../cluster/faulty_proxy.ts";
 import { type Access, kubeconfig } from "../cluster/kubeconfig.ts";
 import { until } from "../cluster/until.ts";
@@ -65,11 +66,6 @@ function notPassed(stdout: string): string[] {
     .map(([id, verdict]) => `${verdict} ${id}`);
 }
 
-function unusedPort(): string {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return String(listener.addr.port);
-}
-
 partsTest("preflight: passes every check on a healthy platform, and exits with 0", async () => {
   const { code, stdout, stderr } = await preflight({ args: ["--strict"] });
   assertEquals([notPassed(stdout), stderr, code], [[], "", 0]);
@@ -107,11 +103,11 @@ partsTest(
 partsTest(
   "preflight: exits with 3 if any server is stopped, and reports every other check",
   async () => {
-    const dead = { ...world.cluster.plane.admin, server: `https://127.0.0.1:${unusedPort()}` };
+    const dead = { ...world.cluster.plane.admin, server: `https://127.0.0.1:${freePort()}` };
     const { images, cluster, database, lake } = {
       cluster: await preflight({ access: dead }),
-      database: await preflight({ env: { DJANGO_DB_PORT: unusedPort() } }),
-      lake: await preflight({ env: { S3_ENDPOINT: `http://127.0.0.1:${unusedPort()}` } }),
+      database: await preflight({ env: { DJANGO_DB_PORT: String(freePort()) } }),
+      lake: await preflight({ env: { S3_ENDPOINT: `http://127.0.0.1:${freePort()}` } }),
       images: await withoutRegistry(),
     };
     const errors = ["table-name", "database-login", "late-writers", "lake-source"];
@@ -132,7 +128,7 @@ partsTest(
 
 /** Runs preflight with manifests that name an unreachable registry. */
 async function withoutRegistry(): Promise<TaskOutcome> {
-  const gone = world.image.ours.replace(/:\d+\//, `:${unusedPort()}/`);
+  const gone = world.image.ours.replace(/:\d+\//, `:${freePort()}/`);
   for (const file of ["50-bronze-ingest.yaml", "60-silver-transform.yaml"]) {
     await world.manifests.edit(file, (text) => text.replaceAll(world.image.ours, gone));
   }

@@ -1,5 +1,6 @@
 import { POSTFLIGHT } from "../../checks/postflight/catalog.ts";
 import { generatedEvents, RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
+import { freePort } from "../../tasks/demo/free_port.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { temporaryLake } from "../support/lakes.ts";
 import { outbox } from "../support/postgres.ts";
@@ -91,9 +92,7 @@ Deno.test("postflight: exits with 3 if the database is down, and reports the lak
   await using lake = await temporaryLake();
   const env = environment(db.config, lake.path);
   assertEquals((await runTask("run", DAY, env)).code, 0);
-  const gone = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = gone.addr;
-  gone.close();
+  const port = freePort();
   const { code, stdout } = await runTask("postflight", DAY, {
     ...env,
     DJANGO_DB_PORT: String(port),

@@ -1,3 +1,4 @@
+import process from "node:process";
 import { KubeConfig, type User } from "@kubernetes/client-node";
 import {
   assertEquals,
@@ -92,14 +93,15 @@ Deno.test("client-node, open.ts: in a pod it talks HTTP to port 8080, and keeps 
   for (const [name, text] of Object.entries(files)) {
     await Deno.writeTextFile(`${account}/${name}`, text);
   }
-  const config = await withVariables({
-    KUBERNETES_SERVICE_HOST: "10.43.0.1",
-    KUBERNETES_SERVICE_PORT: "8080",
-  }, () => {
-    const loaded = new KubeConfig();
-    loaded.loadFromCluster(prefix);
-    return loaded;
-  });
+  const config = new KubeConfig();
+  // Only this module sees these variables. Those of the process belong to all test files.
+  const { env } = process;
+  process.env = { KUBERNETES_SERVICE_HOST: "10.43.0.1", KUBERNETES_SERVICE_PORT: "8080" };
+  try {
+    config.loadFromCluster(prefix);
+  } finally {
+    process.env = env;
+  }
   assertEquals(config.getCurrentCluster()?.server, "http://10.43.0.1:8080");
   assertEquals(config.getContextObject(config.getCurrentContext())?.namespace, "robson\n");
   config.clusters = config.clusters.map((each) => ({ ...each, server: "https://10.43.0.1:8080" }));
@@ -108,22 +110,6 @@ Deno.test("client-node, open.ts: in a pod it talks HTTP to port 8080, and keeps 
   assertEquals(options.headers?.Authorization, `Bearer ${SECRET}\n`);
   await Deno.remove(prefix, { recursive: true });
 });
-
-async function withVariables<T>(
-  variables: Readonly<Record<string, string>>,
-  work: () => T | Promise<T>,
-): Promise<T> {
-  const before = Object.keys(variables).map((name) => [name, Deno.env.get(name)] as const);
-  for (const [name, value] of Object.entries(variables)) Deno.env.set(name, value);
-  try {
-    return await work();
-  } finally {
-    for (const [name, value] of before) {
-      if (value === undefined) Deno.env.delete(name);
-      else Deno.env.set(name, value);
-    }
-  }
-}
 
 Deno.test("client-node, exec_plugin.ts: a plugin does not get KUBERNETES_EXEC_INFO", async () => {
   const lines = `echo '{"status":{"token":"'"info=$KUBERNETES_EXEC_INFO"'"}}'`;

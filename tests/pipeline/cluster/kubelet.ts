@@ -1,4 +1,5 @@
 import { startServer } from "../../../tasks/demo/server_process.ts";
+import { freePort } from "../../../tasks/demo/free_port.ts";
 import { openApi } from "../../cluster/api.ts";
 import { binaryPath } from "../../cluster/binary.ts";
 import { until } from "../../cluster/until.ts";
@@ -94,9 +95,4 @@ function node(name: string, port: number) {
       daemonEndpoints: { kubeletEndpoint: { Port: port } },
     },
   };
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }

@@ -1,3 +1,4 @@
+import { freePort } from "../../../tasks/demo/free_port.ts";
 import { startServer } from "../../../tasks/demo/server_process.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import { until } from "../../cluster/until.ts";
@@ -26,11 +27,6 @@ async function strictServer({ folder, ca, issue }: Authority) {
     return true;
   });
   return { url: `https://${address}`, [Symbol.asyncDispose]: () => server.stop() };
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 const HEADERS = ["authorization", "impersonate-user", "impersonate-uid", "impersonate-group"];

@@ -2,6 +2,7 @@ import type { S3Config } from "../../../pipeline/config.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import type { Lake } from "../../../pipeline/lake/lake.ts";
 import { openS3 } from "../../../pipeline/lake/s3.ts";
+import { freePort } from "../../../tasks/demo/free_port.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
 import { store, storeKinds } from "../../support/lake_places.ts";
 import { signedFetch } from "../../support/sigv4.ts";
@@ -99,9 +100,7 @@ Deno.test("startStrictS3 refuses an object without a Content-MD5", async () => {
 });
 
 Deno.test("s3: reports an endpoint where no server listens", async () => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const endpoint = `http://127.0.0.1:${listener.addr.port}`;
-  listener.close();
+  const endpoint = `http://127.0.0.1:${freePort()}`;
   const config: S3Config = {
     kind: "s3",
     endpoint,

@@ -1,0 +1,20 @@
+/**
+ * The first port and the number of ports that {@linkcode freePort} chooses from. Systems give higher
+ * ports to clients, and to servers that ask for any port. So nothing takes a chosen port by accident
+ * before its server listens on it.
+ */
+const FIRST = 20_000;
+const COUNT = 12_000;
+
+/** Returns a free port of 127.0.0.1, chosen at random. */
+export function freePort(): number {
+  for (;;) {
+    const port = FIRST + Math.floor(Math.random() * COUNT);
+    try {
+      Deno.listen({ hostname: "127.0.0.1", port }).close();
+      return port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
+}
