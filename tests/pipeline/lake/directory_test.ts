@@ -277,7 +277,10 @@ async function asStranger(path: string): Promise<string[]> {
   );
   const stranger = Deno.uid() === 0 ? { uid: 65534, gid: 65534 } : {};
   if (Deno.uid() === 0) await Deno.chown(folder, 65534, 65534);
-  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+  // The stranger cannot run a file below a home that only its owner can enter.
+  const deno = `${folder}/deno`;
+  await Deno.copyFile(Deno.execPath(), deno);
+  const { stdout, stderr } = await new Deno.Command(deno, {
     args: ["run", "-q", "-A", "--no-check", "--no-config", `${folder}/main.ts`, path],
     env: { DENO_DIR: `${folder}/cache`, HOME: folder },
     cwd: folder,
