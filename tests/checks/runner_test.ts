@@ -37,7 +37,7 @@ function gatherers(changes: Partial<Gatherers> = {}): Gatherers {
 }
 
 const never = () => new Promise<never>(() => {});
-const patient = { timeoutMs: 10_000 };
+const patient = { timeoutMs: 120_000 };
 
 Deno.test("runChecks gives a check only the facts that it needs", async () => {
   const seen: string[][] = [];

@@ -1,5 +1,5 @@
 /** Default deadline in milliseconds. */
-const DEADLINE = 60_000;
+const DEADLINE = 180_000;
 
 /**
  * Polls until a condition holds. A condition that throws does not hold yet.

@@ -3,11 +3,12 @@ import { dayOf, daysBetween, windowOf } from "../../pipeline/contract/window.ts"
 import { bronzeMarkerKey, silverMarkerKey } from "../../pipeline/contract/keys.ts";
 import { generatedEvents } from "../../tasks/demo/events.ts";
 import { ALERT_PAGES } from "../../tasks/explain/pages.ts";
+import { until } from "../cluster/until.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { type RunningExporter, startExporter } from "../support/exporter.ts";
 import { temporaryLake } from "../support/lakes.ts";
 import { outbox } from "../support/postgres.ts";
-import { prometheusTest, promtool, startPrometheus, until } from "../support/prometheus.ts";
+import { prometheusTest, promtool, startPrometheus } from "../support/prometheus.ts";
 import { environment, runTask } from "../support/task.ts";
 
 // The alerts and the dashboard: their sources, their unit tests, and a drill in which each alert fires

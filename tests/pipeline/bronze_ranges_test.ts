@@ -42,7 +42,7 @@ async function bronze(
 
 /** Waits until no session of a run is left, except those of the test. */
 async function waitForNoSession(db: Outbox): Promise<void> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 120_000;
   for (;;) {
     const left = await db.query(`
       SELECT query FROM pg_stat_activity

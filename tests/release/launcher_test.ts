@@ -7,7 +7,7 @@ const LAUNCHER = new URL("../../release/launcher.mjs", import.meta.url);
 const DECODER = new TextDecoder();
 
 /** Milliseconds until an expected line must be there. */
-const DEADLINE = 30_000;
+const DEADLINE = 180_000;
 
 /** An installed package in a folder with a space, whose Deno is the script. */
 async function installed(script: string): Promise<AsyncDisposable & { readonly bin: string }> {

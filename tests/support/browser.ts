@@ -21,7 +21,7 @@ const ARGUMENTS = [
 ];
 
 /** Milliseconds to wait for an element, also on a busy machine. */
-const DEADLINE = 60_000;
+const DEADLINE = 180_000;
 
 /** How a page is opened. */
 export interface View {

@@ -1,5 +1,6 @@
 import { freePort } from "../../tasks/demo/free_port.ts";
 import { startServer } from "../../tasks/demo/server_process.ts";
+import { until } from "../cluster/until.ts";
 
 const programs = ["/usr/bin/prometheus", "/usr/bin/promtool"];
 const isInstalled = programs.every((path) => {
@@ -122,13 +123,4 @@ export async function startPrometheus(
     },
     [Symbol.asyncDispose]: () => server.stop(),
   };
-}
-
-/** Waits until a condition holds, at most a minute. */
-export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const deadline = AbortSignal.timeout(60_000);
-  while (!await holds()) {
-    if (deadline.aborted) throw new Error(`This did not happen within a minute: ${what}.`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }

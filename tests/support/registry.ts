@@ -16,7 +16,7 @@ export const REGISTRY_USER = { user: "robot", password: 'o:pen sesame"!' } as co
 const HTPASSWD = "robot:$2y$04$abcdefghijklmnopqrstuutlCDMfvu1am/TBIHch4yB1YrXbx9R7i\n";
 
 /** Deadline for the start of a registry in milliseconds. A normal start takes less than 1 s. */
-const START_DEADLINE = 30_000;
+const START_DEADLINE = 180_000;
 
 /** A running registry of the suite. */
 export interface TestRegistry {

@@ -43,7 +43,7 @@ export interface TerminalTask {
 }
 
 /** Deadline for output of a terminal in milliseconds. */
-const DEADLINE = 30_000;
+const DEADLINE = 180_000;
 
 /**
  * Starts a task of deno.json on a terminal like an operator. Also records whether the task restores

@@ -1,11 +1,12 @@
 import { bronzeMarkerKey } from "../../pipeline/contract/keys.ts";
 import { parseDay } from "../../pipeline/contract/window.ts";
 import { generatedEvents, RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
+import { until } from "../cluster/until.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { startExporter, valueOf } from "../support/exporter.ts";
 import { temporaryLake } from "../support/lakes.ts";
 import { outbox } from "../support/postgres.ts";
-import { prometheusTest, promtool, startPrometheus, until } from "../support/prometheus.ts";
+import { prometheusTest, promtool, startPrometheus } from "../support/prometheus.ts";
 import { publish, quarantineOf, store } from "../support/published_days.ts";
 import { environment, runTask } from "../support/task.ts";
 

@@ -45,7 +45,7 @@ async function factFor(access: Access, signal?: AbortSignal): Promise<ClusterFac
 }
 
 /** Runs all checks as a user. */
-async function judgeAs(access: Access, timeoutMs = 10_000): Promise<Result[]> {
+async function judgeAs(access: Access, timeoutMs = 120_000): Promise<Result[]> {
   const results = await runChecks(PREFLIGHT, {
     manifests: () => Promise.resolve(WITH_SCHEDULE),
     cluster: (signal) => factFor(access, signal),

@@ -131,7 +131,7 @@ export async function judgeCluster(
     database: () => Promise.resolve(DATABASE),
     lake: () => Promise.resolve(LAKE),
     image: { absent: "left out", requested: true },
-  }, { timeoutMs: 10_000 });
+  }, { timeoutMs: 120_000 });
   const told = JSON.stringify(results);
   for (const secret of Object.values(SECRETS)) assert(!told.includes(secret), "a secret was told");
   return results;

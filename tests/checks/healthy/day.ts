@@ -224,7 +224,7 @@ export function judge(given: DayFacts): Promise<Result[]> {
     source: () => Promise.resolve(given.source),
     bronze: () => Promise.resolve(given.bronze),
     silver: () => Promise.resolve(given.silver),
-  }, { timeoutMs: 10_000 });
+  }, { timeoutMs: 120_000 });
 }
 
 /**

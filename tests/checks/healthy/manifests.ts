@@ -217,7 +217,7 @@ export async function judgeFiles(files: Readonly<Record<string, string>>): Promi
       image: { absent: "left out", requested: true },
       database: { absent: "left out", requested: true },
     },
-    { timeoutMs: 10_000 },
+    { timeoutMs: 120_000 },
   );
   const told = JSON.stringify(results);
   for (const secret of Object.values(SECRETS)) assert(!told.includes(secret), "a secret was told");

@@ -119,7 +119,7 @@ export function judgeReady(given: ReadyFacts): Promise<Result[]> {
     image: { absent: "left out", requested: true },
     database: () => Promise.resolve(given.database),
     lake: () => Promise.resolve(given.lake),
-  }, { timeoutMs: 10_000 });
+  }, { timeoutMs: 120_000 });
 }
 
 /** As `assertOnly` of healthy.ts, for the checks before a run. */

@@ -51,7 +51,7 @@ async function judge(manifests: ManifestsFact | undefined, cluster: ClusterOpene
     database: absent,
     lake: absent,
     image: absent,
-  }, { timeoutMs: 10_000 });
+  }, { timeoutMs: 120_000 });
   // The time of a check differs, and the title is the same on every platform.
   return results.map(({ id, verdict, examined, reason, findings, notJudged }) => (
     { id, verdict, examined, reason, findings, notJudged }

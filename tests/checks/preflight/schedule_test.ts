@@ -37,7 +37,7 @@ async function judge(files: Readonly<Record<string, string>>) {
     image: absent,
     database: absent,
     lake: absent,
-  }, { timeoutMs: 10_000 });
+  }, { timeoutMs: 120_000 });
   for (const { id, verdict, reason } of results) assert(verdict !== "error", `${id}: ${reason}`);
   return results.flatMap(({ id, findings }) => findings.map((each) => ({ id, ...each })));
 }

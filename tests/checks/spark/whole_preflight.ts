@@ -10,7 +10,7 @@ export function preflightOf(files: Readonly<Record<string, string>>): Promise<Re
   return runChecks(
     PREFLIGHT,
     { ...gatherers, manifests: () => Promise.resolve(factOf(files)) },
-    { timeoutMs: 10_000 },
+    { timeoutMs: 120_000 },
   );
 }
 

@@ -17,7 +17,7 @@ async function killWriter(path: string, key: string): Promise<void> {
       for (;;) await lake.put(${JSON.stringify(key)}, new Uint8Array(64 << 20), { etag: "none" });`,
     ],
   }).spawn();
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 120_000;
   while ((await unpublished(path)).every(({ size }) => size === 0) && Date.now() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, 1));
   }

@@ -102,7 +102,7 @@ for (
           carryOut(cluster, [{ action: "change", object, live, differences: [] }], {
             onStart() {},
             onDone() {},
-            signal: AbortSignal.timeout(30_000),
+            signal: AbortSignal.timeout(300_000),
           }),
         Failure,
       );
@@ -128,7 +128,7 @@ clusterTest("carryOut: applies a CronJob whose status changes at the same time",
   await carryOut(cluster, [{ action: "change", object, live, differences: [] }], {
     onStart() {},
     onDone() {},
-    signal: AbortSignal.timeout(30_000),
+    signal: AbortSignal.timeout(300_000),
   });
   cluster.close();
   const { spec } = await api.get(NIGHTLY);
@@ -176,7 +176,7 @@ for (
         carryOut(cluster, [{ action: "replace", object: job, differences: [] }], {
           onStart() {},
           onDone: (each) => done.push(each),
-          signal: AbortSignal.timeout(30_000),
+          signal: AbortSignal.timeout(300_000),
         }),
       Failure,
     );

@@ -37,7 +37,7 @@ async function portIsOpen(port: number): Promise<boolean> {
   }
 }
 
-async function eventually(condition: () => Promise<boolean>, withinMs = 20_000): Promise<boolean> {
+async function eventually(condition: () => Promise<boolean>, withinMs = 120_000): Promise<boolean> {
   const deadline = performance.now() + withinMs;
   while (!await condition()) {
     if (performance.now() > deadline) return false;

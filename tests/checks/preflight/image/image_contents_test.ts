@@ -35,7 +35,7 @@ async function judge(
     manifests: files === "none" ? left : () => Promise.resolve(factOf(files)),
     cluster: left,
     image: isFact ? () => Promise.resolve(image) : image ?? left,
-  }, { timeoutMs: 10_000 });
+  }, { timeoutMs: 120_000 });
   return result!;
 }
 

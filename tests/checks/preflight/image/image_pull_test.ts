@@ -61,7 +61,7 @@ async function judge(
     manifests: () => Promise.resolve(factOf(files)),
     cluster: live === undefined ? left : () => Promise.resolve(cluster as ClusterOpened),
     image: () => Promise.resolve(fact),
-  }, { timeoutMs: 10_000 });
+  }, { timeoutMs: 120_000 });
   assert(!JSON.stringify(result).includes(PASSWORD));
   return result!;
 }
