@@ -57,10 +57,10 @@ Deno.test("connection: fails with the reason when the server falls silent during
 
 Deno.test("connection: does not treat the server as silent while the reader is slow", async () => {
   await using db = await outbox();
-  await using connection = await open(db.config, { silence: 300 });
+  await using connection = await open(db.config, { silence: 2000 });
   let bytes = 0;
   for await (const block of connection.copy(rows(30_000))) {
-    if (bytes === 0) await pause(1000);
+    if (bytes === 0) await pause(3000);
     bytes += join(...payloadOf(block)).length;
   }
   assertEquals(bytes, 19 + 30_000 * (2 + 4 + 100) + 2);

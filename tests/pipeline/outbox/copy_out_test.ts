@@ -4,6 +4,7 @@ import { Failure } from "../../../pipeline/errors.ts";
 import { connect, type Connection } from "../../../pipeline/outbox/connection.ts";
 import type { CopyBlock } from "../../../pipeline/outbox/copy_tap.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
+import { until } from "../../cluster/until.ts";
 import { payloadOf } from "../../support/copy_stream.ts";
 import { outbox } from "../../support/postgres.ts";
 
@@ -89,12 +90,21 @@ Deno.test("copy_out: holds the server back while the consumer reads nothing", as
   const server = await processId(connection);
   const copying = connection.copy(rows(2_000_000))[Symbol.asyncIterator]();
   assert(!(await copying.next()).done);
-  await pause(500);
-  const [waits] = await db.query(
-    "SELECT wait_event, state FROM pg_stat_activity WHERE pid = $1",
-    [server],
-  );
-  assertEquals(waits, { wait_event: "ClientWrite", state: "active" });
+  const progress = async () => {
+    const [row] = await db.query(
+      `SELECT wait_event, tuples_processed FROM pg_stat_activity
+        JOIN pg_stat_progress_copy USING (pid) WHERE pid = $1`,
+      [server],
+    );
+    assert(row !== undefined, "the server has sent everything");
+    return row;
+  };
+  await until("the server waits for the consumer", async () => {
+    const before = await progress();
+    await pause(500);
+    const { wait_event, tuples_processed } = await progress();
+    return wait_event === "ClientWrite" && tuples_processed === before.tuples_processed;
+  });
   await copying.return?.();
 });
 
@@ -160,16 +170,16 @@ Deno.test("copy_out: closes at once after a consumer that stops early", async ()
   const connection = await connect(db.config);
   const server = await processId(connection);
   for await (const _ of connection.copy(rows(2_000_000))) break;
-  await within(2000, connection.close());
+  await within(60_000, connection.close());
   // The server also stops, because its reader has disconnected.
-  await within(5000, gone(db, server));
+  await within(60_000, gone(db, server));
 });
 
 Deno.test("copy_out: closes without waiting for a copy that is never read", async () => {
   await using db = await outbox();
   const connection = await connect(db.config);
   connection.copy(rows(2_000_000));
-  await within(2000, connection.close());
+  await within(60_000, connection.close());
 });
 
 Deno.test("copy_out: reports a server process that ends in the middle as unreachable", async () => {
@@ -194,13 +204,13 @@ Deno.test("copy_out: ends a copy in the middle when the signal aborts", async ()
   const server = await processId(connection);
   let blocks = 0;
   const failure = await within(
-    5000,
+    60_000,
     assertRejects(async () => {
       for await (const _ of connection.copy(rows(2_000_000))) if (++blocks === 2) stop.abort();
     }, Failure),
   );
   assertEquals(failure.kind, "unreachable");
-  await within(5000, gone(db, server));
+  await within(60_000, gone(db, server));
 });
 
 Deno.test("copy_out: ends a copy that waits for the server when the signal aborts", async () => {
@@ -209,7 +219,7 @@ Deno.test("copy_out: ends a copy that waits for the server when the signal abort
   await using connection = await open(db.config, stop.signal);
   setTimeout(() => stop.abort(), 300);
   const waiting = digest(connection.copy("SELECT pg_sleep(60)"));
-  const failure = await within(5000, assertRejects(() => waiting, Failure));
+  const failure = await within(60_000, assertRejects(() => waiting, Failure));
   assertEquals(failure.kind, "unreachable");
 });
 
@@ -237,12 +247,12 @@ Deno.test("copy_out: reports a query and a copy on an ended connection as unreac
   const connection = await connect(db.config);
   const server = await processId(connection);
   await db.query("SELECT pg_terminate_backend($1)", [server]);
-  await within(5000, gone(db, server));
+  await within(60_000, gone(db, server));
   const query = await assertRejects(() => connection.query("SELECT 1"), Failure);
   assertEquals(query.kind, "unreachable");
-  const copy = await assertRejects(() => within(2000, digest(connection.copy(rows(1)))), Failure);
+  const copy = await assertRejects(() => within(60_000, digest(connection.copy(rows(1)))), Failure);
   assertEquals(copy.kind, "unreachable");
-  await within(2000, connection.close());
+  await within(60_000, connection.close());
 });
 
 /** Waits until a server process has ended. */
