@@ -1,3 +1,4 @@
+import { freePort } from "../../tasks/demo/free_port.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { until } from "../cluster/until.ts";
 import { missingParts } from "../drill/world.ts";
@@ -72,9 +73,12 @@ Deno.test({
 });
 
 /** Starts the exporter that a page reads, and waits until it has read the lake. */
-async function startExporter({ checkout, env }: PreparedWorld): Promise<AsyncDisposable> {
+async function startExporter(
+  { checkout, env }: PreparedWorld,
+  address: string,
+): Promise<AsyncDisposable> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["task", "-q", "exporter"],
+    args: ["task", "-q", "exporter", "--listen", address],
     cwd: checkout,
     clearEnv: true,
     env,
@@ -83,7 +87,7 @@ async function startExporter({ checkout, env }: PreparedWorld): Promise<AsyncDis
     stderr: "null",
   }).spawn();
   await until("the exporter has read the lake", async () => {
-    const response = await fetch("http://127.0.0.1:9877/metrics");
+    const response = await fetch(`http://${address}/metrics`);
     return (await response.text()).includes("deep_storage_up");
   });
   return {
@@ -111,13 +115,14 @@ async function healthy(
   blocks: readonly Block[],
   seen: Set<string>,
 ): Promise<void> {
+  const address = `127.0.0.1:${freePort()}`;
   await using _exporter = page === "alert-exporter-down"
-    ? await startExporter(prepared)
+    ? await startExporter(prepared, address)
     : undefined;
   const shell = await openShell(`${prepared.folder}/${page}`, prepared.checkout, prepared.env);
   for (const block of [...blocks].sort((a, b) => Number(isMarked(a)) - Number(isMarked(b)))) {
     const { text } = block;
-    if (!seen.has(text)) await paste(prepared, shell, block);
+    if (!seen.has(text)) await paste(prepared, shell, edited(block, { EXPORTER: address }));
     else if (/^export /m.test(text)) await shell.paste(exportsIn(text));
     seen.add(text);
   }
