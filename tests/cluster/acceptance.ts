@@ -89,6 +89,8 @@ async function accept(cluster: Cluster, { kubeconfig, folder, junit }: Files): P
       manifests,
       "--image-archive",
       archive,
+      "--timeout",
+      "120",
       "--output",
       output,
     ]);

@@ -91,7 +91,9 @@ export async function startWorld(): Promise<World> {
     manifests,
     where,
     env,
-    preflight: (facts) => report("preflight", [...where, "--facts", FACTS[facts]], env),
+    // On a busy machine, healthy servers take longer than the default.
+    preflight: (facts) =>
+      report("preflight", [...where, "--facts", FACTS[facts], "--timeout", "120"], env),
     postflight: () => report("postflight", ["--date", DAY], env),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
