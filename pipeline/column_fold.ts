@@ -196,9 +196,7 @@ export function pagesOf(
   ends.forEach((end, i) => {
     page.append(column, ends[i - 1] ?? 0, end);
     if (isOpen && i + 1 === ends.length) return;
-    const own = page.finish();
-    pages.push(compressPage(own));
-    (own.values.buffer as ArrayBuffer).transfer(0); // frees memory at once
+    pages.push(compressPage(page.finish()));
   });
   return { pages, rest: isOpen ? page.rest() : undefined };
 }

@@ -44,7 +44,7 @@ export interface PageRest {
 export interface ExecutionPage {
   /** Appends the operations from one index to another. */
   append(column: ExecutionColumn, from: number, to: number): void;
-  /** Returns the page, and begins the next one. */
+  /** Returns the page, and begins the next one. Appending then overwrites the values of the page. */
   finish(): Page;
   /** Returns the rows until now. */
   rest(): PageRest;
@@ -102,13 +102,19 @@ export function createExecutionPage(
     return {
       append(members, count) {
         const { view: from } = cells as FixedCells;
+        if (isRun(members, count)) {
+          const first = from.byteOffset + members[0]! * width;
+          out.set(new Uint8Array(from.buffer, first, count * width), at);
+          at += count * width;
+          return;
+        }
         for (let i = 0; i < count; i++, at += width) {
           copyBytes(from, members[i]! * width, view, at, width);
         }
       },
       plain: () => out.slice(0, at),
       finish() {
-        const own = out.slice(0, at);
+        const own = out.subarray(0, at);
         at = 0;
         // Unsigned bytes would sort negative decimals wrongly, so only integers get extremes.
         return width === 8 ? { values: own, extremes: extremesOf(own) } : { values: own };
@@ -145,7 +151,7 @@ export function createExecutionPage(
       },
       plain: () => out.slice(0, at),
       finish() {
-        const values = out.slice(0, at);
+        const values = out.subarray(0, at);
         at = 0;
         return { values };
       },
@@ -181,20 +187,29 @@ interface PageValues {
   finish(): Pick<Page, "values" | "dictionary" | "extremes">;
 }
 
-function extremesOf(values: Uint8Array<ArrayBuffer>): Extremes {
-  const halves = new Int32Array(values.buffer);
-  if (halves.length === 0) return {};
-  const isLess = (a: number, b: number) =>
-    halves[a + 1]! < halves[b + 1]! ||
-    halves[a + 1] === halves[b + 1] && halves[a]! >>> 0 < halves[b]! >>> 0;
-  let min = 0;
-  let max = 0;
+/** Whether members follow each other without a gap. */
+function isRun(members: Uint32Array, count: number): boolean {
+  return count > 0 && members[count - 1]! - members[0]! === count - 1;
+}
+
+function extremesOf({ buffer, byteOffset, length }: Uint8Array): Extremes {
+  if (length === 0) return {};
+  const halves = new Int32Array(buffer, byteOffset, length / 4);
+  let [minLow, minHigh] = [halves[0]! >>> 0, halves[1]!];
+  let [maxLow, maxHigh] = [minLow, minHigh];
   for (let i = 2; i < halves.length; i += 2) {
-    if (isLess(i, min)) min = i;
-    if (isLess(max, i)) max = i;
+    const low = halves[i]! >>> 0;
+    const high = halves[i + 1]!;
+    if (high < minHigh || high === minHigh && low < minLow) {
+      minHigh = high;
+      minLow = low;
+    } else if (high > maxHigh || high === maxHigh && low > maxLow) {
+      maxHigh = high;
+      maxLow = low;
+    }
   }
-  const value = (at: number) => BigInt(halves[at + 1]!) << 32n | BigInt(halves[at]! >>> 0);
-  return { min: value(min), max: value(max) };
+  const value = (high: number, low: number) => BigInt(high) << 32n | BigInt(low);
+  return { min: value(minHigh, minLow), max: value(maxHigh, maxLow) };
 }
 
 /** A dictionary with the texts that occur, in their order, and the index of each value. */
@@ -237,6 +252,6 @@ export function plainTexts(texts: readonly Uint8Array[]): Uint8Array {
 
 /** The code of this module, for another thread. */
 export const EXECUTION_PAGES_CODE: string = [
-  sourceOf([createExecutionPage, extremesOf, dictionaryPage, plainTexts], { GROUP_ROWS }),
+  sourceOf([createExecutionPage, isRun, extremesOf, dictionaryPage, plainTexts], { GROUP_ROWS }),
   PAGE_ENCODING_CODE,
 ].join("\n");

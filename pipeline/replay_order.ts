@@ -100,26 +100,42 @@ export async function openEvents(
   const listed = [...Map.groupBy(parts, ({ amendment = 0 }) => amendment).values()];
   const open = (most: number) => listed.map((own, i) => partsOf(lake, own, i, most));
   const sequences = open(keepsAll ? Infinity : 2);
-  if (keepsAll) {
-    // All parts are read and verified at the same time, before this thread is busy with the first.
-    const all = sequences.flatMap((parts) =>
-      Array.from({ length: parts.count }, (_, i) => [parts, i] as const)
-    );
-    await inParallel(all, ([parts, i]) => parts.open(i), REQUESTS_IN_FLIGHT);
-  }
-  const tails = rankTails(await inParallel(sequences, findTail));
+  const opened = keepsAll ? openAll(sequences) : Promise.resolve();
+  const tails = rankTails(
+    await inParallel(sequences, findTail).catch(async (error) => {
+      await opened;
+      throw error;
+    }),
+  );
   const close = () => sequences.forEach((each) => each.close());
   return {
     async *scan(names) {
       const [only] = sequences;
-      if (sequences.length > 1) yield* scanMerged(sequences, tails, names);
-      else if (only !== undefined) yield* scan(only, tails[0]!, names);
+      try {
+        if (sequences.length > 1) yield* scanMerged(sequences, tails, names);
+        else if (only !== undefined) yield* scan(only, tails[0]!, names);
+      } finally {
+        await opened;
+      }
       if (!keepsAll) close();
     },
     isInMemory: keepsAll,
     pages: () => keepsAll ? pagesOf(sequences, () => {}) : pagesOf(open(1)),
     close,
   };
+}
+
+/**
+ * Reads and verifies all parts at the same time, so that most of them are ready when they are used.
+ *
+ * @returns is fulfilled when no part is being read any more. A failure is reported where the part is
+ *   used
+ */
+async function openAll(sequences: readonly Parts[]): Promise<void> {
+  const all = sequences.flatMap((parts) =>
+    Array.from({ length: parts.count }, (_, i) => [parts, i] as const)
+  );
+  await inParallel(all, ([parts, i]) => parts.open(i), REQUESTS_IN_FLIGHT).catch(() => {});
 }
 
 /** Events without an event_seq come out of order, with ranks. The others follow in order. */
@@ -213,20 +229,24 @@ function seqOf({ columns }: Loaded, row: number): bigint {
 
 /** Returns a function that confirms that row groups of one sequence are in bronze's order. */
 function orderChecker(): (loaded: Loaded) => void {
-  let [high, low] = [-0x8000_0000, -1];
+  let last: readonly [number, number] = [-0x8000_0000, -1];
   let tail = false;
   return (loaded) => {
     const { sequenced, columns } = loaded;
     const { view, places } = columns.event_seq!;
+    let [high, low] = last;
     for (let row = 0; row < sequenced; row++) {
       const place = places[row]!;
       if (place < 0 || tail) throw outOfOrder(loaded, row);
-      const [nextLow, nextHigh] = [view.getUint32(place, true), view.getInt32(place + 4, true)];
+      const nextLow = view.getUint32(place, true);
+      const nextHigh = view.getInt32(place + 4, true);
       if (nextHigh < high || nextHigh === high && nextLow <= low) {
         throw outOfOrder(loaded, row, BigInt(high) << 32n | BigInt(low));
       }
-      [high, low] = [nextHigh, nextLow];
+      high = nextHigh;
+      low = nextLow;
     }
+    last = [high, low];
     tail ||= sequenced < loaded.rows;
   };
 }

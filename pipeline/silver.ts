@@ -16,7 +16,7 @@ import {
   type SilverCommit,
   type StoredMarker,
 } from "./lake/marker.ts";
-import { createPageFile } from "./lake/page_file.ts";
+import { type CompressedPage, createPageFile } from "./lake/page_file.ts";
 import {
   folderOf,
   type Lineage,
@@ -287,12 +287,12 @@ async function* cutClients(
 ): AsyncGenerator<NewPart> {
   let next = await groups.next();
   async function* ofOneClient(client: bigint): AsyncGenerator<PartBody> {
-    let file = createPageFile(EXECUTION_COLUMNS);
+    let file = createPageFile(EXECUTION_COLUMNS, capacityFor(next.value.pages));
     for (; !next.done && next.value.client === client; next = await groups.next()) {
       file.writeCompressed(next.value.rows, next.value.pages);
       if (file.bytes < TARGET_BYTES) continue;
       yield { rows: file.rows, body: file.finish() };
-      file = createPageFile(EXECUTION_COLUMNS);
+      file = createPageFile(EXECUTION_COLUMNS, capacityFor(next.value.pages));
     }
     if (file.rows > 0) yield { rows: file.rows, body: file.finish() };
   }
@@ -301,6 +301,11 @@ async function* cutClients(
     totals.clients++;
     yield* nameParts(ofOneClient(client), silverPrefix(client, day), lineage);
   }
+}
+
+/** Room for two row groups: most clients have no more. */
+function capacityFor(pages: readonly CompressedPage[]): number {
+  return 2 * pages.reduce((sum, { values }) => sum + values.bytes.length, 4096);
 }
 
 function noBronze(lake: Lake, day: Day): Failure {

@@ -231,13 +231,9 @@ export function codesOf(chunk: Chunk, table: TextTable, from: number, to: number
     return codes;
   }
   const { places: entries, indexes } = dictionary;
-  const known = new Int32Array(entries.length).fill(-1);
+  const known = Uint32Array.from(entries, (place) => codeOf(chunk, place, table));
   for (let row = from; row < to; row++) {
-    const index = indexes[row]!;
-    if (index < 0) continue;
-    let code = known[index]!;
-    if (code < 0) known[index] = code = codeOf(chunk, entries[index]!, table);
-    codes[row] = code;
+    if (indexes[row]! >= 0) codes[row] = known[indexes[row]!]!;
   }
   return codes;
 }

@@ -219,7 +219,7 @@ async function readWhole(path: string, signal?: AbortSignal) {
   const bytes = new Uint8Array((await file.stat()).size);
   for (let at = 0; at < bytes.length;) {
     signal?.throwIfAborted();
-    const read = await file.read(bytes.subarray(at, at + (1 << 20)));
+    const read = await file.read(bytes.subarray(at));
     if (read === null) return bytes.slice(0, at);
     at += read;
   }

@@ -78,7 +78,9 @@ export function readIndexes(bytes: Uint8Array, rows: Int32Array): void {
     at = next;
     const some = Math.min(values, count - seen);
     if (packed) {
-      row = unpack(bytes, at, width, some, rows, row);
+      row = count === rows.length
+        ? unpackAll(bytes, at, width, some, rows, row)
+        : unpack(bytes, at, width, some, rows, row);
       at += (values >> 3) * width;
     } else {
       let index = 0;
@@ -118,6 +120,29 @@ function unpack(
   return row;
 }
 
+/** Unpacks values into rows that all have a value. Returns the next row. */
+function unpackAll(
+  bytes: Uint8Array,
+  from: number,
+  width: number,
+  count: number,
+  rows: Int32Array,
+  firstRow: number,
+): number {
+  const mask = (1 << width) - 1;
+  const end = firstRow + count;
+  let at = from;
+  let buffer = 0;
+  let bits = 0;
+  for (let row = firstRow; row < end; row++) {
+    for (; bits < width; bits += 8) buffer |= bytes[at++]! << bits;
+    rows[row] = buffer & mask;
+    buffer >>>= width;
+    bits -= width;
+  }
+  return end;
+}
+
 /**
  * Reads and validates the head of a run.
  *
@@ -151,6 +176,12 @@ function readHead(
 }
 
 /** The code of this module, for another thread. */
-export const PAGE_RUNS_CODE: string = sourceOf([readLevels, readIndexes, unpack, readHead], {
+export const PAGE_RUNS_CODE: string = sourceOf([
+  readLevels,
+  readIndexes,
+  unpack,
+  unpackAll,
+  readHead,
+], {
   MOST_BITS,
 });

@@ -344,12 +344,7 @@ export function findValues(
       const own = indexes!.subarray(row, row + count);
       own.set(present);
       readIndexes(bytes.subarray(begin, end), own);
-      for (let n = 0; n < count; n++) {
-        const index = own[n]!;
-        if (index < 0) continue;
-        if (index >= entries.length) throw new Error("an index is outside of its dictionary");
-        page[n] = entries[index]!;
-      }
+      lookUp(own, entries, page);
     }
     row += count;
   });
@@ -451,13 +446,33 @@ function findPlain(
   if (at > end) throw new Error("a page ends within a value");
 }
 
+/** Replaces the places of the rows that have a value by those of their dictionary entries. */
+function lookUp(indexes: Int32Array, entries: Int32Array, places: Int32Array): void {
+  for (let i = 0; i < indexes.length; i++) {
+    const index = indexes[i]!;
+    if (index < 0) continue;
+    if (index >= entries.length) throw new Error("an index is outside of its dictionary");
+    places[i] = entries[index]!;
+  }
+}
+
 /**
  * The code of {@linkcode decompress} for pages that are not compressed with Snappy, of
  * {@linkcode findValues} and of {@linkcode freeChunk}, for another thread.
  */
 export const PARQUET_PAGES_CODE: string = [
   sourceOf(
-    [decompress, optionsFor, confirmSize, plainBytes, findValues, widthOf, joined, findPlain],
+    [
+      decompress,
+      optionsFor,
+      confirmSize,
+      plainBytes,
+      findValues,
+      widthOf,
+      joined,
+      findPlain,
+      lookUp,
+    ],
     { PLAIN, WIDTHS, LEAST_CHUNK, MOST_SNAPPY },
   ),
   sourceOf([freeChunk, freeContent], { LARGEST_POOL }),

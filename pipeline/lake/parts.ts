@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { CONTRACT } from "../contract/contract_file.ts";
 import {
   dayInKey,
@@ -149,9 +150,17 @@ async function name(
   return { key, rows, bytes: body.length, sha256, ...added, body };
 }
 
-/** The SHA-256 digest, which another thread computes. */
+/** From this size on, another thread computes a digest, in bytes. It copies the bytes. */
+const LEAST_FOR_THREAD = 1 << 20;
+
 async function digestOf(body: Uint8Array<ArrayBuffer>): Promise<string> {
+  if (body.length < LEAST_FOR_THREAD) return sha256Of(body);
   return new Uint8Array(await crypto.subtle.digest("SHA-256", body)).toHex();
+}
+
+/** The SHA-256 digest, which this thread computes. That takes as long as a copy of the bytes. */
+function sha256Of(body: Uint8Array): string {
+  return createHash("sha256").update(body).digest("hex");
 }
 
 /** Returns the first of `name.parquet`, `name-2.parquet`, … that may be used. */
@@ -239,7 +248,7 @@ export function fetchParts(lake: Lake, parts: Iterable<Part>): AsyncGenerator<Fe
 async function fetchPart(lake: Lake, part: Part): Promise<FetchedPart> {
   const stored = await lake.get(part.key);
   if (stored === undefined) throw damaged(lake, part, "it is missing");
-  const problem = await difference(part, stored.bytes);
+  const problem = difference(part, stored.bytes);
   if (problem !== undefined) throw damaged(lake, part, problem);
   return { part, body: stored.bytes };
 }
@@ -296,16 +305,11 @@ export function openFetched(lake: Lake, { part, body }: FetchedPart): PartReader
 }
 
 /** Describes how bytes differ from the part in the marker; undefined if they are equal. */
-export async function difference(
-  part: Part,
-  body: Uint8Array<ArrayBuffer>,
-): Promise<string | undefined> {
+export function difference(part: Part, body: Uint8Array): string | undefined {
   if (body.length !== part.bytes) {
     return `it has ${body.length} bytes, but the commit marker says ${part.bytes}`;
   }
-  return await digestOf(body) === part.sha256
-    ? undefined
-    : "its sha256 differs from the commit marker";
+  return sha256Of(body) === part.sha256 ? undefined : "its sha256 differs from the commit marker";
 }
 
 /** The failure for a part that does not match its marker. */

@@ -100,7 +100,7 @@ async function readAll(
   for (const part of parts) {
     const stored = await lake.get(part.key);
     if (stored === undefined) return `${part.key} is gone`;
-    const problem = await difference(part, stored.bytes);
+    const problem = difference(part, stored.bytes);
     if (problem !== undefined) return `${part.key}: ${problem}`;
     const [keys, values] = await columnsOf(part.sha256, stored.bytes, columns);
     keys.forEach((key, i) => pairs.push([key, values[i]!]));
