@@ -13,7 +13,9 @@ export interface Known {
   readonly account: Account;
   /** The bindings after the manifests are applied. */
   readonly bindings: readonly Binding[];
-  /** The current bindings, if a cluster was read. */
+  /** True if a cluster was read. Then a role that was not found does not exist. */
+  readonly isLive: boolean;
+  /** The current bindings, if the API server answered. */
   readonly now?: readonly Binding[];
   /** The answers of the API server, if the user can create SubjectAccessReviews. */
   readonly rights?: readonly Right[];
@@ -25,9 +27,10 @@ export function knownOf(
   bindings: readonly Binding[],
   cluster: ClusterOpened | undefined,
 ): Known {
-  if (cluster?.rights === undefined) return { account, bindings };
+  const isLive = cluster !== undefined;
+  if (cluster?.rights === undefined) return { account, bindings, isLive };
   const rights = cluster.rights.filter((right) => right.account === accountId(account));
-  return { account, bindings, rights, now: bindingsOf(cluster.objects, account) };
+  return { account, bindings, isLive, rights, now: bindingsOf(cluster.objects, account) };
 }
 
 /**

@@ -33,6 +33,9 @@ const RULES: Readonly<Record<string, readonly unknown[]>> = {
   view: [{ apiGroups: [""], resources: OBJECTS, verbs: READ }, LOGS, JOBS(READ)],
 };
 
+/** The label that the API server sets on its own roles and bindings. */
+const BUILT_IN = { "kubernetes.io/bootstrapping": "rbac-defaults" };
+
 /** A ClusterRole that every cluster has; undefined for another role. */
 export function defaultRole(kind: string, name: string): ManifestObject | undefined {
   const rules = kind === "ClusterRole" && Object.hasOwn(RULES, name) ? RULES[name] : undefined;
@@ -46,7 +49,7 @@ export function defaultRole(kind: string, name: string): ManifestObject | undefi
     kind,
     name,
     namespace: undefined,
-    value: { apiVersion, kind, metadata: { name }, rules },
+    value: { apiVersion, kind, metadata: { name, labels: BUILT_IN }, rules },
     lines: new Map(),
   };
 }

@@ -1,21 +1,24 @@
 import { shell } from "../../../pipeline/shell.ts";
 import type { Finding } from "../../finding.ts";
 import { accountId } from "../../kubernetes/jobs.ts";
-import { placeOf } from "../../kubernetes/objects.ts";
+import { type ManifestObject, namespaceOf, placeOf } from "../../kubernetes/objects.ts";
+import { closestWord } from "../../kubernetes/spelling.ts";
 import { isAllowed, type Known } from "./access_reviews.ts";
 import { type Need, partsOf } from "./required_permissions.ts";
-import { type Binding, may } from "./role_rules.ts";
+import { type Binding, isBuiltIn, may } from "./role_rules.ts";
 
 /**
  * Judges whether a service account has the permissions that its jobs need.
  *
  * @param needs the permissions that the jobs need
  * @param place the place of one of the jobs
+ * @param objects the objects that can contain the roles
  */
 export function missingPermissions(
   known: Known,
   needs: readonly Need[],
   place: ReturnType<typeof placeOf>,
+  objects: readonly ManifestObject[],
 ): Finding[] {
   const { account: { name, namespace }, bindings } = known;
   if (needs.length === 0) return [];
@@ -25,10 +28,11 @@ export function missingPermissions(
   const lacking = needs.map((need) => (
     { ...need, verbs: need.verbs.filter((verb) => !isAllowed(known, deed(need.resource, verb))) }
   )).filter(({ verbs }) => verbs.length > 0);
-  const lost = bindings.find(({ rules }) => rules === undefined);
-  // Without a cluster, the rules of a role that is not in the manifests are unknown.
-  if (lost !== undefined && (known.now === undefined || lacking.length > 0)) return [noRole(lost)];
   if (lacking.length === 0) return [];
+  const [lost] = bindings.flatMap((binding) => absentRole(known, binding, objects));
+  if (lost !== undefined) return [lost];
+  // The rules of a role that is not in the manifests can contain the permissions.
+  if (bindings.some(({ rules }) => rules === undefined)) return [];
   if (bindings.length === 0) {
     return [{
       severity: "fail",
@@ -44,7 +48,9 @@ export function missingPermissions(
           shell`--serviceaccount=${`${namespace}:${name}`}`,
     }];
   }
-  const role = bindings.flatMap(({ rules = [] }) => rules)[0]?.role;
+  const [given] = bindings.flatMap(({ object, rules = [] }) =>
+    rules.slice(0, 1).map(({ role }) => ({ object, role }))
+  );
   return lacking.map(({ resource, verbs, optional, ...need }): Finding => {
     const isOptional = verbs.every((verb) => Object.hasOwn(optional, verb));
     const severity = isOptional ? "warn" : "fail";
@@ -53,26 +59,60 @@ export function missingPermissions(
     if (denied.length > 0) {
       return { ...deniedElsewhere(known, { resource, verbs: denied, why }, place), severity };
     }
+    const rule = `- {apiGroups: [${partsOf(resource).group || '""'}], resources: [${
+      partsOf(resource).name
+    }], verbs: [${verbs.join(", ")}]}`;
+    // The API server resets its own roles.
+    const isFixed = given !== undefined && isBuiltIn(given.role);
     return {
       severity,
-      ...(role === undefined ? place : placeOf(role, "rules")),
+      ...(given === undefined
+        ? place
+        : isFixed
+        ? placeOf(given.object, "roleRef")
+        : placeOf(given.role, "rules")),
       problem: `the service account ${namespace}/${name} cannot ${verbs.join(", ")} ${resource}`,
       why,
-      fix: `Add to the role: - {apiGroups: [${partsOf(resource).group || '""'}], resources: [${
-        partsOf(resource).name
-      }], verbs: [${verbs.join(", ")}]}`,
+      fix: isFixed
+        ? `Bind a Role of your own instead of ClusterRole ${given.role.name}, with this rule: ${rule}`
+        : `Add to the role: ${rule}`,
     };
   });
 }
 
-function noRole({ object, role }: Binding): Finding {
-  return {
+/**
+ * The finding for a binding to a role that does not exist. Without a cluster, a role that the
+ * manifests do not declare can exist, unless they declare a similar one, or other Roles of the
+ * namespace.
+ */
+function absentRole(
+  { isLive }: Known,
+  { object, role, isAbsent }: Binding,
+  objects: readonly ManifestObject[],
+): Finding[] {
+  if (!isAbsent) return [];
+  const [kind, name] = role.split(" ") as [string, string];
+  const roles = objects.filter((each) =>
+    each.kind === "ClusterRole" || each.kind === "Role" && namespaceOf(each) === namespaceOf(object)
+  );
+  const otherKind = roles.find((each) => each.name === name);
+  const ofKind = roles.filter((each) => each.kind === kind).map((each) => each.name);
+  const meant = otherKind === undefined ? closestWord(name, ofKind) : undefined;
+  const isRole = kind === "Role" && ofKind.length > 0;
+  if (!isLive && otherKind === undefined && meant === undefined && !isRole) return [];
+  return [{
     severity: "fail",
     ...placeOf(object, "roleRef"),
-    problem: `the binding refers to ${role}, which does not exist`,
-    why: "the permissions of the driver are unknown, and a role outside the manifests can change",
-    fix: "Add the Role to the manifests, or correct roleRef.",
-  };
+    problem: `the binding refers to ${role}, ${
+      isLive ? "which does not exist" : "which the manifests do not declare"
+    }`,
+    why: "a binding to a role that does not exist gives no permission",
+    fix: otherKind !== undefined
+      ? `Write in roleRef: kind: ${otherKind.kind}`
+      : meant !== undefined
+      ? `Write in roleRef: name: ${meant}`
+      : "Add the Role to the manifests, or correct roleRef.",
+  }];
 }
 
 /**

@@ -21,7 +21,7 @@ import { printedValue } from "../../spark/settings.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 import { type Account, accountId } from "../../kubernetes/jobs.ts";
 import { type Judged, outcomeOfWhole, unlessUnknown } from "../outcome.ts";
-import { namespaceOf, placeOf } from "../../kubernetes/objects.ts";
+import { namespaceOf, objectId, placeOf } from "../../kubernetes/objects.ts";
 
 /**
  * The service accounts of jobs have the permissions that Spark and the toolkit need in their
@@ -64,7 +64,11 @@ export function judgePermissions(tree: Tree, cluster?: ClusterOpened): Judged | 
   const all = accountsOf(tree).filter(({ account }) => !unchecked.includes(accountId(account)));
   const elsewhere = tree.jobs.flatMap((job) => inOtherNamespace(job, tree));
   if (all.length + elsewhere.length === 0) return undefined;
-  const rest = [notChecked(unchecked), unknownNamespaces(tree)].filter((each) => each !== undefined)
+  const rest = [
+    notChecked(unchecked),
+    cluster === undefined ? unknownRoles(tree, all) : undefined,
+    unknownNamespaces(tree),
+  ].filter((each) => each !== undefined)
     .map((each) => `; ${each}`).join("");
   return {
     examined: `the permissions of ${plural(all.length, "service account")}${
@@ -76,7 +80,7 @@ export function judgePermissions(tree: Tree, cluster?: ClusterOpened): Judged | 
         const bindings = bindingsOf(tree.objects, account);
         const known = knownOf(account, bindings, cluster);
         return [
-          ...missingPermissions(known, needs, place),
+          ...missingPermissions(known, needs, place, tree.objects),
           ...bindings.flatMap((binding) => excessPermissions(binding, useful)),
           ...forbiddenActions(known, tree.project),
         ];
@@ -97,6 +101,17 @@ function notChecked(accounts: readonly string[]): string | undefined {
   return accounts.length === 0
     ? undefined
     : `no role of these accounts is in the manifests, so not checked: ${accounts.join(", ")}`;
+}
+
+/** A message about the roles whose rules the manifests do not contain. */
+function unknownRoles({ objects }: Tree, all: readonly JobAccount[]): string | undefined {
+  const unknown = all.flatMap(({ account }) =>
+    bindingsOf(objects, account).filter(({ rules }) => rules === undefined)
+      .map(({ object, role }) => `the rules of ${role} (${objectId(object)})`)
+  );
+  return unknown.length === 0
+    ? undefined
+    : `not in the manifests, so not checked: ${[...new Set(unknown)].join(", ")}`;
 }
 
 function sourceOf(cluster: ClusterOpened | undefined): string {

@@ -27,8 +27,10 @@ export interface Binding {
   readonly object: ManifestObject;
   /** The kind and name of the role, as in `Role spark-jobs`. */
   readonly role: string;
-  /** The rules of the role; undefined if the role is unknown. */
+  /** The rules of the role; undefined if they are unknown. */
   readonly rules: readonly AppliedRule[] | undefined;
+  /** True if the role was not found. */
+  readonly isAbsent: boolean;
 }
 
 /**
@@ -56,8 +58,14 @@ export function bindingsOf(
       each.kind === kind && each.name === name &&
       (kind !== "Role" || namespaceOf(each) === namespaceOf(object))
     ) ?? defaultRole(kind, name);
-    return { object, role: `${kind} ${name}`, rules: role && rulesOf(role) };
+    const rules = role === undefined || isAggregated(role) ? undefined : rulesOf(role);
+    return { object, role: `${kind} ${name}`, rules, isAbsent: role === undefined };
   });
+}
+
+/** Returns whether a controller will add the rules of other roles to a role of the manifests. */
+function isAggregated({ file, value }: ManifestObject): boolean {
+  return file !== undefined && isFields(value.aggregationRule);
 }
 
 /** Returns whether the API server creates an object, and creates it again if it is missing. */
