@@ -153,8 +153,11 @@ async function readOne(directory: string, file: string): Promise<FoundFile> {
   }
 }
 
-/** Decodes UTF-8. A file with a NUL byte is not text. */
+/** Decodes UTF-8, and UTF-16 with a byte order mark, as kubectl does. No text has a NUL byte. */
 function decode(bytes: Uint8Array): { text: string } | { problem: string } {
+  const mark = (bytes[0] ?? 0) << 8 | (bytes[1] ?? 0);
+  if (mark === 0xfffe) return { text: new TextDecoder("utf-16le").decode(bytes) };
+  if (mark === 0xfeff) return { text: new TextDecoder("utf-16be").decode(bytes) };
   if (bytes.includes(0)) return { problem: "the file is not text in UTF-8" };
   try {
     return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };

@@ -1,6 +1,7 @@
 import { shellPath } from "../../pipeline/shell.ts";
 import type { DocumentProblem, ManifestDocument } from "../kubernetes/yaml.ts";
-import { isFields } from "../kubernetes/fields.ts";
+import { type Fields, fieldsIn, isFields, listOf } from "../kubernetes/fields.ts";
+import { groupOf, podTemplatesOf } from "../kubernetes/workloads.ts";
 import { parentOf } from "./manifest_files.ts";
 
 // Templates that contain YAML only after a tool has filled them in: Helm charts, Jinja, and others.
@@ -19,19 +20,23 @@ export interface Unrendered {
   readonly render: string;
 }
 
+/** The beginning of an expression: of Helm and Jinja, or of envsubst and Flux. */
+const EXPRESSION = /\{\{|\{%|\$\{/;
+
 /**
  * Recognizes a template outside of a Helm chart: text of Helm, text with `{{` that is not YAML, or
- * an object whose name is an expression. Other expressions, such as those of Argo, are texts.
+ * an object whose name or image is an expression. Other expressions, such as those of Argo, are
+ * texts.
  */
 export function templateOf(
   text: string,
   documents: readonly ManifestDocument[],
   problems: readonly DocumentProblem[],
 ): Unrendered | undefined {
-  if (!text.includes("{{") && !text.includes("{%")) return undefined;
+  if (!EXPRESSION.test(text)) return undefined;
   const isHelm = HELM.test(text);
   const isBroken = problems.length > 0 && /\{\{|\{%/.test(text);
-  if (!isHelm && !isBroken && !documents.some(hasTemplateName)) return undefined;
+  if (!isHelm && !isBroken && !documents.some(isTemplate)) return undefined;
   return {
     problem: `the file is a template${isHelm ? " of Helm" : ""}, and was not rendered`,
     render: isHelm
@@ -40,12 +45,20 @@ export function templateOf(
   };
 }
 
-function hasTemplateName({ value }: ManifestDocument): boolean {
+function isTemplate({ value }: ManifestDocument): boolean {
   if (!isFields(value) || !isFields(value.metadata)) return false;
   const { name, namespace, generateName } = value.metadata;
-  return [value.kind, value.apiVersion, name, namespace, generateName].some((each) =>
-    typeof each === "string" && /\{\{|\{%/.test(each)
+  const names = [value.kind, value.apiVersion, name, namespace, generateName];
+  // Argo fills in the images of its workflows itself.
+  const images = groupOf(String(value.apiVersion)) === "argoproj.io" ? [] : imagesOf(value);
+  return [...names, ...images].some((each) => typeof each === "string" && EXPRESSION.test(each));
+}
+
+function imagesOf(value: Fields): unknown[] {
+  const containers = podTemplatesOf(value).flatMap(({ spec }) =>
+    isFields(spec) ? [...listOf(spec.containers), ...listOf(spec.initContainers)] : []
   );
+  return [fieldsIn(value.spec), ...containers].map(({ image }) => image);
 }
 
 /** The folders of Helm charts that are not part of another chart. */

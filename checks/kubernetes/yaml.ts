@@ -67,12 +67,15 @@ const STACK_OVERFLOW = /(?:[[{]\s*){1000}/;
 /** The boundary between two documents: before each line that begins with `---`. */
 const SEPARATOR = /(?<![^\r\n])(?=---)/;
 
+/** A byte order mark at the beginning of a document, which kubectl skips. */
+const BYTE_ORDER_MARK = /(?<=^|(?:^|[\r\n])---[^\S\r\n]*(?:#[^\r\n]*)?\r?\n)\uFEFF/g;
+
 /** Reads the documents of a YAML or JSON file; JSON is YAML. Never throws. */
 export function parseDocuments(text: string): Documents {
   const documents: ManifestDocument[] = [];
   const problems: DocumentProblem[] = [];
   let before = 0;
-  for (const chunk of chunksOf(text.replace(/^\uFEFF/, ""))) {
+  for (const chunk of chunksOf(text.replaceAll(BYTE_ORDER_MARK, ""))) {
     const counter = new LineCounter();
     const place = (offset: number) => {
       const { line, col } = counter.linePos(offset);

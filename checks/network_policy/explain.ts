@@ -4,15 +4,17 @@ import {
   selects,
   unmetRequirements,
 } from "../kubernetes/selectors.ts";
-import { formatAddress } from "./address.ts";
+import { formatAddress, formatRange, holds } from "./address.ts";
 import { type Decision, ends } from "./evaluate.ts";
 import { matchingPorts, selectsEndpoint } from "./matching.ts";
 import {
+  type BlockPeer,
   type Cluster,
   type Direction,
   type Endpoint,
   type Flow,
   namespaceOf,
+  type Outside,
   type Peer,
   podId,
   type Policy,
@@ -149,6 +151,13 @@ function missingPort(rule: Rule, { to, protocol, port }: Flow): string[] {
   return [`${rule.path}.ports: allows only ${listed.join("; ")}, not ${protocol} ${port}`];
 }
 
+/** Explains why a block does not contain an address, unless the name of a host stands for it. */
+function whyOutside({ range, except }: BlockPeer, { address, host }: Outside): string {
+  if (range.family !== address.family) return `: the block has no IPv${address.family} address`;
+  const excluding = host === undefined ? except.find((each) => holds(each, address)) : undefined;
+  return excluding === undefined ? "" : `: ${formatRange(excluding)} is an exception`;
+}
+
 /**
  * Explains why a peer does not select an end of a connection, with the deciding label or block.
  *
@@ -183,7 +192,9 @@ function missingPort(rule: Rule, { to, protocol, port }: Flow): string[] {
 export function whyNot(cluster: Cluster, policy: Policy, peer: Peer, end: Endpoint): string {
   const shown = formatEndpoint(end);
   if (peer.type === "block") {
-    if (end.type === "outside") return `${shown} is not among the ${formatPeer(peer)}`;
+    if (end.type === "outside") {
+      return `${shown} is not among the ${formatPeer(peer)}${whyOutside(peer, end)}`;
+    }
     return end.addresses.length === 0
       ? `ipBlock selects addresses outside the cluster, and ${shown} is a pod`
       : `${end.addresses.map(formatAddress).join(" and ")} of ${shown} is not among ` +

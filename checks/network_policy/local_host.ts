@@ -43,10 +43,41 @@ const LOCAL_NAMES =
  * ```
  */
 export function isLocalUrl(text: string): boolean {
+  return isLocalHost(hostOfUrl(text));
+}
+
+/**
+ * The host of a URL, whose scheme may be missing. A text that is no URL is returned as it is.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { hostOfUrl } from "./local_host.ts";
+ *
+ * assertEquals(["http://a.example:9000/x", "b.example:1"].map(hostOfUrl), ["a.example", "b.example"]);
+ * ```
+ */
+export function hostOfUrl(text: string): string {
   const address = text.trim();
   const url = URL.parse(/^[a-z][a-z\d+.-]*:\/\//i.test(address) ? address : `http://${address}`);
   // Only http and a few other schemes have hosts in a canonical form.
-  return isLocalHost(url?.hostname ?? address);
+  return url?.hostname ?? address;
+}
+
+/**
+ * Returns whether a host is a name that only Docker or Podman on a developer's machine resolves, to
+ * that machine. A pod of another cluster does not find it.
+ *
+ * @example
+ * ```ts
+ * import { assert } from "@std/assert";
+ * import { isDeveloperHost } from "./local_host.ts";
+ *
+ * assert(isDeveloperHost("host.docker.internal"));
+ * ```
+ */
+export function isDeveloperHost(host: string): boolean {
+  return /^((host|gateway)\.docker|host\.containers)\.internal\.?$/i.test(host.trim());
 }
 
 /** Returns the form that all notations of a host have in common, as in `127.0.0.1` for `127.1`. */

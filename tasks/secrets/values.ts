@@ -80,7 +80,7 @@ function requireServerOutside(
     kind: "configuration",
     task: `create Secret ${secret} from the environment`,
     problem: wrong.problem,
-    remedy: wrong.isLocal
+    remedy: wrong.names !== "nothing"
       ? `${wrong.fix} To log in to the database through the cluster, add --port-forward.`
       : wrong.fix,
   });

@@ -5,7 +5,7 @@ import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
 import type { Labels } from "../../kubernetes/metadata.ts";
 import { podTemplatesOf } from "../../kubernetes/workloads.ts";
 import { parseAddress, parseHost } from "../../network_policy/address.ts";
-import { isLocalHost } from "../../network_policy/local_host.ts";
+import { isDeveloperHost, isLocalHost } from "../../network_policy/local_host.ts";
 import { type Endpoint, NAME_LABEL, type Pod, UNKNOWN_VALUE } from "../../network_policy/model.ts";
 import { besideDatabase, CONNECTIONS, type PlatformCheck, platformCheck } from "../platform.ts";
 import {
@@ -21,7 +21,7 @@ import { type Network, objectOf, reasonNotToJudge } from "./job_network.ts";
 import type { Actor, JobWithPods } from "./job_pods.ts";
 import { blockOf, fixDenial, OUTSIDE_PEER } from "./policy_fix.ts";
 import { newPolicyFor } from "./schedule_policies.ts";
-import { assumedPods, serviceOf } from "./service_host.ts";
+import { assumedPods, doubtAboutAddress, endAt, serviceAt, serviceOf } from "./service_host.ts";
 import { backendsOf, type UnreachableService, whyUnreachable } from "./service_backends.ts";
 
 /**
@@ -49,9 +49,11 @@ export const databaseEgress: PlatformCheck = platformCheck({
     if (readers.length === 0) {
       return { notApplicable: "no job has any of the variables DJANGO_DB_*" };
     }
-    const remote = readers.filter(({ job }) => !isLocalHost(hostOf(job)));
+    const remote = readers.filter(({ job }) =>
+      !isLocalHost(hostOf(job)) && !isDeveloperHost(hostOf(job))
+    );
     if (remote.length === 0) {
-      return { skip: "DJANGO_DB_HOST names the job's own pod (see secret-escaping)" };
+      return { skip: "DJANGO_DB_HOST names no server that pods reach (see secret-escaping)" };
     }
     const databases = new Map<RequiredConnection, Database>();
     const unreachable = new Map<string, Finding>();
@@ -91,7 +93,12 @@ function judge(
   const examined = [examinedPods(network), ...notes].join("; ");
   if (unreachable.length > 0) return { examined, findings: unreachable };
   const [database] = databases.values();
-  const denied = deniedConnections(network, [...databases.keys()]);
+  const denied = [...databases.keys()].flatMap((required) => {
+    const { actor, to, port } = required;
+    const doubt = doubtAboutAddress(network, actor.pod, to, port);
+    const all = deniedConnections(network, [required]);
+    return doubt === undefined ? all : all.map((each) => ({ ...each, doubt }));
+  });
   return judgeDenied(network, denied, examined, {
     why: `${WHY}; policies select the labels of pods and namespaces, never a Service`,
     fix: (each) => fix(each, database!, network.project.jobs.namespace),
@@ -170,16 +177,16 @@ function databaseOf(
   const port = Number.isInteger(given) && given > 0 && given < 65536 ? given : DEFAULT_PORT;
   const host = hostOf(job);
   const address = parseHost(host);
-  const reference = serviceOf(
-    /^[a-z0-9.-]+$/.test(host) ? host : network.project.database.host,
-    network,
-    job,
-  );
-  if (address !== undefined || reference === undefined) return outside(host, port, job);
+  const reference = address !== undefined
+    ? serviceAt(network, address)
+    : serviceOf(/^[a-z0-9.-]+$/.test(host) ? host : network.project.database.host, network, job);
+  if (reference === undefined) return atAddress(network, host, port, job);
   const { name, namespace } = reference;
   const service = objectOf(network, "Service", name, namespace);
   const spec = service && isFields(service.value.spec) ? service.value.spec : {};
-  if (typeof spec.externalName === "string") return outside(spec.externalName, port, job);
+  if (typeof spec.externalName === "string") {
+    return atAddress(network, spec.externalName, port, job);
+  }
   const backends = service && backendsOf(network, service, { protocol: "TCP", port });
   if (network.isLive && namespace === network.project.database.namespace) {
     const unreachable = whyUnreachable(network, service, backends, { namespace, port });
@@ -224,6 +231,24 @@ function commonLabels(ends: readonly Endpoint[]): Labels {
       value !== UNKNOWN_VALUE && others.every(({ labels }) => labels.get(key) === value)
     ),
   );
+}
+
+/** A database at an address: a pod, or a server outside the cluster. */
+function atAddress(network: Network, host: string, port: number, job: JobWithPods): Database {
+  const address = parseHost(host);
+  const end = address && endAt(network, address);
+  if (end?.type !== "pod") return outside(host, port, job);
+  const { namespace, labels } = end;
+  const label = `Postgres in namespace ${namespace}`;
+  return {
+    to: [end],
+    every: true,
+    port,
+    label,
+    namespace,
+    labels,
+    peer: podsOf(namespace, labels),
+  };
 }
 
 /** A database outside the cluster: its address, or any public address if only the name is known. */

@@ -36,6 +36,7 @@ import { ambientFindings } from "./mesh_ambient.ts";
 import { meshFindings } from "./mesh_sidecar.ts";
 import { blockOf, fixDenial, OUTSIDE_PEER, patchPolicy } from "./policy_fix.ts";
 import { newPolicyFor } from "./schedule_policies.ts";
+import { doubtAboutAddress } from "./service_host.ts";
 import { type Store, storeOf, unreadEndpoint } from "./store_endpoint.ts";
 
 /**
@@ -125,7 +126,7 @@ function judgeEgress(network: Network, invalid: readonly Finding[]): Outcome {
   ];
   const judged = { examined: examinedPods(network), findings };
   if (findings.length === 0 && pods.length > 0 && pods.every(({ job }) => onLoopback.has(job))) {
-    return { skip: "the store's endpoint names the job's own pod (see secret-escaping)" };
+    return { skip: "the store's endpoint names no server that pods reach (see secret-escaping)" };
   }
   return doubts.size === 0 || hasFailure(judged) ? judged : { unknown: naming([...doubts]) };
 }
@@ -147,7 +148,8 @@ function accessTo(
     const common = { job, actor, protocol: "TCP", port, purpose: "store", destination } as const;
     const [denied] = deniedConnections(network, [{ ...common, to, every, isCandidate }]);
     if (denied === undefined) return "open";
-    const doubt = denied.doubt ?? doubtAboutService(store, denied);
+    const doubt = denied.doubt ?? doubtAboutService(store, denied) ??
+      (kind === "address" ? doubtAboutAddress(network, actor.pod, to, port) : undefined);
     return doubt === undefined ? denied : { doubt };
   };
   if (kind === "loopback") return "open";

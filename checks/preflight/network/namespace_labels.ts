@@ -285,9 +285,13 @@ function nearestLabel(
     for (const selected of values) {
       for (const { name: namespace, labels } of namespaces) {
         for (const [own, value] of labels) {
+          if (own !== key && own !== NAME_LABEL) continue;
+          // Another key can be right: only the same value then shows what is meant.
+          const isName = key === REQUIRED_LABEL || key === NAME_LABEL;
+          if (!isName && value !== selected) continue;
           // Between equal values, prefer the label with the selector's own key.
           const distance = distanceOf(value, selected) + (own === key ? 0 : 0.5);
-          if (own !== key && own !== NAME_LABEL || distance >= least) continue;
+          if (distance >= least) continue;
           least = distance;
           nearest = { namespace, key: own, value };
         }

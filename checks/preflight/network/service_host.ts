@@ -1,7 +1,18 @@
 import { type Selector, selects } from "../../kubernetes/selectors.ts";
+import { fieldsIn } from "../../kubernetes/fields.ts";
 import type { Labels } from "../../kubernetes/metadata.ts";
-import { isolating } from "../../network_policy/matching.ts";
-import { namespaceOf, type Pod } from "../../network_policy/model.ts";
+import {
+  type Address,
+  formatAddress,
+  holds,
+  parseAddress,
+  parseCidr,
+  privatePart,
+  SELF_BLOCKS,
+} from "../../network_policy/address.ts";
+import { formatEndpoint, formatPeer, policyId } from "../../network_policy/explain.ts";
+import { isolating, matchingPorts } from "../../network_policy/matching.ts";
+import { type Endpoint, namespaceOf, type Pod } from "../../network_policy/model.ts";
 import type { Network } from "./job_network.ts";
 import type { JobWithPods } from "./job_pods.ts";
 
@@ -30,6 +41,57 @@ export function serviceOf(
     isInside && names.length === 3 ? names.slice(1) : names;
   const isService = isInside || cluster.namespaces.has(namespace);
   return isService && rest.length === 0 ? { name, namespace } : undefined;
+}
+
+/** The Service with an address of the cluster; undefined for any other address. */
+export function serviceAt({ manifests }: Network, address: Address): ServiceName | undefined {
+  const service = manifests.objects.filter(({ kind }) => kind === "Service").find(({ value }) => {
+    const { clusterIP, clusterIPs } = fieldsIn(value.spec);
+    return [clusterIP, ...(Array.isArray(clusterIPs) ? clusterIPs : [])].some((each) => {
+      const own = parseAddress(String(each));
+      return own !== undefined && formatAddress(own) === formatAddress(address);
+    });
+  });
+  return service && { name: service.name, namespace: service.namespace ?? "default" };
+}
+
+/** The pod with an address, or else an end outside the cluster. */
+export function endAt({ cluster }: Network, address: Address): Endpoint {
+  const text = formatAddress(address);
+  const pod = cluster.pods.find((each) =>
+    !each.hostNetwork && each.addresses.some((own) => formatAddress(own) === text)
+  );
+  return pod ?? { type: "outside", address };
+}
+
+/**
+ * Explains why the denial of a connection to an address is not certain: without a cluster, a
+ * private address can be that of a Service or a pod, which rules select by labels.
+ */
+export function doubtAboutAddress(
+  network: Network,
+  from: Pod,
+  to: readonly Endpoint[],
+  port: number,
+): string | undefined {
+  const [end] = to;
+  if (network.isLive || end?.type !== "outside") return undefined;
+  const { address } = end;
+  const single = { family: address.family, first: address.value, last: address.value };
+  const isOfOneMachine = SELF_BLOCKS.some((each) => holds(parseCidr(each)!, address));
+  if (isOfOneMachine || privatePart([single]).length === 0) return undefined;
+  for (const policy of isolating(network.cluster, from, "egress")) {
+    for (const rule of policy.rules.egress) {
+      if (matchingPorts(rule, end, "TCP", port)?.length === 0) continue;
+      const peer = rule.peers.find(({ type }) => type === "pods");
+      if (peer === undefined) continue;
+      return `${policyId(policy)} ${peer.path} allows TCP ${port} to ${
+        formatPeer(peer)
+      }; whether ` +
+        `${formatEndpoint(end)} is such a pod, or a Service of such pods, is not known`;
+    }
+  }
+  return undefined;
 }
 
 /**

@@ -1,12 +1,12 @@
 import type { Address } from "../../network_policy/address.ts";
-import { formatAddress, parseHost } from "../../network_policy/address.ts";
-import { isLocalHost } from "../../network_policy/local_host.ts";
+import { parseHost } from "../../network_policy/address.ts";
+import { isDeveloperHost, isLocalHost } from "../../network_policy/local_host.ts";
 import type { Endpoint, Pod } from "../../network_policy/model.ts";
 import { UNREAD_FILE } from "../../spark/configuration_files.ts";
 import { type Network, objectOf } from "./job_network.ts";
 import type { JobWithPods } from "./job_pods.ts";
 import { backendsOf } from "./service_backends.ts";
-import { assumedPods, type ServiceName, serviceOf } from "./service_host.ts";
+import { assumedPods, endAt, serviceAt, type ServiceName, serviceOf } from "./service_host.ts";
 
 /**
  * The object store of a job, according to its endpoint:
@@ -14,7 +14,7 @@ import { assumedPods, type ServiceName, serviceOf } from "./service_host.ts";
  * - `public`: a host name, or no endpoint in the manifests; any public address is possible
  * - `private`: a host name of a private network, such as `minio.internal`
  * - `address`: an address
- * - `loopback`: an address of the pod itself
+ * - `loopback`: an address of the pod itself, or of a developer's machine
  * - `service`: a Service of the cluster
  */
 export type Store =
@@ -57,11 +57,13 @@ export function storeOf(network: Network, job: JobWithPods, from: Pod): Store {
   const host = url?.hostname ?? "";
   const common = { port, source };
   if (host === "") return { ...common, kind: "public" };
-  if (isLocalHost(host)) return { ...common, kind: "loopback" };
+  if (isLocalHost(host) || isDeveloperHost(host)) return { ...common, kind: "loopback" };
   const address = parseHost(host);
   if (address !== undefined) {
+    const service = serviceAt(network, address);
+    if (service !== undefined) return serviceStore(network, from, common, service);
     const isSecret = job.environment.variable(source)?.isSecret === true;
-    const end = endOf(network, address);
+    const end = endAt(network, address);
     const to = isSecret && end.type === "outside"
       ? { ...end, host: `the address in ${source}` }
       : end;
@@ -103,14 +105,6 @@ function settingOfBucket(bucket: string | undefined, settings: JobWithPods["sett
 }
 
 const OF_BUCKET = /^spark\.hadoop\.fs\.s3a\.bucket\.(.+)\.endpoint$/;
-
-function endOf({ cluster }: Network, address: Address): Endpoint {
-  const text = formatAddress(address);
-  const pod = cluster.pods.find((each) =>
-    !each.hostNetwork && each.addresses.some((own) => formatAddress(own) === text)
-  );
-  return pod ?? { type: "outside", address };
-}
 
 function serviceStore(
   network: Network,

@@ -6,12 +6,12 @@ import { isFilledByTool, isFilledValue } from "../../kubernetes/filled_values.ts
 import { type ManifestObject, namespaceOf, ofKind, placeOf } from "../../kubernetes/objects.ts";
 import { type Container, dataOf, type Workload } from "../../kubernetes/workloads.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
-import { isLocalHost, isLocalUrl } from "../../network_policy/local_host.ts";
+import { hostOfUrl, isDeveloperHost, isLocalHost } from "../../network_policy/local_host.ts";
 
 /** A variable that names a server. */
 interface ServerVariable {
-  /** Returns whether the value names the machine that connects. */
-  readonly isLocal: (value: string) => boolean;
+  /** The hosts in a value. */
+  readonly hosts: (value: string) => readonly string[];
   /** The server for people. */
   readonly server: string;
   /** Describes a value that works. */
@@ -19,20 +19,20 @@ interface ServerVariable {
 }
 
 const DATABASE: ServerVariable = {
-  isLocal: (hosts) => hosts.split(",").some((host) => isLocalHost(withoutOthers(host))),
+  hosts: (hosts) => hosts.split(",").map(withoutOthers),
   server: "Postgres",
   example: ({ database }) => `the host of Postgres as pods see it, as in ${database.host}`,
 };
 
 const STORE: ServerVariable = {
-  isLocal: isLocalUrl,
+  hosts: (url) => [hostOfUrl(url)],
   server: "the object store",
   example: ({ lake }) => `the URL of the store as pods see it, as in ${lake.endpoint}`,
 };
 
 /** A variable or a setting whose value is a URL of the database, or parameters of libpq. */
 const CONNECTION: ServerVariable = {
-  isLocal: (text) => hostsOf(text).some(isLocalHost),
+  hosts: hostsOf,
   server: "Postgres",
   example: ({ database }) => `a URL with the host of Postgres, as in ${database.host}`,
 };
@@ -70,8 +70,11 @@ function hostsOf(text: string): string[] {
 
 /** Why pods cannot reach the server that a value names. */
 export interface ServerProblem {
-  /** True if the value names the pod itself, and false if the value is no host. */
-  readonly isLocal: boolean;
+  /**
+   * What the value names: the pod itself, the machine of a developer, or no host. Only the pods of
+   * Docker on that machine find it by this name.
+   */
+  readonly names: "pod" | "developer" | "nothing";
   /** The problem, without the value. */
   readonly problem: string;
   /** The correction. */
@@ -92,15 +95,21 @@ export function serverProblem(
 ): ServerProblem | undefined {
   if (isFilledValue(value)) return undefined;
   const variable = serverOf(name, value);
-  if (!variable?.isLocal(value)) {
+  const hosts = variable?.hosts(value) ?? [];
+  const fix = `Set ${name} to ${variable?.example(project)}.`;
+  if (hosts.some(isDeveloperHost)) {
+    const problem = `${name} names the machine that runs Docker, which other clusters do not know`;
+    return { names: "developer", problem, fix };
+  }
+  if (!hosts.some(isLocalHost)) {
     const fault = name === "DJANGO_DB_HOST" ? hostFault(value.trim()) : undefined;
     if (fault === undefined || value.trim() === "" || /\$\(|\{\{/.test(value)) return undefined;
-    return { isLocal: false, problem: `${name}: ${fault}`, fix: `Set ${name} to ${A_HOST}` };
+    return { names: "nothing", problem: `${name}: ${fault}`, fix: `Set ${name} to ${A_HOST}` };
   }
   return {
-    isLocal: true,
+    names: "pod",
     problem: `${name} names a loopback host, which for a pod is the pod itself`,
-    fix: `Set ${name} to ${variable.example(project)}.`,
+    fix,
   };
 }
 
@@ -149,22 +158,36 @@ export function localServers(
           }
           continue;
         }
-        const isPossible = hasOthers && found.isLocal;
-        findings.set(key, {
-          severity: isPossible ? "warn" : "fail",
-          ...place,
-          problem: found.problem,
-          why: !found.isLocal
-            ? "the job refuses the value, and ends before it connects"
-            : isPossible
-            ? `only a container of the same pod can answer there, and executors are other pods`
-            : `no container of the job's pod is ${serverOf(name, value)!.server}`,
-          fix: found.fix,
-        });
+        const { problem, fix } = found;
+        findings.set(key, { ...place, problem, fix, ...effectOf(found, name, value, hasOthers) });
       }
     }
   }
   return [...findings.values()];
+}
+
+/** The severity of a problem, and its reason. */
+function effectOf(
+  { names }: ServerProblem,
+  name: string,
+  value: string,
+  hasOthers: boolean,
+): Pick<Finding, "severity" | "why"> {
+  if (names === "nothing") {
+    return { severity: "fail", why: "the job refuses the value, and ends before it connects" };
+  }
+  if (names === "developer") {
+    return { severity: "warn", why: "the pods find the name only in a cluster of Docker Desktop" };
+  }
+  return hasOthers
+    ? {
+      severity: "warn",
+      why: "only a container of the same pod can answer there, and executors are other pods",
+    }
+    : {
+      severity: "fail",
+      why: `no container of the job's pod is ${serverOf(name, value)!.server}`,
+    };
 }
 
 /** Finds the settings of Spark that name the pod itself where a server is meant. */
@@ -185,16 +208,9 @@ export function localSettings(
     // Spark gives these variables to its pods.
     const name = key.replace(/^spark\.(executorEnv|kubernetes\.driverEnv)\./, "");
     const found = serverProblem(name, value, project);
-    if (found === undefined || !found.isLocal) return [];
-    return [{
-      severity: hasOthers ? "warn" : "fail",
-      ...place,
-      problem: found.problem,
-      why: hasOthers
-        ? "only a container of the same pod can answer there, and executors are other pods"
-        : `no container of the job's pod is ${serverOf(name, value)!.server}`,
-      fix: found.fix,
-    }];
+    if (found === undefined || found.names === "nothing") return [];
+    const { problem, fix } = found;
+    return [{ ...place, problem, fix, ...effectOf(found, name, value, hasOthers) }];
   });
 }
 

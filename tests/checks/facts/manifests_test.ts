@@ -136,6 +136,22 @@ Deno.test("gatherManifests reads a directory with links, hidden folders and bina
   }
 });
 
+Deno.test("gatherManifests reads UTF-16 with a byte order mark, as kubectl does", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    const text = `\ufeff${POD}---\n${POD.replace(/name: \w+/, "name: other")}`;
+    for (const isLittle of [true, false]) {
+      const bytes = new DataView(new ArrayBuffer(text.length * 2));
+      for (let i = 0; i < text.length; i++) bytes.setUint16(i * 2, text.charCodeAt(i), isLittle);
+      await Deno.writeFile(`${directory}/pods.yaml`, new Uint8Array(bytes.buffer));
+      const { objects, problems } = await gatherManifests(directory);
+      assertEquals([objects.length, problems], [2, []]);
+    }
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
 Deno.test("gatherManifests reads no JSON in a Python package as a manifest", async () => {
   const directory = await Deno.makeTempDir();
   try {

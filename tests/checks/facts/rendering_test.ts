@@ -209,6 +209,30 @@ Deno.test("gatherManifests reads a Kustomization of Flux as an object", async ()
   assertEquals([problems, objects.map(({ kind }) => kind)], [[], ["Kustomization"]]);
 });
 
+for (const expression of ["{{ image }}", "${IMAGE}", "ghcr.io/acme/etl:${TAG:-1}", "{% raw %}"]) {
+  Deno.test(`gatherManifests takes an object with the image ${expression} for a template`, async () => {
+    const pod = `spec: { containers: [{ name: a, image: "${expression}" }] }\n`;
+    const text = `apiVersion: v1\nkind: Pod\nmetadata: { name: a }\n${pod}`;
+    const { problems } = await gather({ "pod.yaml": text });
+    assertEquals(problems.map(({ problem }) => problem), [
+      "the file is a template, and was not rendered",
+    ]);
+    const argo = "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: { name: a }\n" +
+      `spec: { templates: [{ name: a, container: { image: "${expression}" } }] }\n`;
+    assertEquals((await gather({ "workflow.yaml": argo })).problems, []);
+  });
+}
+
+Deno.test("gatherManifests takes an object whose name envsubst fills in for a template", async () => {
+  const text = "apiVersion: v1\nkind: Namespace\nmetadata: { name: '${NAME}' }\n";
+  const { problems } = await gather({ "namespace.yaml": text });
+  assertEquals(problems.map(({ problem }) => problem), [
+    "the file is a template, and was not rendered",
+  ]);
+  const script = "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: a }\ndata: { a: '${A}' }\n";
+  assertEquals((await gather({ "script.yaml": script })).problems, []);
+});
+
 Deno.test("gatherManifests reports a Helm chart once, and reads its files without expressions", async () => {
   const template = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {{ .Release.Name }}\n";
   const chart = {

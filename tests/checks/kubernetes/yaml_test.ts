@@ -262,6 +262,8 @@ for (
     ['a: "\\u0001"', "\u0001"],
     ["a: x\u0085y", "x\u0085y"],
     ["a: x\ufeffy", "x\ufeffy"],
+    ["---\n\ufeffa: x", "x"],
+    ["# one\n--- # two\r\n\ufeffa: x", "x"],
     ['a: |-\n  "\\/"', '"\\/"'],
     ['{"a": "x\\/\\ud83d\\ude00"}', "x/😀"],
   ] as const

@@ -34,6 +34,43 @@ for (const [name, from, to, field] of faults) {
   });
 }
 
+/** The outcome for a host of Postgres that the job has as a literal value. */
+function outcomeOf(host: string, more = "") {
+  const job = HEALTHY.job.replace(
+    /(- name: DJANGO_DB_HOST\n +)valueFrom:\n[^]*?key: DJANGO_DB_HOST/,
+    () => `- name: DJANGO_DB_HOST\n              value: "${host}"`,
+  );
+  return judge(manifests({ job, more })).get("database-egress")!;
+}
+
+Deno.test("database-egress does not judge a private address that can be a Service of Postgres", () => {
+  for (const host of ["10.43.7.7", "10.42.0.9"]) {
+    const outcome = outcomeOf(host);
+    if (!("unknown" in outcome)) throw new Error(JSON.stringify(outcome));
+    assertStringIncludes(outcome.unknown, `whether ${host} is such a pod, or a Service of such`);
+  }
+  assertStringIncludes(JSON.stringify(outcomeOf("203.0.113.9")), "is outside the cluster");
+});
+
+Deno.test("database-egress judges the address of a declared Service by its pods", () => {
+  const service = (app: string) => `
+apiVersion: v1
+kind: Service
+metadata: { name: db, namespace: robson }
+spec: { clusterIP: 10.43.7.7, selector: { app: ${app} }, ports: [{ port: 5432 }] }
+`;
+  const outcome = outcomeOf("10.43.7.7", service("rbs-paradedb"));
+  assertEquals(outcome, judge(manifests()).get("database-egress"));
+});
+
+Deno.test("database-egress opens no policy for a name that only Docker knows", () => {
+  for (const host of ["host.docker.internal", "host.containers.internal"]) {
+    assertEquals(outcomeOf(host), {
+      skip: "DJANGO_DB_HOST names no server that pods reach (see secret-escaping)",
+    });
+  }
+});
+
 Deno.test("database-egress patches with the declared labels of the pods, and no unknown label", () => {
   const { fix } = onlyFinding(edited("outbox", "app: rbs", "app: db"));
   assertStringIncludes(fix, '"podSelector":{"matchLabels":{"app":"rbs-paradedb"}}');

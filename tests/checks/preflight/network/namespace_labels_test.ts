@@ -135,6 +135,7 @@ const unchecked = [
   ],
   ["a name that resembles a declared one", `{ matchLabels: { ${NAME}: analytics-logs } }`],
   ["a label of an undeclared namespace", "{ matchLabels: { team: observability } }"],
+  ["a label whose value is a part of a name", "{ matchLabels: { team: obs } }"],
   ["a label that exists", "{ matchExpressions: [{ key: team, operator: Exists }] }"],
 ] as const;
 for (const [name, selector] of unchecked) {

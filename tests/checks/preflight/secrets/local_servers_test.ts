@@ -63,6 +63,22 @@ Deno.test("serverProblem accepts hosts, and references that Kubernetes replaces"
   }
 });
 
+Deno.test("secret-escaping warns about a name that only Docker of a developer knows", async () => {
+  for (
+    const [line, value] of [
+      [HOST, "DJANGO_DB_HOST: host.docker.internal"],
+      [ENDPOINT, "S3_ENDPOINT: http://host.docker.internal:9000"],
+    ] as const
+  ) {
+    const name = line.replace(/:.*/, "");
+    await assertFound(ID, change("secrets.yaml", line, value), {
+      severity: "warn",
+      field: `stringData.${name}`,
+      problem: `${name} names the machine that runs Docker, which other clusters do not know`,
+    });
+  }
+});
+
 Deno.test("secret-escaping fails for a Secret whose store is a loopback host", async () => {
   for (const endpoint of ["http://localhost:9000", "127.0.0.1:9000"]) {
     await assertFound(ID, change("secrets.yaml", ENDPOINT, `S3_ENDPOINT: ${endpoint}`), {
