@@ -116,8 +116,10 @@ async function build(config: DenoConfig, folder: string): Promise<void> {
   // Help, the version and an unknown command need what `explain` needs: to read a file.
   await writeJson("commands.json", { commands, other: commands["explain"] });
   await Deno.mkdir(`${folder}/bin`);
-  await Deno.copyFile(new URL("release/launcher.mjs", ROOT), `${folder}/bin/deep-storage.mjs`);
-  await Deno.chmod(`${folder}/bin/deep-storage.mjs`, 0o755);
+  await Deno.copyFile(new URL("release/launcher.sh", ROOT), `${folder}/bin/deep-storage.sh`);
+  await Deno.chmod(`${folder}/bin/deep-storage.sh`, 0o755);
+  const file = "deno_command.mjs";
+  await Deno.copyFile(new URL(`release/${file}`, ROOT), `${folder}/bin/${file}`);
 
   const dependencies = dependenciesOf(codes, config.imports);
   const denoProgram: LockedPackages = JSON.parse(await read("release/deno_program.json"));
@@ -131,7 +133,7 @@ async function build(config: DenoConfig, folder: string): Promise<void> {
     ...(repository === undefined ? {} : { repository }),
     engines: { node: ">=20" },
     os: ["linux", "darwin"],
-    bin: { "deep-storage": "bin/deep-storage.mjs" },
+    bin: { "deep-storage": "bin/deep-storage.sh" },
     dependencies: { ...dependencies, deno: deno!.slice("deno@".length) },
   };
   const locked: LockedPackages = {

@@ -3,11 +3,8 @@ import { atTerminal } from "../support/terminal.ts";
 
 // The program of the npm package, with a shell script instead of Deno.
 
-const LAUNCHER = new URL("../../release/launcher.mjs", import.meta.url);
+const RELEASE = new URL("../../release/", import.meta.url);
 const DECODER = new TextDecoder();
-
-/** Milliseconds until an expected line must be there. */
-const DEADLINE = 180_000;
 
 /** An installed package in a folder with a space, whose Deno is the script. */
 async function installed(script: string): Promise<AsyncDisposable & { readonly bin: string }> {
@@ -15,7 +12,8 @@ async function installed(script: string): Promise<AsyncDisposable & { readonly b
   const folder = `${root}/package`;
   await Deno.mkdir(`${folder}/bin`, { recursive: true });
   await Deno.mkdir(`${folder}/node_modules/deno`, { recursive: true });
-  await Deno.copyFile(LAUNCHER, `${folder}/bin/deep-storage.mjs`);
+  await Deno.copyFile(new URL("launcher.sh", RELEASE), `${folder}/bin/deep-storage.sh`);
+  await Deno.copyFile(new URL("deno_command.mjs", RELEASE), `${folder}/bin/deno_command.mjs`);
   await Deno.writeTextFile(`${folder}/deno-program`, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   await Deno.writeTextFile(
     `${folder}/node_modules/deno/install_api.cjs`,
@@ -29,8 +27,8 @@ async function installed(script: string): Promise<AsyncDisposable & { readonly b
     }),
   );
   const link = `${root}/deep-storage`; // npm makes a link too
-  await Deno.symlink(`${folder}/bin/deep-storage.mjs`, link);
-  await Deno.chmod(`${folder}/bin/deep-storage.mjs`, 0o755);
+  await Deno.symlink(`${folder}/bin/deep-storage.sh`, link);
+  await Deno.chmod(`${folder}/bin/deep-storage.sh`, 0o755);
   return { bin: link, [Symbol.asyncDispose]: () => Deno.remove(root, { recursive: true }) };
 }
 
@@ -99,7 +97,7 @@ Deno.test("launcher: names what to do if Deno cannot be started", async () => {
   await Deno.remove(`${program.bin.replace(/\/[^/]*$/, "")}/package/deno-program`);
   const { code, stderr } = await new Deno.Command(program.bin, { args: ["run"] }).output();
   assertEquals(code, 3);
-  assert(/^Cannot start Deno: .*ENOENT\. Install the package again\.\n$/.test(
+  assert(/^Cannot start Deno: ENOENT: .*\. Install the package again\.\n$/.test(
     DECODER.decode(stderr),
   ));
 });
@@ -110,45 +108,45 @@ trap 'count TERM; exit 7' TERM
 echo ready
 while :; do read -r word || sleep 0.05; done`;
 
-Deno.test("launcher: forwards signals to Deno, each once", async () => {
+Deno.test("launcher: signals that only the program gets reach Deno, each once", async () => {
   await using program = await installed(TRAPS);
-  // A session of its own has no terminal that would send SIGINT to both.
-  const child = new Deno.Command("setsid", {
-    args: ["--wait", program.bin, "run"],
-    stdin: "null",
-    stdout: "piped",
-  }).spawn();
+  const child = new Deno.Command(program.bin, { args: ["run"], stdin: "null", stdout: "piped" })
+    .spawn();
   const { until, rest } = reader(child.stdout);
   await until("ready");
-  const pid = await launcherOf(program.bin);
-  Deno.kill(pid, "SIGINT");
+  child.kill("SIGINT");
   await until("INT 1");
-  Deno.kill(pid, "SIGTERM");
+  child.kill("SIGTERM");
   assertEquals((await child.status).code, 7);
-  await until("TERM 2");
   assertEquals(await rest(), "ready\nINT 1\nTERM 2\n");
 });
 
-atTerminal(Deno.test)("launcher: Ctrl-C in a terminal reaches Deno once", async () => {
-  await using program = await installed(TRAPS);
-  const child = new Deno.Command("script", {
-    args: ["-q", "-e", "-f", "-c", `trap : INT; '${program.bin}' run`, "/dev/null"],
-    env: { SHELL: "/bin/sh", TERM: "xterm" },
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  const keyboard = child.stdin.getWriter();
-  const { until, rest } = reader(child.stdout);
-  await until("ready");
-  await keyboard.write(new TextEncoder().encode("\x03"));
-  await until("INT 1");
-  Deno.kill(await launcherOf(program.bin), "SIGTERM");
-  await until("TERM 2");
-  assertEquals((await child.status).code, 7);
-  const shown = await rest();
-  assertEquals([...shown.matchAll(/(INT|TERM) \d/g)].map(([line]) => line), ["INT 1", "TERM 2"]);
-  await keyboard.close().catch(() => {});
-});
+atTerminal(Deno.test)(
+  "launcher: in a terminal, Ctrl-C and a signal to the program reach Deno once",
+  async () => {
+    await using program = await installed(`echo "pid $$"\n${TRAPS}`);
+    const child = new Deno.Command("script", {
+      args: ["-q", "-e", "-f", "-c", `trap : INT; '${program.bin}' run; exit $?`, "/dev/null"],
+      env: { SHELL: "/bin/sh", TERM: "xterm" },
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    const keyboard = child.stdin.getWriter();
+    const { until, rest, shown } = reader(child.stdout);
+    await until("ready");
+    await keyboard.write(new TextEncoder().encode("\x03"));
+    await until("INT 1");
+    const pid = Number(/pid (\d+)/.exec(shown())![1]);
+    Deno.kill(pid, "SIGINT");
+    await until("INT 2");
+    Deno.kill(pid, "SIGTERM");
+    await until("TERM 3");
+    assertEquals((await child.status).code, 7);
+    const signals = [...(await rest()).matchAll(/(INT|TERM) \d/g)].map(([line]) => line);
+    assertEquals(signals, ["INT 1", "INT 2", "TERM 3"]);
+    await keyboard.close().catch(() => {});
+  },
+);
 
 /** Reads the output of a program while it runs. */
 function reader(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
@@ -162,6 +160,7 @@ function reader(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
         shown += value;
       }
     },
+    shown: () => shown,
     /** Returns the whole output, when the program has ended. */
     async rest(): Promise<string> {
       for (;;) {
@@ -171,16 +170,4 @@ function reader(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
       }
     },
   };
-}
-
-/** The process of Node.js that runs the program. */
-async function launcherOf(bin: string): Promise<number> {
-  const until = Date.now() + DEADLINE;
-  while (Date.now() < until) {
-    const { stdout } = await new Deno.Command("pgrep", { args: ["-f", `^node -- ${bin} run$`] })
-      .output();
-    const [pid] = DECODER.decode(stdout).split("\n");
-    if (pid) return Number(pid);
-  }
-  throw new Error(`no process of ${bin}`);
 }
