@@ -166,8 +166,7 @@ async function confirmFirst(
       "Nothing was changed",
     remedy:
       "Check DJANGO_DB_HOST, DJANGO_DB_NAME and OUTBOX_TABLE. If this is the outbox, and it " +
-      `no longer has these events, run the command once with --earlier-source ${UNKNOWN_SOURCE}; ` +
-      "see runbook/lake-source.md",
+      `no longer has these events, run the command once with --earlier-source ${UNKNOWN_SOURCE}`,
   });
 }
 
@@ -212,7 +211,7 @@ async function confirmSameOutbox(
       task: `export ${day} from ${formatSource(current)}`,
       problem: `${problem}. Nothing was changed`,
       remedy: "Set DJANGO_DB_HOST, DJANGO_DB_NAME and OUTBOX_TABLE to the table that the backend " +
-        "writes; see runbook/lake-source.md",
+        "writes",
     });
   if (!isSameTable(earlier, current) && isSameDatabase(earlier, current)) {
     if (await tableExists(connection, earlier)) {
@@ -294,5 +293,5 @@ function otherSource(day: Day, what: string, recorded: Source, current: Source):
 
 function accepting(condition: string, recorded: Source): string {
   return `If ${condition}, run the command once with --earlier-source ` +
-    `${shellQuote(formatSource(recorded))}; see runbook/lake-source.md`;
+    `${shellQuote(formatSource(recorded))}`;
 }

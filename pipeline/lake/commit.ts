@@ -268,7 +268,7 @@ function conditionRefused(lake: Lake, key: string, previous: Publication["previo
     task: `publish ${lake.url(key)}`,
     problem:
       `the store refuses ${refused}. Nothing was published. The bucket may have versioning ` +
-      "or object lock, or a proxy may alter ETags: see runbook/lake-conformance.md",
+      "or object lock, or a proxy may alter ETags",
     remedy: "Turn that feature off, or use a different bucket (S3_BUCKET).",
   });
 }

@@ -55,18 +55,17 @@ export async function tryConditions(
  * @param state the state of the bucket, as the store reports it
  */
 export function conditionsRemedy(state: BucketState): string {
-  const page = "Nothing was published; see runbook/lake-conformance.md";
+  const nothing = "Nothing was published";
   switch (state) {
     case "object-locked":
       return "The bucket has object lock, which implies versioning, and stores such as Ceph RGW 16 " +
-        `ignore conditions there. Set S3_BUCKET to a bucket without object lock. ${page}`;
+        `ignore conditions there. Set S3_BUCKET to a bucket without object lock. ${nothing}`;
     case "versioned":
       return "The bucket has versioning, and stores such as Ceph RGW 16 ignore conditions there. " +
-        `Set S3_BUCKET to a bucket that never had versioning. ${page}`;
+        `Set S3_BUCKET to a bucket that never had versioning. ${nothing}`;
     case undefined:
       return "Set S3_ENDPOINT to the store itself, without a proxy, or to a store " +
-        "that " +
-        `honours If-None-Match and If-Match. ${page}`;
+        `that honours If-None-Match and If-Match. ${nothing}`;
   }
 }
 

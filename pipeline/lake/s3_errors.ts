@@ -110,8 +110,7 @@ function byStatus(code: number, answer: string, attempt: Attempt): Diagnosis {
     return [
       "configuration",
       `${answer}: it does not support conditional puts, so two runs could overwrite each other`,
-      "Set S3_ENDPOINT to a store that honours If-None-Match and If-Match; see " +
-      "runbook/lake-conformance.md",
+      "Set S3_ENDPOINT to a store that honours If-None-Match and If-Match",
     ];
   }
   if (code === 301 || code === 308) return diagnoseCode("PermanentRedirect", "")!;

@@ -131,7 +131,7 @@ function writeRefused(task: string, lake: Lake): Failure {
     task,
     problem: `the store refuses to write ${lake.url(SOURCE_KEY)}, although the condition of the ` +
       "write holds. Nothing was published. The bucket may have versioning or object lock, or a " +
-      "proxy may alter ETags: see runbook/lake-conformance.md",
+      "proxy may alter ETags",
     remedy: "Turn that feature off, or use a different bucket (S3_BUCKET).",
   });
 }

@@ -18,7 +18,7 @@ const CASES: readonly (readonly [summary: string, page: string | undefined])[] =
   [
     "Cannot publish s3://rbs/bronze/events/date=2025-12-28/_commit.json: the store refuses to create " +
     "it with If-None-Match, although no such object exists. Nothing was published. The bucket may " +
-    "have versioning or object lock, or a proxy may alter ETags: see runbook/lake-conformance.md",
+    "have versioning or object lock, or a proxy may alter ETags",
     "lake-conformance",
   ],
   ["Cannot publish in s3://rbs: the store ignores If-None-Match", "lake-conformance"],

@@ -108,7 +108,7 @@ Deno.test("confirmSource refuses another table for an open day", async () => {
       `would read ${database}/public.other_events. Nothing was changed. Set OUTBOX_TABLE, or ` +
       "database.table in the project file, to the table that the lake was copied from. If this is " +
       "the same table under another name, run the command once with --earlier-source " +
-      `${database}/public.stop_events; see runbook/lake-source.md`,
+      `${database}/public.stop_events`,
   );
 });
 
@@ -211,7 +211,7 @@ Deno.test("confirmSource accepts a renamed table with its earlier name, once", a
   await db.query("ALTER TABLE stop_events RENAME TO stops");
   const renamed = other(db, "stops");
   const { remedy } = await refuses(lake, () => bronze(renamed, lake, { day: NEXT }));
-  const [, earlierSource] = /--earlier-source (\S+);/.exec(remedy)!;
+  const [, earlierSource] = /--earlier-source (\S+)$/.exec(remedy)!;
   await refuses(lake, () => bronze(renamed, lake, { earlierSource: "public.stop_events" }));
   await bronze(renamed, lake, { day: NEXT, earlierSource, dryRun: true });
   await bronze(renamed, lake, { day: NEXT, earlierSource });
@@ -261,7 +261,7 @@ Deno.test("confirmSource refuses another database, and accepts it with its earli
   const failure = await refuses(lake, () => bronze(moved.config, lake, { day: NEXT }));
   assertEquals(failure.kind, "configuration");
   assertStringIncludes(failure.remedy, "Check DJANGO_DB_HOST and DJANGO_DB_NAME.");
-  const [, earlierSource] = /--earlier-source (\S+);/.exec(failure.remedy)!;
+  const [, earlierSource] = /--earlier-source (\S+)$/.exec(failure.remedy)!;
   const steps = await bronze(moved.config, lake, { day: NEXT, earlierSource });
   const [step] = steps.filter(({ step }) => step === "source");
   assertStringIncludes(step!.says, `so it is the outbox that was ${earlierSource} before`);
@@ -278,7 +278,7 @@ Deno.test("confirmSource refuses another database with the same event_seq and ot
   await using lake = await temporaryLake();
   await bronze(db.config, lake);
   const { remedy } = await refuses(lake, () => bronze(staging.config, lake, { day: NEXT }));
-  const [, earlierSource] = /--earlier-source (\S+);/.exec(remedy)!;
+  const [, earlierSource] = /--earlier-source (\S+)$/.exec(remedy)!;
   const { problem } = await refuses(
     lake,
     () => bronze(staging.config, lake, { day: NEXT, earlierSource }),
@@ -293,7 +293,7 @@ Deno.test("confirmSource refuses an earlier name whose table still exists", asyn
   await db.query("DROP TABLE other_events; CREATE TABLE other_events AS TABLE stop_events");
   await db.query("ALTER TABLE other_events ALTER event_id SET NOT NULL");
   const { remedy } = await refuses(lake, () => bronze(other(db), lake, { day: NEXT }));
-  const [, earlierSource] = /--earlier-source (\S+);/.exec(remedy)!;
+  const [, earlierSource] = /--earlier-source (\S+)$/.exec(remedy)!;
   const { problem } = await refuses(
     lake,
     () => bronze(other(db), lake, { day: NEXT, earlierSource }),

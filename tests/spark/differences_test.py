@@ -89,7 +89,7 @@ class Acknowledging(unittest.TestCase):
         self.assertIn("in 9 rows: event a differs; event b", text)
         self.assertIn("event h differs; event z came late and does not fit", text)
         self.assertIn("; and 2 more. Nothing was changed", text)
-        self.assertIn("deno task amend --date 2025-12-28", text)
+        self.assertIn("deep-storage amend --date 2025-12-28", text)
 
 
 if __name__ == "__main__":

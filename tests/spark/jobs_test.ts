@@ -200,7 +200,7 @@ sparkTest(
           `event ${eventId(71)} is in the outbox but not in bronze`,
           `event ${FIRST} is in bronze but not in the outbox`,
           `event ${SECOND} has a different event_seq, fill_price`,
-          `deno task amend --date ${DAY}`,
+          `deep-storage amend --date ${DAY} (in a checkout: deno task amend --date ${DAY})`,
         ]
       ) assertStringIncludes(refused.said, words);
       assertEquals(await contents(lake), before);

@@ -112,7 +112,7 @@ class Publishing(unittest.TestCase):
         self.lake.removed.clear()
         self.publish(commit_of("part-a.parquet"), self.begun())
         self.assertEqual(self.lake.removed, [])
-        self.assertIn("deno task clean --date 2025-12-28", self.said)
+        self.assertIn("deep-storage clean --date 2025-12-28", self.said)
 
     def test_an_unchanged_marker_that_another_run_replaced_is_refused(self) -> None:
         self.publish_first("part-a.parquet")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from deep_storage import contract, quarantine, settings, window
 from deep_storage.amendment import publish_amendment
 from deep_storage.differences import differs, unacknowledged
-from deep_storage.errors import Failure, plural
+from deep_storage.errors import Failure, command, plural
 from deep_storage.fence import clock
 from deep_storage.lake import Lake
 from deep_storage.lost import Lost, lost_events
@@ -141,7 +141,7 @@ def lost_since(commit: Commit, lost: Lost) -> Failure:
         f"{settings.OUTBOX_TABLE} no longer has: {', '.join(lost.named)}{more}. "
         "Nothing was changed, so bronze keeps them. Find out who removed them, or "
         "check DJANGO_DB_NAME and OUTBOX_TABLE. To keep them and add the new "
-        f"events: deno task amend --date {commit.day}",
+        f"events: {command('amend --date', commit.day)}",
     )
 
 

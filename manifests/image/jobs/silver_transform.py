@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from deep_storage import contract, parts, settings
 from deep_storage.compare import compare
 from deep_storage.differences import NAMED, listed
-from deep_storage.errors import Failure, plural
+from deep_storage.errors import Failure, command, plural
 from deep_storage.fence import clock
 from deep_storage.history import was_current
 from deep_storage.lake import Lake
@@ -238,7 +238,7 @@ def differs(commit: Commit, texts: list[str]) -> Failure:
         f"Cannot confirm silver of {commit.day}, which is sealed: it differs from "
         f"{SILVER.source} in {plural(count, 'row')}: {listed(texts[:NAMED], count)}. "
         "Nothing was changed. Find out who changed silver or bronze. To rebuild "
-        f"silver from bronze: deno task amend --date {commit.day}",
+        f"silver from bronze: {command('amend --date', commit.day)}",
     )
 
 

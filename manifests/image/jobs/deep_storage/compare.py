@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from .differences import NAMED, Differences, listed
-from .errors import Failure, plural
+from .errors import Failure, command, plural
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row
@@ -88,5 +88,5 @@ def too_many(layer: Layer, day: str, count: int, texts: list[str]) -> Failure:
         f"Cannot confirm {layer.name} of {day}: it differs from {layer.source} in "
         f"{plural(count, 'row')}: {listed(texts, count)}. A job handles at most "
         f"{plural(MOST_DIFFERENCES, 'difference')}. Nothing was changed. Check whether "
-        f"this is the wrong database, then run: deno task {layer.name} --date {day}",
+        f"this is the wrong database, then run: {command(layer.name, '--date', day)}",
     )

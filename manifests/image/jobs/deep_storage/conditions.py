@@ -12,7 +12,6 @@ from .errors import Failure
 if TYPE_CHECKING:
     from .lake import Lake
 
-PAGE = "Nothing was published; see runbook/lake-conformance.md"
 # Settings of a bucket that make its store ignore conditions, and their remedies.
 REMEDY = {
     "object-locked": "The bucket has object lock, which implies versioning, and "
@@ -37,7 +36,8 @@ def confirm_conditions(lake: Lake) -> None:
     if problem is not None:
         raise Failure(
             "configuration",
-            f"Cannot publish in {lake.name}: {problem}. {REMEDY[lake.state()]} {PAGE}.",
+            f"Cannot publish in {lake.name}: {problem}. {REMEDY[lake.state()]} "
+            "Nothing was published.",
         )
 
 

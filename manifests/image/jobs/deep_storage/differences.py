@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .errors import Failure, plural
+from .errors import Failure, command, plural
 from .marker import Acknowledged, Commit, acknowledge
 from .quarantine import UnfitEvent, contract_text, describe
 
@@ -110,7 +110,7 @@ def differs(found: Differences, commit: Commit) -> Failure:
         "data",
         f"Cannot confirm bronze of {commit.day}, which is {commit.state}: {difference}"
         ". Nothing was changed. To add the late events and keep the events of bronze: "
-        f"deno task amend --date {commit.day}",
+        f"{command('amend --date', commit.day)}",
     )
 
 

@@ -27,6 +27,12 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def command(*words: str) -> str:
+    """Formats a command of the toolkit for readers with the package or a checkout."""
+    text = " ".join(words)
+    return f"deep-storage {text} (in a checkout: deno task {text})"
+
+
 def page_of(message: str) -> str | None:
     """Returns the page of the runbook about a failure, or None if it has no page.
 

@@ -20,7 +20,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from .contract import ABANDONED_AFTER_HOURS, PARTS, silver_day, staging_root
-from .errors import Failure, plural
+from .errors import Failure, command, plural
 from .footer import TAIL_BYTES, footer_bytes, sort_encodings
 from .lake import digest
 from .listing import list_folders
@@ -239,7 +239,7 @@ def damaged(lake: Lake, part: Part, problem: str) -> Failure:
     """Returns the failure for a part that does not match its marker."""
     day = silver_day(part.key)
     remedy = (
-        f"Rebuild silver from bronze: deno task amend --date {day}"
+        f"Rebuild silver from bronze: {command('amend --date', day)}"
         if day
         else "Restore it from a backup."
     )

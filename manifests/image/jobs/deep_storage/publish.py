@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from .conditions import confirm_conditions
 from .contract import LONGEST_RUN_HOURS
-from .errors import Failure, plural
+from .errors import Failure, command, plural
 from .listing import list_folders
 from .marker import Commit, Part, Quarantine, Stored, render
 from .marker_reader import parse
@@ -50,7 +50,7 @@ def read_marker(lake: Lake, layer: str, key: str, day: str) -> Stored | None:
         remedy = (
             "restore it from a backup."
             if layer == "bronze"
-            else f"rebuild silver from bronze: deno task amend --date {day}"
+            else f"rebuild silver from bronze: {command('amend --date', day)}"
         )
         raise Failure(
             "data",
@@ -219,8 +219,7 @@ def condition_refused(lake: Lake, key: str, previous: Stored | None) -> Failure:
         "configuration",
         f"Cannot publish {lake.url(key)}: the store refuses {refused}. Nothing was "
         "published. The bucket may have versioning or object lock, or a proxy may "
-        "alter ETags: see runbook/lake-conformance.md. Turn that feature off, or "
-        "use a different bucket (S3_BUCKET).",
+        "alter ETags. Turn that feature off, or use a different bucket (S3_BUCKET).",
     )
 
 
@@ -258,7 +257,7 @@ def tell_leftovers(commit: Commit, publication: Publication) -> None:
             "clean",
             f"left {plural(len(keys), 'part')} that no marker lists, because "
             "another run may be about to publish them; after one day, remove them "
-            f"with: deno task clean --date {commit.day}",
+            f"with: {command('clean --date', commit.day)}",
         )
 
 

@@ -9,7 +9,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 from . import java_failure
-from .errors import EXIT, Failure, page_of, unexpected
+from .errors import EXIT, Failure, command, page_of, unexpected
 from .settings import secrets
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def report(message: str) -> None:
     print(message, file=sys.stderr)
     page = page_of(message)
     if page is not None:
-        print(f"runbook: deno task explain {page}", file=sys.stderr)
+        print(f"runbook: {command('explain', page)}", file=sys.stderr)
     sys.stderr.flush()
 
 

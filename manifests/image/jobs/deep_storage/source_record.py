@@ -12,7 +12,7 @@ import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
 from .contract import KEYS, MARKER, bronze_day, bronze_marker
-from .errors import Failure
+from .errors import Failure, command
 from .marker import Commit, ordered
 from .marker_reader import as_list, parse_json, parse_source
 from .progress import say
@@ -130,8 +130,8 @@ def confirm_day_of_lake(lake: Lake, commit: Commit, task: str) -> None:
         "data",
         f"Cannot {task}: bronze of {commit.day} was copied from {commit.source}, and "
         f"the lake from {', '.join(map(str, stored[0]))}. Nothing was changed. Compare "
-        "the day with the table that the backend writes: deno task postflight --date "
-        f"{commit.day}",
+        "the day with the table that the backend writes: "
+        f"{command('postflight --date', commit.day)}",
     )
 
 
@@ -160,8 +160,8 @@ def record_source(lake: Lake, source: RunSource) -> None:
         f"Cannot record {source.current} as the source of {lake.name}: the store "
         f"refuses to write {lake.url(KEY)}, although the condition of the write holds. "
         "Nothing was published. The bucket may have versioning or object lock, or a "
-        "proxy may alter ETags: see runbook/lake-conformance.md. Turn that feature "
-        "off, or use a different bucket (S3_BUCKET).",
+        "proxy may alter ETags. Turn that feature off, or use a different bucket "
+        "(S3_BUCKET).",
     )
 
 
@@ -231,13 +231,14 @@ def confirm_first(query: Query, commit: Commit, day: str, current: Source) -> No
         f"{' and '.join(map(str, ends))} of {commit.day}, the newest day with events "
         "in bronze. Nothing was changed. Check DJANGO_DB_HOST, DJANGO_DB_NAME and "
         "OUTBOX_TABLE. If this is the outbox, and it no longer has these events, let "
-        f"the toolkit record that: deno task bronze --date {day} --earlier-source "
-        "unknown",
+        "the toolkit record that: "
+        f"{command('bronze --date', day, '--earlier-source unknown')}",
     )
 
 
 def other_source(day: str, what: str, recorded: Source, current: Source) -> Failure:
     """Returns the failure for a table that the lake was not copied from."""
+    quoted = shlex.quote(str(recorded))
     advice = "Check DJANGO_DB_HOST and DJANGO_DB_NAME."
     condition = "the database was moved or renamed"
     if not same_table(recorded, current):
@@ -247,6 +248,6 @@ def other_source(day: str, what: str, recorded: Source, current: Source) -> Fail
         "configuration",
         f"Cannot export {day}: {what} was copied from {recorded}, and this run would "
         f"read {current}. Nothing was changed. {advice} If {condition}, let the "
-        f"toolkit record that: deno task bronze --date {day} --earlier-source "
-        f"{shlex.quote(str(recorded))}",
+        "toolkit record that: "
+        + command("bronze --date", day, f"--earlier-source {quoted}"),
     )

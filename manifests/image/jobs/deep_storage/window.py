@@ -19,7 +19,7 @@ from .contract import (
     spark_schema,
 )
 from .differences import NAMED, Differences, listed, with_unfit
-from .errors import Failure, plural
+from .errors import Failure, command, plural
 from .fence import clock, count, read_fence
 from .layers import BRONZE
 from .marker import Commit, Part, total
@@ -270,6 +270,6 @@ def confirm_never_published(lake: Lake, day: str, listing: list[Entry]) -> None:
         "data",
         f"Cannot export {day}: the day was published before, but its commit marker "
         "is missing. Nothing was changed. Restore the commit marker from a backup, "
-        "or let the toolkit compare the remaining parts: deno task bronze --date "
-        f"{day}",
+        "or let the toolkit compare the remaining parts: "
+        f"{command('bronze --date', day)}",
     )
