@@ -139,11 +139,10 @@ function missingFacts(
   }
   if (absent.length === 0) return undefined;
   const skip = { id, title, verdict: "skip", findings: [] } as const;
-  if (isRequested) {
-    const unread = reasons(absent);
-    return { ...skip, reason: unread.join("; "), requested: true, unread };
-  }
   const excluded = reasons(absent.filter(({ requested }) => requested));
+  if (isRequested) {
+    return { ...skip, reason: reasons(absent).join("; "), requested: true, unread: excluded };
+  }
   return {
     ...skip,
     reason: reasons(absent.filter(({ requested }) => !requested)).join("; "),

@@ -10,6 +10,7 @@ import {
   type SharedSnapshot,
 } from "./outbox/window_rows.ts";
 import { createEventParts, RefusedEvent } from "./pages/event_parts.ts";
+import { onServerRequest, type ServerRequest } from "./server_requests.ts";
 
 // A worker that copies ranges of a window, in its own session and in the snapshot of the run. It
 // can reach the database, and nothing else.
@@ -49,6 +50,7 @@ export type FromRangeWorker =
   /** The session is closed. */
   | "ended"
   | { readonly progress: number }
+  | { readonly request: ServerRequest }
   | { readonly part: PartBody }
   | { readonly copied: RangeToCopy; readonly eventTypes: ReadonlyMap<string, number> }
   | { readonly failure: FailureParts; readonly refused: boolean }
@@ -61,6 +63,7 @@ function serveRanges(): void {
   const parent = self as unknown as Worker;
   const post = (message: FromRangeWorker, transfer: Transferable[] = []) =>
     parent.postMessage(message, transfer);
+  onServerRequest((request) => post({ request }));
   let session: RangeSession;
   let connection: Connection;
   let waiting = 0;

@@ -6,6 +6,7 @@ import type { PartBody } from "./lake/parts.ts";
 import type { Survey } from "./outbox/survey.ts";
 import { nextRangeStart, type SharedSnapshot } from "./outbox/window_rows.ts";
 import { RefusedEvent } from "./pages/event_parts.ts";
+import { announceRequest } from "./server_requests.ts";
 
 // A large day is copied in ranges of event_seq, which several workers read in the same snapshot. A
 // part ends where a range ends, so the parts do not depend on the number of workers.
@@ -171,6 +172,7 @@ function createWorkers(): RangeWorkers {
   const receive = (index: number, message: FromRangeWorker) => {
     if (typeof message === "string") received[index]!.push(message);
     else if ("progress" in message) listener(message.progress);
+    else if ("request" in message) announceRequest(message.request);
     else if ("error" in message) fail(message.error);
     else if ("failure" in message) {
       const { failure, refused } = message;

@@ -50,9 +50,26 @@ export async function withRequest<T>(
     throw error;
   } finally {
     const milliseconds = performance.now() - started;
-    const detail: ServerRequest = { server, what, milliseconds, result };
-    globalThis.dispatchEvent(new CustomEvent(EVENT, { detail }));
+    announceRequest({ server, what, milliseconds, result });
   }
+}
+
+/**
+ * Announces a request to the listeners of this thread. A thread that starts a worker announces the
+ * requests of the worker.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { announceRequest, onServerRequest } from "./server_requests.ts";
+ * const seen: string[] = [];
+ * onServerRequest(({ what }) => seen.push(what));
+ * announceRequest({ server: "postgres", what: "COPY", milliseconds: 1, result: "" });
+ * assertEquals(seen, ["COPY"]);
+ * ```
+ */
+export function announceRequest(detail: ServerRequest): void {
+  globalThis.dispatchEvent(new CustomEvent(EVENT, { detail }));
 }
 
 /** The status that an error of the S3 client has. */

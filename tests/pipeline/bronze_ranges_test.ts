@@ -6,6 +6,7 @@ import { parseDay } from "../../pipeline/contract/window.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { readMarker } from "../../pipeline/lake/marker.ts";
+import { onServerRequest } from "../../pipeline/server_requests.ts";
 import { generatedEvents } from "../../tasks/demo/events.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "../support/assert.ts";
 import { insertEvent } from "../support/events.ts";
@@ -65,6 +66,22 @@ Deno.test("bronze_ranges: stores the same objects for any number of workers", as
     assertEquals(await lake.contents(), await alone.contents());
   }
   await waitForNoSession(db);
+});
+
+Deno.test("bronze_ranges: announces the requests of all workers", async () => {
+  await using db = await outbox({ events: EVENTS });
+  const requests: string[] = [];
+  onServerRequest(({ what }) => requests.push(what));
+  const counts: number[] = [];
+  for (const workers of [0, 2]) {
+    await using lake = await temporaryLake();
+    requests.length = 0;
+    await bronze(db.config, lake, workers);
+    counts.push(requests.filter((what) => what.startsWith("log in as ")).length);
+  }
+  assertEquals(counts, [1, 3]);
+  const copies = requests.filter((what) => what.startsWith("COPY "));
+  assert(copies.length > 2, requests.join("\n"));
 });
 
 Deno.test("bronze_ranges: reports the rows of all workers", async () => {
