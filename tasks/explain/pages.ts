@@ -26,6 +26,7 @@ export const ALERT_PAGES: ReadonlyMap<string, string> = new Map([
   ["alert-day-open", "a day is not sealed two days after its end"],
   ["alert-check-failing", "a check fails, or could not judge"],
   ["alert-sealed-day-differs", "a sealed day has late or lost events, or was changed"],
+  ["alert-run-failed", "a command ended with another exit code than 0"],
   ["alert-exporter-down", "the exporter, or a source of the exporter, is down"],
 ]);
 

@@ -4,12 +4,14 @@ import { bronzeMarkerKey, silverMarkerKey } from "../../pipeline/contract/keys.t
 import { generatedEvents } from "../../tasks/demo/events.ts";
 import { ALERT_PAGES } from "../../tasks/explain/pages.ts";
 import { until } from "../cluster/until.ts";
+import { blocksOf, edited } from "../runbook/blocks.ts";
+import { openShell } from "../runbook/shell.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { type RunningExporter, startExporter } from "../support/exporter.ts";
 import { temporaryLake } from "../support/lakes.ts";
 import { outbox } from "../support/postgres.ts";
 import { prometheusTest, promtool, startPrometheus } from "../support/prometheus.ts";
-import { environment, runTask } from "../support/task.ts";
+import { environment, ROOT, runTask } from "../support/task.ts";
 
 // The alerts and the dashboard: their sources, their unit tests, and a drill in which each alert fires
 // and clears on a real Prometheus, a real exporter, a real Postgres and a lake in a directory.
@@ -71,15 +73,59 @@ function impatientRules(): string {
   return stringify(copy);
 }
 
-/** Serves a text on a free port of 127.0.0.1. */
-function serveText(text: string): { readonly address: string } & AsyncDisposable {
+/** Serves the current text of a file on a free port of 127.0.0.1. */
+function serveFile(file: string): { readonly address: string } & AsyncDisposable {
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen() {} },
-    () => new Response(text, { headers: { "content-type": "text/plain; version=0.0.4" } }),
+    async () =>
+      new Response(await Deno.readTextFile(file), {
+        headers: { "content-type": "text/plain; version=0.0.4" },
+      }),
   );
   return {
     address: `127.0.0.1:${server.addr.port}`,
     [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+}
+
+/** An operator who pastes the diagnosis of a page. */
+interface Operator extends AsyncDisposable {
+  /**
+   * Pastes the commands of the section Diagnosis, with the values in the lines that have a comment.
+   * Returns what the terminal showed.
+   */
+  diagnose(page: string, values?: Readonly<Record<string, string>>): Promise<string>;
+}
+
+/** What the drill does not have: a cluster. */
+const NEEDS_CLUSTER = /\bkubectl\b|^deno task schedule$/;
+
+async function operator(env: Readonly<Record<string, string>>): Promise<Operator> {
+  const folder = await Deno.makeTempDir();
+  await Deno.mkdir(`${folder}/bin`);
+  await Deno.symlink(Deno.execPath(), `${folder}/bin/deno`);
+  const { PATH = "", HOME = "" } = Deno.env.toObject();
+  const of = { HOME, PATH: `${folder}/bin:${PATH}`, NO_COLOR: "1", TERM: "dumb", PAGER: "cat" };
+  let shells = 0;
+  return {
+    async diagnose(page, values = {}) {
+      const shell = await openShell(`${folder}/${++shells}`, ROOT.pathname, { ...of, ...env });
+      const text = Deno.readTextFileSync(new URL(`../runbook/${page}.md`, MONITORING));
+      const blocks = blocksOf(text).filter(({ language, section }) =>
+        language === "sh" && section === "Diagnosis"
+      );
+      // Line by line, because a command that fails would end its block.
+      const lines = blocks.flatMap((block) => edited(block, values).text.split("\n"))
+        .filter((line) => !NEEDS_CLUSTER.test(line));
+      let all = "";
+      for (const line of lines) {
+        const { shown } = await shell.paste(line);
+        assert(!/^(Cannot (understand|use) |bash: )/m.test(shown), `${line}: ${shown}`);
+        all += shown;
+      }
+      return all;
+    },
+    [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
   };
 }
 
@@ -100,8 +146,12 @@ prometheusTest(
       assertEquals(code, 0, `${name}: ${stdout}${stderr}`);
     };
     await succeeds("run", last, "--metrics-file", `${folder}/run.prom`);
-    await using files = serveText(await Deno.readTextFile(`${folder}/run.prom`));
-    await Deno.remove(folder, { recursive: true });
+    await using files = serveFile(`${folder}/run.prom`);
+    await using onCall = await operator(env);
+    const shows = async (page: string, texts: string[], values?: Record<string, string>) => {
+      const shown = await onCall.diagnose(page, values);
+      for (const text of texts) assertStringIncludes(shown, text, page);
+    };
 
     const flags = ["--interval", "1", "--check-interval", "1", "--from", first];
     let exporter: RunningExporter = await startExporter(env, flags);
@@ -118,14 +168,16 @@ prometheusTest(
 
       // The oldest day ended two days ago and is not sealed yet.
       await fire("DeepStorageDayOpen");
+      await shows("alert-day-open", [`${first}  missing`, `deno task run --date ${first}`]);
       await succeeds("run", "--from", first, "--to", last);
       await fire();
 
       for (const expression of expressions) {
-        // Prometheus refuses an expression with a wrong syntax.
-        const found = await prometheus.query(expression);
         const mayBeEmpty = /verdict!=|findings\) > 0/.test(expression);
-        assert(found.length > 0 || mayBeEmpty, `${expression} has no data`);
+        // Prometheus refuses an expression with a wrong syntax.
+        await until(`${expression} has data`, async () => {
+          return (await prometheus.query(expression)).length > 0 || mayBeEmpty;
+        });
       }
 
       const markers = days.flatMap((day) => [bronzeMarkerKey(day), silverMarkerKey(day)]);
@@ -133,6 +185,7 @@ prometheusTest(
         Promise.all(markers.map((key) => Deno.utime(lake.file(key), time, time)));
       await storeAt(Date.now() / 1000 - 27 * 3600);
       await fire("DeepStorageNothingSealed");
+      await shows("alert-nothing-sealed", [`${last}  sealed`, "status: "]);
       await storeAt(Date.now() / 1000);
       await fire();
 
@@ -144,20 +197,34 @@ prometheusTest(
               'BTCUSDC', 'EXECUTED', 'manual')`);
       // Postflight compares the same events, so its check fails too.
       await fire("DeepStorageCheckFailing", "DeepStorageSealedDayDiffers");
+      const late = { DAY: last };
+      await shows("alert-sealed-day-differs", ["+1 late", "1 event came late"], late);
+      await shows("alert-check-failing", ["row-counts\r\n", "FAIL   row-counts"], late);
       await succeeds("amend", last, "--yes");
       await fire();
 
       await exporter.end();
       await fire("DeepStorageExporterDown");
+      const EXPORTER = address;
+      await shows("alert-exporter-down", ["Failed to connect", "PASS   lake-login"], { EXPORTER });
       exporter = await startExporter(env, ["--listen", address, ...flags]);
       await fire();
 
       await db.query("ALTER TABLE stop_events RENAME TO elsewhere");
       await fire("DeepStorageCheckFailing", "DeepStorageExporterDown");
+      await shows("alert-exporter-down", ['{source="outbox"} 0', '{source="lake"} 1'], {
+        EXPORTER,
+      });
+      const { code } = await runTask("run", [last, "--metrics-file", `${folder}/run.prom`], env);
+      assert(code !== 0);
+      await fire("DeepStorageCheckFailing", "DeepStorageExporterDown", "DeepStorageRunFailed");
+      await shows("alert-run-failed", ["stop_events"]);
       await db.query("ALTER TABLE elsewhere RENAME TO stop_events");
+      await succeeds("run", last, "--metrics-file", `${folder}/run.prom`);
       await fire();
     } finally {
       await exporter.end();
+      await Deno.remove(folder, { recursive: true });
     }
   },
 );

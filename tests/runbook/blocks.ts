@@ -33,6 +33,15 @@ export function blocksOf(page: string): Block[] {
   return blocks;
 }
 
+/** Writes values into the lines of a block that have a comment, as the comment asks for. */
+export function edited(block: Block, values: Readonly<Record<string, string>> = {}): Block {
+  const text = block.text.replace(
+    /^export (\w+)=\S*( +# .*)$/gm,
+    (line, name, comment) => name in values ? `export ${name}=${values[name]}${comment}` : line,
+  );
+  return { ...block, text };
+}
+
 /** Commands that remove or replace something. */
 const DESTRUCTIVE = [
   /\bkubectl\b.* delete\b/,

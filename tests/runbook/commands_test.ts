@@ -1,8 +1,8 @@
-import { freePort } from "../../tasks/demo/free_port.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { until } from "../cluster/until.ts";
+import { startExporter } from "../support/exporter.ts";
 import { missingParts } from "../drill/world.ts";
-import { type Block, blocksOf, isMarked } from "./blocks.ts";
+import { type Block, blocksOf, edited, isMarked } from "./blocks.ts";
 import { type Fault, FAULTS } from "./faults.ts";
 import { missingKubectl } from "./kubectl.ts";
 import { needOf } from "./needs.ts";
@@ -72,32 +72,6 @@ Deno.test({
   },
 });
 
-/** Starts the exporter that a page reads, and waits until it has read the lake. */
-async function startExporter(
-  { checkout, env }: PreparedWorld,
-  address: string,
-): Promise<AsyncDisposable> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["task", "-q", "exporter", "--listen", address],
-    cwd: checkout,
-    clearEnv: true,
-    env,
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
-  await until("the exporter has read the lake", async () => {
-    const response = await fetch(`http://${address}/metrics`);
-    return (await response.text()).includes("deep_storage_up");
-  });
-  return {
-    async [Symbol.asyncDispose]() {
-      child.kill("SIGINT");
-      await child.status;
-    },
-  };
-}
-
 /** Seals the days of the second outbox, in which only yesterday has an event. */
 async function prepareYoung({ folder, checkout, env, young }: PreparedWorld): Promise<void> {
   const shell = await openShell(`${folder}/young`, checkout, { ...env, ...young });
@@ -115,14 +89,19 @@ async function healthy(
   blocks: readonly Block[],
   seen: Set<string>,
 ): Promise<void> {
-  const address = `127.0.0.1:${freePort()}`;
-  await using _exporter = page === "alert-exporter-down"
-    ? await startExporter(prepared, address)
+  await using exporter = page === "alert-exporter-down"
+    ? await startExporter(prepared.env)
     : undefined;
+  if (exporter !== undefined) {
+    await until("the exporter has read the lake", async () => {
+      return (await exporter.scrape()).includes("deep_storage_up");
+    });
+  }
+  const values = { ...exporter && { EXPORTER: exporter.address }, METRICS: prepared.folder };
   const shell = await openShell(`${prepared.folder}/${page}`, prepared.checkout, prepared.env);
   for (const block of [...blocks].sort((a, b) => Number(isMarked(a)) - Number(isMarked(b)))) {
     const { text } = block;
-    if (!seen.has(text)) await paste(prepared, shell, edited(block, { EXPORTER: address }));
+    if (!seen.has(text)) await paste(prepared, shell, edited(block, values));
     else if (/^export /m.test(text)) await shell.paste(exportsIn(text));
     seen.add(text);
   }
@@ -160,15 +139,6 @@ async function repaired(
     await world.lake.heal();
     await world.cluster.heal();
   }
-}
-
-/** Writes values into the lines of a block that have a comment, as the comment asks for. */
-function edited(block: Block, values: Readonly<Record<string, string>> = {}): Block {
-  const text = block.text.replace(
-    /^export (\w+)=\S*( +# .*)$/gm,
-    (line, name, comment) => name in values ? `export ${name}=${values[name]}${comment}` : line,
-  );
-  return { ...block, text };
 }
 
 /**

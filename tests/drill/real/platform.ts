@@ -164,8 +164,9 @@ function platformOn(
       end = endOf(jobEnd(await json("-n", NAMESPACE, "get", "job", JOB)));
       return end !== "after a wait" && end !== "unknown";
     }, AbortSignal.timeout(PATIENCE));
-    const { items } = await json("-n", NAMESPACE, "get", "pods", "-l", `job-name=${JOB}`);
-    const last = items.at(-1);
+    const ofJob = ["-l", `job-name=${JOB}`, "--sort-by=.metadata.creationTimestamp"];
+    const { items } = await json("-n", NAMESPACE, "get", "pods", ...ofJob);
+    const last = items.at(-1); // the newest pod
     const message = await ask("-n", NAMESPACE, "logs", last.metadata.name);
     return { end, exitCode: last.status.containerStatuses[0].state.terminated.exitCode, message };
   };
