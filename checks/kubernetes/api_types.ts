@@ -11,8 +11,10 @@ export interface WrongField {
   readonly problem: string;
   /** The correction. */
   readonly fix: string;
-  /** The effect, if the API server accepts the field. */
+  /** The effect, if it is not that every API server refuses the object. */
   readonly why?: string;
+  /** True if a version of the operator that is not known here can have the field. */
+  readonly isUncertain?: true;
 }
 
 /** The fields of types, each with a code; see {@linkcode ofType}. */
@@ -95,7 +97,7 @@ export function typeOf(apiVersion: string, kind: string): string | undefined {
  * A code is `s` for a string, `b` for a boolean, `i` for an integer, `n` for a number, `q` for a
  * quantity, `I` for an integer or a string, `x` for any value, or else the name of a type. Before the
  * code, `[` means a list, and `{` an object with any keys. After the code, `!` means a required
- * field, and after the name of a type, `?` means that the type may have more fields.
+ * field, and after the name of a type, `?` means that another version can have more fields.
  *
  * @param more types besides those of Kubernetes
  */
@@ -178,9 +180,13 @@ function judgeFields(
     const known = fields.get(field);
     const at = child(path, field);
     if (known === undefined) {
-      if (isOpen) continue;
       const { problem, fix } = unknownField(field, [...fields.keys()], types);
-      found.push({ path: at, problem: `${field} ${problem}`, fix });
+      found.push({
+        path: at,
+        problem: `${field} ${problem}`,
+        fix,
+        ...(isOpen ? ofOperator(field, [...fields.keys()], types) : {}),
+      });
       continue;
     }
     judge(each, known.replace(/!$/, ""), { path: at, name: field }, types, found);
@@ -217,6 +223,25 @@ function unknownField(field: string, known: readonly string[], types: Types): Wr
       ? "Check the indentation of the line: another object has a field of this name."
       : "Remove the field, or correct its name.",
   };
+}
+
+/** The types of pods, whose fields are often written in an object of an operator by mistake. */
+const POD_TYPES = ["V1PodSpec", "V1Container", "V1PodTemplateSpec"];
+
+/** What an unknown field in an object of an operator means. */
+function ofOperator(
+  field: string,
+  known: readonly string[],
+  types: Types,
+): Pick<WrongField, "why" | "isUncertain"> {
+  const isElsewhere = Object.entries(types).some(([name, fields]) =>
+    (POD_TYPES.includes(name) || !Object.hasOwn(apiSchema.types, name)) &&
+    ` ${fields}`.includes(` ${field}:`)
+  );
+  const effect = "kubectl apply refuses the object, and other clients drop the field";
+  return closestWord(field, known) !== undefined || isElsewhere
+    ? { why: effect }
+    : { why: `if the operator in the cluster has no such field, ${effect}`, isUncertain: true };
 }
 
 function wrongScalar(value: unknown, code: string, name: string): Wrong | undefined {

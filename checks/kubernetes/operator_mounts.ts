@@ -1,5 +1,6 @@
 import type { WrongField } from "./api_types.ts";
 import { type Fields, fieldsIn, isFields, listOf, textOf } from "./fields.ts";
+import { setField } from "./spark_cluster.ts";
 import { closestWord } from "./spelling.ts";
 import { groupOf, podTemplatesOf } from "./workloads.ts";
 
@@ -136,8 +137,9 @@ function ofApache({ kind, spec: outer }: Fields): Mounts[] {
   const isCluster = kind === "SparkCluster";
   const roles = isCluster ? ["master", "worker"] : ["driver", "executor"];
   return roles.flatMap((role) => {
-    const set = isCluster ? `${role}StatefulSetSpec` : "podTemplateSpec";
-    const inner = fieldsIn(fieldsIn(spec[`${role}Spec`])[set]);
+    const roleSpec = fieldsIn(spec[`${role}Spec`]);
+    const set = isCluster ? setField(roleSpec, role) : "podTemplateSpec";
+    const inner = fieldsIn(roleSpec[set]);
     const template = isCluster ? fieldsIn(inner.template) : inner;
     const claims = listOf(inner.volumeClaimTemplates).map(({ metadata }) => fieldsIn(metadata));
     const pod = fieldsIn(template.spec);

@@ -20,6 +20,15 @@ const PORTS = {
 const CLUSTER_LABEL = "spark.operator/spark-cluster-name";
 const VERSION_LABEL = "spark-version";
 
+/**
+ * The field with the StatefulSet of a role. Versions of the operator differ in the name of the
+ * field.
+ */
+export function setField(roleSpec: Fields, role: string): string {
+  const long = `${role}StatefulSetSpec`;
+  return roleSpec[long] === undefined ? "statefulSetSpec" : long;
+}
+
 /** The pods of the master and of the workers of a SparkCluster; empty for another object. */
 export function sparkClusterTemplates(object: Fields, group: string): PodTemplate[] {
   if (group !== "spark.apache.org" || object.kind !== SPARK_CLUSTER) return [];
@@ -33,10 +42,9 @@ export function sparkClusterTemplates(object: Fields, group: string): PodTemplat
   const workers = [instances.initWorkers, instances.maxWorkers]
     .map((each) => typeof each === "number" && each >= 0 ? each : 0);
   return (["master", "worker"] as const).map((role): PodTemplate => {
-    const path = `spec.${role}Spec.${role}StatefulSetSpec.template`;
-    const template = fieldsIn(
-      fieldsIn(fieldsIn(spec[`${role}Spec`])[`${role}StatefulSetSpec`]).template,
-    );
+    const set = setField(fieldsIn(spec[`${role}Spec`]), role);
+    const path = `spec.${role}Spec.${set}.template`;
+    const template = fieldsIn(fieldsIn(fieldsIn(spec[`${role}Spec`])[set]).template);
     const metadata = fieldsIn(template.metadata);
     const podSpec = fieldsIn(template.spec);
     const containers = listOf(podSpec.containers);

@@ -32,8 +32,8 @@ export function refusedFields(
   const { apiVersion, kind, value } = object;
   const place = (field: string) =>
     placeOf({ ...object, file: pathOf(directory, object.file) }, field);
-  const findingOf = ({ path, problem, fix, why }: WrongField): Finding => ({
-    severity: "fail",
+  const findingOf = ({ path, problem, fix, why, isUncertain }: WrongField): Finding => ({
+    severity: isUncertain ? "warn" : "fail",
     ...place(path),
     ...(isSecret(value, path)
       ? { problem: "value must be a string", fix: "Put the value in quotes." }

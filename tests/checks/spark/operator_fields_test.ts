@@ -189,6 +189,55 @@ Deno.test("refusedFields judges the kinds of the operator of Apache Spark by the
   }
 });
 
+Deno.test("refusedFields reports fields that an operator does not have", () => {
+  const severities = (yaml: string) =>
+    readFile("a.yaml", yaml).objects.flatMap((each) => refusedFields({ directory: "." }, each))
+      .map(({ severity, field, why }) => `${severity} ${field}: ${why}`);
+  const certain = "kubectl apply refuses the object, and other clients drop the field";
+  const kubeflow = (from: string, to: string) => application(SPEC.replace(from, () => to));
+  const apache = (more: string) => head("spark.apache.org/v1", "SparkApplication", APACHE + more);
+  const cases: readonly (readonly [string, string])[] = [
+    [kubeflow("mainApplicationFile", "mainAplicationFile"), "spec.mainAplicationFile"],
+    [kubeflow("deps:", "tolerations: []\ndeps:"), "spec.tolerations"],
+    [kubeflow("  memory: 1g", "  hadoopConf: {}"), "spec.driver.hadoopConf"],
+    [kubeflow("  memory: 1g", "  serviceAccountName: a"), "spec.driver.serviceAccountName"],
+    [kubeflow("  memory: 1g", "  resources: {}"), "spec.driver.resources"],
+    [kubeflow("  instances: 2", "  instance: 2"), "spec.executor.instance"],
+    [
+      kubeflow("maxExecutors: 3", "maximumExecutors: 3, memory: 1g"),
+      "spec.dynamicAllocation.memory",
+    ],
+    [application(SPEC) + "sparkConf: {}\n", "sparkConf"],
+    [scheduled(SPEC).replace("schedule:", "image: a\n  schedule:"), "spec.image"],
+    [apache("sparkConfs: {}\n"), "spec.sparkConfs"],
+    [apache("mainApplicationFile: a\n"), "spec.mainApplicationFile"],
+    [apache("driver: {}\n"), "spec.driver"],
+  ];
+  for (const [yaml, field] of cases) {
+    assertStringIncludes(severities(yaml).join("\n"), `fail ${field}: ${certain}`);
+  }
+  for (
+    const yaml of [kubeflow("deps:", "fromNextVersion: 1\ndeps:"), apache("fromNextVersion: 1\n")]
+  ) {
+    assertEquals(severities(yaml), [
+      `warn spec.fromNextVersion: if the operator in the cluster has no such field, ${certain}`,
+    ]);
+  }
+  const also = `sparkUIOptions: { servicePort: 80 }
+driverIngressOptions: [{ servicePort: 80, servicePortName: a }]
+kerberos: { principal: a }
+suspend: false
+`;
+  assertEquals(severities(application(SPEC + also)), []);
+  assertEquals(severities(application(SPEC) + "status: { submissionID: a }\n"), []);
+  assertEquals(
+    severities(
+      head("spark.apache.org/v1", "SparkCluster", CLUSTER.replace("workerStateful", "stateful")),
+    ),
+    [],
+  );
+});
+
 const WORKFLOW = `entrypoint: a
 volumes: [{ name: data, emptyDir: {} }]
 volumeClaimTemplates: [{ metadata: { name: work }, spec: {} }]
