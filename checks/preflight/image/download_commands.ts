@@ -86,15 +86,35 @@ function constantIn(code: string, name: string): string | undefined {
   return found.length === 1 ? found[0]![1] : undefined;
 }
 
+/** What is before a program: nothing, a space, a quote, or the folder of the program. */
+const START = "(?:^|[\\s/\"'(`])";
+
+/** Commands that run a package that they first download. */
+const RUN_PACKAGE = new RegExp(
+  `${START}(?:uvx|pnpx|bunx|npx\\s+(?:-y|--yes)|uv\\s+run\\s(?:.*\\s)?--with(?:-requirements)?)\\s`,
+);
+
+/** The options that keep a command from the network. */
+const WITHOUT_NETWORK = /\s--(?:offline|local|no-index)\b|\bmvn\S*\s(?:.*\s)?-o\b/;
+
 /** What a command installs from repositories on the internet. */
 const INSTALLERS: readonly (readonly [pattern: RegExp, what: string])[] = [
-  [/(?:^|[\s/])(?:apt-get|apt)\s+(?:-\S+\s+)*(?:install|update|upgrade)\b/, "apt-get"],
-  [/(?:^|[\s/])apk\s+(?:-\S+\s+)*(?:add|update)\b/, "apk add"],
-  [/(?:^|[\s/])(?:yum|dnf|microdnf)\s+(?:-\S+\s+)*install\b/, "yum install"],
-  [/(?:^|[\s/])(?:conda|mamba)\s+(?:-\S+\s+)*(?:install|create)\b/, "conda install"],
-  [/(?:^|[\s/])npm\s+(?:install|ci)\b/, "npm install"],
-  [/(?:^|[\s/])(?:mvn|gradle|gradlew|sbt)\s/, "a build"],
-];
+  ["apt-get|apt", "install|update|upgrade|full-upgrade|dist-upgrade", "apt-get"],
+  ["apk", "add|update|upgrade", "apk add"],
+  ["yum|dnf|microdnf|tdnf|zypper", "install|update|upgrade|in", "yum install"],
+  ["conda|mamba|micromamba", "install|create|update|env\\s+(?:create|update)", "conda install"],
+  ["npm", "install|i|ci", "npm install"],
+  ["yarn|pnpm|bun", "install|i|add|dlx", "npm install"],
+  ["poetry|pdm|pipenv|rye", "install|sync|add|update", "poetry install"],
+  ["uv", "sync|add|tool\\s+(?:install|run)", "uv sync"],
+  ["pipx", "install|run", "pipx install"],
+  ["gem|bundle|cargo|go|composer|brew|sdk|asdf", "install", "an installation"],
+  ["go", "get|mod\\s+download", "an installation"],
+  ["(?:\\S*/)?(?:mvn|mvnw|gradle|gradlew|sbt)", "\\S+", "a build"],
+].map(([programs, verbs, what]) => [
+  new RegExp(`${START}(?:${programs})\\s+(?:-\\S+\\s+)*(?:${verbs})(?=\\s|["')]|$)`),
+  what!,
+]);
 
 const PIP =
   /(?:^|[\s/"'])(?:pip3?|python[\d.]*\s+-m\s+pip|uv\s+pip)\s+(?:-\S+\s+)*(?:install|download)\s+(.*)$/;
@@ -111,8 +131,8 @@ function downloadIn(
     if (packages === undefined) return undefined;
     return { what: ["pip install", ...packages.slice(0, 3)].join(" "), at: pip.index };
   }
-  for (const [pattern, what] of INSTALLERS) {
-    const found = pattern.exec(command);
+  for (const [pattern, what] of [...INSTALLERS, [RUN_PACKAGE, "a package to run"] as const]) {
+    const found = WITHOUT_NETWORK.test(command) ? null : pattern.exec(command);
     if (found !== null) return { what, at: found.index };
   }
   const get = /(?:^|[\s/"'(`])(curl|wget|git\s+clone)\s(.*)$/s.exec(command);

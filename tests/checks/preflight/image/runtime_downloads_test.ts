@@ -37,6 +37,28 @@ const DOWNLOADS: Readonly<Record<string, string>> = {
   "git clone https://github.com/example/jobs /tmp/jobs":
     "git clone https://github.com/example/jobs",
   "mvn -q dependency:get": "a build",
+  "./gradlew run": "a build",
+  "poetry install --no-root && spark-submit x.py": "poetry install",
+  "pdm sync": "poetry install",
+  "pipenv install --deploy": "poetry install",
+  "uv sync --frozen": "uv sync",
+  "uv tool install ruff": "uv sync",
+  "uv run --with pandas x.py": "a package to run",
+  "uvx ruff check": "a package to run",
+  "npx -y tool": "a package to run",
+  "npm ci": "npm install",
+  "npm i": "npm install",
+  "yarn install": "npm install",
+  "pnpm i": "npm install",
+  "pipx install dbt": "pipx install",
+  "conda env update -f env.yml": "conda install",
+  "micromamba install -y -n base pandas": "conda install",
+  "zypper install -y jq": "yum install",
+  "gem install x": "an installation",
+  "cargo install x": "an installation",
+  "go install example.com/x@latest": "an installation",
+  "sdk install java 17.0.1-tem": "an installation",
+  "apt-get install -y -o Dpkg::Options::=--force-confold jq": "apt-get",
 };
 
 for (const [text, what] of Object.entries(DOWNLOADS)) {
@@ -69,6 +91,14 @@ const OFFLINE = [
   "wget -qO /dev/null https://ping.example.com/x",
   "aws s3 cp s3://bucket/x.py /tmp",
   "git status",
+  "poetry run spark-submit x.py",
+  "uv run x.py",
+  "npx tsc",
+  "mvn -o -q package",
+  "gradle --offline run",
+  "go run x.go",
+  "npm run build",
+  "bundle install --local",
 ];
 
 for (const text of OFFLINE) {
