@@ -1,4 +1,4 @@
-import { fieldsIn, textOf } from "../kubernetes/fields.ts";
+import { type Fields, fieldsIn, listOf, textOf } from "../kubernetes/fields.ts";
 import {
   type ManifestObject,
   namespaceOf,
@@ -35,6 +35,7 @@ export function settingsOfFiles(source: ConfigurationSource): SparkSetting[] {
   const hadoop = [...hadoopFiles(source), ...ofOperator.hadoop];
   const defaults = ofOperator.spark.filter(({ path }) => path === "spark-defaults.conf");
   return [
+    ...unknownFiles(source),
     ...hadoop.flatMap((file) => propertiesOf(file, source)),
     ...defaults.flatMap(({ map, key, text }) => {
       const field = `data.${key}`;
@@ -56,8 +57,7 @@ export function settingsOfFiles(source: ConfigurationSource): SparkSetting[] {
  * `SPARK_CONF_DIR`. If a job sets neither, the image decides, so every file counts.
  */
 function hadoopFiles({ workload, objects, environment }: ConfigurationSource): MountedFile[] {
-  const folders = ["HADOOP_CONF_DIR", "SPARK_CONF_DIR", "YARN_CONF_DIR"]
-    .flatMap((name) => environment.value(name)?.replace(/\/+$/, "") ?? []);
+  const folders = foldersOf(environment);
   return mountedFiles(workload, objects).filter(({ path }) => {
     const at = path.lastIndexOf("/");
     return HADOOP_FILE.test(path.slice(at + 1)) &&
@@ -65,10 +65,102 @@ function hadoopFiles({ workload, objects, environment }: ConfigurationSource): M
   });
 }
 
+/** The folders of configuration files that variables name. */
+function foldersOf(environment: Environment): string[] {
+  return ["HADOOP_CONF_DIR", "SPARK_CONF_DIR", "YARN_CONF_DIR"]
+    .flatMap((name) => environment.value(name)?.replace(/\/+$/, "") ?? []);
+}
+
+/** The folders where images have the files of Hadoop, unless a variable names another folder. */
+const USUAL_FOLDERS = [
+  "/etc/hadoop/conf",
+  "/etc/hadoop",
+  "/opt/hadoop/conf",
+  "/opt/hadoop/etc/hadoop",
+  "/opt/spark/conf",
+];
+
+/** The volumes that can have a file of Hadoop, and whose files are not known, as unknown settings. */
+function unknownFiles(source: ConfigurationSource): SparkSetting[] {
+  const { workload: { object, spec, specPath, containers }, objects, environment } = source;
+  const folders = foldersOf(environment);
+  const read = folders.length > 0 ? folders : USUAL_FOLDERS;
+  const volumes = listOf(spec.volumes);
+  const mounted = containers.flatMap(({ fields }) => listOf(fields.volumeMounts)).filter(
+    (mount) => {
+      const path = textOf(mount.mountPath)?.replace(/\/+$/, "") ?? "";
+      if (mount.subPath === undefined) return read.includes(path);
+      return HADOOP_FILE.test(path.slice(path.lastIndexOf("/") + 1));
+    },
+  );
+  const found = mounted.flatMap(({ name }): SparkSetting[] => {
+    const at = volumes.findIndex((each) => each.name === name);
+    const unread = at < 0 ? undefined : unreadVolume(volumes[at]!, object, objects);
+    if (unread === undefined) return [];
+    const place = placeOf(object, `${specPath}.volumes[${at}]`);
+    return [{
+      key: UNREAD_FILE,
+      value: "",
+      unknown: `${unread} can have the file core-site.xml, and is not in the manifests`,
+      source: "hadoop",
+      place,
+    }];
+  });
+  const named = hadoopMapOf(source);
+  const isThere = ofKind(objects, "ConfigMap", namespaceOf(object)).some((map) =>
+    map.name === named
+  );
+  return named === undefined || isThere ? found : [...found, {
+    key: UNREAD_FILE,
+    value: "",
+    unknown: `ConfigMap ${named} can have the file core-site.xml, and is not in the manifests`,
+    source: "hadoop",
+    place: placeOf(object, "spec"),
+  }];
+}
+
+/** The source of a volume whose files are not known; undefined for a ConfigMap of the manifests. */
+function unreadVolume(
+  volume: Fields,
+  job: ManifestObject,
+  objects: readonly ManifestObject[],
+): string | undefined {
+  const { projected } = volume;
+  const sources = [volume, ...listOf(fieldsIn(projected).sources)];
+  for (const { configMap, secret } of sources) {
+    const { name, secretName } = fieldsIn(configMap ?? secret);
+    if (secret !== undefined) return `Secret ${textOf(secretName) ?? textOf(name)}`;
+    const isThere = ofKind(objects, "ConfigMap", namespaceOf(job))
+      .some((map) => map.name === textOf(name));
+    if (configMap !== undefined && !isThere) return `ConfigMap ${textOf(name)}`;
+  }
+  return undefined;
+}
+
+/** The ConfigMap that Spark, or the operator of Kubeflow, mounts for Hadoop by name. */
+function hadoopMapOf(
+  { workload: { object }, settings }: ConfigurationSource,
+): string | undefined {
+  const setting = settings.findLast(({ key }) => key === "spark.kubernetes.hadoop.configMapName");
+  return setting?.value ??
+    (isKubeflow(object) ? textOf(specOf(object).hadoopConfigMap) : undefined);
+}
+
+function isKubeflow({ value }: ManifestObject): boolean {
+  return groupOf(value.apiVersion) === "sparkoperator.k8s.io";
+}
+
+/** The spec of a SparkApplication, also of a scheduled one. */
+function specOf({ kind, value }: ManifestObject): Fields {
+  const spec = fieldsIn(value.spec);
+  return kind === "ScheduledSparkApplication" ? fieldsIn(spec.template) : spec;
+}
+
 /** The files of ConfigMaps that Spark, or the operator of Kubeflow, mounts by name. */
 function operatorFiles(
-  { workload: { object }, objects, settings }: ConfigurationSource,
+  source: ConfigurationSource,
 ): Readonly<Record<"hadoop" | "spark", readonly MountedFile[]>> {
+  const { workload: { object }, objects } = source;
   const files = (name: unknown): MountedFile[] =>
     ofKind(objects, "ConfigMap", namespaceOf(object)).filter((map) => map.name === textOf(name))
       .flatMap((map) =>
@@ -76,15 +168,8 @@ function operatorFiles(
           { path: key, map, key, text: textOf(value) ?? "" }
         ))
       );
-  const named = settings.findLast(({ key }) => key === "spark.kubernetes.hadoop.configMapName");
-  const isKubeflow = groupOf(object.value.apiVersion) === "sparkoperator.k8s.io";
-  const outer = fieldsIn(object.value.spec);
-  const spec = object.kind === "ScheduledSparkApplication" ? fieldsIn(outer.template) : outer;
-  const hadoop = [
-    ...files(named?.value),
-    ...(isKubeflow ? files(spec.hadoopConfigMap) : []),
-  ];
-  const spark = isKubeflow ? files(spec.sparkConfigMap) : [];
+  const hadoop = files(hadoopMapOf(source));
+  const spark = isKubeflow(object) ? files(specOf(object).sparkConfigMap) : [];
   return { hadoop: [...hadoop, ...spark].filter(({ path }) => HADOOP_FILE.test(path)), spark };
 }
 

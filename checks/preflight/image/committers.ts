@@ -2,6 +2,7 @@ import type { ImageFact } from "../../facts/image.ts";
 import type { Tree } from "../../facts/tree.ts";
 import type { Finding } from "../../finding.ts";
 import { codeRunBy } from "../../source_code/job_source.ts";
+import { UNREAD_FILE } from "../../spark/configuration_files.ts";
 import { printedValue, type SparkSetting } from "../../spark/settings.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 import type { DockerfileReading } from "./dockerfile_jars.ts";
@@ -31,6 +32,8 @@ export interface CommitterReading {
   readonly findings: readonly Finding[];
   /** The jobs whose jar for a committer was not checked, by their names. */
   readonly unchecked: readonly string[];
+  /** The jobs whose settings for committers are not all known, with the reasons. */
+  readonly unread: readonly string[];
 }
 
 /** The facts that show which jars an image has. */
@@ -46,6 +49,7 @@ export function judgeCommitters(tree: Tree, sources: JarSources): CommitterReadi
   const jobs = tree.jobs.map((job) => ({
     job,
     findings: settingFindings(job, tree),
+    unread: unreadReason(job),
     jar: jarOfClasses(job, tree, sources),
   }));
   return {
@@ -55,7 +59,16 @@ export function judgeCommitters(tree: Tree, sources: JarSources): CommitterReadi
     ]),
     unchecked: jobs.filter(({ jar }) => jar !== undefined && jar.has === undefined)
       .map(({ job }) => job.label),
+    unread: jobs.filter(({ jar }) => jar !== undefined).flatMap(({ job, unread }) =>
+      unread === undefined ? [] : [`${job.label} (${unread})`]
+    ),
   };
+}
+
+/** Why a setting that a job does not name can be set; undefined if all settings are known. */
+function unreadReason({ settings, unreadProperties }: SparkJob): string | undefined {
+  return settings.get(UNREAD_FILE)?.unknown ??
+    (unreadProperties === undefined ? undefined : `${unreadProperties} is not in the manifests`);
 }
 
 /** A setting whose value is known and may be printed. */
@@ -80,7 +93,8 @@ function settingFindings(job: SparkJob, tree: Tree): Finding[] {
     why: string,
     fix: string,
   ): Finding => ({ severity, ...place, problem, why, fix });
-  const set = (key: string) => job.settings.has(key);
+  // A file that was not read can have any setting.
+  const set = (key: string) => job.settings.has(key) || unreadReason(job) !== undefined;
   // A setting of one bucket wins over the setting of all buckets.
   const isPerBucket = [...job.settings.keys()]
     .some((key) => /^spark\.hadoop\.fs\.s3a\.bucket\..+\.committer\./.test(key));
@@ -118,7 +132,8 @@ function settingFindings(job: SparkJob, tree: Tree): Finding[] {
         `--conf=${CLASSES[1]}=org.apache.spark.internal.io.cloud.BindingParquetOutputCommitter`,
     ));
   }
-  if (ofClass !== undefined && !isPerBucket && (!set(`${S3A}.name`) || name?.value === "file")) {
+  const isFile = name === undefined ? !set(`${S3A}.name`) : name.value === "file";
+  if (ofClass !== undefined && !isPerBucket && isFile) {
     findings.push(at(
       ofClass,
       "warn",
@@ -168,7 +183,7 @@ function removedClass(job: SparkJob): Finding[] {
 function staging(job: SparkJob, name: SparkSetting | undefined): Finding[] {
   const isStaging = name?.value === "directory" || name?.value === "partitioned";
   const isShared = ["spark.hadoop.fs.defaultFS", `${S3A}.staging.tmp.path`]
-    .some((key) => job.settings.has(key));
+    .some((key) => job.settings.has(key)) || unreadReason(job) !== undefined;
   if (!isStaging || isShared || job.mode === "local" || classesOf(job).length === 0) return [];
   return [{
     severity: "warn",

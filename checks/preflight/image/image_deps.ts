@@ -103,16 +103,17 @@ export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undef
     ...dockerfiles.flatMap(({ unknown = [] }) => unknown),
   ];
   const committers = judgeCommitters(tree, { image, dockerfiles });
-  const unchecked = committers.unchecked.length === 0
-    ? ""
-    : `; not checked, because the jars of the image are not known: the committer of ${
-      naming(committers.unchecked)
-    }`;
+  const unchecked = [
+    [committers.unchecked, "because the jars of the image are not known: the committer of "],
+    [committers.unread, "because a file can have more settings: the committer of "],
+  ] as const;
+  const left = unchecked.filter(([names]) => names.length > 0)
+    .map(([names, reason]) => `; not checked, ${reason}${naming(names)}`).join("");
   return {
     ...(unread.length === 0 ? {} : { unknown: [...new Set(unread)].join("; ") }),
     examined: `the images of ${plural(jobs.length, "job")}, ${
       plural(dockerfiles.length, "Dockerfile")
-    }, ${plural(settings.length, "Spark setting")}${unchecked}`,
+    }, ${plural(settings.length, "Spark setting")}${left}`,
     findings: [
       ...jobs.flatMap((job) => judgeContainers(job, { ours, readsData: readsData(job, tree) })),
       ...jobs.flatMap((job) => missingImages(job, tree.project)),

@@ -162,3 +162,30 @@ Deno.test("egress-policy and manifests-readable name a file of Hadoop with xi:in
     ]);
   }
 });
+
+Deno.test("settingsOfFiles does not guess the files of volumes that are not in the manifests", () => {
+  const unknownOf = (shape: Shape) => jobOf(shape).settings.get("spark.hadoop.*")?.unknown;
+  const at = (path: string, more = "") => `volumeMounts: [{ name: h, mountPath: ${path}${more} }]`;
+  const volume = (source: string) => `volumes: [{ name: h, ${source} }]`;
+  const map = volume("configMap: { name: absent }");
+  const reason = "ConfigMap absent can have the file core-site.xml, and is not in the manifests";
+  const secret = "Secret absent can have the file core-site.xml, and is not in the manifests";
+  assertEquals(unknownOf({ pod: map, container: at("/opt/spark/conf") }), reason);
+  assertEquals(
+    unknownOf({ pod: map, container: at("/x/core-site.xml", ", subPath: core-site.xml") }),
+    reason,
+  );
+  assertEquals(unknownOf({ pod: map, container: at("/data") }), undefined);
+  const env = "[{ name: HADOOP_CONF_DIR, value: /h/ }]";
+  assertEquals(unknownOf({ env, pod: map, container: at("/h") }), reason);
+  assertEquals(unknownOf({ env, pod: map, container: at("/opt/spark/conf") }), undefined);
+  assertEquals(
+    unknownOf({ env, pod: volume("secret: { secretName: absent }"), container: at("/h") }),
+    secret,
+  );
+  const projected = volume("projected: { sources: [{ secret: { name: absent } }] }");
+  assertEquals(unknownOf({ env, pod: projected, container: at("/h") }), secret);
+  const args = ["--conf=spark.kubernetes.hadoop.configMapName=absent"];
+  assertEquals(unknownOf({ args }), reason);
+  assertEquals(unknownOf(withFile("https://s3.example.com")), undefined);
+});

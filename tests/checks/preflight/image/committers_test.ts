@@ -151,3 +151,22 @@ Deno.test("image-deps judges committers that are for other stores, or that Spark
     problem: `${key} names ${removed}, which Spark 2.0 removed`,
   });
 });
+
+Deno.test("image-deps judges no committer that a file can set which was not read", () => {
+  const mount = "          volumeMounts:\n";
+  const volumes = "      volumes:\n";
+  const files = withSettings([PROTOCOL, PARQUET]);
+  const mounted = (text: string) =>
+    text.replace(mount, `${mount}            - { name: hadoop, mountPath: /opt/spark/conf }\n`)
+      .replace(volumes, `${volumes}        - { name: hadoop, configMap: { name: hadoop } }\n`);
+  assertEquals(files[JOB]!.includes(mount) && files[JOB]!.includes(volumes), true);
+  const reading = (files: Record<string, string>) => judgeImages(treeOf(factOf(files)))!;
+  const { findings, examined } = reading({ ...files, [JOB]: mounted(files[JOB]!) });
+  assertEquals(findings, []);
+  assertStringIncludes(
+    examined,
+    `not checked, because a file can have more settings: the committer of ${JOB_ID} ` +
+      "(ConfigMap hadoop can have the file core-site.xml, and is not in the manifests)",
+  );
+  assertStringIncludes(reading(files).findings[0]!.problem, "the class has no effect");
+});
