@@ -24,13 +24,18 @@ const PASSES = /\bspark-submit[ \t]+["']?\$@["']?\s*$/;
  * ```
  */
 export function wordsForSpark<T extends { readonly text: string }>(words: readonly T[]): T[] {
+  const at = applicationIn(words);
+  return at === undefined ? [...words] : words.slice(0, at + 1);
+}
+
+/** The position of the application file in a command line; undefined if it is not known. */
+export function applicationIn(words: readonly { readonly text: string }[]): number | undefined {
   const start = words.findIndex(({ text }, i) =>
     SUBMIT.test(text) || PASSES.test(text) ||
     // The entry point of the image of Spark.
     text === "driver" && (i === 0 || /\/entrypoint\.sh$/.test(words[i - 1]!.text))
   );
-  const at = start < 0 ? undefined : applicationAfter(words, start + 1);
-  return at === undefined ? [...words] : words.slice(0, at + 1);
+  return start < 0 ? undefined : applicationAfter(words, start + 1);
 }
 
 /** The position of the application file; undefined without one, or if a variable can name it. */

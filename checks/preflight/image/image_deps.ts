@@ -14,6 +14,7 @@ import { naming } from "../../list_names.ts";
 import { inOperatorTerms } from "../operator_terms.ts";
 import { hasFailure, type Judged, outcomeOf } from "../outcome.ts";
 import { JOBS, onPlatform, PLATFORM } from "../platform.ts";
+import { absentFiles } from "./absent_files.ts";
 import { judgeCommitters } from "./committers.ts";
 import { type DockerfileReading, judgeDockerfile } from "./dockerfile_jars.ts";
 import { judgeContents } from "./image_contents.ts";
@@ -40,14 +41,17 @@ export const imageDeps: Check<never, "manifests" | "cluster" | "image"> = check(
       const absent = "there is neither a job nor a Dockerfile for Spark";
       const images = judgeImages(tree, image);
       const judged = outcomeOf(platform, images, absent);
-      const isOpened = image?.images.some(({ opened }) => opened) === true;
-      const unknown = unknownImages(tree) ?? (isOpened ? undefined : images?.unknown);
+      const unknown = unknownImages(tree) ?? (isOpened(image) ? undefined : images?.unknown);
       const named = unknown === undefined || hasFailure(judged) ? judged : { unknown };
       const isRead = image !== undefined && (image.images.length > 0 || "findings" in named);
       return isRead ? combined(named, judgeContents(image, imagesOf(tree))) : named;
     }));
   },
 });
+
+function isOpened(image: ImageFact | undefined): boolean {
+  return image?.images.some(({ opened }) => opened) === true;
+}
 
 /** Combines two outcomes. If one of them is a failure, the result is a failure. */
 function combined(a: Outcome, b: Outcome): Outcome {
@@ -125,6 +129,8 @@ export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undef
         ...runtimeDownloads(tree),
       ]),
       ...dockerfiles.flatMap(({ findings }) => findings),
+      // The contents of an image show its files exactly.
+      ...(isOpened(image) ? [] : absentFiles(tree, dockerfiles.map(({ code }) => code))),
       ...committers.findings,
     ],
   };
@@ -134,14 +140,19 @@ export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undef
  * Judges the Dockerfiles. Beside an image of Spark, an image that installs Spark itself is for
  * another purpose, such as tests.
  */
-function dockerfilesOf({ code, objects }: Tree): DockerfileReading[] {
+function dockerfilesOf(
+  { code, objects }: Tree,
+): (DockerfileReading & { readonly code: Code })[] {
   const texts = [
     ...code.filter(({ language }) => language !== "dockerfile").map(({ text }) => text),
     ...objects.map(({ value }) => JSON.stringify(value)),
   ];
   const isNamed = (folder: string) => texts.some((text) => text.includes(folder));
   const all = code.filter(({ language }) => language === "dockerfile")
-    .flatMap((each) => judgeDockerfile(each, isNamed) ?? []);
+    .flatMap((each) => {
+      const reading = judgeDockerfile(each, isNamed);
+      return reading === undefined ? [] : [{ ...reading, code: each }];
+    });
   const based = all.filter(({ isInstalled }) => isInstalled !== true);
   return based.length > 0 ? based : all;
 }

@@ -10,6 +10,11 @@ const SPARK_FOLDER = /^["']?(?:\/opt\/spark|\$\{?SPARK_HOME\}?)\/jars\/*/;
 /** Commands that add no jar to a folder that they name. */
 const HARMLESS = /\b(?:rm|chmod|chown|ls|find|mkdir)\s[^;&|]*/g;
 
+/** The text of a command without the parts that add no file to a folder that they name. */
+export function withoutHarmless(text: string): string {
+  return text.replace(HARMLESS, " ");
+}
+
 /** The stages whose files are the files of the image: the last stage, and the stages below it. */
 export function finalStages(stages: readonly Stage[]): Stage[] {
   const chain: Stage[] = [];
@@ -51,7 +56,7 @@ function removes({ name, text }: Instruction, file: string): boolean {
 
 /** Returns whether an instruction can add jars to a folder without naming the jars. */
 function mayAddJars(instruction: Instruction): boolean {
-  const text = instruction.text.replace(HARMLESS, " ");
+  const text = withoutHarmless(instruction.text);
   return /\bjars\b/.test(text) &&
     (!/[\w.-]+\.jar\b/.test(text) || /\*/.test(text) ||
       copiedFrom({ instructions: [instruction] }).length > 0);
@@ -78,7 +83,7 @@ export function unreadJars(
   const folders = new Set(found.map(([, folder]) => folder));
   const rest = instructions.map((each) => {
     const isAdding = found.some(([{ instruction }]) => instruction === each);
-    const text = each.text.replace(HARMLESS, " ");
+    const text = withoutHarmless(each.text);
     return isAdding
       ? [...folders].reduce((text, folder) => withoutTarget(text, folder), text)
       : text;

@@ -196,6 +196,7 @@ ADD --chmod=644 --checksum=sha256:${"2".repeat(64)} \\
     https://repo/aws-java-sdk-bundle-1.12.262.jar /opt/spark/jars/
 ADD --chmod=644 --checksum=sha256:${"3".repeat(64)} \\
     https://repo/postgresql-42.7.4.jar /opt/spark/jars/
+COPY jobs /opt/deep-storage/jobs
 `;
 
 const ADDING = { ...FILES, "image/Dockerfile": DOCKERFILE };
@@ -261,7 +262,9 @@ Deno.test("image-deps takes jars of the build context, and by curl with sha256su
   const curl = (name: string) =>
     `RUN curl -fO https://repo/${name} && \\\n  # why\n  echo "1  ${name}" | sha256sum -c\n`;
   const jars = ["hadoop-aws-3.3.4", "aws-java-sdk-bundle-1.12.262", "postgresql-42.7.4"];
-  const text = `FROM apache/spark:3.5.8\n${jars.map((jar) => curl(`${jar}.jar`)).join("")}`;
+  const text = `FROM apache/spark:3.5.8\nCOPY jobs /opt/deep-storage/jobs\n${
+    jars.map((jar) => curl(`${jar}.jar`)).join("")
+  }`;
   await assertFound(ID, { ...FILES, "image/Dockerfile": text });
 });
 

@@ -1,0 +1,141 @@
+import { absentFiles } from "../../../../checks/preflight/image/absent_files.ts";
+import { readFile } from "../../../../checks/facts/manifests.ts";
+import { treeOf } from "../../../../checks/facts/tree.ts";
+import { assertEquals } from "../../../support/assert.ts";
+
+const JOB = `apiVersion: batch/v1
+kind: Job
+metadata: { name: etl, namespace: analytics-jobs }
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      volumes: [{ name: code, emptyDir: {} }]
+      containers:
+        - name: etl
+          image: registry.example.com/etl:1
+          command: [/opt/spark/bin/spark-submit]
+          args: ["--master=local[2]", "--py-files", "/opt/app/lib.zip", FILE, "/opt/app/input.py"]
+          volumeMounts: [{ name: code, mountPath: /mounted/ }]
+`;
+
+const APPLICATION = `apiVersion: sparkoperator.k8s.io/v1beta2
+kind: SparkApplication
+metadata: { name: etl, namespace: analytics-jobs }
+spec:
+  type: Python
+  sparkVersion: 3.5.8
+  image: registry.example.com/etl:1
+  mainApplicationFile: FILE
+  deps: { jars: ["local:///opt/jars/a.jar"] }
+  driver: { serviceAccount: spark }
+  executor: { instances: 1 }
+`;
+
+interface Case {
+  readonly manifest?: string;
+  readonly file?: string;
+  readonly from?: string;
+  readonly others?: Readonly<Record<string, string>>;
+}
+
+/** The findings for a Dockerfile, as `severity field problem`. */
+function found(
+  dockerfile: string,
+  { manifest = JOB, file = "local:///opt/app/etl.py", from = "apache/spark:3.5.8", others = {} }:
+    Case = {},
+): string[] {
+  const files = {
+    "job.yaml": manifest.replace("FILE", file),
+    "image/Dockerfile": `FROM ${from}\n${dockerfile}\n`,
+    "image/jobs/etl.py": "",
+    ...others,
+  };
+  const readings = Object.entries(files).map(([name, text]) => readFile(name, text));
+  const tree = treeOf({
+    directory: ".",
+    objects: readings.flatMap(({ objects }) => objects),
+    scripts: readings.flatMap(({ scripts }) => scripts),
+  });
+  return absentFiles(tree, tree.code.filter(({ language }) => language === "dockerfile"))
+    .map(({ severity, field, problem }) => `${severity} ${field} ${problem}`);
+}
+
+const problem = (path: string) =>
+  `the job names ${path}, and no instruction of image/Dockerfile adds the file`;
+const ARGUMENT = "spec.template.spec.containers[0].args[3]";
+const ABSENT = [`fail ${ARGUMENT} ${problem("/opt/app/etl.py")}`];
+
+Deno.test("absentFiles finds an application that no instruction adds", () => {
+  for (
+    const dockerfile of [
+      "",
+      "COPY jobs/ /opt/jobs/",
+      "COPY jobs/other.py /opt/app/",
+      "COPY jobs/other.py jobs/third.py /opt/app",
+      'COPY ["jobs/other.py", "/opt/app/"]',
+      "COPY --chmod=755 jobs/etl.py /opt/app/main.py",
+      "WORKDIR /opt/job\nCOPY jobs/etl.py .",
+      "RUN mkdir -p /opt/app && chown -R 185 /opt/app",
+      "RUN pip install boto3",
+      "ADD https://example.com/other.py /opt/app/",
+      "FROM maven:3.9 AS build\nCOPY jobs /opt/app\nFROM apache/spark:3.5.8",
+    ]
+  ) {
+    assertEquals(found(dockerfile), ABSENT, dockerfile);
+  }
+  assertEquals(found("", { file: "/opt/app/etl.py" }), ABSENT);
+  assertEquals(found("", { from: "python:3.12-slim" }), ABSENT);
+  const others = { "image/jobs/etl.py": "", "image/jobs/more/other.py": "" };
+  assertEquals(found("COPY jobs/more/ /opt/app/", { others }), ABSENT);
+  assertEquals(found("COPY jobs/ /opt/app/", { manifest: APPLICATION }), [
+    `fail spec.deps.jars ${problem("/opt/jars/a.jar")}`,
+  ]);
+});
+
+Deno.test("absentFiles accepts a file that an instruction adds, or can add", () => {
+  for (
+    const dockerfile of [
+      "COPY jobs/ /opt/app/",
+      "COPY jobs /opt/app",
+      "COPY jobs/*.py /opt/app/",
+      "COPY . /opt/app",
+      "COPY unknown/ /opt/app/",
+      "COPY jobs/etl.py /opt/app/",
+      "COPY jobs/main.py /opt/app/etl.py",
+      'COPY ["jobs/etl.py", "/opt/app/"]',
+      "WORKDIR /opt\nWORKDIR app\nCOPY jobs/etl.py ./",
+      "COPY --from=build /out /opt/app",
+      "COPY --from=build /out/etl.py /opt/app/",
+      "ARG TARGET\nCOPY jobs/ $TARGET",
+      "ADD https://example.com/etl.py /opt/app/",
+      "ADD app.tar.gz /opt/",
+      "COPY <<END /opt/app/etl.py\nprint()\nEND",
+      "RUN git clone https://example.com/jobs.git /opt/app",
+      "WORKDIR /opt/app\nRUN curl -fO https://example.com/etl.py",
+      "RUN tar xf /jobs.tar -C /opt",
+      "COPY jobs /opt/app\nFROM build",
+    ]
+  ) {
+    assertEquals(found(dockerfile), [], dockerfile);
+  }
+  assertEquals(found("", { from: "registry.example.com/base:1" }), []);
+  for (
+    const file of [
+      "local:///opt/spark/examples/src/main/python/pi.py",
+      "local:///mounted/etl.py",
+      "s3a://bucket/etl.py",
+      "/opt/app/$NAME.py",
+      "etl.py",
+    ]
+  ) assertEquals(found("", { file }), [], file);
+});
+
+Deno.test("absentFiles only warns if the jobs have several images", () => {
+  const manifest = `${JOB}---\n${
+    JOB.replace("name: etl,", "name: other,").replace("/etl:1", "/other:1")
+      .replace("FILE", "local:///mounted/x.py")
+  }`;
+  assertEquals(found("", { manifest }), [`warn ${ARGUMENT} ${problem("/opt/app/etl.py")}`]);
+  assertEquals(found("COPY jobs /opt/app", { manifest }), []);
+});
