@@ -18,9 +18,15 @@ import {
 } from "../../image/spark_jars.ts";
 import { type AddedJar, jarsIn } from "./added_jars.ts";
 import { installedSpark } from "./installed_spark.ts";
-import { finalStages, removedJars, unreadableFindings, unreadJars } from "./jar_places.ts";
-import { bundlesUnknownJars, isPlainSpark } from "./plain_images.ts";
-import { oldDriver, scalaOf, wrongScala } from "./jar_rules.ts";
+import {
+  finalStages,
+  folderOf,
+  removedJars,
+  unreadableFindings,
+  unreadJars,
+} from "./jar_places.ts";
+import { bundlesUnknownJars, isPlainSpark, isSparkImage } from "./plain_images.ts";
+import { oldDriver, scalaOf, wrongScala, wrongSpark } from "./jar_rules.ts";
 
 /** The verdict on a Dockerfile. */
 export interface DockerfileReading {
@@ -105,12 +111,14 @@ function judgeStages(
     ...checksums,
     ...(isSparkFrom ? unreadableFindings(code, final) : []),
     ...jars.flatMap((jar) => oldDriverFindings(code, jar)),
-    ...jars.flatMap((jar) => wrongScalaFindings(code, base, jar)),
+    ...jars.flatMap((jar) => otherReleaseFindings(code, base, jar)),
     ...(hadoop === undefined
       ? []
       : judgedJars(jars, hadoop).flatMap((jar) => wrongFindings(code, jar, base, hadoop))),
   ];
-  const missing = wantedJars(hadoop).filter((name) => jars.every((jar) => jar.name !== name));
+  const whole = used.flatMap((stage) => stage.instructions);
+  const seen = jars.filter((jar) => !isElsewhere(jar, base, whole, isNamed));
+  const missing = wantedJars(hadoop).filter((name) => seen.every((jar) => jar.name !== name));
   const unclear = whyUnclear(base, hadoop, all, instructions);
   if (unclear !== undefined && (missing.length > 0 || hadoop === undefined)) {
     return { findings: found, unknown: `${code.file ?? "Dockerfile"}: ${unclear}` };
@@ -160,7 +168,9 @@ function sparkBase(used: readonly Stage[]): Base | undefined {
     ),
     { image, from },
   ]);
-  const found = sources.findLast(({ image }) => !names.has(image) && isSparkImage(image));
+  const found = sources.findLast(({ image }) =>
+    !names.has(image) && isSparkImage(parseImage(image))
+  );
   if (found === undefined) return undefined;
   const { tag, digest, repository } = parseImage(found.image);
   const line = digest === undefined || tag !== undefined
@@ -177,7 +187,7 @@ function sparkBase(used: readonly Stage[]): Base | undefined {
 
 /** Spark on another base image, from a Python package or from Spark's archive. */
 function installedBase(used: readonly Stage[]): Base | undefined {
-  const found = installedSpark(used.flatMap(({ instructions }) => instructions));
+  const found = installedSpark(used.flatMap(({ from, instructions }) => [from, ...instructions]));
   if (found === undefined) return undefined;
   const { instruction, what, line } = found;
   return {
@@ -190,8 +200,18 @@ function installedBase(used: readonly Stage[]): Base | undefined {
   };
 }
 
-function isSparkImage(image: string): boolean {
-  return /spark/i.test(parseImage(image).repository);
+/** Returns whether a jar is in a folder that Spark from pip does not read, as far as it is shown. */
+function isElsewhere(
+  jar: AddedJar,
+  { reference, isInstalled }: Base,
+  all: readonly Instruction[],
+  isNamed: Stages["isNamed"],
+): boolean {
+  const folder = folderOf(jar);
+  return isInstalled === true && reference.startsWith("pyspark") && folder !== undefined &&
+    !folder.endsWith("/pyspark/jars") && !isNamed(folder) &&
+    !all.some((each) => each !== jar.instruction && each.text.includes(folder)) &&
+    !/SPARK_HOME/.test(jar.instruction.text);
 }
 
 function wantedJars(hadoop: string | undefined): string[] {
@@ -327,9 +347,12 @@ function oldDriverFindings(code: Code, { name, version, instruction }: AddedJar)
   return old === undefined ? [] : [{ ...old, ...placeIn(code, instruction.offset) }];
 }
 
-function wrongScalaFindings(code: Code, base: Base, { file, instruction }: AddedJar): Finding[] {
-  const wanted = base.isPlain ? scalaOf(base.reference, base.line) : undefined;
-  const wrong = wanted === undefined ? undefined : wrongScala(file, wanted);
+/** Reports a jar for another release of Scala or of Spark. */
+function otherReleaseFindings(code: Code, base: Base, { file, instruction }: AddedJar): Finding[] {
+  if (!base.isPlain) return [];
+  const wanted = scalaOf(base.reference, base.line);
+  const wrong = (wanted === undefined ? undefined : wrongScala(file, wanted)) ??
+    (base.line === undefined ? undefined : wrongSpark(file, base.line));
   return wrong === undefined ? [] : [{ ...wrong, ...placeIn(code, instruction.offset) }];
 }
 

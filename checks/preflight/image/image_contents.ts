@@ -16,7 +16,7 @@ import {
 } from "../../image/spark_jars.ts";
 import { naming } from "../../list_names.ts";
 import { type ImageUse, readingFor } from "./image_uses.ts";
-import { oldDriver, scalaIn, wrongScala } from "./jar_rules.ts";
+import { oldDriver, scalaIn, wrongScala, wrongSpark } from "./jar_rules.ts";
 import { isPlainSpark } from "./plain_images.ts";
 
 /** The object, file and line of a finding about the contents of an image. */
@@ -146,6 +146,7 @@ function judgeJars(image: ImageContents, place: ImagePlace): Finding[] {
       return old === undefined ? [] : [{ ...old, ...place, field: file }];
     }),
     ...twoScalas(jars, place),
+    ...otherSparks(jars, place),
     ...(sdk === undefined ? [unknownHadoop(image, place)] : []),
   ];
 }
@@ -259,6 +260,16 @@ function twoScalas(jars: readonly Jar[], place: ImagePlace): Finding[] {
   const files = naming(wrong.map((each) => each.file));
   const problem = `jars for another Scala than Spark's ${scala}: ${files}`;
   return [{ ...violation, ...place, field: file, problem }];
+}
+
+/** Warns about jars for another release line of Spark. */
+function otherSparks(jars: readonly Jar[], place: ImagePlace): Finding[] {
+  const core = jars.find(({ file }) => file.startsWith("spark-core_"));
+  const line = /^\d+\.\d+/.exec(core?.version ?? "")?.[0];
+  return line === undefined ? [] : jars.flatMap(({ file }) => {
+    const wrong = wrongSpark(file, line);
+    return wrong === undefined ? [] : [{ ...wrong, ...place, field: file }];
+  });
 }
 
 /**

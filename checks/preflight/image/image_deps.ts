@@ -39,9 +39,9 @@ export const imageDeps: Check<never, "manifests" | "cluster" | "image"> = check(
     return inOperatorTerms(onPlatform(facts, share, JOBS, (platform) => {
       const { tree } = platform;
       const absent = "there is neither a job nor a Dockerfile for Spark";
-      const images = judgeImages(tree, image);
-      const judged = outcomeOf(platform, images, absent);
-      const unknown = unknownImages(tree) ?? (isOpened(image) ? undefined : images?.unknown);
+      const { unknown: ofImages, ...images } = judgeImages(tree, image) ?? {};
+      const judged = outcomeOf(platform, "findings" in images ? images : undefined, absent);
+      const unknown = unknownImages(tree) ?? (isOpened(image) ? undefined : ofImages);
       const named = unknown === undefined || hasFailure(judged) ? judged : { unknown };
       const isRead = image !== undefined && (image.images.length > 0 || "findings" in named);
       return isRead ? combined(named, judgeContents(image, imagesOf(tree))) : named;

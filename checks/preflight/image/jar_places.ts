@@ -106,7 +106,7 @@ function withoutTarget(text: string, folder: string): string {
 }
 
 /** The folder that an instruction adds a jar to; undefined if it is not written as a whole path. */
-function folderOf({ file, instruction: { name, text } }: AddedJar): string | undefined {
+export function folderOf({ file, instruction: { name, text } }: AddedJar): string | undefined {
   if (text.includes("<<")) return undefined;
   if (name === "RUN") {
     const targets = [

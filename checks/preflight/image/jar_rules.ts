@@ -47,3 +47,28 @@ export function wrongScala(file: string, wanted: string): Violation | undefined 
     fix: `Use the jar for Scala ${wanted}: ${file.replace(`_${scala}`, `_${wanted}`)}`,
   };
 }
+
+/** A module of Spark with its release line, as in `spark-avro_2.12-3.5.8.jar`. */
+const MODULE =
+  /^spark-(?:avro|connect|hadoop-cloud|protobuf|sql-kafka-0-10|streaming-kafka-0-10|streaming-kinesis-asl|token-provider-kafka-0-10|variant)_[\d.]+-(\d+\.\d+)\.\d/;
+
+/** A jar of a table format, which has the release line of Spark in its name. */
+const FORMAT =
+  /^(?:iceberg-spark(?:-runtime|-extensions)?-|hudi-spark|paimon-spark-)(\d+\.\d+)[_-]/;
+
+/**
+ * Warns about a jar for another release line of Spark.
+ *
+ * @param line the release line, as in `3.5`
+ */
+export function wrongSpark(file: string, line: string): Violation | undefined {
+  const found = (MODULE.exec(file) ?? FORMAT.exec(file))?.[1];
+  if (found === undefined || found === line) return undefined;
+  return {
+    severity: "warn",
+    problem: `${file} is for Spark ${found}, but Spark in this image is ${line}`,
+    why: "the jar uses classes of Spark that change between releases, so a job can fail with " +
+      "NoSuchMethodError",
+    fix: `Use the jar for Spark ${line}.`,
+  };
+}

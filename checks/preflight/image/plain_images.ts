@@ -24,6 +24,11 @@ const WITH_MORE_JARS = [
   "jupyter/all-spark-notebook",
 ];
 
+/** Returns whether a reference names an image of Spark, or of a platform that has Spark. */
+export function isSparkImage({ repository }: Pick<ImageReference, "repository">): boolean {
+  return /spark|databricksruntime|aws-glue/i.test(repository);
+}
+
 /**
  * Returns whether a reference names a published image of plain Spark, such as `apache/spark:3.5.8`.
  */

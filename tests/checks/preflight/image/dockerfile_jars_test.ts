@@ -106,7 +106,9 @@ const MOVES: Readonly<Record<string, string>> = {
     `FROM apache/spark:3.5.8\n${V1}${URL_ADD}RUN chmod 644 /opt/spark/jars/*.jar\nUSER 185\n`,
   "a file from a URL for root": `FROM apache/spark:3.5.8\n${V1}${URL_ADD}USER root\n`,
   "Spark from pip with its jars":
-    `FROM python:3.11-slim\nRUN pip install -q "pyspark[sql]==3.5.1"\n${V1}`,
+    `FROM python:3.11-slim\nRUN pip install -q "pyspark[sql]==3.5.1"\n${
+      V1.replace("/opt/spark", "/venv/site-packages/pyspark")
+    }`,
 };
 
 for (const [name, text] of Object.entries(MOVES)) {
@@ -300,4 +302,73 @@ Deno.test("judgeDockerfile ignores images that are not for Spark", () => {
     problemsOf("FROM apache/spark:3.5.8 AS tests\nRUN x\nFROM python:3.11\nUSER 1\n"),
     "not for Spark",
   );
+});
+
+Deno.test("judgeDockerfile finds the Spark that other ways install, and compares its Hadoop", () => {
+  const wrong = "hadoop-aws 3.4.1 does not match Spark 3.5, which includes Hadoop 3.3.4";
+  const folder = "/usr/lib/python3/dist-packages/pyspark/jars/";
+  const pip = (jars: string) => jars.replace("/opt/spark/jars/", folder);
+  for (
+    const [install, jars] of [
+      ["FROM python:3.11\nRUN pip install pyspark==3.5.1\n", pip(V2)],
+      ["FROM python:3.11\nRUN uv pip install --system pyspark==3.5.1\n", pip(V2)],
+      ["FROM miniconda3:1\nRUN micromamba install -y pyspark=3.5.1\n", pip(V2)],
+      ["FROM eclipse-temurin:17\nRUN bash -c 'sdk install spark 3.5.1'\n", V2],
+      ["FROM eclipse-temurin:17\nADD https://a.example/spark-3.5.1-bin-hadoop3.tgz /opt/\n", V2],
+      ["FROM bitnami/spark:3.5.1\n", V2],
+    ] as const
+  ) {
+    assertMatch(problemsOf(`${install}${jars}`), new RegExp(wrong), install);
+  }
+  for (
+    const install of [
+      "FROM eclipse-temurin:17\nADD https://a.example/spark-3.5.1-bin-without-hadoop.tgz /opt/\n",
+      "FROM eclipse-temurin:17\nADD https://a.example/spark-3.2.1-bin-hadoop2.7.tgz /opt/\n",
+      "FROM python:3.11\nENV PYSPARK_HADOOP_VERSION=without\nRUN pip install pyspark==3.5.1\n",
+      "FROM python:3.11\nCOPY requirements.txt .\nRUN pip install -r requirements.txt\n",
+      "FROM registry.example.com/base:1\n",
+      "FROM databricksruntime/standard:14.3-LTS\n",
+      "FROM public.ecr.aws/glue/aws-glue-libs:5\n",
+    ]
+  ) {
+    assertMatch(problemsOf(`${install}${V2}`), /^unknown: Dockerfile: the jars/, install);
+  }
+  for (const other of ["apache/hive:4.0.0", "flink:1.20", "trinodb/trino:451"]) {
+    assertEquals(problemsOf(`FROM ${other}\n${V2}`), "not for Spark");
+  }
+});
+
+Deno.test("judgeDockerfile knows the folder that Spark from pip reads", () => {
+  const pip = "FROM python:3.11\nRUN pip install pyspark==3.5.1\n";
+  const folder = "/usr/lib/python3/dist-packages/pyspark/jars/";
+  assertMatch(problemsOf(`${pip}${V1}`), /^unknown: Dockerfile: the jars beside pyspark==3.5.1/);
+  assertEquals(problemsOf(`${pip}${V1.replace("/opt/spark/jars/", folder)}`), "");
+  assertEquals(problemsOf(`${pip}${V1}ENV SPARK_DIST_CLASSPATH=/opt/spark/jars/*\n`), "");
+  assertEquals(problemsOf(`${pip}${V1.replace("/opt/spark", "$SPARK_HOME")}`), "");
+});
+
+Deno.test("judgeDockerfile warns about jars for another release of Spark", () => {
+  const base = `FROM apache/spark:3.5.8\n${V1}`;
+  for (
+    const [jar, release] of [
+      ["spark-avro_2.12-3.3.0", "3.3"],
+      ["spark-sql-kafka-0-10_2.12-3.4.1", "3.4"],
+      ["iceberg-spark-runtime-3.3_2.12-1.5.0", "3.3"],
+      ["hudi-spark3.4-bundle_2.12-0.14.0", "3.4"],
+    ] as const
+  ) {
+    assertEquals(
+      problemsOf(`${base}${copy(jar)}`),
+      `warn: ${jar}.jar is for Spark ${release}, but Spark in this image is 3.5`,
+    );
+  }
+  for (
+    const jar of [
+      "spark-avro_2.12-3.5.1",
+      "iceberg-spark-runtime-3.5_2.12-1.5.0",
+      "hudi-spark3.5-bundle_2.12-0.15.0",
+      "delta-spark_2.12-3.2.0",
+      "spark-cassandra-connector_2.12-3.4.1",
+    ]
+  ) assertEquals(problemsOf(`${base}${copy(jar)}`), "", jar);
 });

@@ -343,6 +343,13 @@ for (
       "jars for another Scala than Spark's 2.12: delta_2.13-3.1.0.jar, kafka_2.13-3.5.8.jar",
     ],
     [
+      "a module of another release of Spark",
+      [...JARS, jarOf("spark-avro_2.12-3.3.0.jar")],
+      "3.3.4",
+      "warn",
+      "spark-avro_2.12-3.3.0.jar is for Spark 3.3, but Spark in this image is 3.5",
+    ],
+    [
       "a second Scala library",
       [...JARS, jarOf("scala-library-2.13.8.jar")],
       "3.3.4",

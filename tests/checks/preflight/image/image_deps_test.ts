@@ -268,6 +268,13 @@ Deno.test("image-deps takes jars of the build context, and by curl with sha256su
   await assertFound(ID, { ...FILES, "image/Dockerfile": text });
 });
 
+Deno.test("image-deps fails for jars that do not fit, also if other jars are not known", async () => {
+  const jars = "COPY hadoop-aws-3.4.1.jar /opt/bitnami/spark/jars/\n";
+  await assertFound(ID, { ...FILES, "image/Dockerfile": `FROM bitnami/spark:3.5.1\n${jars}` }, {
+    problem: "hadoop-aws 3.4.1 does not match Spark 3.5, which includes Hadoop 3.3.4",
+  });
+});
+
 Deno.test("parseImage, isPlainSpark and whyUnpinned read references as container runtimes do", () => {
   assertEquals(parseImage("localhost:5000/a/b"), {
     repository: "localhost:5000/a/b",
