@@ -177,10 +177,17 @@ export interface BronzeDifferences extends Differences {
   readonly gone: readonly UnfitEvent[];
 }
 
+/** A comparison of a window of the outbox with bronze. */
+export interface BronzeComparison extends BronzeDifferences {
+  /** The number of events that were read from the outbox. */
+  readonly rows: number;
+}
+
 /**
  * Compares a published window with the outbox, row by row if the parts differ. An event in bronze
  * that no longer fits the contract counts as altered, not as lost.
  *
+ * @param survey the result in the same snapshot. Without a number of rows, all rows are read as well
  * @throws {Failure} data: a part or the quarantine is missing or damaged
  */
 export async function compareBronze(
@@ -189,10 +196,14 @@ export async function compareBronze(
     "connection" | "window" | "schema" | "observer"
   >,
   lake: Lake,
-  { rows, unfit }: Pick<Survey, "rows" | "unfit">,
+  { rows, unfit }: Pick<Survey, "unfit"> & Partial<Pick<Survey, "rows">>,
   published: BronzeCommit,
-): Promise<BronzeDifferences> {
-  const onGroup = (read: number) => observer.progress({ rows: read, of: rows, parts: 0 });
+): Promise<BronzeComparison> {
+  let read = 0;
+  const onGroup = (rowsRead: number) => {
+    read = rowsRead;
+    observer.progress({ rows: read, of: rows ?? read, parts: 0 });
+  };
   const encoder = createEventParts({ rows, onGroup });
   const copies = snapshot.copyEvents(connection, window, schema, unfit.length > 0);
   const expected = rowGroups(encoder.groups(copies));
@@ -209,6 +220,7 @@ export async function compareBronze(
   const here = quarantinedIds({ events: unfit }).union(found.late);
   const values = unfit.filter(({ event_id }) => event_id !== null && noLongerFit.has(event_id));
   return {
+    rows: read,
     late: found.late,
     lost: found.lost.difference(noLongerFit),
     altered: found.altered.union(noLongerFit),

@@ -9,7 +9,7 @@ import { type BronzeCommit, readMarker, type StoredMarker } from "../../pipeline
 import { connect, type Connection } from "../../pipeline/outbox/connection.ts";
 import { readSchema } from "../../pipeline/outbox/schema.ts";
 import { readSource } from "../../pipeline/outbox/source.ts";
-import { countEvents, type Survey, survey } from "../../pipeline/outbox/survey.ts";
+import { readStrays, type Survey, survey } from "../../pipeline/outbox/survey.ts";
 import { ATTEMPTS, readStored } from "./lake_day.ts";
 import { type Refusal, refusal } from "./refusal.ts";
 
@@ -64,7 +64,7 @@ export async function gatherSource(
     // published.
     const marker = await read();
     const open = () => connect(config, { signal, silence });
-    const fact = marker && await compareCounted(await open(), lake, day, marker) ||
+    const fact = marker && await compareRead(await open(), lake, day, marker) ||
       await compareSurveyed(await open(), lake, day, marker);
     if ((await read())?.sha256 === marker?.sha256 || attempt === ATTEMPTS) return fact;
   }
@@ -72,12 +72,12 @@ export async function gatherSource(
 
 /**
  * Compares the day without a survey, which takes longer than the comparison, and closes the
- * session. The comparison reads every event and refuses one that does not fit, so its success shows
- * that all events fit.
+ * session. The comparison reads and counts every event and refuses one that does not fit, so its
+ * success shows that all events fit.
  *
  * @returns undefined if only a survey shows the state of the day
  */
-async function compareCounted(
+async function compareRead(
   connection: Connection,
   lake: Lake,
   day: Day,
@@ -90,11 +90,11 @@ async function compareCounted(
     if (!isUnique || schema.wider.size > 0 || commit.quarantine !== undefined) return undefined;
     const source = await readSource(connection);
     connection.beginSnapshot();
-    const counted = await countEvents(connection, window);
+    const strays = await readStrays(connection);
     const run = { connection, window, schema, observer: NO_OBSERVER };
-    const differences = await compareBronze(run, lake, counted, commit);
-    const compared = { sha256, differences };
-    return { day, name: connection.name, source, survey: counted, compared };
+    const { rows, ...differences } = await compareBronze(run, lake, { unfit: [] }, commit);
+    const found = { rows, unfit: [], ...strays };
+    return { day, name: connection.name, source, survey: found, compared: { sha256, differences } };
   } catch (error) {
     if (error instanceof Failure && error.kind === "data") return undefined;
     throw error;

@@ -85,7 +85,7 @@ export function onPlatform(
   judge: (platform: Platform) => Outcome,
 ): Outcome {
   const opened = cluster?.opened ? cluster : undefined;
-  const platform = () => share("platform", () => platformOf(manifests, opened));
+  const platform = () => share("platform", () => platformOf(manifests, opened, share));
   if (cluster === undefined) return judge(platform());
   if (!cluster.opened) {
     const ofManifests = manifests && judge(platform());
@@ -121,18 +121,25 @@ function projectOf(
 
 const NO_MANIFESTS: ManifestsFact = { directory: "", files: 0, ...EMPTY };
 
+/** The tree of the manifests alone, which several checks of a run share. */
+export function manifestsTree(manifests: ManifestsFact, share: Share): Tree {
+  return share("manifests", () => treeOf(manifests));
+}
+
 /** The platform of manifests alone, or of the cluster after the manifests are applied. */
 export function platformOf(
   manifests: ManifestsFact | undefined,
   cluster: ClusterOpened | undefined,
+  share: Share = computeAgain,
 ): Platform {
   const { directory, files, problems, ignored, scripts, objects } = manifests ?? NO_MANIFESTS;
   const project = projectOf(manifests, cluster);
   if (cluster === undefined) {
-    return withReadings({ directory, files, problems, ignored, scripts, objects, project });
+    const fact = { directory, files, problems, ignored, scripts, objects, project };
+    return withReadings(fact, () => manifestsTree(manifests ?? fact, share));
   }
   const after = objectsAfter(objects, cluster);
-  return withReadings({
+  const fact = {
     directory,
     files,
     problems,
@@ -143,11 +150,13 @@ export function platformOf(
       ...scripts.filter(({ object }) => object === undefined),
       ...after.filter((object) => isOurs(object, project)).flatMap(embeddedScripts),
     ],
-  }, cluster);
+  };
+  return withReadings(fact, () => treeOf(fact), cluster);
 }
 
 function withReadings(
   fact: ManifestsFact & Pick<Platform, "project">,
+  readTree: () => Tree,
   cluster?: ClusterOpened,
 ): Platform {
   let tree: Tree | undefined;
@@ -156,7 +165,7 @@ function withReadings(
     ...fact,
     ...(cluster === undefined ? {} : { cluster }),
     get tree() {
-      return tree ??= treeOf(fact);
+      return tree ??= readTree();
     },
     get network() {
       return network ??= readNetwork(this.tree, fact.problems, cluster !== undefined);

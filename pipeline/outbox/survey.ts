@@ -97,8 +97,15 @@ export async function survey(
     minSeq: integer(fit?.min_seq),
     maxSeq: integer(fit?.max_seq),
     unfit: unfitRows === 0 ? [] : await readUnfit(connection, window, schema),
-    ...straysOf(await connection.query(straysIn(connection))),
+    ...await readStrays(connection),
   };
+}
+
+/** Reads the events of the table that fall on no day at all. */
+export async function readStrays(
+  connection: Connection,
+): Promise<Pick<Survey, "strays" | "strayCount">> {
+  return straysOf(await connection.query(straysIn(connection)));
 }
 
 async function readUnfit(

@@ -7,7 +7,8 @@ import { type Code, placeIn } from "../../source_code/code.ts";
 import { untypedNullsIn } from "./untyped_nulls.ts";
 import { sparkType } from "../../../pipeline/contract/column.ts";
 import { type Judged, outcomeOf } from "../outcome.ts";
-import { type Tree, treeOf } from "../../facts/tree.ts";
+import type { Tree } from "../../facts/tree.ts";
+import { manifestsTree } from "../platform.ts";
 
 /** The part of parquet-void that judges job code, before a run. */
 export const parquetVoidInCode: Check<"manifests"> = check({
@@ -18,7 +19,7 @@ export const parquetVoidInCode: Check<"manifests"> = check({
   run: ({ manifests }, share = computeAgain) =>
     outcomeOf(
       manifests,
-      judgeNulls(share("manifests", () => treeOf(manifests))),
+      judgeNulls(manifestsTree(manifests, share)),
       "no Python or SQL code in the manifests",
     ),
 });

@@ -1,5 +1,5 @@
 import { shellPath } from "../../../pipeline/shell.ts";
-import { type Tree, treeOf } from "../../facts/tree.ts";
+import { manifestsTree } from "../platform.ts";
 import { pythonOf } from "../../source_code/python.ts";
 import { mayReadVariables } from "../../source_code/environment.ts";
 import { isUndecided } from "../../spark/spark_job.ts";
@@ -8,7 +8,7 @@ import { mayNameTable } from "../code/table_name_code.ts";
 import { mayHaveNulls } from "../code/untyped_nulls.ts";
 import { type Code, placeIn } from "../../source_code/code.ts";
 import { plural } from "../../../pipeline/progress.ts";
-import { type Check, check } from "../../check.ts";
+import { type Check, check, computeAgain } from "../../check.ts";
 import type { Finding, NotJudged } from "../../finding.ts";
 import { type ManifestObject, placeOf } from "../../kubernetes/objects.ts";
 import type {
@@ -21,7 +21,7 @@ import { hasFailure } from "../outcome.ts";
 import { isFields } from "../../kubernetes/fields.ts";
 import { readResources, withResources } from "../../kubernetes/argo_resources.ts";
 import { podTemplatesOf } from "../../kubernetes/workloads.ts";
-import { pathOf } from "../../facts/tree.ts";
+import { pathOf, type Tree } from "../../facts/tree.ts";
 import { UNREAD_FILE } from "../../spark/configuration_files.ts";
 import { notJudgedAmong } from "./not_judged.ts";
 import { jobsElsewhere } from "./other_namespaces.ts";
@@ -36,7 +36,7 @@ export const manifestsReadable: Check<"manifests"> = check({
   title: "the manifests can be read",
   phase: "before",
   needs: ["manifests"],
-  run({ manifests }) {
+  run({ manifests }, share = computeAgain) {
     const { directory, files, objects, problems, ignored, project } = manifests;
     const names = project?.file === undefined ? "" : `; names of the platform: ${project.file}`;
     const left = (ignored.length === 0 ? "" : `; ignored: ${listIgnored(directory, ignored)}`) +
@@ -44,7 +44,7 @@ export const manifestsReadable: Check<"manifests"> = check({
     if (objects.length + problems.length === 0) {
       return { unknown: `${placeName(directory)} contains no Kubernetes objects${left}` };
     }
-    const tree = treeOf(manifests);
+    const tree = manifestsTree(manifests, share);
     const findings = [
       ...problems.filter(({ render }) => render === undefined)
         .map((problem) => problemFinding(manifests, problem)),

@@ -89,6 +89,17 @@ Deno.test("gatherSource finds a change of one value in any column", async () => 
   assertEquals(differences.altered.size, 0);
 });
 
+Deno.test("gatherSource counts events without an event_seq, and events on no day", async () => {
+  const unnumbered = [5, 6].map((number) => event(number, { event_seq: "NULL" }));
+  await using db = await outbox({ events: [...EVENTS, ...unnumbered] });
+  await using lake = await temporaryLake();
+  await bronze(db, lake);
+  await db.query(event(7, { occurred_at: "'infinity'" }));
+  const { survey, compared } = await gatherSource(db.config, lake, DAY);
+  assertEquals(compared!.differences.late.size, 0);
+  assertEquals(survey, { rows: 6, unfit: [], strays: [eventId(7)], strayCount: 1 });
+});
+
 Deno.test("gatherSource reports a missing part as a fact, not as a failure", async () => {
   await using db = await outbox({ events: EVENTS });
   await using lake = await temporaryLake();
