@@ -51,7 +51,7 @@ export async function compile(folder: string, file: string): Promise<void> {
     "--no-remote",
     "--config=deno.json",
     "-P=executable",
-    "--v8-flags=--no-lazy,--heap-growing-percent=50,--min-semi-space-size=8,--max-semi-space-size=8",
+    "--v8-flags=--no-lazy,--heap-growing-percent=50,--min-semi-space-size=4,--max-semi-space-size=8",
     ...included.map((name) => `--include=${name}`),
     `--output=${file}`,
     "tasks/main.js",
