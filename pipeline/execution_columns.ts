@@ -113,8 +113,7 @@ export async function makeColumns(
 ): Promise<ExecutionColumns> {
   const { operations, groups, rests } = plan;
   const { count } = operations;
-  const made: ExecutionColumns = ownColumns(plan);
-  operations.free();
+  const made: ExecutionColumns = new Map();
   const queue = [...SOURCES];
   const failures: unknown[] = [];
   /**
@@ -137,59 +136,111 @@ export async function makeColumns(
     }
     return taken;
   };
+  /**
+   * Makes columns.
+   *
+   * @param onGiven called when the thread that makes them needs nothing more
+   */
+  async function make(
+    columns: readonly Source[],
+    begin: (column: Source) => Fold,
+    onGiven: () => void,
+  ): Promise<void> {
+    const pages = events.pages();
+    try {
+      const folds = columns.map(begin);
+      const waits = begin === here || !events.isInMemory;
+      const folded = await foldAll(columns, folds, groups, pages, waits);
+      const finished = columns.map(({ makes }, i) =>
+        folds[i]!.finish(plan, makes.map((name) => rests.get(name)))
+      );
+      onGiven();
+      const [own] = await Promise.all([Promise.all(finished), ...folded]);
+      columns.forEach(({ makes }, i) => makes.forEach((name, n) => made.set(name, own[i]![n]!)));
+    } finally {
+      pages.close();
+    }
+  }
+  /**
+   * Makes columns until none is left.
+   *
+   * @param atOnce a thread gets its next columns while it has fewer than this number
+   */
   async function work(
     isWide: boolean,
     begin: (column: Source) => Fold,
+    atOnce: number,
   ): Promise<void> {
-    while (queue.length > 0 && failures.length === 0) {
+    const inProgress = new Set<Promise<void>>();
+    let hasFailed = false;
+    while (queue.length > 0 && failures.length === 0 && !hasFailed) {
       const columns = take(isWide);
-      const pages = events.pages();
-      try {
-        const folds = columns.map(begin);
-        await foldAll(columns, folds, groups, pages, begin === here || !events.isInMemory);
-        for (const [i, { makes }] of columns.entries()) {
-          const own = await folds[i]!.finish(plan, makes.map((name) => rests.get(name)));
-          makes.forEach((name, n) => made.set(name, own[n]!));
-        }
-      } catch (error) {
-        if (!(error instanceof ThreadFailure)) failures.push(error);
-        else {
-          queue.unshift(...columns);
-          return;
-        }
-      } finally {
-        pages.close();
-      }
+      const given = Promise.withResolvers<void>();
+      const making = make(columns, begin, given.resolve)
+        .catch((error) => {
+          hasFailed = true;
+          if (error instanceof ThreadFailure) queue.unshift(...columns);
+          else failures.push(error);
+        })
+        .finally(() => {
+          given.resolve();
+          inProgress.delete(making);
+        });
+      inProgress.add(making);
+      await given.promise;
+      if (inProgress.size >= atOnce) await Promise.race(inProgress);
     }
+    await Promise.all(inProgress);
   }
-  const here = (column: Source) => foldHere(createColumnFold(column, count, groups));
+  const here = (column: Source) =>
+    foldHere(createColumnFold(column, count, groups), thread !== undefined);
   const isOver = Promise.withResolvers<void>();
-  const inThread = async (own: ColumnThread, isWide: boolean) => {
+  const { isInMemory } = events;
+  async function workInThread(own: ColumnThread): Promise<void> {
+    own.setRange(count, groups);
     await Promise.race([own.ready, isOver.promise]);
-    if (own.isReady) await work(isWide, (column) => own.begin(column));
-  };
-  if (thread !== undefined) thread.setRange(count, groups);
-  await Promise.all([
-    work(events.isInMemory, here).finally(() => isOver.resolve()),
-    ...(thread === undefined ? [] : [inThread(thread, true)]),
-    // The thread has another column when this thread is busy.
-    ...(thread === undefined || !events.isInMemory ? [] : [inThread(thread, false)]),
-  ]);
-  await work(true, here); // the columns of a thread that failed
+    if (!own.isReady) return;
+    // A second column is in progress, so that the thread is busy while this thread makes a page.
+    await work(!isInMemory, (column) => own.begin(column), isInMemory ? 2 : 1);
+  }
+  async function workHere(): Promise<void> {
+    await nextTurn(); // the other thread has its first columns now
+    for (const [name, pages] of ownColumns(plan)) made.set(name, pages);
+    operations.free();
+    await work(isInMemory, here, 1);
+    isOver.resolve();
+  }
+  await Promise.all([...(thread === undefined ? [] : [workInThread(thread)]), workHere()]);
+  await work(true, here, 1); // the columns of a thread that failed
   if (failures.length > 0) throw failures[0];
   return made;
+}
+
+/** Lets other work of this thread go on. Messages of the other thread can still have to wait. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Receives the messages that have arrived. Takes one or two milliseconds. */
+function receiveMessages(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 /** A column that is folded in either thread. */
 type Fold = Pick<ThreadFold, "fold" | "finish">;
 
-function foldHere(fold: ReturnType<typeof createColumnFold>): Fold {
+/** @param hasOther whether another thread needs this one */
+function foldHere(fold: ReturnType<typeof createColumnFold>, hasOther: boolean): Fold {
   return {
     async fold(chunks) {
       fold.fold(chunks);
-      await new Promise((resolve) => setImmediate(resolve)); // lets the other thread get work
+      await nextTurn(); // lets the other thread get work
     },
-    finish: (plan, rests) => Promise.resolve(fold.finish(plan, rests)),
+    async finish(plan, rests) {
+      const made = fold.finish(plan, rests);
+      if (hasOther) await receiveMessages();
+      return made;
+    },
   };
 }
 
@@ -197,6 +248,7 @@ function foldHere(fold: ReturnType<typeof createColumnFold>): Fold {
  * Folds columns, part by part from the last one.
  *
  * @param waits false to give a thread all parts at once, so that it does not wait for this thread
+ * @returns the folds in progress
  */
 async function foldAll(
   columns: readonly FoldedColumn[],
@@ -204,7 +256,7 @@ async function foldAll(
   groups: readonly LocatedTargets[],
   pages: EventPages,
   waits: boolean,
-): Promise<void> {
+): Promise<Promise<void>[]> {
   const inProgress: Promise<void>[] = [];
   const names = columns.map(({ name }) => name);
   const numbered = groups.map(({ location, targets }, group) => ({ group, location, targets }))
@@ -235,7 +287,7 @@ async function foldAll(
       }
     }
   }
-  await Promise.all(inProgress);
+  return inProgress;
 }
 
 /** The columns of silver that come from the operations themselves. */

@@ -56,7 +56,22 @@ export function readStruct(
     throw new Error("a Thrift number is too large");
   }
 
+  /** Reads an integer of at most three bytes; undefined if it is longer. */
+  function smallInteger(): number | undefined {
+    let zigzag = 0;
+    for (let i = 0; i < 3 && at + i < view.byteLength; i++) {
+      const next = view.getUint8(at + i);
+      zigzag |= (next & 0x7f) << 7 * i;
+      if (next >= 0x80) continue;
+      at += i + 1;
+      return zigzag >>> 1 ^ -(zigzag & 1);
+    }
+    return undefined;
+  }
+
   function integer(bits: 32 | 64): number {
+    const small = smallInteger();
+    if (small !== undefined) return small;
     const zigzag = varint(bits);
     const value = Number(zigzag & 1n ? -(zigzag >> 1n) - 1n : zigzag >> 1n);
     if (!Number.isSafeInteger(value)) throw new Error("a Thrift number is too large");

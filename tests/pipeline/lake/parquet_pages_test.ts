@@ -127,6 +127,16 @@ for (const [name, chunk, problem, layout] of LIES) {
   });
 }
 
+Deno.test("thrift: reads integers of any length", () => {
+  for (const power of [0, 6, 7, 13, 14, 20, 21, 27, 28, 31, 48]) {
+    for (const value of [2 ** power - 1, 2 ** power, -(2 ** power), 1 - 2 ** power]) {
+      const bytes = Uint8Array.from([0x16, ...integer(value), 0]);
+      const { struct, end } = readStruct(bytes, 0);
+      assertEquals([struct.get(1), end], [value === 0 ? 0 : value, bytes.length], `${value}`);
+    }
+  }
+});
+
 Deno.test("thrift: refuses bytes that do not contain a whole struct", () => {
   const lies: readonly (readonly number[])[] = [
     [],
