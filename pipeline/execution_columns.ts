@@ -174,6 +174,11 @@ export async function makeColumns(
     const inProgress = new Set<Promise<void>>();
     let hasFailed = false;
     while (queue.length > 0 && failures.length === 0 && !hasFailed) {
+      // One column at a time is taken from the last ones, so that both threads end together.
+      if (inProgress.size >= Math.min(atOnce, Math.max(1, queue.length - 1))) {
+        await Promise.race(inProgress);
+        continue;
+      }
       const columns = take(isWide);
       const given = Promise.withResolvers<void>();
       const making = make(columns, begin, given.resolve)
@@ -188,7 +193,6 @@ export async function makeColumns(
         });
       inProgress.add(making);
       await given.promise;
-      if (inProgress.size >= atOnce) await Promise.race(inProgress);
     }
     await Promise.all(inProgress);
   }
