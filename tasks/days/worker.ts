@@ -3,6 +3,7 @@ import type { Lake } from "../../pipeline/lake/lake.ts";
 import { openLake } from "../../pipeline/lake/open.ts";
 import { reportPermissions, serve } from "../cli/confined.ts";
 import { reportFailure } from "../cli/failure.ts";
+import { repeatFlags } from "../cli/next_command.ts";
 import { waiting } from "../cli/observer.ts";
 import { daysToDo } from "./choose_days.ts";
 import { needsOf } from "./command.ts";
@@ -74,7 +75,8 @@ async function makeSilver(day: Day, order: Order, lake: Lake, result: DayResult)
 /** Repeats at the end of a day why it stays open although it is over. Lines of JSON have it once. */
 function repeatWhyOpen(day: Day, order: Order, { measured }: DayResult): void {
   if (measured?.stays === undefined || order.output === "json") return;
-  const step = { step: "open", says: measured.stays, data: {}, warning: true };
+  const says = `${measured.stays}; see ${repeatFlags("deno task explain late-writers")}`;
+  const step = { step: "open", says, data: {}, warning: true };
   observerOf(order, "run", day).step(step);
 }
 

@@ -119,7 +119,7 @@ export function judgeDay(
     ...problems(bronze, silver),
     ...foreign(bronze, silver),
     ...(otherSource === undefined ? [] : [`copied from another source: ${otherSource}`]),
-    ...(isOver ? heldBy : [`open until ${formatMicros(closes)}`]),
+    ...(isOver ? explained(heldBy) : [`open until ${formatMicros(closes)}`]),
     ...(commit === undefined ? [] : aboutBronze(commit)),
     ...(stale ? ["silver is from an older bronze"] : []),
     ...(abandoned.length === 0 ? [] : [`${plural(abandoned.length, "part")} in no marker`]),
@@ -128,6 +128,14 @@ export function judgeDay(
   const next = verb && { next: repeatFlags(`deno task ${verb} --date ${day}`) };
   return { ...status, notes, ...next };
 }
+
+/** Adds the command that prints how to find and end what holds a day open. */
+function explained(heldBy: readonly string[]): string[] {
+  return heldBy.length === 0 ? [] : [...heldBy, repeatFlags(`see ${HOLDERS}`)];
+}
+
+/** Prints the page about transactions that hold a day open. */
+const HOLDERS = "deno task explain late-writers";
 
 /** The source of a day, if the lake does not have it. */
 function otherThan(sources: readonly Source[], ofDay: Source | undefined): string | undefined {

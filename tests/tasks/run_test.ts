@@ -170,7 +170,7 @@ for (const flags of [[], ["-q"]]) {
       const lines = stdout.trimEnd().split("\n");
       assertMatch(
         lines.at(-1)!,
-        /^run +open +warning: the day stays open: prepared transaction slow of /,
+        /^run +open +warning: the day stays open: prepared transaction slow of .*; see deno task explain late-writers$/,
       );
       assert(lines.some((line) => /^bronze +fence +warning: the day stays open: /.test(line)));
     } finally {

@@ -162,6 +162,7 @@ Deno.test("judgeDay: reports until when a day is open, and what holds it open af
   assertEquals(judge(open, { now: end }).notes, ["open until 2025-12-29T00:15:00Z"]);
   assertEquals(judge(open, { heldBy: ["transaction of robson (pid 7)"] }).notes, [
     "transaction of robson (pid 7)",
+    "see deno task explain late-writers",
   ]);
 });
 
