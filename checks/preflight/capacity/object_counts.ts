@@ -69,7 +69,9 @@ function termsOf(
   const ofKubernetes = OF_KUBERNETES[kind];
   const all = new Set([...declared, ...ofKubernetes === undefined ? [] : [ofKubernetes]]);
   const made = [
-    ...(kind === "Job" ? own.flatMap(jobsOfCronJob) : []),
+    ...(kind === "Job"
+      ? [...own.flatMap(jobsOfCronJob), ...jobsOfEngine(own, namespace, jobs)]
+      : []),
     ...largest(
       jobs.filter((job) => job.namespace === namespace).map((job) => madeBySpark(kind, job)),
     ),
@@ -97,6 +99,24 @@ function jobsOfCronJob({ kind, name, value }: ManifestObject): Term[] {
     name: `${jobs} of CronJob ${name}${count === 1 ? "" : " with its finished Jobs"}`,
     count,
   }];
+}
+
+/**
+ * The Jobs that the toolkit makes with the engine `spark` for a day: one after the other, one for each
+ * layer. They stay until their TTL is over.
+ */
+function jobsOfEngine(
+  own: readonly ManifestObject[],
+  namespace: string | undefined,
+  jobs: readonly SparkJob[],
+): Term[] {
+  const runs = jobs.filter((job) => job.namespace === namespace && job.toolkit === "spark");
+  if (runs.length === 0) return [];
+  const vanish = own.some(({ kind, value }) =>
+    kind === "Job" && fieldsIn(value.spec).ttlSecondsAfterFinished === 0
+  );
+  const count = vanish ? 1 : 2;
+  return [{ name: `${plural(count, "Job")} that ${runs[0]!.label} makes for a day`, count }];
 }
 
 /** The objects that Spark creates for the pods of a job. */

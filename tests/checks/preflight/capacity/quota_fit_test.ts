@@ -371,16 +371,20 @@ for (
 }
 
 for (
-  const [spec, count] of [
+  const [spec, count, words = ""] of [
     ["", 5],
     ["suspend: true, ", 5],
     ["suspend: true, successfulJobsHistoryLimit: 3, failedJobsHistoryLimit: 3, ", 7],
     ["failedJobsHistoryLimit: 0, ", 4],
     ["successfulJobsHistoryLimit: 0, failedJobsHistoryLimit: 0, ", 1],
+    // The toolkit makes a Job for each layer of a day.
+    ["", 7, "command: [deno, task, -q], args: [run, --pending, --engine=spark], "],
+    ["", 5, "command: [deno, task, -q], args: [run, --pending], "],
   ] as const
 ) {
-  Deno.test(`quota-fit counts the finished Jobs of a CronJob with {${spec}}`, async () => {
-    const template = "template: {spec: {restartPolicy: Never, containers: [{name: a, image: a}]}}";
+  Deno.test(`quota-fit counts the Jobs of a CronJob with {${spec}${words}}`, async () => {
+    const containers = `[{${words}name: a, image: a}]`;
+    const template = `template: {spec: {restartPolicy: Never, containers: ${containers}}}`;
     const cron = `---
 apiVersion: batch/v1
 kind: CronJob
