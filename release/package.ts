@@ -97,7 +97,7 @@ async function build(config: DenoConfig, folder: string): Promise<void> {
   const schemas = [...filesIn("docs")].filter((file) => file.endsWith(".schema.json"));
   for (const file of [...FILES, ...schemas, ...folders.filter((file) => !file.endsWith(".ts"))]) {
     await Deno.mkdir(`${folder}/${file}`.replace(/\/[^/]*$/, ""), { recursive: true });
-    if (file.endsWith(".md") && file !== "CHANGELOG.md") {
+    if (/\.(md|yaml)$/.test(file) && file !== "CHANGELOG.md") {
       await write(file, rewriteCommands(await read(file), others));
     } else await Deno.copyFile(new URL(file, ROOT), `${folder}/${file}`);
   }

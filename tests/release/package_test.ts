@@ -189,6 +189,12 @@ Deno.test("package: installed by npm alone, every command works in another folde
     },
   );
 
+  await t.step("the comments of the manifests name commands that the user can type", async () => {
+    const schedule = await Deno.readTextFile(`${program.files}/manifests/70-schedule.yaml`);
+    assertStringIncludes(schedule, "#   deep-storage schedule on ");
+    assert(!schedule.includes("deno task"));
+  });
+
   await t.step("explain prints a page of the runbook, also without a home", async () => {
     const { code, stdout } = await program.start(["explain", "row-counts"], { HOME: "/none" });
     assertEquals(code, 0);
