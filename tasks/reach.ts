@@ -57,6 +57,7 @@ A host name is not resolved: the answer applies to any public address outside th
 ends are the same workload, the answer applies to two different pods. Replies are always allowed. If
 policies distinguish the pods of a workload, such as db-0 of a StatefulSet, each pod has an answer.
 If no manifest declares a workload, its labels are unknown: the answer names the rules that decide.
+The examples use names of the folder manifests/, and the names of Robson's database and store.
 
 Examples:
   deno task reach --from analytics-jobs/bronze-ingest-manual --to eu2.contabostorage.com --port 443

@@ -1,6 +1,7 @@
 import { DEFAULT_PROJECT, type Project } from "../../pipeline/contract/project.ts";
 import { ApiError, type Cluster } from "../../pipeline/cluster/cluster.ts";
 import { isFields } from "../kubernetes/fields.ts";
+import { filledByTools } from "../kubernetes/filled_values.ts";
 import { inNamespace, type Trial, tryOut } from "./cluster/dry_run.ts";
 import { isForbidden, readObjects, type Unread } from "./cluster/objects.ts";
 import { reviewAccess, type Right } from "./cluster/permissions.ts";
@@ -94,6 +95,7 @@ async function read(
     manifests.map((object) => inNamespace(cluster, object, signal)),
   );
   const reading = readObjects(cluster, declared, signal, project);
+  const filled = filledByTools(declared);
   const [version, user, { objects, scheduledPods, unread }, rights, trials] = await Promise.all([
     versionOf(cluster, signal),
     whoAmI(cluster, signal),
@@ -101,7 +103,10 @@ async function read(
     reading.then(({ objects }) =>
       reviewAccess(cluster, [...declared, ...objects], signal, project)
     ),
-    Promise.all(declared.map((object) => tryOut(cluster, object, signal))),
+    Promise.all(
+      declared.filter((object) => !filled.includes(object))
+        .map((object) => tryOut(cluster, object, signal)),
+    ),
   ]);
   return {
     opened: true,

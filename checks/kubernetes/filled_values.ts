@@ -1,4 +1,5 @@
 import { type Fields, fieldsIn } from "./fields.ts";
+import type { ManifestObject } from "./objects.ts";
 
 /** Values that SOPS or Ansible encrypted, or that refer to a vault. */
 const REFERENCE =
@@ -19,6 +20,13 @@ export function isFilledByTool({ value }: { readonly value: Fields }): boolean {
   if (annotations.some((name) => name.startsWith("avp.kubernetes.io/"))) return true;
   return [value.data, value.stringData].flatMap((each) => Object.values(fieldsIn(each)))
     .some(isFilledValue);
+}
+
+/** The objects with values that a tool fills in: the API server must not get them as they are. */
+export function filledByTools<T extends ManifestObject>(objects: readonly T[]): T[] {
+  return objects.filter((each) =>
+    isEncryptedFile(each.value) || each.kind === "Secret" && isFilledByTool(each)
+  );
 }
 
 /** Returns whether SOPS encrypted the file of an object. SOPS removes its field `sops` again. */

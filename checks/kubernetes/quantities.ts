@@ -36,7 +36,7 @@ export function parseQuantity(value: unknown): bigint | undefined {
 
 /** Formats an amount in billionths: cores with `m`, and memory in `Mi` or `Gi`. */
 export function formatQuantity(amount: bigint, resource: string): string {
-  if (/memory|storage/.test(resource)) {
+  if (/memory|storage|hugepages/.test(resource)) {
     for (const [suffix, bits] of [["Gi", 30n], ["Mi", 20n]] as const) {
       if (amount !== 0n && amount % (UNIT << bits) === 0n) {
         return `${amount / (UNIT << bits)}${suffix}`;

@@ -28,6 +28,8 @@ export interface SparkPod {
   readonly labels: ReadonlyMap<string, string>;
   /** The annotations from settings and template. */
   readonly annotations: ReadonlyMap<string, string>;
+  /** The devices that each pod requests, as in `nvidia.com/gpu`, with their number. */
+  readonly devices: Readonly<Record<string, string>>;
   /** The pod template, if one is set. */
   readonly template: PodTemplateFile | undefined;
   /** The service account of the pods. */
@@ -75,8 +77,22 @@ export function sparkPod(
       ...settingsBelow(settings, `spark.kubernetes.${role}.annotation.`),
     ]),
     template,
+    devices: devicesOf(role, settings),
     account: accountOfPod(role, settings, template),
   };
+}
+
+/** The devices that each pod of a role requests, as in `nvidia.com/gpu`, with their number. */
+function devicesOf(role: Role, settings: SparkSettings): Readonly<Record<string, string>> {
+  const prefix = `spark.${role}.resource.`;
+  const found = [...settingsBelow(settings, prefix)].flatMap(([key, amount]) => {
+    const name = /^([\w-]+)\.amount$/.exec(key)?.[1];
+    const vendor = settings.get(`${prefix}${name}.vendor`)?.value;
+    return name === undefined || vendor === undefined
+      ? []
+      : [[`${vendor}/${name}`, amount] as const];
+  });
+  return Object.fromEntries(found);
 }
 
 /** The values of the settings with a prefix, by the rest of the key, such as labels of executors. */

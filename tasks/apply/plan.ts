@@ -2,6 +2,7 @@ import { readDeclared } from "../../checks/facts/cluster/dry_run.ts";
 import { gatherManifests, type ManifestsFact } from "../../checks/facts/manifests.ts";
 import { pathOf } from "../../checks/facts/tree.ts";
 import { type Action, type Planned, planOf } from "../../checks/kubernetes/apply_plan.ts";
+import { filledByTools } from "../../checks/kubernetes/filled_values.ts";
 import { type ManifestObject, objectId } from "../../checks/kubernetes/objects.ts";
 import { naming } from "../../checks/list_names.ts";
 import {
@@ -52,6 +53,15 @@ export async function readManifests(
   if (objects.length === 0) {
     const why = "the directory has no Kubernetes object";
     throw invalidManifests(directory, why, "Choose another directory with --manifests.");
+  }
+  const filled = filledByTools(objects);
+  if (filled.length > 0) {
+    const places = filled.map((each) => `${objectId(each)} in ${placeOf(directory, each)}`);
+    const why = `a tool such as SOPS must fill in the values of ${naming(places)} first`;
+    const fix =
+      "Apply these objects with that tool, from another directory: apply would store the " +
+      "encrypted text as the value.";
+    throw invalidManifests(directory, why, fix);
   }
   const [twice] = manifests.replaced ?? [];
   if (twice !== undefined) {

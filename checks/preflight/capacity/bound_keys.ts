@@ -111,9 +111,9 @@ function differentDefaults(objects: readonly ManifestObject[]): Finding[] {
 
 function wrongQuota(quota: ManifestObject): Finding[] {
   const spec = isFields(quota.value.spec) ? quota.value.spec : {};
-  return Object.keys(isFields(spec.hard) ? spec.hard : {}).flatMap((key): Finding[] => {
+  return Object.entries(isFields(spec.hard) ? spec.hard : {}).flatMap(([key, value]): Finding[] => {
     const meant = meantQuotaKey(key);
-    if (meant === key) return [];
+    if (meant === key) return wrongAmount(quota, key, value);
     return [{
       severity: "fail",
       ...placeOf(quota, `spec.hard.${key}`),
@@ -124,6 +124,29 @@ function wrongQuota(quota: ManifestObject): Finding[] {
         : `Write ${meant} instead of ${key}.`,
     }];
   });
+}
+
+/** The keys of a quota that count objects, and need a whole number. */
+const OF_OBJECTS =
+  /^(pods|services(\.\w+)?|replicationcontrollers|resourcequotas|secrets|configmaps|persistentvolumeclaims|count\/.+)$/;
+
+/** Finds an amount that is negative, or no whole number of objects. */
+function wrongAmount(quota: ManifestObject, key: string, value: unknown): Finding[] {
+  const amount = parseQuantity(value);
+  if (amount === undefined) return [];
+  const problem = amount < 0n
+    ? `must not be negative, but is ${String(value)}`
+    : OF_OBJECTS.test(key) && amount % 1_000_000_000n !== 0n
+    ? `must be a whole number, but is ${String(value)}`
+    : undefined;
+  if (problem === undefined) return [];
+  return [{
+    severity: "fail",
+    ...placeOf(quota, `spec.hard.${key}`),
+    problem: `${key} ${problem}`,
+    why: "the API server refuses the quota, so it limits nothing",
+    fix: "Write a whole number, as in 10.",
+  }];
 }
 
 /** The key that a key of a quota is meant as: itself, if Kubernetes knows it. */
@@ -207,7 +230,24 @@ function wrongRange(range: ManifestObject): Finding[] {
           )
         )
       : [];
-    return [...keys, ...defaults, ...wrongOrder(limit, fail)];
+    return [...keys, ...defaults, ...wrongOrder(limit, fail), ...wrongRatios(limit, fail)];
+  });
+}
+
+/** A ratio of limit to request is one or more, and `max` and `min` must allow it. */
+function wrongRatios(
+  limit: Readonly<Record<string, unknown>>,
+  fail: (field: string, problem: string, fix: string) => Finding,
+): Finding[] {
+  const list = "maxLimitRequestRatio";
+  const ratios = isFields(limit[list]) ? limit[list] : {};
+  return Object.entries(ratios).flatMap(([name, value]): Finding[] => {
+    const ratio = parseQuantity(value);
+    if (ratio === undefined || ratio >= 1_000_000_000n) return [];
+    const problem = `${list} of ${name} is ${String(value)}, and must be 1 or more`;
+    return [
+      fail(`${list}.${name}`, problem, "Write 1 or more: a limit is never below its request."),
+    ];
   });
 }
 

@@ -1,13 +1,7 @@
 import type { ManifestObject } from "../../kubernetes/objects.ts";
-import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
+import { type Fields, fieldsIn, isFields, listOf } from "../../kubernetes/fields.ts";
 import { parseQuantity } from "../../kubernetes/quantities.ts";
-import {
-  type ContainerDemand,
-  COUNTED,
-  type Counted,
-  type Demand,
-  type Pods,
-} from "./pod_requests.ts";
+import type { ContainerDemand, Counted, Demand, Pods } from "./pod_requests.ts";
 
 /** The limits of a namespace for containers, or for pods as a whole. */
 export interface Limit {
@@ -39,6 +33,13 @@ export function amountOf({ fields }: Limit, field: string, name: string): bigint
   return isFields(all) ? parseQuantity(all[name]) : undefined;
 }
 
+const LISTS = ["default", "defaultRequest", "max", "maxLimitRequestRatio", "min"];
+
+/** The resources that a limit bounds or sets, as in `cpu`. */
+export function boundedBy({ fields }: Limit): string[] {
+  return [...new Set(LISTS.flatMap((list) => Object.keys(fieldsIn(fields[list]))))];
+}
+
 /**
  * Adds default requests and limits to containers, as the API server does. A missing request is the
  * container's limit, or else the default of the LimitRange. Defaults of a LimitRange come from `max`
@@ -50,9 +51,11 @@ export function withDefaults(pods: Pods, limits: readonly Limit[]): Pods {
 
 function withDefaultsOf(asking: ContainerDemand, limits: readonly Limit[]): ContainerDemand {
   const demand: { -readonly [C in Counted]?: bigint } = { ...asking.demand };
-  for (const name of ["cpu", "memory"] as const) {
+  const bounds = limits.filter(({ type }) => type === "Container");
+  const asked = Object.keys(demand).map((counted) => counted.replace(/^(requests|limits)\./, ""));
+  for (const name of new Set([...asked, ...bounds.flatMap(boundedBy)])) {
     demand[`requests.${name}`] ??= demand[`limits.${name}`]!;
-    for (const limit of limits.filter(({ type }) => type === "Container")) {
+    for (const limit of bounds) {
       const limitDefault = amountOf(limit, "default", name) ?? amountOf(limit, "max", name);
       const requestDefault = amountOf(limit, "defaultRequest", name) ?? limitDefault ??
         amountOf(limit, "min", name);
@@ -64,6 +67,5 @@ function withDefaultsOf(asking: ContainerDemand, limits: readonly Limit[]): Cont
 }
 
 function defined(demand: Demand): Demand {
-  const entries = COUNTED.map((counted) => [counted, demand[counted]] as const);
-  return Object.fromEntries(entries.filter(([, amount]) => amount !== undefined));
+  return Object.fromEntries(Object.entries(demand).filter(([, amount]) => amount !== undefined));
 }

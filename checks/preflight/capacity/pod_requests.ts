@@ -1,14 +1,19 @@
 import type { Place } from "../../finding.ts";
-import { type Fields, isFields } from "../../kubernetes/fields.ts";
+import { type Fields, fieldsIn, isFields, listOf } from "../../kubernetes/fields.ts";
 import { parseQuantity } from "../../kubernetes/quantities.ts";
 import type { Workload } from "../../kubernetes/workloads.ts";
 import type { SparkPod } from "../../spark/pods.ts";
 
-/** The resources of quotas for cpu and memory. */
-export const COUNTED = ["requests.cpu", "requests.memory", "limits.cpu", "limits.memory"] as const;
+/** A resource of a quota, as in `requests.cpu` or `requests.nvidia.com/gpu`. */
+export type Counted = `${"requests" | "limits"}.${string}`;
 
-/** A resource of a quota, as in `requests.cpu`. */
-export type Counted = typeof COUNTED[number];
+/** The resources that each container must set if a quota counts them. */
+export const REQUIRED: readonly string[] = [
+  "requests.cpu",
+  "requests.memory",
+  "limits.cpu",
+  "limits.memory",
+];
 
 /** The requests and limits of a container in billionths; absent if not set. */
 export type Demand = { readonly [C in Counted]?: bigint };
@@ -55,11 +60,18 @@ export function ownPods({ object, containers, spec, replicas }: Workload, role: 
 export function madePods(
   role: string,
   { path, place }: Pick<ContainerDemand, "path" | "place">,
-  { count, cpu, memory, template }: SparkPod,
+  { count, cpu, memory, template, devices }: SparkPod,
 ): Pods {
+  // Spark keeps the other resources of the container in the template, such as ephemeral-storage.
+  const [first] = listOf(template?.spec?.containers);
+  const own = fieldsIn(first?.resources);
   const resources = {
-    requests: { cpu: cpu.request },
-    limits: cpu.limit === undefined ? {} : { cpu: cpu.limit },
+    requests: { ...fieldsIn(own.requests), cpu: cpu.request },
+    limits: {
+      ...fieldsIn(own.limits),
+      ...devices,
+      ...(cpu.limit === undefined ? {} : { cpu: cpu.limit }),
+    },
   };
   const demand = { ...demandOf(resources), "requests.memory": memory, "limits.memory": memory };
   const container = { path, ...(place === undefined ? {} : { place }), isInit: false, demand };
@@ -86,11 +98,11 @@ export function unreadable({ containers }: Workload): { path: string; value: unk
 
 function demandOf(resources: Fields): Demand {
   const demand: { -readonly [C in Counted]?: bigint } = {};
-  for (const counted of COUNTED) {
-    const [list, name] = counted.split(".") as [string, string];
-    const all = resources[list];
-    const amount = isFields(all) ? parseQuantity(all[name]) : undefined;
-    if (amount !== undefined) demand[counted] = amount;
+  for (const list of ["requests", "limits"] as const) {
+    for (const [name, value] of Object.entries(fieldsIn(resources[list]))) {
+      const amount = parseQuantity(value);
+      if (amount !== undefined) demand[`${list}.${name}`] = amount;
+    }
   }
   return demand;
 }
@@ -98,15 +110,19 @@ function demandOf(resources: Fields): Demand {
 /**
  * The demand of a pod as the scheduler counts it. Init containers run one after another, next to the
  * sidecars that started before.
+ *
+ * @param absent the amount of a container that does not set the resource
+ * @returns undefined if a container does not set the resource
  */
 export function ofPod(
   containers: readonly ContainerDemand[],
   counted: Counted,
+  absent?: bigint,
 ): bigint | undefined {
   let running = 0n;
   let most = 0n;
   for (const { isInit, demand } of containers) {
-    const amount = demand[counted];
+    const amount = demand[counted] ?? absent;
     if (amount === undefined) return undefined;
     if (!isInit) running += amount;
     else if (running + amount > most) most = running + amount;

@@ -85,7 +85,8 @@ export function judgeDemands(tree: Tree, cluster?: ClusterOpened): Judged | unde
     ...jobs.flatMap((job) => judgeJob(job, tree, cluster)),
   ];
   if (bounds.length + findings.length === 0) return undefined;
-  const scoped = bounds.filter((bound) => isUnknown(bound, tree, cluster)).map(objectId);
+  const scoped = bounds.filter((bound) => isUnknown(bound, tree, cluster)).map(objectId)
+    .filter((id) => !findings.some(({ problem }) => problem.includes(`${id} `)));
   const partial = scoped.length === 0
     ? ""
     : `; not judged, because it counts only some pods, and the manifests do not show which: ${

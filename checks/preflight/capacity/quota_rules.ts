@@ -4,14 +4,23 @@ import type { Finding, Place } from "../../finding.ts";
 import { type ManifestObject, objectId, placeOf } from "../../kubernetes/objects.ts";
 import { fieldsIn, isFields, textOf } from "../../kubernetes/fields.ts";
 import { formatQuantity, parseQuantity } from "../../kubernetes/quantities.ts";
-import { countsPods, type DefaultClass } from "./quota_scopes.ts";
-import { type ContainerDemand, COUNTED, type Counted, ofPod, type Pods } from "./pod_requests.ts";
-import { amountOf, type Limit } from "./limit_range.ts";
+import { countsPods, type DefaultClass, scopeNames } from "./quota_scopes.ts";
+import {
+  type ContainerDemand,
+  type Counted,
+  type Demand,
+  ofPod,
+  type Pods,
+  REQUIRED,
+} from "./pod_requests.ts";
+import { amountOf, boundedBy, type Limit } from "./limit_range.ts";
 
-const SHORT: Readonly<Record<string, Counted>> = {
-  cpu: "requests.cpu",
-  memory: "requests.memory",
-};
+/** The keys of a quota for requests, which can leave out `requests.`. */
+const SHORT = /^(cpu|memory|ephemeral-storage|hugepages-\w+)$/;
+
+/** The keys of a quota for resources of containers, without claims of storage. */
+const OF_CONTAINERS =
+  /^(requests|limits)\.(cpu|memory|ephemeral-storage|hugepages-\w+)$|^requests\.[^/]+\/[^/]+$/;
 
 /** The limit of a quota for one resource. */
 export interface Hard {
@@ -19,7 +28,7 @@ export interface Hard {
   readonly quota: ManifestObject;
   /** The name of the resource in the quota, as in `cpu` or `limits.memory`. */
   readonly key: string;
-  /** The counted resource: `pods`, or a resource of cpu or memory. */
+  /** The counted resource: `pods`, or a resource of containers. */
   readonly counted: Counted | "pods";
   /** The allowed amount in billionths. */
   readonly amount: bigint;
@@ -47,25 +56,31 @@ export function judgeQuotas(
   return quotas.flatMap(hardOf).flatMap((hard) => {
     const { counted, quota, key } = hard;
     const answers = all.map((each) => countsPods(quota, each, defaultClass));
-    if (answers.includes(undefined)) return [];
+    // Pods that the quota may not count are left out: the others alone can exceed it.
     const pods = all.filter((_, i) => answers[i] === true);
     if (pods.length === 0) return [];
     const used = usedOf(hard);
-    if (counted === "pods") return overCount(object, pods, hard, used);
-    const requests = pods.map(({ role, count, containers }) => (
-      { role, count, containers, each: ofPod(containers, counted) }
-    ));
+    const absent = REQUIRED.includes(counted) ? undefined : 0n;
+    const requests = pods.map(({ role, count, containers }) => ({
+      role,
+      count,
+      containers,
+      each: counted === "pods" ? ONE : ofPod(containers, counted, absent),
+    }));
     const incomplete = requests.find(({ count, each }) => count > 0 && each === undefined);
-    if (incomplete !== undefined) return [missingAmount(object, incomplete, counted, quota)];
+    if (counted !== "pods" && incomplete !== undefined) {
+      return [missingAmount(object, incomplete, counted, quota)];
+    }
     const sum = requests.reduce(
       (total, { count, each }) => total + BigInt(count) * (each ?? 0n),
       used,
     );
-    if (sum <= hard.amount) return [];
+    if (sum <= hard.amount || requests.every(({ each }) => each === 0n)) return [];
+    const hasExecutors = pods.some(({ role, count }) => role === "executor" && count > 0);
     const show = (amount: bigint) => formatQuantity(amount, counted);
     const terms = [
       ...(used > 0n ? [`used ${show(used)}`] : []),
-      ...requests.filter(({ count }) => count > 0)
+      ...requests.filter(({ count, each }) => count > 0 && each !== 0n)
         .map(({ role, count, each }) =>
           `${count === 1 ? "" : `${count} × `}${role} ${show(each!)}`
         ),
@@ -73,17 +88,34 @@ export function judgeQuotas(
     return [{
       severity: "fail",
       ...placeOfContainer(object, requests.at(-1)!.containers[0]),
-      problem: `${key}: ${terms.join(" + ")} = ${show(sum)}, and ${objectId(quota)} allows ` +
-        hard.text,
-      why: "a pod that exceeds the quota is not created, and Spark waits for it forever; " +
-        runEnds("after a wait", "exceeded quota"),
-      fix:
-        shell`Request less or fewer executors, or raise the quota: kubectl -n ${
+      problem: `${key}: ${terms.join(" + ")}${terms.length === 1 ? "" : ` = ${show(sum)}`}, and ` +
+        `${objectId(quota)}${scopeOf(quota)} allows ${hard.text}`,
+      why: hasExecutors
+        ? "a pod that exceeds the quota is not created, and Spark waits for it forever; " +
+          runEnds("after a wait", "exceeded quota")
+        : "a pod that exceeds the quota is not created, and its job waits",
+      fix: adviceFor(counted, hasExecutors) +
+        shell`kubectl -n ${
           quota.namespace ?? "default"
         } patch resourcequota ${quota.name} --type merge -p ` +
         shellQuote(JSON.stringify({ spec: { hard: { [key]: show(sum) } } })),
     }];
   });
+}
+
+const ONE = 1_000_000_000n;
+
+function adviceFor(counted: Hard["counted"], hasExecutors: boolean): string {
+  if (counted === "pods") {
+    return `${hasExecutors ? "Request fewer executors, or raise" : "Raise"} the quota: `;
+  }
+  return `Request less${hasExecutors ? " or fewer executors" : ""}, or raise the quota: `;
+}
+
+/** The scopes of a quota for people, as in ` for pods with NotTerminating`; empty without any. */
+function scopeOf(quota: ManifestObject): string {
+  const scopes = scopeNames(quota);
+  return scopes.length === 0 ? "" : ` for pods with ${scopes.join(" and ")}`;
 }
 
 function placeOfContainer(object: ManifestObject, container: ContainerDemand | undefined): Place {
@@ -94,32 +126,18 @@ function hardOf(quota: ManifestObject): Hard[] {
   const spec = isFields(quota.value.spec) ? quota.value.spec : {};
   return Object.entries(isFields(spec.hard) ? spec.hard : {}).flatMap(([key, value]): Hard[] => {
     const amount = parseQuantity(value);
-    const counted = key === "pods" || key === "count/pods"
-      ? "pods"
-      : SHORT[key] ?? COUNTED.find((each) => each === key);
+    const counted = countedBy(key);
     return amount === undefined || counted === undefined
       ? []
       : [{ quota, key, counted, amount, text: String(value) }];
   });
 }
 
-function overCount(
-  object: ManifestObject,
-  pods: readonly Pods[],
-  hard: Hard,
-  used: bigint,
-): Finding[] {
-  const count = pods.reduce((total, each) => total + each.count, 0);
-  if (used + BigInt(count) * 1_000_000_000n <= hard.amount) return [];
-  const there = used > 0n ? `${formatQuantity(used, "pods")} are there, ` : "";
-  return [{
-    severity: "fail",
-    ...placeOf(object, ""),
-    problem: `${hard.key}: ${there}it has ${count} pods, and ${objectId(hard.quota)} allows ` +
-      hard.text,
-    why: "pods that exceed the quota are not created, and Spark waits for them forever",
-    fix: "Lower spark.executor.instances, or raise the quota.",
-  }];
+/** The resource that a key of a quota counts; undefined for objects other than pods. */
+function countedBy(key: string): Hard["counted"] | undefined {
+  if (key === "pods" || key === "count/pods") return "pods";
+  if (SHORT.test(key)) return `requests.${key}`;
+  return OF_CONTAINERS.test(key) ? key as Counted : undefined;
 }
 
 function missingAmount(
@@ -151,7 +169,7 @@ export function judgeLimits(
 ): Finding[] {
   return [
     ...pods.containers.flatMap(({ path, demand }) =>
-      (["cpu", "memory"] as const).flatMap((name): Finding[] => {
+      namesIn(demand).flatMap((name): Finding[] => {
         const [request, limit] = [demand[`requests.${name}`], demand[`limits.${name}`]];
         if (request === undefined || limit === undefined || request <= limit) return [];
         const show = (amount: bigint) => formatQuantity(amount, name);
@@ -170,6 +188,12 @@ export function judgeLimits(
   ];
 }
 
+/** The resources of a demand with a request, as in `cpu`. */
+function namesIn(demand: Demand): string[] {
+  return Object.keys(demand).filter((counted) => counted.startsWith("requests."))
+    .map((counted) => counted.slice("requests.".length));
+}
+
 /** The demand of a container, or of all containers of a pod. */
 interface Unit {
   readonly path: string;
@@ -179,7 +203,7 @@ interface Unit {
   readonly isUnset: { readonly low: boolean; readonly high: boolean };
 }
 
-function unitsOf({ containers }: Pods, { type }: Limit, name: "cpu" | "memory"): Unit[] {
+function unitsOf({ containers }: Pods, { type }: Limit, name: string): Unit[] {
   const [request, bound] = [`requests.${name}`, `limits.${name}`] as const;
   if (type === "Container") {
     return containers.map(({ path, demand: { [request]: low, [bound]: high } }) => (
@@ -198,7 +222,7 @@ function unitsOf({ containers }: Pods, { type }: Limit, name: "cpu" | "memory"):
 
 function outside(object: ManifestObject, pods: Pods, limit: Limit): Finding[] {
   if (pods.containers.length === 0) return [];
-  return (["cpu", "memory"] as const).flatMap((name) =>
+  return boundedBy(limit).flatMap((name) =>
     unitsOf(pods, limit, name).flatMap((unit): Finding[] => {
       const wrong = wrongDemand(unit, limit, name);
       if (wrong === undefined) return [];
@@ -217,7 +241,7 @@ function outside(object: ManifestObject, pods: Pods, limit: Limit): Finding[] {
 function wrongDemand(
   { low, high, isUnset }: Unit,
   limit: Limit,
-  name: "cpu" | "memory",
+  name: string,
 ): string | undefined {
   const show = (amount: bigint) => formatQuantity(amount, name);
   const [least, most] = [amountOf(limit, "min", name), amountOf(limit, "max", name)];

@@ -55,6 +55,13 @@ function scopesOf({ kind, value }: ManifestObject): Scope[] {
   ];
 }
 
+/** The scopes of a quota, as in `NotTerminating` or `PriorityClass In low`. */
+export function scopeNames(quota: ManifestObject): string[] {
+  return scopesOf(quota).map(({ name, operator, values }) =>
+    operator === "Exists" ? name : [name, operator, values.join(",")].join(" ").trimEnd()
+  );
+}
+
 /** Returns whether a quota counts only the pods of some scopes. */
 export function isScoped(quota: ManifestObject): boolean {
   return scopesOf(quota).length > 0;
@@ -98,7 +105,9 @@ function isIn(
   { spec, containers }: Pods,
   defaultClass: DefaultClass,
 ): boolean | undefined {
-  const isBestEffort = containers.every(({ demand }) => Object.keys(demand).length === 0);
+  const isBestEffort = containers.every(({ demand }) =>
+    !Object.keys(demand).some((counted) => /\.(cpu|memory)$/.test(counted))
+  );
   if (name === "BestEffort") return isBestEffort;
   if (name === "NotBestEffort") return !isBestEffort;
   if (spec === undefined) return undefined;
@@ -149,11 +158,26 @@ export function wrongScopes(quota: ManifestObject): Finding[] {
       meant === undefined ? `Write one of ${SCOPES.join(", ")}.` : `Write ${meant}.`,
     );
   });
+  const wrong = scopes.flatMap(({ name, operator, values, path }) => {
+    const needsValues = operator === "In" || operator === "NotIn";
+    const problem = !SCOPES.includes(name)
+      ? undefined
+      : name !== "PriorityClass" && name !== "VolumeAttributesClass" && operator !== "Exists"
+      ? `the scope ${name} needs the operator Exists`
+      : needsValues && values.length === 0
+      ? `the operator ${operator} of the scope ${name} needs values`
+      : !needsValues && values.length > 0
+      ? `the operator ${operator} of the scope ${name} takes no values`
+      : undefined;
+    return problem === undefined ? [] : [fail(path, problem, "Correct the scope.")];
+  });
   const has = (name: string) => scopes.some((scope) => scope.name === name);
   const opposite = OPPOSITES.filter(([one, other]) => has(one) && has(other)).map(([one, other]) =>
     fail("spec", `the scopes ${one} and ${other} exclude each other`, "Remove one of them.")
   );
-  if (scopes.length === 0 || has("VolumeAttributesClass")) return [...unknown, ...opposite];
+  if (scopes.length === 0 || has("VolumeAttributesClass")) {
+    return [...unknown, ...wrong, ...opposite];
+  }
   const keys = Object.keys(fieldsIn(fieldsIn(quota.value.spec).hard));
   const known = has("BestEffort") ? ["pods"] : COUNTABLE;
   const uncounted = keys.filter((key) => !known.includes(key)).map((key) =>
@@ -165,5 +189,5 @@ export function wrongScopes(quota: ManifestObject): Finding[] {
       `Move ${key} to a quota without scopes. This quota can count ${known.join(", ")}.`,
     )
   );
-  return [...unknown, ...opposite, ...uncounted];
+  return [...unknown, ...wrong, ...opposite, ...uncounted];
 }

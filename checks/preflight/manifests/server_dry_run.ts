@@ -9,7 +9,8 @@ import { fieldNamedIn } from "./refused_field.ts";
 import { whyNoCluster } from "../../skip_reasons.ts";
 import { outcomeOf } from "../outcome.ts";
 import { pathOf } from "../../facts/tree.ts";
-import { placeOf } from "../../kubernetes/objects.ts";
+import { filledByTools } from "../../kubernetes/filled_values.ts";
+import { objectId, placeOf } from "../../kubernetes/objects.ts";
 
 /** The API server accepts the manifests in a server-side dry run. */
 export const serverDryRun: Check<"manifests" | "cluster"> = check({
@@ -20,7 +21,13 @@ export const serverDryRun: Check<"manifests" | "cluster"> = check({
   run({ manifests, cluster }) {
     if (!cluster.opened) return { skip: whyNoCluster };
     const { trials, name } = cluster;
-    if (trials.length === 0) return outcomeOf(manifests, undefined, "the manifests have no object");
+    const filled = filledByTools(manifests.objects).map(objectId);
+    const left = filled.length === 0
+      ? ""
+      : `; not tried, because a tool fills in their values first: ${naming(filled)}`;
+    if (trials.length === 0) {
+      return outcomeOf(manifests, undefined, `the manifests have no object${left}`);
+    }
     const findings = refusals(manifests, trials);
     const forbidden = refusedBecause("forbidden", trials);
     const withoutNamespace = refusedBecause("no namespace", trials);
@@ -37,7 +44,7 @@ export const serverDryRun: Check<"manifests" | "cluster"> = check({
     }
     const rest = notTried === 0 ? "" : `; ${plural(notTried, "object")} could not be tried`;
     return {
-      examined: `${plural(trials.length - notTried, "object")} on ${name}${rest}`,
+      examined: `${plural(trials.length - notTried, "object")} on ${name}${rest}${left}`,
       findings,
     };
   },

@@ -35,7 +35,10 @@ Deno.test("quota-fit: reports a job that does not fit beside current usage, with
 
 Deno.test("quota-fit: counts pods", async () => {
   const { findings: [finding] } = await result(using({ pods: "9" }));
-  assertEquals(finding!.problem, `pods: 9 are there, it has 2 pods, and ${QUOTA} allows 10`);
+  assertEquals(
+    finding!.problem,
+    `pods: used 9 + driver 1 + executor 1 = 11, and ${QUOTA} allows 10`,
+  );
 });
 
 /** Returns a cluster with the driver and executor of the bronze job running. */

@@ -57,6 +57,20 @@ Deno.test("wrongBounds suggests the key that is meant", () => {
   }
 });
 
+Deno.test("wrongBounds fails for amounts that the API server refuses", () => {
+  const amounts = [
+    ["pods", "-1", "pods must not be negative, but is -1"],
+    ["pods", "1.5", "pods must be a whole number, but is 1.5"],
+    ["count/jobs.batch", "500m", "count/jobs.batch must be a whole number, but is 500m"],
+    ["requests.cpu", "1.5", undefined],
+    ["pods", "1k", undefined],
+  ] as const;
+  for (const [key, amount, problem] of amounts) {
+    const found = problems(quota(key).replace('"1"', `"${amount}"`));
+    assertEquals(found, problem === undefined ? [] : [problem]);
+  }
+});
+
 const range = (limit: string) =>
   `apiVersion: v1\nkind: LimitRange\nmetadata: { name: a }\nspec: { limits: [{ ${limit} }] }\n`;
 
@@ -77,4 +91,13 @@ Deno.test("wrongBounds judges the keys, types and amounts of a LimitRange", () =
   for (const [limit, expected] of wrong) {
     assertStringIncludes(problems(range(limit)).join("\n"), expected);
   }
+});
+
+Deno.test("wrongBounds fails for a ratio of limit to request below one", () => {
+  const ratio = (value: string) =>
+    problems(range(`type: Container, maxLimitRequestRatio: { memory: "${value}" }`));
+  assertEquals(ratio("1.5"), []);
+  assertEquals(ratio("0.5"), [
+    "maxLimitRequestRatio of memory is 0.5, and must be 1 or more",
+  ]);
 });

@@ -103,7 +103,7 @@ spec:
     { problem: `limits.cpu: ${sum}` },
   );
   await assertFound(ID, quota('pods: "10"', 'pods: "1"'), {
-    problem: `pods: it has 2 pods, and ${QUOTA} 1`,
+    problem: `pods: driver 1 + executor 1 = 2, and ${QUOTA} 1`,
   });
 });
 
@@ -276,9 +276,9 @@ Deno.test("quota-fit judges every name of a resource, so the smallest holds", as
       ['cpu: "2", requests.cpu: "9"', `cpu: driver 1 + executor 2 = 3, and ${SECOND} 2`],
       ['cpu: "9", requests.cpu: "2"', `requests.cpu: driver 1 + executor 2 = 3, and ${SECOND} 2`],
       ["memory: 4Gi", `memory: driver 2Gi + executor 2560Mi = 4608Mi, and ${SECOND} 4Gi`],
-      ['count/pods: "1"', `count/pods: it has 2 pods, and ${SECOND} 1`],
-      ['pods: "9", count/pods: "1"', `count/pods: it has 2 pods, and ${SECOND} 1`],
-      ['pods: "1", count/pods: "9"', `pods: it has 2 pods, and ${SECOND} 1`],
+      ['count/pods: "1"', `count/pods: driver 1 + executor 1 = 2, and ${SECOND} 1`],
+      ['pods: "9", count/pods: "1"', `count/pods: driver 1 + executor 1 = 2, and ${SECOND} 1`],
+      ['pods: "1", count/pods: "9"', `pods: driver 1 + executor 1 = 2, and ${SECOND} 1`],
     ] as const
   ) await assertFound(ID, second(hard), { problem });
 });

@@ -23,21 +23,23 @@ async function problems(hard: string, scope: string, spec = "", files = FILES): 
 }
 
 const SUM =
-  "requests.cpu: driver 1 + executor 2 = 3, and ResourceQuota analytics-jobs/some allows 2";
+  "requests.cpu: driver 1 + executor 2 = 3, and ResourceQuota analytics-jobs/some for pods with " +
+  "NotBestEffort allows 2";
 
 Deno.test("quota-fit judges a quota by the scopes of each pod", async () => {
   const small = 'requests.cpu: "2"';
   const driver = 'requests.cpu: "500m"';
-  const ofDriver = "requests.cpu: driver 1 = 1, and ResourceQuota analytics-jobs/some allows 500m";
+  const ofDriver =
+    "requests.cpu: driver 1, and ResourceQuota analytics-jobs/some for pods with Terminating";
   const cases: readonly (readonly [string, string, string, string])[] = [
     [small, "scopes: [NotBestEffort]", "", SUM],
     [small, expression("scopeName: NotBestEffort, operator: Exists"), "", SUM],
-    [small, "scopes: [NotTerminating]", "", SUM],
+    [small, "scopes: [NotTerminating]", "", "executor 2 = 3"],
     [small, "scopes: [Terminating]", "", ""],
     [driver, "scopes: [Terminating]", "activeDeadlineSeconds: 600", ofDriver],
-    [driver, "scopes: [NotTerminating]", "activeDeadlineSeconds: 600", "executor 2 = 2"],
+    [driver, "scopes: [NotTerminating]", "activeDeadlineSeconds: 600", "executor 2, and"],
     ['pods: "0"', "scopes: [BestEffort]", "", ""],
-    ['pods: "1"', "scopes: [NotBestEffort]", "", "pods: it has 2 pods"],
+    ['pods: "1"', "scopes: [NotBestEffort]", "", "pods: driver 1 + executor 1 = 2, and"],
     [small, "scopes: [CrossNamespacePodAffinity]", "", ""],
     [driver, "scopes: [Terminating, NotBestEffort]", "activeDeadlineSeconds: 600", ofDriver],
   ];
@@ -57,6 +59,21 @@ Deno.test("quota-fit fails for scopes that the API server refuses", async () => 
   const cases: readonly (readonly [string, string, string])[] = [
     ['requests.cpu: "9"', "scopes: [BestEffort]", "BestEffort cannot count requests.cpu"],
     ['count/pods: "9"', "scopes: [NotBestEffort]", "NotBestEffort cannot count count/pods"],
+    [
+      'pods: "9"',
+      expression("scopeName: Terminating, operator: In, values: [a]"),
+      "the scope Terminating needs the operator Exists",
+    ],
+    [
+      'pods: "9"',
+      expression("scopeName: PriorityClass, operator: In"),
+      "the operator In of the scope PriorityClass needs values",
+    ],
+    [
+      'pods: "9"',
+      expression("scopeName: PriorityClass, operator: Exists, values: [a]"),
+      "the operator Exists of the scope PriorityClass takes no values",
+    ],
     ['requests.storage: "9"', "scopes: [Terminating]", "Terminating cannot count requests.storage"],
     ['pods: "9"', "scopes: [BestEffort, NotBestEffort]", "exclude each other"],
     ['pods: "9"', "scopes: [Terminating, NotTerminating]", "exclude each other"],
@@ -111,8 +128,8 @@ Deno.test("quota-fit judges a quota by the class of each pod's priority", async 
     [small, "operator: In, values: [usual]", "", sumOfBoth],
     [small, "operator: Exists", "", sumOfBoth],
     [small, "operator: DoesNotExist", "", ""],
-    [driver, "operator: In, values: [high]", "priorityClassName: high", "driver 1 = 1"],
-    [driver, "operator: NotIn, values: [high]", "priorityClassName: high", "executor 2 = 2"],
+    [driver, "operator: In, values: [high]", "priorityClassName: high", "driver 1, and"],
+    [driver, "operator: NotIn, values: [high]", "priorityClassName: high", "executor 2, and"],
   ] as const;
   for (const [hard, operator, spec, expected] of cases) {
     const scope = expression(`scopeName: PriorityClass, ${operator}`);
@@ -121,6 +138,16 @@ Deno.test("quota-fit judges a quota by the class of each pod's priority", async 
     if (expected === "") assertEquals(found, "", operator);
     else assertStringIncludes(found, expected);
   }
+});
+
+Deno.test("quota-fit fails if the pods that a quota certainly counts exceed it alone", async () => {
+  const scope = expression("scopeName: PriorityClass, operator: In, values: [low]");
+  const found = await problems('pods: "0"', scope, "priorityClassName: low");
+  assertEquals(
+    found,
+    "pods: driver 1, and ResourceQuota analytics-jobs/some for pods with PriorityClass In low " +
+      "allows 0",
+  );
 });
 
 Deno.test("quota-fit does not judge classes without a known default class", async () => {

@@ -213,6 +213,34 @@ Deno.test("server-dry-run names a single kind that may not be patched", () => {
   assertMatch(outcome.unknown, /^User "a" cannot patch resource "jobs", so 1 object could not/);
 });
 
+const SOPS = `apiVersion: v1
+kind: Secret
+metadata: { name: login, namespace: analytics-jobs }
+stringData: { A: "ENC[AES256_GCM,data:q83v,iv:q83v,tag:q83v,type:str]" }
+sops: { version: 3.9.0 }
+`;
+
+Deno.test("server-dry-run names the Secrets that it does not try, because SOPS encrypted them", () => {
+  const left =
+    "; not tried, because a tool fills in their values first: Secret analytics-jobs/login";
+  const healthy = manifestsFact();
+  const objects = [...healthy.objects, ...manifestsFact(SOPS).objects];
+  const manifests = { ...healthy, objects };
+  const outcome = serverDryRun.run({ manifests, cluster: clusterWith("") });
+  assert("examined" in outcome);
+  assertMatch(outcome.examined, new RegExp(`^\\d+ objects on .*${left}$`));
+  assertEquals(
+    serverDryRun.run({ manifests: manifestsFact(SOPS), cluster: clusterWith("", {}, "") }),
+    { notApplicable: `the manifests have no object${left}` },
+  );
+});
+
+clusterTest("server-dry-run sends no encrypted Secret to the API server", async () => {
+  await bringTo(controlPlane(), [NAMESPACE]);
+  const outcome = await judge(manifestsFact(SOPS));
+  assertStringIncludes(JSON.stringify(outcome), "not tried, because a tool fills in their values");
+});
+
 Deno.test("server-dry-run is skipped for a refused login, and unknown without any object", () => {
   const manifests = manifestsFact();
   assertEquals(serverDryRun.run({ manifests, cluster: REFUSED }), {
