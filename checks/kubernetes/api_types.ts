@@ -57,6 +57,7 @@ const VALUES: Readonly<Record<string, string>> = {
   "V1SeccompProfile.type": "Localhost RuntimeDefault Unconfined",
   "RbacV1Subject.kind": "Group ServiceAccount User",
   "V1RoleRef.kind": "ClusterRole Role",
+  "V1RoleRef.apiGroup": "rbac.authorization.k8s.io",
   "KubeflowSpec.type": "Java Python R Scala",
   "KubeflowSpec.mode": "client cluster in-cluster-client",
   "KubeflowSpec.pythonVersion": "2 3",

@@ -10,6 +10,7 @@ import {
 import { typeOf, type WrongField, wrongFields } from "../../kubernetes/api_types.ts";
 import { wrongOperatorSchedules } from "../../kubernetes/cron_schedule.ts";
 import { wrongVersion } from "../../kubernetes/api_versions.ts";
+import { wrongBinding } from "../../kubernetes/binding_rules.ts";
 import { jobsOf } from "../../kubernetes/jobs.ts";
 import { isCompleted, SPARK_TYPES, sparkTypeOf } from "../../kubernetes/spark_application_types.ts";
 import { missingSecretKeys } from "../../kubernetes/secret_types.ts";
@@ -62,6 +63,7 @@ export function refusedFields(
     ),
     ...(ofSpark === undefined ? wrongWorkload(value) : ofOperator()),
     ...missingSecretKeys(value),
+    ...wrongBinding(value),
   ]
     // The check secret-escaping reports these, without the value.
     .filter(({ path }) => kind !== "Secret" || !/^(data|stringData)\b./.test(path))

@@ -349,3 +349,52 @@ restartPolicy: Never
 `)).filter((each) => each.includes("name of a variable")).length;
   assertEquals(["A=B", "A\u0007", "1.a-B"].map(of), [1, 1, 0]);
 });
+
+/** A binding with a roleRef and subjects. */
+const binding = (kind: string, roleRef: string, subject: string) =>
+  `apiVersion: rbac.authorization.k8s.io/v1
+kind: ${kind}
+metadata: { name: a${kind === "RoleBinding" ? ", namespace: b" : ""} }
+roleRef: { ${roleRef} }
+subjects: [{ ${subject} }]
+`;
+
+const GROUP = "apiGroup: rbac.authorization.k8s.io";
+const CLUSTER_ROLE = `${GROUP}, kind: ClusterRole, name: view`;
+const ACCOUNT = "kind: ServiceAccount, name: spark";
+
+for (
+  const [kind, roleRef, subject, told] of [
+    ["RoleBinding", CLUSTER_ROLE, ACCOUNT, []],
+    ["RoleBinding", "kind: Role, name: a", `kind: User, name: a, ${GROUP}`, []],
+    ["ClusterRoleBinding", CLUSTER_ROLE, `${ACCOUNT}, namespace: b`, []],
+    ["ClusterRoleBinding", CLUSTER_ROLE, `${ACCOUNT}, namespace: b, apiGroup: ""`, []],
+    [
+      "RoleBinding",
+      `${GROUP}/v1, kind: Role, name: a`,
+      ACCOUNT,
+      [
+        'roleRef.apiGroup: apiGroup must be rbac.authorization.k8s.io, but is "rbac.authorization.k8s.io/v1"',
+      ],
+    ],
+    [
+      "RoleBinding",
+      CLUSTER_ROLE,
+      `${ACCOUNT}, ${GROUP}`,
+      [
+        'subjects[0].apiGroup: a ServiceAccount has no apiGroup, but this is "rbac.authorization.k8s.io"',
+      ],
+    ],
+    ["ClusterRoleBinding", CLUSTER_ROLE, ACCOUNT, [
+      "subjects[0]: a ServiceAccount of a ClusterRoleBinding needs a namespace",
+    ]],
+    ["ClusterRoleBinding", "kind: Role, name: a", `${ACCOUNT}, namespace: b`, [
+      "roleRef.kind: a ClusterRoleBinding refers to a ClusterRole, not to a Role",
+    ]],
+  ] as const
+) {
+  Deno.test(`refusedFields: a ${kind} of ${roleRef} for ${subject}`, () => {
+    const found = refusals(binding(kind, roleRef, subject));
+    assertEquals(found.map((each) => each.split(";")[0]!), [...told]);
+  });
+}
