@@ -11,6 +11,7 @@ import {
 } from "./outbox/window_rows.ts";
 import { createEventParts, RefusedEvent } from "./pages/event_parts.ts";
 import { onServerRequest, type ServerRequest } from "./server_requests.ts";
+import type { Work } from "./progress.ts";
 
 // A worker that copies ranges of a window, in its own session and in the snapshot of the run. It
 // can reach the database, and nothing else.
@@ -51,6 +52,7 @@ export type FromRangeWorker =
   | "ended"
   | { readonly progress: number }
   | { readonly request: ServerRequest }
+  | { readonly work: Work }
   | { readonly part: PartBody }
   | { readonly copied: RangeToCopy; readonly eventTypes: ReadonlyMap<string, number> }
   | { readonly failure: FailureParts; readonly refused: boolean }
@@ -83,8 +85,9 @@ function serveRanges(): void {
       post({ progress: rows - read });
       read = rows;
     };
+    const onWork = (work: Work) => post({ work });
     const { rows } = range;
-    const encoder = createEventParts({ rows, rangeRows: session.rangeRows, onGroup });
+    const encoder = createEventParts({ rows, rangeRows: session.rangeRows, onGroup, onWork });
     for await (const part of encoder.read(copyRange(connection, session.window, range))) {
       while (waiting >= MOST_WAITING) await new Promise<void>((resolve) => wake = resolve);
       waiting++;

@@ -7,6 +7,7 @@ import type { Survey } from "./outbox/survey.ts";
 import { nextRangeStart, type SharedSnapshot } from "./outbox/window_rows.ts";
 import { RefusedEvent } from "./pages/event_parts.ts";
 import { announceRequest } from "./server_requests.ts";
+import type { Work } from "./progress.ts";
 
 // A large day is copied in ranges of event_seq, which several workers read in the same snapshot. A
 // part ends where a range ends, so the parts do not depend on the number of workers.
@@ -39,7 +40,7 @@ export function encodeRanges(
     count(whole.eventTypes);
   }
 
-  return { files: files(), part: whole.part, eventTypes };
+  return { files: files(), part: whole.part, work: whole.work, eventTypes };
 }
 
 /** Divides the window among the workers, and returns their parts in the order of the window. */
@@ -55,6 +56,7 @@ async function* copyRanges(
     rows += more;
     run.observer.progress({ rows, of: survey.rows, parts });
   });
+  workers.onWork((work) => run.observer.work?.(work));
   let stopped = false;
   const divided = divide(run, survey, (range, index) => {
     workers.post(index, { copy: range });
@@ -116,6 +118,8 @@ interface RangeWorkers {
   next(range: number): Promise<FromRangeWorker>;
   /** Sets the function that receives the number of rows that were read. */
   onProgress(listener: (rows: number) => void): void;
+  /** Sets the function that receives the work on each part. */
+  onWork(listener: (work: Work) => void): void;
   /** Lets `next` fail with this error. */
   fail(error: unknown): void;
   /** Waits until the workers have closed their sessions. */
@@ -164,6 +168,7 @@ function createWorkers(): RangeWorkers {
   let failed: { readonly error: unknown } | undefined;
   let wake = () => {};
   let listener = (_rows: number) => {};
+  let workListener = (_work: Work) => {};
 
   const fail = (error: unknown) => {
     failed ??= { error };
@@ -173,6 +178,7 @@ function createWorkers(): RangeWorkers {
     if (typeof message === "string") received[index]!.push(message);
     else if ("progress" in message) listener(message.progress);
     else if ("request" in message) announceRequest(message.request);
+    else if ("work" in message) workListener(message.work);
     else if ("error" in message) fail(message.error);
     else if ("failure" in message) {
       const { failure, refused } = message;
@@ -219,6 +225,9 @@ function createWorkers(): RangeWorkers {
     next,
     onProgress(receiver) {
       listener = receiver;
+    },
+    onWork(receiver) {
+      workListener = receiver;
     },
     fail,
     async end() {

@@ -24,7 +24,7 @@ import {
   RANGE_ROWS,
   RefusedEvent,
 } from "./pages/event_parts.ts";
-import { NAMED, type Observer, plural } from "./progress.ts";
+import { NAMED, type Observer, plural, type Work } from "./progress.ts";
 import { groupOfPages, type RowGroup } from "./row_groups.ts";
 import { confirmSource } from "./source.ts";
 import { contractText, describeUnfit, quarantinedIds, readQuarantine } from "./quarantine.ts";
@@ -282,6 +282,8 @@ export interface EncodedEvents {
   readonly files: AsyncGenerator<PartBody>;
   /** Reports a part that is being stored. */
   part(part: Part): void;
+  /** Reports the time that a part took. */
+  work(work: Work): void;
   /** Number of encoded rows by event type. */
   readonly eventTypes: ReadonlyMap<string, number>;
 }
@@ -301,7 +303,8 @@ export function encodeEvents(
 ): EncodedEvents {
   let parts = 0;
   const onGroup = (rows: number) => observer.progress({ rows, of, parts });
-  const encoder = createEventParts({ rows: of, only, rangeRows: ranges?.rows, onGroup });
+  const onWork = (work: Work) => observer.work?.(work);
+  const encoder = createEventParts({ rows: of, only, rangeRows: ranges?.rows, onGroup, onWork });
   return {
     files: encoder.read(snapshot.copyEvents(connection, window, schema, unfit.length > 0)),
     part(part: Part) {
@@ -312,6 +315,7 @@ export function encodeEvents(
         data: { key: part.key, rows: part.rows, bytes: part.bytes, sha256: part.sha256 },
       });
     },
+    work: onWork,
     eventTypes: encoder.eventTypes,
   };
 }

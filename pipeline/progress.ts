@@ -20,12 +20,43 @@ export interface Progress {
   readonly parts: number;
 }
 
+/**
+ * When a part was made: rows were read and encoded in turn, and the part was stored while the next one
+ * was made. Times are milliseconds since 1970.
+ */
+export interface Work {
+  /** What was done: `copy` waits for rows, `encode` makes pages of them, and `put` stores the part. */
+  readonly kind: "copy" | "encode" | "put";
+  /** When it began. */
+  readonly began: number;
+  /** When it ended. */
+  readonly ended: number;
+  /** The milliseconds that it took in between. The rest was other work. */
+  readonly busy: number;
+}
+
 /** Receives the steps and the progress of a run. */
 export interface Observer {
   /** A step is done. */
   step(step: Step): void;
   /** The run has progressed. */
   progress(progress: Progress): void;
+  /** Work on a part has ended. An observer without it does not measure. */
+  work?(work: Work): void;
+}
+
+/**
+ * The time in milliseconds since 1970, with fractions. Threads share it.
+ *
+ * @example
+ * ```ts
+ * import { assert } from "@std/assert";
+ * import { preciseTime } from "./progress.ts";
+ * assert(Math.abs(preciseTime() - Date.now()) < 60_000);
+ * ```
+ */
+export function preciseTime(): number {
+  return performance.timeOrigin + performance.now();
 }
 
 /**

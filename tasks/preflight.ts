@@ -1,12 +1,12 @@
 import { PREFLIGHT } from "../checks/preflight/catalog.ts";
 import type { Result } from "../checks/finding.ts";
 import { Failure } from "../pipeline/errors.ts";
-import { EXIT_CODES } from "./cli/exit_code.ts";
+import { EXIT_CODES, explainedExit } from "./cli/exit_code.ts";
 import { runAndReport } from "./cli/checking.ts";
 import type { Command } from "./cli/command.ts";
 import { CONNECTION_HELP } from "./cli/environment_help.ts";
 import { seconds } from "./cli/flags.ts";
-import { gatherersBefore, unneededPermissions } from "./cli/gatherers.ts";
+import { gatherersBefore, lookedAtBefore, unneededPermissions } from "./cli/gatherers.ts";
 import { revokePermissions } from "./cli/permissions.ts";
 import { htmlReport } from "./cli/html_report.ts";
 import { FACT_TIMEOUT, FACTS, IMAGE_TIMEOUT, skippedChecks } from "./cli/preflight_options.ts";
@@ -105,7 +105,10 @@ ${CONNECTION_HELP}`,
       );
       if (html !== undefined && !signal.aborted) {
         const { project } = sources;
-        await html.write(await htmlReport({ command: "preflight", checks: [report] }, { project }));
+        const exit = explainedExit(report.exitCode);
+        const lookedAt = lookedAtBefore(sources);
+        const content = { command: "preflight", exit, checks: [report] };
+        await html.write(await htmlReport(content, { project, lookedAt }));
       }
       return report;
     };

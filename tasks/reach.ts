@@ -20,6 +20,14 @@ type Outputs = Pick<ReportOutputs<Format>, "output" | "files">;
 
 const FORMATS: readonly Format[] = ["text", "json", "ndjson"];
 
+/** The meanings of the exit codes, for a report. */
+const ANSWERS: Readonly<Record<number, string>> = {
+  0: "the policies allow the connection",
+  1: "the policies deny the connection",
+  2: "the API server would reject an object",
+  3: "unknown: the policies or the ends are not known well enough",
+};
+
 const RENDERERS = {
   text: renderMatrix,
   json: renderMatrixJson,
@@ -77,11 +85,19 @@ server would reject; 3 unknown, for example because of broken YAML.
     const directory = flags.value("manifests") ?? "manifests";
     const project = await projectOf(flags, directory);
     const reading = await readManifests(directory, project);
+    const code = question === undefined
+      ? await printMatrix(reading, { output, files }, flags)
+      : await explainFlow(reading, readFlow(reading, question), { output, files });
     if (html !== undefined) {
-      await html.write(await htmlOfReach(reading, matrixOf(reading.cluster), project));
+      const exit = {
+        code,
+        means: question === undefined
+          ? "the report has all connections that the policies allow"
+          : ANSWERS[code]!,
+      };
+      await html.write(await htmlOfReach(reading, matrixOf(reading.cluster), project, exit));
     }
-    if (question === undefined) return await printMatrix(reading, { output, files }, flags);
-    return await explainFlow(reading, readFlow(reading, question), { output, files });
+    return code;
   },
 };
 

@@ -1,5 +1,6 @@
 import { databaseConfig, lakeConfig, sealGrace, unsetForDatabase } from "../pipeline/config.ts";
 import { Failure } from "../pipeline/errors.ts";
+import { aboutOf } from "./cli/about.ts";
 import type { Command } from "./cli/command.ts";
 import { runConfined } from "./cli/confined.ts";
 import { CONNECTION_HELP } from "./cli/environment_help.ts";
@@ -28,8 +29,7 @@ publications. Only this machine can open the page. The command reads, and change
 Usage: deno task serve [--port PORT] [--interval SECONDS] [--timeout SECONDS] [--project FILE]
 
   --port PORT         the port of ${HOST}; default: ${PORT}
-  --interval SECONDS  read the lake and the outbox when the page is loaded, but at most once in this
-                      time; default: ${INTERVAL}
+  --interval SECONDS  the page reads the lake and the outbox again after this time; default: ${INTERVAL}
   --timeout SECONDS   the time limit of a reading; default: ${TIMEOUT}
 ${projectHelp(22)}
 
@@ -46,17 +46,19 @@ ${CONNECTION_HELP}`,
     const database = unsetForDatabase().length === 0
       ? databaseConfig(undefined, project)
       : undefined;
+    const lake = lakeConfig(undefined, project);
     const order: ServeOrder = {
       port,
+      about: aboutOf({ database, lake }),
       template: await htmlTemplate({ project, hasPictures: true }),
       database,
       grace: sealGrace(),
       interval: seconds(flags, INTERVAL, "interval"),
       timeout: seconds(flags, TIMEOUT),
-      lake: lakeConfig(undefined, project),
+      lake,
       reporter: failureReporterOf("serve"),
     };
-    const needs = { database, lake: order.lake, writes: false, listens: `${HOST}:${port}` };
+    const needs = { database, lake, writes: false, listens: `${HOST}:${port}` };
     return await runConfined(import.meta.resolve("./serve/worker.ts"), order, needs);
   },
 };

@@ -60,7 +60,6 @@ ${CONNECTION_HELP}`,
   async run(flags, _, __, reports) {
     const project = await projectOrDefault(flags);
     const outputs = await reportOutputs(flags, reports, OUTPUTS);
-    const write = await prepareReports(outputs, project);
     const order: StatusOrder = {
       output: outputs.output,
       inFiles: outputs.files.map(({ format }) => format),
@@ -77,6 +76,7 @@ ${CONNECTION_HELP}`,
       reporter: failureReporterOf("status"),
     };
     const { database, lake, metricsFile } = order;
+    const write = await prepareReports(outputs, project, { database, lake });
     const needs = { database, lake, writes: false, files: filesOf(metricsFile) };
     const module = import.meta.resolve("./status/worker.ts");
     const onFailure = (message: string) => reports.addMessage(message);

@@ -11,6 +11,7 @@ import {
 import { Failure } from "../errors.ts";
 import { LONGEST_RUN } from "./lifetimes.ts";
 import { readAhead } from "../parallel.ts";
+import { preciseTime, type Work } from "../progress.ts";
 import { type Lake, type ObjectEntry, REQUESTS_IN_FLIGHT } from "./lake.ts";
 import type { BronzeCommit, Part, SilverCommit, StoredMarker } from "./marker.ts";
 import { openPart, type PartReader } from "./parquet_reader.ts";
@@ -182,6 +183,7 @@ const BYTES_IN_FLIGHT = 32 << 20;
  *
  * @param store true to store the parts
  * @param onPart receives each part when its upload begins
+ * @param onWork receives the time that each upload took
  * @returns the entries for a marker, in the order of the parts
  * @throws {Failure} a part could not be stored; no further part is encoded
  */
@@ -190,6 +192,7 @@ export async function storeParts(
   parts: AsyncIterable<NewPart>,
   store: boolean,
   onPart: (part: Part) => void,
+  onWork: (work: Work) => void = () => {},
 ): Promise<Part[]> {
   const named: Part[] = [];
   const inFlight = new Set<Promise<void>>();
@@ -201,8 +204,12 @@ export async function storeParts(
       onPart(part);
       if (!store) continue;
       bytes += part.bytes;
+      const began = preciseTime();
       const put = lake.put(part.key, body)
-        .then(() => {}, (error) => void failures.push(error))
+        .then(() => {
+          const ended = preciseTime();
+          onWork({ kind: "put", began, ended, busy: ended - began });
+        }, (error) => void failures.push(error))
         .finally(() => {
           inFlight.delete(put);
           bytes -= part.bytes;

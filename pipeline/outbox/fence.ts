@@ -25,6 +25,8 @@ export interface Fence {
   readonly sealable: boolean;
   /** The reasons why the window stays open, one sentence each; empty if it is sealable. */
   readonly reasons: readonly string[];
+  /** The statement that lets this user inspect the sessions that it cannot inspect; absent if none. */
+  readonly grant?: string;
 }
 
 /** A session, transaction or server state that prevents sealing a window. */
@@ -98,7 +100,8 @@ export async function readFence(
   }
   const found = questions.length > 0 ? holdersOf(answers) : await readHolders(connection, bound);
   const reasons = reasonsOf(found);
-  return { now, sealable: reasons.length === 0, reasons };
+  const grant = found.find((each) => each.grant !== undefined)?.grant;
+  return { now, sealable: reasons.length === 0, reasons, ...(grant !== undefined && { grant }) };
 }
 
 /** Returns a sentence for each holder. One sentence covers all sessions that cannot be inspected. */

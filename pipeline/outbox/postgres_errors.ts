@@ -1,4 +1,5 @@
 import type { DatabaseConfig } from "../config.ts";
+import { readTableName } from "../contract/table_name.ts";
 import { OUTBOX_TABLE } from "../contract/tables.ts";
 import { Failure, type FailureKind } from "../errors.ts";
 import { identifier } from "./sql.ts";
@@ -44,6 +45,15 @@ export function showAllRows(user: string): string {
   return `Let a superuser run: ALTER ROLE ${identifier(user)} BYPASSRLS;`;
 }
 
+/** The statements that let a role read a table. Its schema may refuse the role too. */
+function grantsOn(table: string, role: string): string {
+  const name = readTableName(table);
+  const schema = "schema" in name && name.schema !== undefined
+    ? `GRANT USAGE ON SCHEMA ${identifier(name.schema)} TO ${role}; `
+    : "";
+  return `${schema}GRANT SELECT ON ${table} TO ${role};`;
+}
+
 const otherLogin = ({ encryption }: Place) => {
   const login = "Set DJANGO_DB_USER and DJANGO_DB_PASSWORD to a login of this database";
   return encryption ? `${login}.` : `${login}, or PGSSLMODE=require if the server wants TLS.`;
@@ -60,7 +70,7 @@ const REMEDIES: Record<string, (place: Place) => string> = {
   "28000": otherLogin,
   "3D000": () => "Set DJANGO_DB_NAME to the database of the outbox.",
   "42501": ({ config }) =>
-    `Let a superuser run: GRANT SELECT ON ${tableOf(config)} TO ${identifier(config.user)};`,
+    `Let a superuser run: ${grantsOn(tableOf(config), identifier(config.user))}`,
   "42P01": () => TABLE_REMEDY,
 };
 

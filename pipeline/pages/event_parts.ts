@@ -4,6 +4,7 @@ import { createPageFile, type Page } from "../lake/page_file.ts";
 import { type PartBody, TARGET_BYTES } from "../lake/parts.ts";
 import type { CopyBlock } from "../outbox/copy_tap.ts";
 import { fieldsOf, pageColumnsOf } from "./column_kinds.ts";
+import { preciseTime, type Work } from "../progress.ts";
 import { createRowReader, type FieldTable, NULL, TABLE_ROWS } from "./copy_rows.ts";
 import { FIT } from "./page_column.ts";
 import type { TextColumn } from "./text_columns.ts";
@@ -47,6 +48,8 @@ export interface EventPartsOptions {
   readonly rangeRows?: number | undefined;
   /** Called after each row group, with the number of rows read until now. */
   readonly onGroup?: ((rows: number) => void) | undefined;
+  /** Called for each part, with the time that the copy and the encoding took. */
+  readonly onWork?: ((work: Work) => void) | undefined;
 }
 
 /** An event that the decoder refused. A survey finds all such events of a window. */
@@ -92,7 +95,7 @@ export interface EventParts {
  * ```
  */
 export function createEventParts(options: EventPartsOptions = {}): EventParts {
-  const { only, most = Infinity, rangeRows = RANGE_ROWS, onGroup = () => {} } = options;
+  const { only, most = Infinity, rangeRows = RANGE_ROWS, onGroup = () => {}, onWork } = options;
   const reader = createRowReader(fieldsOf(EVENT_COLUMNS));
   const columns = pageColumnsOf(EVENT_COLUMNS);
   const types = columns[TYPE] as TextColumn;
@@ -103,6 +106,7 @@ export function createEventParts(options: EventPartsOptions = {}): EventParts {
   let inRange = 0;
   let groupRows = 0;
   let groupBytes = 0;
+  const stopwatch = createStopwatch(onWork);
 
   /** Encodes a block, and returns the row groups that it completes. */
   function* take(block: CopyBlock): Generator<MeasuredGroup> {
@@ -156,7 +160,7 @@ export function createEventParts(options: EventPartsOptions = {}): EventParts {
     for (const copy of copies) {
       if (read === options.rows) break;
       let failure: unknown;
-      for await (const block of copy) {
+      for await (const block of stopwatch.copied(copy)) {
         if (failure !== undefined) continue;
         try {
           yield* take(block);
@@ -179,14 +183,51 @@ export function createEventParts(options: EventPartsOptions = {}): EventParts {
         file.write(rows, pages);
         fileBytes += bytes;
         if (file.bytes < TARGET_BYTES && fileBytes < PART_BYTES && !endsRange) continue;
-        yield { rows: file.rows, body: file.finish() };
+        const part = { rows: file.rows, body: file.finish() };
+        stopwatch.endPart();
+        yield part;
+        stopwatch.beginPart();
         file = createPageFile(EVENT_COLUMNS, PART_CAPACITY);
         fileBytes = 0;
       }
-      if (file.rows > 0) yield { rows: file.rows, body: file.finish() };
+      if (file.rows === 0) return;
+      const part = { rows: file.rows, body: file.finish() };
+      stopwatch.endPart();
+      yield part;
     },
     groups,
     eventTypes,
+  };
+}
+
+/** Measures how long the rows of a part were waited for. The rest of the time, they were encoded. */
+function createStopwatch(onWork: (work: Work) => void = () => {}) {
+  let began = preciseTime();
+  let firstBlock: number | undefined;
+  let lastBlock = began;
+  let waited = 0;
+  return {
+    /** Returns the blocks of a copy, and measures the time until each of them comes. */
+    async *copied(copy: AsyncIterable<CopyBlock>): AsyncGenerator<CopyBlock> {
+      let asked = preciseTime();
+      for await (const block of copy) {
+        lastBlock = preciseTime();
+        firstBlock ??= lastBlock;
+        waited += lastBlock - Math.max(asked, began);
+        yield block;
+        asked = preciseTime();
+      }
+    },
+    beginPart() {
+      began = lastBlock = preciseTime();
+      firstBlock = began; // the block with the end of the last part
+      waited = 0;
+    },
+    endPart() {
+      const ended = preciseTime();
+      onWork({ kind: "copy", began, ended: lastBlock, busy: waited });
+      onWork({ kind: "encode", began: firstBlock ?? began, ended, busy: ended - began - waited });
+    },
   };
 }
 

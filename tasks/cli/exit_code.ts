@@ -16,6 +16,19 @@ Exit codes: 0 success; 1 a check failed or the data is wrong; 2 wrong usage or c
 3 unknown, because something could not be reached; 130 interrupted.
 `;
 
+const MEANINGS: Readonly<Record<number, string>> = {
+  0: "success",
+  1: "a check failed or the data is wrong",
+  2: "the usage or the configuration is wrong",
+  3: "unknown, because something could not be reached or judged",
+  130: "interrupted",
+};
+
+/** Returns an exit code with its meaning. */
+export function explainedExit(code: number): { readonly code: number; readonly means: string } {
+  return { code, means: MEANINGS[code] ?? "unexpected" };
+}
+
 /** Returns the worst of several exit codes. A known failure (2, then 1) is worse than unknown (3). */
 export function worstExitCode(codes: readonly number[]): number {
   return [2, 1, 3].find((code) => codes.includes(code)) ?? 0;

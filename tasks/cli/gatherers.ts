@@ -31,6 +31,7 @@ import {
 } from "../../pipeline/config.ts";
 import { DEFAULT_PROJECT, type Project, secretsCommand } from "../../pipeline/contract/project.ts";
 import { Failure } from "../../pipeline/errors.ts";
+import type { LookedAt } from "./about.ts";
 import type { FactChoice } from "./preflight_options.ts";
 
 // The modules that reach a cluster, registries, Postgres and S3 take most of the time to start.
@@ -124,6 +125,35 @@ export function unneededPermissions(
     write: chosen.has("image") || (chosen.has("lake") && writesLake),
   };
   return (["net", "run", "write"] as const).filter((name) => !isNeeded[name]);
+}
+
+/** Returns what the chosen facts are read from, for people. */
+export function lookedAtBefore(sources: Sources): LookedAt {
+  const { chosen, manifests, cluster, credentials } = sources;
+  const bySecret = credentials === "cluster" ? "the login in the Secret of the cluster" : undefined;
+  const project = namesOf(sources);
+  return {
+    ...(chosen.has("manifests") && { manifests }),
+    ...(chosen.has("cluster") && !("absent" in cluster) && { cluster }),
+    ...(chosen.has("database") && {
+      database: bySecret ??
+        unlessRefused(unsetForDatabase(), () => databaseConfig(undefined, project)),
+    }),
+    ...(chosen.has("lake") && {
+      lake: bySecret ?? unlessRefused(unsetForLake(), () => lakeConfig(undefined, project)),
+    }),
+  };
+}
+
+/** Returns a configuration; undefined if it is not set, or cannot be used. */
+function unlessRefused<T>(unset: readonly string[], read: () => T): T | undefined {
+  if (unset.length > 0) return undefined;
+  try {
+    return read();
+  } catch (error) {
+    if (isRefusal(error)) return undefined;
+    throw error;
+  }
 }
 
 function manifestsOf({ manifests, project }: Sources): Shared<ManifestsFact> | Absent {

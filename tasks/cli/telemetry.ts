@@ -97,6 +97,7 @@ export function traced(observer: Observer, layer: string, day: string): TracedOb
   };
   return {
     progress: (progress) => observer.progress(progress),
+    work: (work) => observer.work?.(work),
     step(step) {
       observer.step(step);
       if (step.step === "part") {

@@ -1,5 +1,6 @@
 import {
   clockDecides,
+  clusterConfig,
   databaseConfig,
   lakeConfig,
   requestedDays,
@@ -8,11 +9,13 @@ import {
 } from "../../pipeline/config.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { workersFor } from "../../pipeline/parallel.ts";
+import type { LookedAt } from "../cli/about.ts";
 import type { Interruption } from "../cli/command.ts";
 import { type Needs, runConfined } from "../cli/confined.ts";
 import { failureReporterOf } from "../cli/failure.ts";
 import { choice, type Flags, seconds } from "../cli/flags.ts";
 import { prepareReports } from "../cli/html_report.ts";
+import { clusterFlags } from "../cli/platform_options.ts";
 import type { ReportFiles } from "../cli/report_files.ts";
 import { OUTPUTS } from "../cli/observer.ts";
 import { reportOutputs } from "../cli/report_outputs.ts";
@@ -93,7 +96,6 @@ export async function workThroughDays(
   const several = pending || flags.value("from") !== undefined;
   const days = daysOf(flags, pending);
   const project = await projectOrDefault(flags);
-  const write = await prepareReports(written, project);
   const work: Work = {
     command,
     days,
@@ -121,6 +123,8 @@ export async function workThroughDays(
           "a Spark job accepts no other name. Run the command once without --engine",
         );
       }
+      const lookedAt = sparkPlaces(flags);
+      const write = await prepareReports(written, project, lookedAt);
       const { workOnSpark } = await load<typeof import("../spark/work.ts")>("../spark/work.ts");
       return await workOnSpark(work, flags, interruption, write);
     }
@@ -129,10 +133,18 @@ export async function workThroughDays(
   const needsDatabase = command !== "silver" || ("from" in days && clockDecides(days));
   const database = needsDatabase ? databaseConfig(undefined, project) : undefined;
   const lake = lakeConfig(undefined, project);
+  const write = await prepareReports(written, project, { database, lake });
   const order: Order = { ...work, database, lake, reporter: failureReporterOf(command) };
   const module = import.meta.resolve("./worker.ts");
   const onFailure = (message: string) => reports.addMessage(message);
   return await runConfined(module, order, needsOf(order), write, onFailure);
+}
+
+/** What a run with the engine `spark` looks at. */
+function sparkPlaces(flags: Flags): LookedAt {
+  const cluster = clusterConfig(clusterFlags(flags));
+  const manifests = flags.value("manifests") ?? "manifests";
+  return { manifests, ...(!("absent" in cluster) && { cluster }) };
 }
 
 function daysOf(flags: Flags, pending: boolean): Order["days"] {

@@ -133,6 +133,7 @@ export async function recordResult(
     traceSteps(observer, layer, day, async (traced) => {
       await run({
         progress: (progress) => traced.progress(progress),
+        work: (work) => traced.work?.(work),
         step(step) {
           traced.step(step);
           lines.push(renderStep(layer, step, false));

@@ -1,4 +1,4 @@
-import type { Observer } from "../../pipeline/progress.ts";
+import { type Observer, type Work } from "../../pipeline/progress.ts";
 
 /** A step of a layer. Times are seconds since the start of the process. */
 export interface RecordedStep {
@@ -20,6 +20,16 @@ export interface Sample {
   readonly memory: number;
 }
 
+/** Work on a part, which overlaps other work. Times are seconds since the start of the process. */
+export interface RecordedWork {
+  readonly layer: string;
+  readonly kind: Work["kind"];
+  readonly began: number;
+  readonly ended: number;
+  /** The seconds that it took in between. */
+  readonly busy: number;
+}
+
 /** The number of samples at which every second one is removed, so that a long run needs no memory. */
 const MOST_SAMPLES = 400;
 
@@ -30,12 +40,14 @@ const PAUSE = 0.02;
 export interface Recorded {
   steps?: RecordedStep[];
   samples?: Sample[];
+  work?: RecordedWork[];
 }
 
 /** Returns an observer that records when the steps of a layer end, and how far it has come. */
 export function recordSteps(layer: string, recorded: Recorded, observer: Observer): Observer {
   const steps = recorded.steps ??= [];
   const samples = recorded.samples ??= [];
+  const works = recorded.work ??= [];
   let began = now();
   let pause = PAUSE;
   let last = -Infinity;
@@ -58,6 +70,10 @@ export function recordSteps(layer: string, recorded: Recorded, observer: Observe
       observer.progress(progress);
       const at = now();
       if (at - last >= pause || progress.rows === progress.of) take(at, progress.rows);
+    },
+    work({ kind, began, ended, busy }) {
+      const second = (time: number) => (time - performance.timeOrigin) / 1000;
+      works.push({ layer, kind, began: second(began), ended: second(ended), busy: busy / 1000 });
     },
   };
 }

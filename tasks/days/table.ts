@@ -2,7 +2,7 @@ import type { Result } from "../../checks/finding.ts";
 import { formatCount, plural } from "../../pipeline/progress.ts";
 import { type Cell, renderTable, type TableColumn } from "../cli/table.ts";
 import type { DayCommand } from "./order.ts";
-import type { RecordedStep, Sample } from "./recorded_steps.ts";
+import type { RecordedStep, RecordedWork, Sample } from "./recorded_steps.ts";
 
 /** What a run measured for a day. */
 export interface Measured {
@@ -19,6 +19,7 @@ export interface Measured {
   /** The steps of the layers and their progress, for an HTML report. */
   steps?: RecordedStep[];
   samples?: Sample[];
+  work?: RecordedWork[];
 }
 
 /** The result of a day. */

@@ -5,10 +5,11 @@ import { plural } from "../../pipeline/progress.ts";
 import type { DayStatus, LayerStatus } from "../status/judge.ts";
 import type { Status } from "../status/reading.ts";
 import type { CalendarData, CellState, DayData, LayerData } from "./content.ts";
+import { piecesOf } from "./fix_commands.ts";
 import { repeatFlags } from "../cli/next_command.ts";
 
 /** Writes the state of the lake by day for a calendar. */
-export function calendarData({ days, lakeDays, outbox }: Status): CalendarData {
+export function calendarData({ days, lakeDays, outbox, recordFailure }: Status): CalendarData {
   const inLake = new Map(lakeDays.map((day) => [day.day, day]));
   return {
     days: days.map((day) => dayData(day, inLake.get(day.day))),
@@ -18,6 +19,8 @@ export function calendarData({ days, lakeDays, outbox }: Status): CalendarData {
       : outbox.state === "failed"
       ? `The outbox was not read: ${repeatFlags(outbox.failure.message)}`
       : "The outbox was not read, so late events are unknown.",
+    isCompared: outbox.state === "asked",
+    ...(recordFailure !== undefined && { obstacle: repeatFlags(recordFailure.message) }),
   };
 }
 
@@ -35,7 +38,7 @@ function dayData(status: DayStatus, lakeDay: LakeDay | undefined): DayData {
     late: lateEvents(status, commit),
     ...(bronze.stored !== undefined && { lag: hoursAfter(day, bronze.stored) }),
     notes,
-    ...(next !== undefined && { next }),
+    ...(next !== undefined && { next: piecesOf(next) }),
   };
 }
 

@@ -1,19 +1,11 @@
-import type { Finding, Result, Verdict } from "../../checks/finding.ts";
+import type { Finding, Result } from "../../checks/finding.ts";
 import { reasonOf, type Report } from "../../checks/report/report.ts";
 import { plural } from "../../pipeline/progress.ts";
 import type { Template } from "./content.ts";
 import { type Html, html } from "./escape.ts";
+import { piecesOf } from "./fix_commands.ts";
 import { renderMarkdown } from "./markdown.ts";
-
-/** The verdicts, the worst first, with a sign and a word: colour alone says nothing. */
-const VERDICTS: ReadonlyMap<Verdict, { readonly sign: string; readonly word: string }> = new Map([
-  ["fail", { sign: "✗", word: "fail" }],
-  ["error", { sign: "?", word: "not decided" }],
-  ["warn", { sign: "!", word: "warning" }],
-  ["skip", { sign: "–", word: "skipped" }],
-  ["pass", { sign: "✓", word: "pass" }],
-  ["not-applicable", { sign: "○", word: "not applicable" }],
-]);
+import { renderPieces, VERDICTS } from "./verdicts.ts";
 
 const ORDER = [...VERDICTS.keys()];
 
@@ -131,7 +123,7 @@ function renderFinding(
     ${why !== undefined && html`
       <dt>Why</dt>
       <dd>${why}</dd>
-    `}<dt>Fix</dt><dd class="fix"><pre tabindex="0"><code>${fix}</code></pre><button type="button" data-copy>Copy<span class="hidden"> the fix of ${object}</span></button></dd>
+    `}<dt>Fix</dt><dd class="fix">${renderPieces(piecesOf(fix), `the fix of ${object}`)}</dd>
       </dl>
     </div>
   `;

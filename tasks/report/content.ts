@@ -1,5 +1,6 @@
 import type { Report } from "../../checks/report/report.ts";
-import type { RecordedStep, Sample } from "../days/recorded_steps.ts";
+import type { RecordedStep, RecordedWork, Sample } from "../days/recorded_steps.ts";
+import type { FixPiece } from "./fix_commands.ts";
 
 /** What an HTML report shows, as plain data. Each part is absent if its command has none. */
 export interface Content {
@@ -7,8 +8,12 @@ export interface Content {
   readonly command: string;
   /** The time of the report in UTC, such as `2025-12-29 04:00:10`. */
   readonly made: string;
-  /** Whether a server makes the page again when it is loaded. */
-  readonly isLive?: boolean;
+  /** The command line, the version, and what the command looked at. */
+  readonly about?: About;
+  /** The exit code of the command, and what it means; absent if the command runs until it is stopped. */
+  readonly exit?: { readonly code: number; readonly means: string };
+  /** How a server updates the page; absent for a file. */
+  readonly live?: Live;
   /** The reports of the checks, one per day for the checks after a run. */
   readonly checks?: readonly Report[];
   /** The connections that policies allow. */
@@ -17,6 +22,26 @@ export interface Content {
   readonly calendar?: CalendarData;
   /** What happened while days were made. */
   readonly runs?: readonly RunData[];
+}
+
+/** What the top of a report says about its command. */
+export interface About {
+  /** The command line as it was run, such as `deno task preflight --facts manifests`. */
+  readonly commandLine: string;
+  /** The version of the toolkit. */
+  readonly version: string;
+  /** What the command looked at, each with its name, as in `lake` and `s3://rbs at https://…`. */
+  readonly lookedAt: readonly (readonly [what: string, name: string])[];
+}
+
+/** How a server updates a page. */
+export interface Live {
+  /** The seconds between two updates. */
+  readonly interval: number;
+  /** The age of the data in milliseconds; absent if there is none. */
+  readonly age?: number;
+  /** Why the data could not be read; the page then keeps what it has. */
+  readonly failure?: string;
 }
 
 /** The connections that the policies of a directory allow, as numbers into lists. */
@@ -103,6 +128,10 @@ export interface CalendarData {
   readonly days: readonly DayData[];
   /** What is known about the outbox, as a sentence. */
   readonly outbox: string;
+  /** Whether the outbox was read, so that late and lost events are known. */
+  readonly isCompared: boolean;
+  /** Why no run is possible; absent if one is. */
+  readonly obstacle?: string;
 }
 
 /** A day in the calendar. */
@@ -115,7 +144,8 @@ export interface DayData {
   /** Hours from the end of the day to the last publication of bronze; absent without a marker. */
   readonly lag?: number;
   readonly notes: readonly string[];
-  readonly next?: string;
+  /** What to do next. */
+  readonly next?: readonly FixPiece[];
 }
 
 /** A layer of a day. */
@@ -139,6 +169,8 @@ export interface RunData {
   readonly failure?: string | undefined;
   readonly steps: readonly RecordedStep[];
   readonly samples: readonly Sample[];
+  /** The work on parts, if it was measured. */
+  readonly work?: readonly RecordedWork[];
   /** The seconds of bronze, silver and postflight. */
   readonly seconds: Readonly<Record<string, number>>;
 }

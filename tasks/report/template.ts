@@ -21,6 +21,7 @@ const MODULES = [
   "reach.js",
   "calendar.js",
   "timeline.js",
+  "live.js",
   "main.js",
 ];
 

@@ -12,12 +12,13 @@ const HEADERS = {
  * this machine, so the name in the request must be that of this machine.
  *
  * @param port the port of the server
- * @param render returns the page; undefined if the lake could not be read
+ * @param render returns the page, and whether the lake could be read. An update is a page without its
+ *   style and scripts
  */
 export async function answer(
   request: Request,
   port: number,
-  render: () => Promise<string | undefined>,
+  render: (isUpdate: boolean) => Promise<{ readonly html: string; readonly isRead: boolean }>,
 ): Promise<Response> {
   const names = [`127.0.0.1:${port}`, `localhost:${port}`];
   if (!names.includes(request.headers.get("host") ?? "")) {
@@ -28,15 +29,13 @@ export async function answer(
   }
   const { pathname } = new URL(request.url);
   if (pathname === "/favicon.ico") return new Response(null, { status: 204, headers: HEADERS });
-  if (pathname !== "/") return plain(404, "There is no such page. Open /.\n");
-  const page = await render();
-  if (page === undefined) {
-    return plain(
-      503,
-      "The lake could not be read. The terminal of deno task serve has the reason.\n",
-    );
+  if (pathname !== "/" && pathname !== "/update") {
+    return plain(404, "There is no such page. Open /.\n");
   }
-  return new Response(page, {
+  const isUpdate = pathname === "/update";
+  const { html, isRead } = await render(isUpdate);
+  return new Response(html, {
+    status: isRead || isUpdate ? 200 : 503,
     headers: { ...HEADERS, "content-type": "text/html; charset=utf-8" },
   });
 }

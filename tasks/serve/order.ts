@@ -1,6 +1,6 @@
 import type { DatabaseConfig } from "../../pipeline/config.ts";
 import type { LakeOrder } from "../cli/lake_worker.ts";
-import type { Template } from "../report/content.ts";
+import type { About, Template } from "../report/content.ts";
 
 /** The address that only this machine reaches. */
 export const HOST = "127.0.0.1";
@@ -10,6 +10,8 @@ export interface ServeOrder extends LakeOrder {
   readonly port: number;
   /** The files of the page. */
   readonly template: Template;
+  /** What the top of the page says. */
+  readonly about: About;
   /** Undefined without the credentials of a database. */
   readonly database: DatabaseConfig | undefined;
   /** The grace period for slow writers after the end of a day, in microseconds. */

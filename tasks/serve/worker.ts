@@ -4,7 +4,9 @@ import { serve } from "../cli/confined.ts";
 import { reportFailure } from "../cli/failure.ts";
 import { printing } from "../cli/observer.ts";
 import { Reading } from "../exporter/reading.ts";
+import { repeatFlags } from "../cli/next_command.ts";
 import { calendarData } from "../report/calendar_data.ts";
+import type { Template } from "../report/content.ts";
 import { renderDocument } from "../report/document.ts";
 import { readStatus, type Status } from "../status/reading.ts";
 import { answer } from "./answer.ts";
@@ -19,14 +21,24 @@ serve(async (order: ServeOrder) => {
     read: (signal) => readOnce(order, signal),
     interval: order.interval * 1000,
     timeout: order.timeout * 1000,
-    onFailure: (error) => void reportFailure(error, order.reporter),
+    onFailure(error) {
+      failure = messageOf(error);
+      reportFailure(error, order.reporter);
+    },
   });
-  const render = async () => {
+  let failure = "";
+  const render = async (isUpdate: boolean) => {
     const { value, began } = await status.ask(order.timeout * 1000);
-    if (value === undefined) return undefined;
-    const made = new Date(began!).toISOString().slice(0, 19).replace("T", " ");
-    const content = { command: "status", isLive: true, made, calendar: calendarData(value) };
-    return await renderDocument(content, order.template);
+    const made = new Date(began ?? Date.now()).toISOString().slice(0, 19).replace("T", " ");
+    const { interval, about } = order;
+    const page = {
+      ...{ command: "status", made, about },
+      ...(value === undefined
+        ? { live: { interval, failure } }
+        : { live: { interval, age: Date.now() - began! }, calendar: calendarData(value) }),
+    };
+    const template = isUpdate ? EMPTY : order.template;
+    return { isRead: value !== undefined, html: await renderDocument(page, template) };
   };
   try {
     const server: Deno.HttpServer<Deno.NetAddr> = Deno.serve(
@@ -39,6 +51,17 @@ serve(async (order: ServeOrder) => {
     return reportFailure(cannotListen(order.port, error), order.reporter);
   }
 });
+
+/** An update needs no style and no script: the page has them. */
+const EMPTY: Template = { style: "", scripts: [], pages: {} };
+
+/** Why the lake could not be read, as in the terminal. The page has no details of an unexpected error. */
+function messageOf(error: unknown): string {
+  const why = error instanceof Failure
+    ? repeatFlags(error.message)
+    : "An unexpected error; the terminal of serve has it.";
+  return `The lake could not be read. ${why}`;
+}
 
 async function readOnce(
   { lake: config, database, grace }: ServeOrder,

@@ -4,6 +4,7 @@ import { type Day, formatMicros, windowOf } from "../../pipeline/contract/window
 import { isSettled, type LakeDay, type LayerDay } from "../../pipeline/days.ts";
 import { ABANDONED_AFTER } from "../../pipeline/lake/lifetimes.ts";
 import type { BronzeCommit, SilverCommit } from "../../pipeline/lake/marker.ts";
+import type { Fence } from "../../pipeline/outbox/fence.ts";
 import { plural } from "../../pipeline/progress.ts";
 import { repeatFlags } from "../cli/next_command.ts";
 
@@ -58,7 +59,7 @@ export interface DayStatus {
   readonly otherSource?: string;
   /** Short notes for the operator. */
   readonly notes: readonly string[];
-  /** The command to run next, if the day needs one. */
+  /** The command to run next, if the day needs one, after the grant that it needs. */
   readonly next?: string;
 }
 
@@ -69,7 +70,7 @@ export interface DayFacts {
   /** Number of events in the outbox for that day, if it was read. */
   readonly events?: number | undefined;
   /** Why the day cannot be sealed although it is over, if the database was read. */
-  readonly heldBy?: readonly string[] | undefined;
+  readonly held?: Pick<Fence, "reasons" | "grant"> | undefined;
   /** The sources of the lake, oldest first; none if they are not known. */
   readonly sources?: readonly Source[];
   /** The clock, in microseconds since 1970. */
@@ -80,7 +81,7 @@ export interface DayFacts {
 
 /** Judges one day. */
 export function judgeDay(
-  { lake, events, heldBy = [], sources = [], now, grace }: DayFacts,
+  { lake, events, held, sources = [], now, grace }: DayFacts,
 ): DayStatus {
   const { day, bronze, silver } = lake;
   const closes = windowOf(day).end + grace;
@@ -119,13 +120,19 @@ export function judgeDay(
     ...problems(bronze, silver),
     ...foreign(bronze, silver),
     ...(otherSource === undefined ? [] : [`copied from another source: ${otherSource}`]),
-    ...(isOver ? explained(heldBy) : [`open until ${formatMicros(closes)}`]),
+    ...(isOver ? explained(held?.reasons ?? []) : [`open until ${formatMicros(closes)}`]),
     ...(commit === undefined ? [] : aboutBronze(commit)),
     ...(stale ? ["silver is from an older bronze"] : []),
     ...(abandoned.length === 0 ? [] : [`${plural(abandoned.length, "part")} in no marker`]),
   ];
   const verb = nextVerb(status, abandoned.length);
-  const next = verb && { next: repeatFlags(`deno task ${verb} --date ${day}`) };
+  const command = verb && repeatFlags(`deno task ${verb} --date ${day}`);
+  const next = command && {
+    // Without the grant, a run leaves the day open again.
+    next: verb === "run" && held?.grant !== undefined
+      ? `Let a superuser run: ${held.grant}; then: ${command}`
+      : command,
+  };
   return { ...status, notes, ...next };
 }
 

@@ -21,7 +21,7 @@ import { connect, type Connection } from "../../pipeline/outbox/connection.ts";
 import { readSchema } from "../../pipeline/outbox/schema.ts";
 import { countByDay, type DayCounts } from "../../pipeline/outbox/day_counts.ts";
 import { readSource } from "../../pipeline/outbox/source.ts";
-import { databaseClock, readFence } from "../../pipeline/outbox/fence.ts";
+import { databaseClock, type Fence, readFence } from "../../pipeline/outbox/fence.ts";
 import { type DayStatus, judgeDay } from "./judge.ts";
 
 /** The input of {@linkcode readStatus}. */
@@ -81,7 +81,7 @@ export async function readStatus(
       judgeDay({
         lake: byDay.get(day) ?? absentDay(day),
         ...(source && { events: source.counts.days.get(day) ?? 0 }),
-        heldBy: source?.holders.get(day),
+        held: source?.holders.get(day),
         sources,
         now,
         grace,
@@ -133,7 +133,7 @@ interface OutboxCounts {
   readonly now: bigint;
   readonly counts: DayCounts;
   /** Why a day that is over and still open cannot be sealed. */
-  readonly holders: ReadonlyMap<Day, readonly string[]>;
+  readonly holders: ReadonlyMap<Day, Pick<Fence, "reasons" | "grant">>;
 }
 
 interface Asking {
@@ -185,16 +185,16 @@ async function ask(
     }
   }
   const now = await databaseClock(connection);
-  const holders = new Map<Day, readonly string[]>();
+  const holders = new Map<Day, Fence>();
   const open = lakeDays.filter(({ day, bronze }) =>
     bronze.state === "published" && bronze.commit.state === "open" &&
     windowOf(day).end + grace <= now
   );
   // A transaction that keeps a day open also keeps later days open, so stop at the first sealable day.
   for (const { day } of open.toReversed()) {
-    const { sealable, reasons } = await readFence(connection, windowOf(day), grace);
-    if (sealable) break;
-    holders.set(day, reasons);
+    const fence = await readFence(connection, windowOf(day), grace);
+    if (fence.sealable) break;
+    holders.set(day, fence);
   }
   const counts = await countByDay(connection, range);
   return { name: connection.name, now, counts, holders };

@@ -2,7 +2,7 @@ import { printable } from "../../checks/report/text.ts";
 import { formatMillis } from "../../pipeline/contract/window.ts";
 import { plural } from "../../pipeline/progress.ts";
 import { renderLine } from "../cli/json_line.ts";
-import { type Cell, renderTable } from "../cli/table.ts";
+import { type Cell, renderTable, widthOf } from "../cli/table.ts";
 import { paint, type Style } from "../cli/terminal.ts";
 import type { DayStatus, LayerStatus } from "./judge.ts";
 import type { Status } from "./reading.ts";
@@ -17,7 +17,16 @@ const STYLES: Readonly<Record<LayerStatus["state"], Style>> = {
   unreadable: "red",
 };
 
-/** Renders a status as a table of days and a summary. */
+/** The columns before the details of a day. */
+const INDENT = " ".repeat(12);
+
+/** The width of the notes. The table is as wide. */
+const WIDTH = 100;
+
+/**
+ * Renders a status as a table of days and a summary. Below a day are its next command, which is never
+ * broken, and its notes.
+ */
 export function renderStatus(status: Status, colour: boolean): string {
   const { days, outbox } = status;
   const asked = outbox.state === "asked";
@@ -27,30 +36,51 @@ export function renderStatus(status: Status, colour: boolean): string {
     { title: "events", align: "right" },
     { title: "silver" },
     { title: "executions", align: "right" },
-    { title: "bytes", align: "right" },
-    { title: "published" },
-    ...(asked ? [{ title: "outbox", align: "right" } as const, { title: "change" }] : []),
-    { title: "next" },
-    { title: "notes" },
+    { title: "size", align: "right" },
+    { title: "published, UTC" },
+    ...(asked ? [{ title: "outbox", align: "right" } as const] : []),
   ] as const;
-  const rows = runsOf(days).map((run): Cell[] => {
-    const [day] = run;
-    if (run.length > 1) return missingRow(run, asked);
-    return [
-      day.day,
-      stateCell(day.bronze, day.isOver),
-      count(day.bronze.rows),
-      stateCell(day.silver, day.isOver),
-      count(day.silver.rows),
-      count(sum(day.bronze.bytes, day.silver.bytes)),
-      published(day),
-      ...(asked ? [count(day.outbox?.events), difference(day)] : []),
-      day.next ?? "",
-      printable(day.notes.join("; ")),
-    ];
-  });
-  const table = days.length === 0 ? [] : renderTable(columns, rows, colour);
-  return [...table, ...summary(status, colour)].join("\n");
+  const runs = runsOf(days);
+  const rows = runs.map(([day]): Cell[] => [
+    day.day,
+    stateCell(day.bronze, day.isOver),
+    count(day.bronze.rows),
+    stateCell(day.silver, day.isOver),
+    count(day.silver.rows),
+    size(sum(day.bronze.bytes, day.silver.bytes)),
+    published(day),
+    ...(asked ? [inOutbox(day)] : []),
+  ]);
+  const [heading, ...lines] = renderTable(columns, rows, colour);
+  const table = lines.flatMap((line, i) => [line, ...details(runs[i]!, colour)]);
+  return [...(days.length === 0 ? [] : [heading, ...table]), ...summary(status, colour)].join("\n");
+}
+
+/** The lines below a day. */
+function details(run: Run, colour: boolean): string[] {
+  const [{ day, next, notes }] = run;
+  const last = run.at(-1)!.day;
+  const [command, note] = run.length === 1 ? [next, notes.join("; ")] : [
+    repeatFlags(`deno task run --from ${day} --to ${last}`),
+    `the same for each day to ${last}: ${plural(run.length, "day")}`,
+  ];
+  const lines = note === "" ? [] : wrap(printable(note), WIDTH - INDENT.length);
+  return [
+    ...lines.map((line) => INDENT + paint(line, "dim", colour)),
+    ...(command === undefined ? [] : [`${INDENT}next: ${paint(command, "bold", colour)}`]),
+  ];
+}
+
+/** Breaks a text between words. A longer word has a line of its own. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last !== undefined && widthOf(last) + 1 + widthOf(word) <= width) {
+      lines[lines.length - 1] = `${last} ${word}`;
+    } else lines.push(word);
+  }
+  return lines;
 }
 
 /** Days that follow each other and share a row of the table. */
@@ -72,43 +102,36 @@ function isEmpty({ bronze, silver, outbox, notes, isOver }: DayStatus): boolean 
     (outbox?.events ?? 0) === 0 && notes.length === 0;
 }
 
-/** The row of several days without a marker and without a known event. */
-function missingRow(run: Run, asked: boolean): Cell[] {
-  const [first] = run;
-  const last = run.at(-1)!;
-  const state: Cell = { text: "missing", style: STYLES.missing };
-  return [
-    `${first.day} to ${last.day}`,
-    state,
-    "",
-    state,
-    "",
-    "",
-    "",
-    ...(asked ? [count(first.outbox?.events), ""] : []),
-    repeatFlags(`deno task run --from ${first.day} --to ${last.day}`),
-    plural(run.length, "day"),
-  ];
-}
-
 function stateCell({ state }: LayerStatus, isOver: boolean): Cell {
   // A missing marker is normal until the day is over.
   return { text: state, style: state === "missing" && !isOver ? "dim" : STYLES[state] };
 }
 
-/** The difference between the outbox and bronze, for example `+2 late`. */
-function difference({ outbox, bronze }: DayStatus): Cell {
-  const events = outbox?.difference ?? 0;
-  if (events === 0) return "";
-  if (events < 0) return { text: `${count(-events)} lost`, style: "red" };
-  if (bronze.state === "sealed") return { text: `+${count(events)} late`, style: "red" };
-  return { text: `+${count(events)} new`, style: "yellow" };
+/** The difference of the outbox to bronze, as in `+2 late`; its events if bronze has no marker. */
+function inOutbox({ outbox, bronze }: DayStatus): Cell {
+  if (outbox?.difference === undefined) return count(outbox?.events);
+  const { difference } = outbox;
+  if (difference === 0) return "same";
+  if (difference < 0) return { text: `${count(-difference)} lost`, style: "red" };
+  if (bronze.state === "sealed") return { text: `+${count(difference)} late`, style: "red" };
+  return { text: `+${count(difference)} new`, style: "yellow" };
 }
 
-/** The time of the last publication of either layer. */
+/** The minute of the last publication of either layer. */
 function published({ bronze, silver }: DayStatus): string {
   const stored = Math.max(bronze.stored ?? 0, silver.stored ?? 0);
-  return stored === 0 ? "" : formatMillis(stored);
+  return stored === 0 ? "" : formatMillis(stored).slice(0, 16).replace("T", " ");
+}
+
+const UNITS = ["B", "kB", "MB", "GB", "TB"];
+
+/** Formats a number of bytes with three digits: `1.38 MB`. JSON has all digits. */
+function size(bytes: number | undefined): string {
+  if (bytes === undefined) return "";
+  const unit = bytes < 1000 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log10(bytes) / 3));
+  const number = bytes / 1000 ** unit;
+  const digits = unit === 0 || number >= 100 ? 0 : number >= 10 ? 1 : 2;
+  return `${number.toFixed(digits)} ${UNITS[unit]}`;
 }
 
 function summary({ days, outbox, recordFailure }: Status, colour: boolean): string[] {

@@ -2,7 +2,7 @@ import type { DatabaseConfig } from "../../pipeline/config.ts";
 import type { DayRange } from "../../pipeline/contract/window.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { plural } from "../../pipeline/progress.ts";
-import { EXIT_CODES, worstExitCode } from "../cli/exit_code.ts";
+import { EXIT_CODES, explainedExit, worstExitCode } from "../cli/exit_code.ts";
 import type { WorkerReports } from "../cli/html_report.ts";
 import { type LakeOrder, serveOnLake } from "../cli/lake_worker.ts";
 import type { OUTPUTS } from "../cli/observer.ts";
@@ -65,7 +65,8 @@ serveOnLake(async (order: StatusOrder, lake, send) => {
   const reports: WorkerReports = { files: Object.fromEntries(files) };
   if (order.sends) {
     const { calendarData } = await import("../report/calendar_data.ts");
-    send({ ...reports, html: { command: "status", calendar: calendarData(status) } });
+    const exit = explainedExit(exitCode);
+    send({ ...reports, html: { command: "status", exit, calendar: calendarData(status) } });
   } else send(reports);
   print(render(output, colourWanted()));
   await writeFile(exitCode, status);

@@ -27,6 +27,8 @@ const DEADLINE = 180_000;
 export interface View {
   readonly colorScheme?: "light" | "dark";
   readonly viewport?: { readonly width: number; readonly height: number };
+  /** The errors in the console that the test causes. */
+  readonly expected?: RegExp;
 }
 
 /** A browser of the suite. */
@@ -39,9 +41,13 @@ export interface TestBrowser {
   close(): Promise<void>;
 }
 
+/** The browser of the tests of this file. A start takes seconds. */
+let shared: Promise<TestBrowser> | undefined;
+let closes = false;
+
 /**
- * Adds a test with a browser. Without Chromium, the test fails in CI and is ignored elsewhere.
- * Playwright keeps resources of its own until the browser is closed.
+ * Adds a test with a browser, which all tests of a file share. Without Chromium, the test fails in CI
+ * and is ignored elsewhere. Playwright keeps resources of its own until the browser is closed.
  */
 export function browserTest(
   name: string,
@@ -50,18 +56,16 @@ export function browserTest(
   if (missing !== undefined && Deno.env.get("CI") !== "true") {
     return Deno.test({ name: `${name} (${missing})`, ignore: true, fn() {} });
   }
+  if (!closes) Deno.test.afterAll(async () => await (await shared)?.close());
+  closes = true;
   Deno.test({
     name,
     sanitizeOps: false,
     sanitizeResources: false,
     async fn(t) {
       if (missing !== undefined) throw new Error(missing);
-      const browser = await startBrowser();
-      try {
-        await run(browser, t);
-      } finally {
-        await browser.close();
-      }
+      shared ??= startBrowser();
+      await run(await shared, t);
     },
   });
 }
@@ -70,14 +74,15 @@ export function browserTest(
 export async function startBrowser(): Promise<TestBrowser> {
   const browser = await launch();
   return {
-    async open(url, use, view = {}) {
+    async open(url, use, { expected, ...view } = {}) {
       const context = await browser.newContext({ ...view, acceptDownloads: false });
       context.setDefaultTimeout(DEADLINE);
       try {
         const page = await context.newPage();
         const faults: string[] = [];
         page.on("console", (message) => {
-          if (["error", "warning"].includes(message.type())) faults.push(message.text());
+          const isFault = ["error", "warning"].includes(message.type());
+          if (isFault && !expected?.test(message.text())) faults.push(message.text());
         });
         page.on("pageerror", (error) => faults.push(String(error)));
         page.on("dialog", (dialog) => {

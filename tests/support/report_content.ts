@@ -10,6 +10,9 @@ function result(id: string, section: string, verdict: Result["verdict"]): Result
   return { id, section, title: `the condition of ${id}`, verdict, findings: [] };
 }
 
+/** A fix with words and two commands. */
+const PREPARED = "Ask its owner, then: COMMIT PREPARED 'a'; or ROLLBACK PREPARED 'a';";
+
 /** Results with every verdict. */
 export const RESULTS: readonly Result[] = [
   { ...result("manifests-readable", "manifests", "pass"), examined: "25 objects in 53 files" },
@@ -49,7 +52,7 @@ export const RESULTS: readonly Result[] = [
     ...result("late-writers", "database", "warn"),
     examined: HOSTILE,
     findings: [
-      { severity: "warn", object: "session 4711", problem: "it is 3 h old", fix: "end it" },
+      { severity: "warn", object: "session 4711", problem: "it is 3 h old", fix: PREPARED },
     ],
   },
 ];
@@ -76,10 +79,12 @@ export function calendarOf(number: number): CalendarData {
       late: i % 50 === 3 ? 4 : 0,
       ...(rows > 0 && { lag: 0.5 + (i % 9) / 4 }),
       notes: i === 0 ? [HOSTILE] : [],
-      ...(silver === "stale" && { next: `deno task run --date ${day}` }),
+      ...(silver === "stale" &&
+        { next: [{ kind: "command", text: `deno task run --date ${day}` }] }),
     };
   });
-  return { days, outbox: "The outbox was not read, so late events are unknown." };
+  const outbox = "The outbox was not read, so late events are unknown.";
+  return { days, outbox, isCompared: false };
 }
 
 function layerOf(layer: string, day: string, state: CellState, rows: number): LayerData {

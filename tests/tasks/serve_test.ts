@@ -1,9 +1,11 @@
 import { RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
+import { parseDay } from "../../pipeline/contract/window.ts";
 import { answer } from "../../tasks/serve/answer.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { browserTest, violationsOn } from "../support/browser.ts";
 import { temporaryLake } from "../support/lakes.ts";
 import { outbox } from "../support/postgres.ts";
+import { publish } from "../support/published_days.ts";
 import { environment, runTask, spawnTask } from "../support/task.ts";
 
 /** Starts the task on a free port, and ends it with Ctrl-C on disposal. */
@@ -12,6 +14,11 @@ async function startServer(env: Readonly<Record<string, string>>) {
   const errors = new Response(child.stderr).text();
   const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
+  let ended: ReturnType<typeof end> | undefined;
+  const end = async () => {
+    child.kill("SIGINT");
+    return { code: (await child.status).code, stderr: await errors };
+  };
   for (;;) {
     const { value, done } = await reader.read();
     if (done) throw new Error(`serve did not start: ${await errors}`);
@@ -21,10 +28,8 @@ async function startServer(env: Readonly<Record<string, string>>) {
     await reader.cancel();
     return {
       url,
-      async end() {
-        child.kill("SIGINT");
-        return { code: (await child.status).code, stderr: await errors };
-      },
+      /** Ends the task, if it still runs. */
+      end: () => ended ??= end(),
     };
   }
 }
@@ -36,7 +41,8 @@ function request(url: string, init: RequestInit & { readonly host?: string } = {
 
 Deno.test("serve: answers only to its own name, and only reads", async () => {
   let rendered = 0;
-  const render = () => Promise.resolve(`page ${++rendered}`);
+  const render = (isUpdate: boolean) =>
+    Promise.resolve({ html: `${isUpdate ? "update" : "page"} ${++rendered}`, isRead: true });
   const url = "http://127.0.0.1:9878/";
   const status = async (...how: Parameters<typeof request>) =>
     (await answer(request(...how), 9878, render)).status;
@@ -50,14 +56,87 @@ Deno.test("serve: answers only to its own name, and only reads", async () => {
   }
   assertEquals(await status(`${url}preflight`), 404);
   assertEquals(rendered, 2);
+  const update = await answer(request(`${url}update`), 9878, render);
+  assertEquals(await update.text(), "update 3");
   const { headers } = await answer(request(url), 9878, render);
   assertEquals([headers.get("cache-control"), headers.get("x-frame-options")], [
     "no-store",
     "DENY",
   ]);
-  const failed = await answer(request(url), 9878, () => Promise.resolve(undefined));
-  assertEquals(failed.status, 503);
+  const failing = () => Promise.resolve({ html: "why", isRead: false });
+  const failed = await answer(request(url), 9878, failing);
+  assertEquals([failed.status, await failed.text()], [503, "why"]);
+  // An update is read by the page, and a status of failure would be an error in its console.
+  assertEquals((await answer(request(`${url}update`), 9878, failing)).status, 200);
 });
+
+browserTest(
+  "serve: an update keeps the place, and draws nothing without a change",
+  async (browser) => {
+    await using lake = await temporaryLake();
+    for (const day of ["2025-11-27", "2025-11-28"]) await publish(lake, parseDay(day)!, 2);
+    const server = await startServer({ LAKE_URL: `file://${lake.path}` });
+    try {
+      await browser.open(server.url, async (page) => {
+        const cell = (name: string) => page.getByRole("button", { name });
+        await cell("2025-11-28 silver: sealed").click();
+        await page.getByText("All days as a table").click();
+        await page.evaluate(
+          "scrollTo(0, 200); document.querySelector('#pictures svg').dataset.first = 'yes'",
+        );
+        const ageOf = async () => Number(await page.locator("#live").getAttribute("data-age"));
+        const age = await ageOf();
+        await page.waitForFunction(
+          `Number(document.querySelector("#live").dataset.age) !== ${age}`,
+        );
+        assertEquals(await page.locator("#pictures svg[data-first]").count(), 1, "it drew again");
+
+        await publish(lake, parseDay("2025-11-26")!, 2);
+        await cell("2025-11-26 bronze: sealed").waitFor({ state: "attached" });
+        assertEquals(await page.locator("#pictures svg[data-first]").count(), 0);
+        const place = await page.evaluate(`[
+        document.querySelector('[aria-pressed="true"]').dataset.key,
+        document.activeElement.tagName,
+        document.querySelector("details.as-table").open,
+        scrollY,
+      ]`);
+        assertEquals(place, ["2025-11-28 silver", "SUMMARY", true, 200]);
+        const answer = await page.getByRole("region", { name: "The chosen day" }).innerText();
+        assertStringIncludes(answer, "silver: sealed, ");
+      });
+    } finally {
+      await server.end();
+    }
+  },
+);
+
+browserTest(
+  "serve: says when the lake or the server cannot be reached, and goes on",
+  async (browser) => {
+    await using lake = await temporaryLake();
+    await publish(lake, parseDay("2025-11-28")!, 2);
+    const server = await startServer({ LAKE_URL: `file://${lake.path}` });
+    const hidden = `${lake.path}-hidden`;
+    try {
+      await browser.open(server.url, async (page) => {
+        const alert = page.getByRole("alert");
+        await Deno.rename(lake.path, hidden);
+        await Deno.writeTextFile(lake.path, "no directory");
+        await alert.filter({ hasText: "The lake could not be read." }).waitFor();
+        assertEquals(await page.getByRole("button", { name: "2025-11-28 bronze" }).count(), 1);
+        assertEquals(await violationsOn(page), []);
+        await Deno.remove(lake.path);
+        await Deno.rename(hidden, lake.path);
+        await page.waitForFunction("document.querySelector('[role=alert]').textContent === ''");
+        await server.end();
+        await alert.filter({ hasText: "The server does not answer" }).waitFor();
+        assertEquals(await page.getByRole("button", { name: "2025-11-28 bronze" }).count(), 1);
+      }, { expected: /Failed to load resource/ });
+    } finally {
+      await server.end();
+    }
+  },
+);
 
 browserTest("serve: shows the state of a real lake, live, and ends at Ctrl-C", async (browser) => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });
@@ -71,12 +150,11 @@ browserTest("serve: shows the state of a real lake, live, and ends at Ctrl-C", a
       assertEquals(await cell("2025-12-28 bronze: missing").count(), 1);
       assertEquals((await runTask("run", ["2025-12-28"], env)).code, 0);
       const before = await lake.contents();
-      const deadline = Date.now() + 60_000;
-      while (await cell("2025-12-28 bronze: sealed").count() === 0) {
-        assert(Date.now() < deadline, "the page still shows the old state");
-        await page.getByRole("link", { name: "Read the lake again" }).click();
-        await page.getByRole("group", { name: "State of each day" }).waitFor();
-      }
+      await cell("2025-12-28 bronze: sealed").waitFor(); // the page updates itself
+      assertMatch(
+        await page.locator("#live").innerText(),
+        /^Read \d+ s ago\. The page updates itself/,
+      );
       const runs = await page.getByRole("region", { name: "Last runs" }).innerText();
       assertMatch(runs, /2025-12-28\s+silver\s+sealed/);
       const html = await page.content();

@@ -28,9 +28,9 @@ function lines({ stdout }: TaskOutcome) {
   return { days: all.slice(0, -1), total: all.at(-1) };
 }
 
-/** Returns the table line that begins with a word. */
+/** Returns the table line that begins with a word, and the lines below it. */
 function lineOf({ stdout }: TaskOutcome, word: string): string {
-  return stdout.split("\n").find((line) => line.startsWith(word)) ?? "";
+  return new RegExp(`^${word}.*(?:\n {12}.*)*`, "m").exec(stdout)?.[0] ?? "";
 }
 
 Deno.test("status: reports every day as missing before any run, and names run as the next command", async () => {
@@ -39,9 +39,10 @@ Deno.test("status: reports every day as missing before any run, and names run as
   const status = await runTask("status", RANGE, environment(db.config, lake.path));
   assertEquals([status.code, status.stderr], [0, ""]);
   for (const day of ["2025-12-27", "2025-12-28", "2025-12-29"]) {
-    assertMatch(lineOf(status, day), new RegExp(`missing +missing .*deno task run --date ${day}`));
+    const expected = new RegExp(`missing +missing [^]*\n {12}next: deno task run --date ${day}$`);
+    assertMatch(lineOf(status, day), expected);
   }
-  assertMatch(lineOf(status, "2025-12-28"), / 2  +deno task/); // the outbox has two events
+  assertMatch(lineOf(status, "2025-12-28"), / 2\n/); // the outbox has two events
   assert(!status.stdout.includes("\x1b"), "colour without a terminal");
 });
 
@@ -78,7 +79,7 @@ Deno.test("status: reports a sealed day after a run, and late events", async () 
   assertEquals([late.outbox.difference, late.next], [1, "deno task amend --date 2025-12-28"]);
   await db.query("DELETE FROM stop_events WHERE event_seq >= 999999 OR operation_id = 1");
   const text = await runTask("status", [DAY], env);
-  assertMatch(lineOf(text, DAY), / lost +deno task amend --date 2025-12-28/);
+  assertMatch(lineOf(text, DAY), / lost\n +next: deno task amend --date 2025-12-28/);
   assertEquals(await lake.contents(), before);
 });
 
@@ -120,7 +121,7 @@ Deno.test("status: reports what holds a day open", async () => {
   await publish(lake, DAY, 2, { state: "open" });
   const env = environment(db.config, lake.path);
   const free = lineOf(await runTask("status", [DAY], env), DAY);
-  assertMatch(free, /open .* open .*deno task run --date 2025-12-28$/);
+  assertMatch(free, /open .* open [^]*next: deno task run --date 2025-12-28$/);
   const writer = await db.connect();
   for (const sql of ["BEGIN", LATE_EVENT, "PREPARE TRANSACTION 'slow'"]) await writer.query(sql);
   const held = lineOf(await runTask("status", [DAY], env), DAY);
@@ -213,7 +214,10 @@ Deno.test("status: reports an unusable marker as the state of its day only", asy
   await lake.put(bronzeMarkerKey(DAY), new TextEncoder().encode("{\x1b[2J"));
   const status = await runTask("status", RANGE, { LAKE_URL: `file://${lake.path}` });
   assertEquals(status.code, 0);
-  assertMatch(lineOf(status, DAY), /unusable .*deno task postflight .*bronze: it is not JSON/);
+  assertMatch(
+    lineOf(status, DAY),
+    /unusable [^]*bronze: it is not JSON[^]*next: deno task postflight --date/,
+  );
   assertMatch(lineOf(status, "2025-12-29"), /sealed/);
 });
 
@@ -226,14 +230,16 @@ Deno.test("status: prints consecutive missing days without events in one line, a
   const { stdout } = await runTask("status", range, env);
   const table = stdout.split("\n").filter((line) => /^\d/.test(line));
   const expected = [
-    /^2025-12-19 +missing .*deno task run --date 2025-12-19$/,
+    /^2025-12-19 +missing [^]*\n {12}next: deno task run --date 2025-12-19$/,
     /^2025-12-20 +sealed /,
-    /^2025-12-21 to 2025-12-27 +missing +missing +0 +deno task run --from 2025-12-21 --to 2025-12-27 +7 days$/,
-    /^2025-12-28 +missing +missing +2 +deno task run --date 2025-12-28$/,
-    /^2025-12-29 to 2025-12-31 +missing .* --from 2025-12-29 --to 2025-12-31 +3 days$/,
+    /^2025-12-21 +missing +missing +0\n {12}the same for each day to 2025-12-27: 7 days\n {12}next: deno task run --from 2025-12-21 --to 2025-12-27$/,
+    /^2025-12-28 +missing +missing +2\n {12}next: deno task run --date 2025-12-28$/,
+    /^2025-12-29 +missing [^]* 3 days\n {12}next: deno task run --from 2025-12-29 --to 2025-12-31$/,
   ];
   assertEquals(table.length, expected.length, stdout);
-  table.forEach((line, i) => assertMatch(line, expected[i]!));
+  table.forEach((line, i) => {
+    assertMatch(lineOf({ stdout } as TaskOutcome, line.slice(0, 10)), expected[i]!);
+  });
   assertStringIncludes(stdout, "status: 13 days: 1 sealed, ");
   const { days } = lines(await runTask("status", [...range, "--output", "json"], env));
   assertEquals(days.length, 13);

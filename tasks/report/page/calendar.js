@@ -1,5 +1,5 @@
-import { drawPicture, startCells } from "./cells.js";
-import { count, element, plural, table, tableToOpen } from "./dom.js";
+import { drawPicture, shapesOf, startCells } from "./cells.js";
+import { command, count, element, plural, table, tableToOpen } from "./dom.js";
 import { legendOf } from "./reach.js";
 
 /** The states of a layer, each with a sign: colour alone says nothing. */
@@ -37,6 +37,13 @@ export function startCalendar({ days, outbox }, root) {
   const sealed = days.filter((day) =>
     LAYERS.every((layer) => ["sealed", "empty"].includes(day[layer].state))
   );
+  const time = timeOf(days);
+  const pictures = element(
+    "div",
+    { class: "wide" },
+    element("figure", { "aria-labelledby": "calendar" }, calendarOf(days, time, details)),
+    ...dayLines(days, time),
+  );
   part.append(
     element(
       "p",
@@ -44,122 +51,135 @@ export function startCalendar({ days, outbox }, root) {
       `${plural(days.length, "day")}, ${count(sealed.length)} sealed in both layers. ${outbox}`,
     ),
     legendOf(DAY_SIGNS, "day"),
-    element(
-      "figure",
-      { "aria-labelledby": "calendar" },
-      element("div", { class: "wide" }, calendarOf(days, details)),
-    ),
+    pictures,
     details,
-    ...dayLines(days),
     publications(days),
     tableToOpen("All days as a table", () => dayTable(days)),
   );
+  pictures.scrollLeft = pictures.scrollWidth; // the newest days
 }
 
-/** A cell for each day and layer: a column is a week, and a row is a day of the week. */
-function calendarOf(days, details) {
-  const dated = days.map((day) => ({ day, time: Date.parse(`${day.day}T00:00:00Z`) }));
-  const cells = dated.flatMap(({ day, time }) => {
-    const date = new Date(time);
-    const year = date.getUTCFullYear();
-    const monday = (date.getUTCDay() + 6) % 7;
-    const firstOfYear = Date.UTC(year, 0, 1);
-    const before = (new Date(firstOfYear).getUTCDay() + 6) % 7;
-    const week = Math.floor(((time - firstOfYear) / DAY + before) / 7);
+/** The days of a lake with more days have a column per week, others have a column per day. */
+const MOST_COLUMNS = 70;
+
+/** The least width of a column in pixels, so that its sign can be read. */
+const COLUMN = 15;
+
+const WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
+/** The space beside the plots. It is the same in each picture of a page. */
+const MARGINS = { marginLeft: 90, marginRight: 90 };
+
+/** The axis of time that all pictures share, so that a day has the same place in each. */
+function timeOf(days) {
+  const timeOfDay = (day) => Date.parse(`${day}T00:00:00Z`);
+  const [first, last] = [timeOfDay(days[0].day), timeOfDay(days.at(-1).day)];
+  const perColumn = (last - first) / DAY < MOST_COLUMNS ? 1 : 7;
+  const weekday = (time) => (new Date(time).getUTCDay() + 6) % 7;
+  const start = perColumn === 1 ? first : first - weekday(first) * DAY;
+  const columns = Math.floor((last - start) / DAY / perColumn) + 1;
+  const end = start + columns * perColumn * DAY;
+  return {
+    perColumn,
+    weekday,
+    timeOfDay,
+    columnOf: (time) => Math.floor((time - start) / DAY / perColumn),
+    startOf: (column) => start + column * perColumn * DAY,
+    size: {
+      ...MARGINS,
+      width: Math.max(1000, columns * COLUMN + MARGINS.marginLeft + MARGINS.marginRight),
+    },
+    x: { type: "utc", label: null, domain: [new Date(start), new Date(end)] },
+  };
+}
+
+/** A cell for each day and layer. A column is a day, or a week with a row for each day of the week. */
+function calendarOf(days, time, details) {
+  const { perColumn, weekday, timeOfDay, columnOf, startOf } = time;
+  const rowsOfLayer = perColumn === 1 ? 1 : 7;
+  const cells = days.flatMap((day) => {
+    const at = timeOfDay(day.day);
+    const column = columnOf(at);
+    const row = perColumn === 1 ? 0 : weekday(at);
     return LAYERS.map((layer, i) => ({
       day,
       layer,
-      year,
-      week,
-      weekday: monday,
-      row: 2 * year + i,
-      month: date.getUTCMonth(),
-      date: date.getUTCDate(),
+      column,
+      row: i * (rowsOfLayer + 1) + row,
+      from: new Date(startOf(column)),
+      to: new Date(startOf(column + 1)),
     }));
   });
-  const rows = [...new Set(cells.map(({ row }) => row))].sort(newestFirst);
-  const titles = new Map(cells.map(({ row, year, layer }) => [row, `${year} ${layer}`]));
-  const [firstWeek, lastWeek] = d3.extent(cells, ({ week }) => week);
-  const size = 17;
-  const months = cells.filter(({ date }) => date === 1);
+  const rows = d3.range(2 * rowsOfLayer + 1);
+  const nameOf = (row) => {
+    if (row === rowsOfLayer) return "";
+    const [layer, own] = row < rowsOfLayer ? ["bronze", row] : ["silver", row - rowsOfLayer - 1];
+    if (perColumn === 1) return layer;
+    return own === 0 ? `${layer}  ${WEEKDAYS[0]}` : WEEKDAYS[own];
+  };
+  const height = perColumn === 1 ? 24 : 16;
+  const isSmall =
+    (time.size.width - MARGINS.marginLeft - MARGINS.marginRight) / cells.length * LAYERS.length *
+        perColumn < 24;
   const svg = drawPicture({
-    width: 110 + (lastWeek - firstWeek + 1) * size + 20,
-    height: 30 + rows.length * (7 * size + 26),
-    marginLeft: 90,
-    marginTop: 24,
-    marginRight: 10,
-    marginBottom: 4,
+    ...time.size,
+    height: 40 + rows.length * height,
+    marginTop: 30,
+    marginBottom: 10,
     ariaLabel: "State of each day and layer",
-    x: { type: "band", domain: d3.range(firstWeek, lastWeek + 1), axis: null, padding: 0.08 },
-    y: { type: "band", domain: d3.range(7), axis: null, padding: 0.08 },
-    fy: {
+    x: { ...time.x, axis: "top" },
+    y: {
+      type: "band",
       domain: rows,
+      axis: "both",
       label: null,
-      padding: 0.16,
-      axis: "left",
-      tickFormat: (row) => titles.get(row),
+      tickSize: 0,
+      tickFormat: nameOf,
+      padding: 0,
     },
     color: {
       domain: Object.keys(DAY_SIGNS),
       range: Object.keys(DAY_SIGNS).map((name) => `var(--day-${name})`),
     },
     marks: [
-      Plot.text(months, {
-        x: "week",
-        fy: "row",
-        frameAnchor: "top",
-        dy: -10,
-        text: ({ month }) => MONTHS[month],
-        fill: "var(--dim)",
-        fontSize: 11,
-        pointerEvents: "none",
-      }),
-      Plot.cell(cells, {
-        x: "week",
-        y: "weekday",
-        fy: "row",
+      Plot.barX(cells, {
+        x1: "from",
+        x2: "to",
+        y: "row",
         fill: ({ day, layer }) => day[layer].state,
         stroke: "var(--line)",
+        inset: 0.5,
       }),
       Plot.text(cells.filter(({ day, layer }) => DAY_SIGNS[day[layer].state].sign !== ""), {
-        x: "week",
-        y: "weekday",
-        fy: "row",
+        x: ({ from, to }) => new Date((from.getTime() + to.getTime()) / 2),
+        y: "row",
         text: ({ day, layer }) => DAY_SIGNS[day[layer].state].sign,
         fill: "var(--front)",
-        fontSize: 11,
+        fontSize: isSmall ? 11 : 13,
         pointerEvents: "none",
       }),
     ],
   });
-  // A facet has a mark of its own, so the shapes are those of all facets.
-  const shapes = [...svg.querySelectorAll('g[data-mark="cell"] rect')].sort((a, b) =>
-    a.__data__ - b.__data__
-  );
-  startCells(shapes, {
+  startCells(shapesOf(svg, "bar"), {
     label: (i) =>
       `${cells[i].day.day} ${cells[i].layer}: ${
         DAY_SIGNS[cells[i].day[cells[i].layer].state].says
       }`,
-    place: (i) => [cells[i].week, rows.indexOf(cells[i].row) * 7 + cells[i].weekday],
+    key: (i) => `${cells[i].day.day} ${cells[i].layer}`,
+    place: (i) => [cells[i].column, cells[i].row],
     choose: (i) => details.replaceChildren(...dayDetails(cells[i].day)),
   });
   return svg;
 }
 
-/** Puts the newest year first, with bronze above silver. */
-function newestFirst(one, other) {
-  const year = (row) => Math.floor(row / 2);
-  return year(other) - year(one) || one - other;
-}
-
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
 function dayDetails(day) {
   return [
     element("h3", {}, day.day),
     ...day.notes.map((note) => element("p", {}, note)),
-    day.next !== undefined && element("p", {}, "Next: ", element("code", {}, day.next)),
+    day.next !== undefined && element("p", {}, "Next:"),
+    ...(day.next ?? []).map(({ kind, text }) =>
+      kind === "command" ? command(text, day.day) : element("p", { class: "words" }, text.trim())
+    ),
     ...LAYERS.map((layer) => {
       const { state, rows, bytes, published, parts } = day[layer];
       const says = [
@@ -183,18 +203,23 @@ function dayDetails(day) {
 }
 
 /** The rows as bars, and late events and the lag as lines. */
-function dayLines(days) {
-  const data = days.map((day) => ({ ...day, date: new Date(`${day.day}T00:00:00Z`) }));
-  const x = { type: "utc", label: null };
+function dayLines(days, { timeOfDay, size, x }) {
+  const middle = (day) => new Date(timeOfDay(day) + DAY / 2);
+  const data = days.map((day) => ({
+    ...day,
+    date: new Date(timeOfDay(day.day)),
+    middle: middle(day.day),
+  }));
   const summary = (values) =>
     `from ${days[0].day} to ${days.at(-1).day}, at most ${count(d3.max(values) ?? 0)}`;
   const rows = data.map(({ bronze }) => bronze.rows ?? 0);
   const lags = data.filter(({ lag }) => lag !== undefined);
   const late = data.map((day) => day.late);
   return [
-    chart("Rows of bronze", `Rows of bronze per day, ${summary(rows)}`, {
+    chart("Rows of bronze per day", `Rows of bronze per day, ${summary(rows)}`, {
+      ...size,
       x,
-      y: { label: "rows", grid: true, tickFormat: "~s" },
+      y: { label: null, axis: "both", grid: true, tickFormat: "~s" },
       marks: [
         Plot.rectY(data, {
           x: "date",
@@ -206,17 +231,19 @@ function dayLines(days) {
         Plot.ruleY([0], { stroke: "var(--dim)" }),
       ],
     }),
-    chart("Late events", `Late events per day, ${summary(late)}`, {
+    chart("Late events: events after the seal", `Late events per day, ${summary(late)}`, {
+      ...size,
       x,
       y: {
-        label: "events after the seal",
+        label: null,
+        axis: "both",
         grid: true,
         domain: [0, Math.max(1, d3.max(late))],
         tickFormat: (number) => Number.isInteger(number) ? count(number) : "",
       },
       marks: [
         Plot.lineY(data, {
-          x: "date",
+          x: "middle",
           y: "late",
           stroke: "var(--fail)",
           strokeWidth: 2,
@@ -225,17 +252,18 @@ function dayLines(days) {
       ],
     }),
     chart(
-      "Lag",
+      "Lag: hours from the end of a day to its last publication",
       `Hours from the end of a day to its last publication, ${
         summary(lags.map(({ lag }) => Math.round(lag)))
       }`,
       {
+        ...size,
         x,
-        y: { label: "hours until the last publication", grid: true, zero: true },
+        y: { label: null, axis: "both", grid: true, zero: true },
         marks: [
           Plot.ruleY([0], { stroke: "var(--dim)" }),
           Plot.lineY(data, {
-            x: "date",
+            x: "middle",
             y: "lag",
             stroke: "var(--link)",
             strokeWidth: 2,
@@ -249,14 +277,14 @@ function dayLines(days) {
 
 /** A picture without shapes to choose. Its text is for a screen reader, and a table has the values. */
 export function chart(title, description, options) {
-  const svg = drawPicture({ width: 1000, height: 190, marginLeft: 60, ...options });
+  const svg = drawPicture({ height: 170, ...options });
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", description);
   return element(
     "figure",
     {},
     element("figcaption", {}, title),
-    element("div", { class: "scroll" }, svg),
+    svg,
   );
 }
 
@@ -304,7 +332,7 @@ function dayTable(days) {
       layer(day.silver),
       count(day.late),
       String(day.lag ?? ""),
-      day.next ?? "",
+      (day.next ?? []).map(({ text }) => text).join(""),
     ]),
   );
 }

@@ -4,10 +4,11 @@
  *
  * @param shapes the shapes
  * @param options.label the text of a shape for a screen reader, by its number
+ * @param options.key what stays the same when the picture is drawn again, by the number of the shape
  * @param options.place its column and row, by its number
  * @param options.choose shows a shape, by its number, after a click, Enter or Space
  */
-export function startCells(shapes, { label, place, choose }) {
+export function startCells(shapes, { label, key = label, place, choose }) {
   const byPlace = new Map(shapes.map((_, i) => [place(i).join(), i]));
   let current = 0;
   const makeCurrent = (i) => {
@@ -43,6 +44,7 @@ export function startCells(shapes, { label, place, choose }) {
     shape.setAttribute("tabindex", i === 0 ? "0" : "-1");
     shape.setAttribute("aria-label", label(i));
     shape.setAttribute("aria-pressed", "false");
+    shape.dataset.key = key(i);
     shape.classList.add("cell");
     shape.addEventListener("click", () => chooseShape(i));
     shape.addEventListener("keydown", (event) => {

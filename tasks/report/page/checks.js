@@ -12,14 +12,13 @@ async function copyText(element) {
   }
 }
 
-function startCopying(button) {
-  const label = button.innerHTML;
-  button.addEventListener("click", async () => {
-    const copied = await copyText(button.parentElement.querySelector("code"));
-    button.textContent = copied ? "Copied" : "Selected";
-    say(copied ? "The fix is copied." : "The fix is selected.");
-    setTimeout(() => button.innerHTML = label, 3000);
-  });
+/** Copies the command beside a button. */
+async function copyBeside(button) {
+  const copied = await copyText(button.parentElement.querySelector("code"));
+  const [label] = button.childNodes;
+  label.data = copied ? "Copied" : "Selected";
+  say(copied ? "The command is copied." : "The command is selected.");
+  setTimeout(() => label.data = "Copy", 3000);
 }
 
 function startFilter(fieldset) {
@@ -47,7 +46,10 @@ function openTarget() {
 
 /** Starts the buttons and switches of the checks. */
 export function startChecks() {
-  document.querySelectorAll("button[data-copy]").forEach(startCopying);
+  document.addEventListener("click", ({ target }) => {
+    const button = target.closest("button[data-copy]");
+    if (button !== null) copyBeside(button);
+  });
   document.querySelectorAll("fieldset[data-filter]").forEach(startFilter);
   addEventListener("hashchange", openTarget);
   openTarget();

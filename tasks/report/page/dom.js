@@ -15,6 +15,21 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
+/** Makes a command with a button that copies it. */
+export function command(text, of) {
+  return element(
+    "div",
+    { class: "command" },
+    element("pre", { tabindex: "0" }, element("code", {}, text)),
+    element(
+      "button",
+      { type: "button", "data-copy": "" },
+      "Copy",
+      element("span", { class: "hidden" }, ` the command: ${of}`),
+    ),
+  );
+}
+
 /** Announces a message to a screen reader. */
 export function say(message) {
   document.querySelector("#said").textContent = message;

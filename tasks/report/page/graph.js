@@ -123,8 +123,8 @@ function drawGraph(model, namespace, picture, details) {
       chosen === undefined ? !isDense : from === chosen || to === chosen;
     const svg = drawPicture({
       width: 900,
-      height: Math.max(260, nodes.length * 22),
-      margin: 60,
+      height: Math.max(140, nodes.length * 24),
+      margin: 30,
       marginLeft: 240,
       marginRight: 240,
       ariaLabel: `Connections of namespace ${namespace}`,
@@ -155,7 +155,7 @@ function drawGraph(model, namespace, picture, details) {
           Plot.text(places.filter(({ x }) => (x >= 0) === (anchor === "start")), {
             x: "x",
             y: "y",
-            dx: anchor === "start" ? 14 : -14,
+            dx: anchor === "start" ? 18 : -18,
             textAnchor: anchor,
             fill: "var(--front)",
             fontSize: 13,

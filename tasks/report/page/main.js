@@ -1,15 +1,21 @@
 import { startCalendar } from "./calendar.js";
 import { startChecks } from "./checks.js";
+import { startLive } from "./live.js";
 import { startReach } from "./reach.js";
 import { startTimeline } from "./timeline.js";
 
-startChecks();
+/** Draws the pictures of some data, in place of those before. */
+function drawPictures(data) {
+  const root = document.querySelector("#pictures");
+  root.replaceChildren();
+  if (data.calendar) startCalendar(data.calendar, root);
+  if (data.runs?.length > 0) startTimeline(data.runs, root);
+  if (data.reach) startReach(data.reach, root);
+}
 
-const data = JSON.parse(document.querySelector("#data").textContent);
-const pictures = document.querySelector("#pictures");
-if (data.calendar) startCalendar(data.calendar, pictures);
-if (data.runs?.length > 0) startTimeline(data.runs, pictures);
-if (data.reach) startReach(data.reach, pictures);
+drawPictures(JSON.parse(document.querySelector("#data").textContent));
+startChecks();
+startLive(drawPictures);
 
 // A printed report has the runbook pages of the checks that failed, and the others stay closed.
 let opened = [];

@@ -1,6 +1,6 @@
 import { chart } from "./calendar.js";
 import { drawPicture, shapesOf, startCells } from "./cells.js";
-import { count, element, table, tableToOpen } from "./dom.js";
+import { count, element, plural, table, tableToOpen } from "./dom.js";
 
 /** Shows what happened while days were made. */
 export function startTimeline(runs, root) {
@@ -22,9 +22,11 @@ export function startTimeline(runs, root) {
     element(
       "p",
       {},
-      "A bar begins where the step before it ended. The copy from the outbox, the encoding and the " +
-        "upload of the parts run at the same time: the bar of a part ends when its upload begins, " +
-        "and the marker is stored after all uploads.",
+      runs.some(({ work = [] }) => work.length > 0)
+        ? "Copy, encode and put overlap: rows are encoded as they come, and a part is stored while " +
+          "the next one is made. The time beside their bars is their own time. Every other bar " +
+          "begins where the step before it ended."
+        : "A bar begins where the step before it ended.",
     ),
     picture,
   );
@@ -45,21 +47,54 @@ function daysTable(runs) {
   }, table("Days", titles, rows));
 }
 
-/** The steps of a day. Postflight is one step. */
-function stepsOf({ steps, seconds }) {
-  const began = steps.at(-1)?.ended ?? 0;
+/** The bars of a day: its steps, the work on parts in place of their steps, and postflight as one. */
+function barsOf({ steps, seconds, work = [] }) {
+  const isPart = ({ layer, step }) => step === "part" && work.some((each) => each.layer === layer);
+  const parts = steps.filter(isPart);
+  const first = steps.findIndex(isPart);
+  const overlapping = ["copy", "encode", "put"].flatMap((kind) =>
+    work.filter((each) => each.kind === kind).map((each) => ({
+      ...each,
+      step: kind,
+      says: `${WORK[kind]}. ${parts.length === 1 ? parts[0].says : plural(parts.length, "part")}`,
+    }))
+  );
+  const others = steps.filter((step) => !isPart(step)).map((step) =>
+    // The step before a marker is the last part, whose upload had only begun then.
+    step.step === "commit"
+      ? { ...step, began: d3.max([step.began, ...putsBefore(work, step)]) }
+      : step
+  );
+  const last = d3.max([...steps, ...work], ({ ended }) => ended) ?? 0;
   const checks = seconds.postflight === undefined ? [] : [{
     layer: "postflight",
     step: "checks",
     says: "compared the day with the outbox",
-    began,
-    ended: began + seconds.postflight,
+    began: last,
+    ended: last + seconds.postflight,
   }];
-  return [...steps, ...checks];
+  const before = first < 0 ? others.length : first;
+  return [...others.slice(0, before), ...overlapping, ...others.slice(before), ...checks];
 }
 
+/** When the uploads of a layer ended, up to the end of its marker. */
+function putsBefore(work, { layer, ended: until }) {
+  return work.filter((each) => each.layer === layer && each.kind === "put" && each.ended <= until)
+    .map(({ ended }) => ended);
+}
+
+/** What the overlapping bars mean. */
+const WORK = {
+  copy: "Waited for rows from Postgres; between them, the rows before were encoded",
+  encode: "Made Parquet pages of the rows, compressed them, and waited for rows in between",
+  put: "Stored a part, while the next one was made",
+};
+
+/** The space beside the plots. It is the same in each picture, so that a time has the same place. */
+const SIZE = { width: 1000, marginLeft: 190, marginRight: 70 };
+
 function timelineOf(run) {
-  const all = stepsOf(run);
+  const all = barsOf(run);
   const failure = run.failure === undefined ? [] : [
     element("p", { class: "verdict fail" }, `✗ ${run.day} failed`),
     element("pre", { tabindex: "0" }, run.failure),
@@ -67,12 +102,13 @@ function timelineOf(run) {
   if (all.length === 0) {
     return [...failure, element("p", {}, `${run.day} has no steps: exit code ${run.exitCode}.`)];
   }
-  const start = all[0].began;
+  const start = d3.min(all, ({ began }) => began);
   const steps = all.map((step) => ({
     ...step,
     title: `${step.layer} ${nameOf(step.step)}`,
     from: step.began - start,
     to: step.ended - start,
+    takes: step.busy ?? step.ended - step.began,
   }));
   const titles = [...new Set(steps.map(({ title }) => title))];
   const end = d3.max(steps, ({ to }) => to);
@@ -84,10 +120,8 @@ function timelineOf(run) {
   }, element("p", {}, "Choose a bar to see what the step did."));
   const layers = ["bronze", "silver", "postflight"];
   const svg = drawPicture({
-    width: 1000,
+    ...SIZE,
     height: 50 + titles.length * 24,
-    marginLeft: 190,
-    marginRight: 70,
     ariaLabel: `Steps of ${run.day}`,
     x: { label: "seconds", domain: [0, end], grid: true },
     y: { domain: titles, label: null, tickSize: 0 },
@@ -98,6 +132,7 @@ function timelineOf(run) {
         x2: ({ from, to }) => Math.max(to, from + end / 400),
         y: "title",
         fill: "layer",
+        fillOpacity: ({ busy }) => busy === undefined ? 1 : 0.75,
         stroke: "var(--front)",
         strokeWidth: 0.5,
         insetTop: 2,
@@ -106,7 +141,7 @@ function timelineOf(run) {
       Plot.text(titles.map((title) => steps.filter((step) => step.title === title)), {
         x: (own) => d3.max(own, ({ to }) => to),
         y: (own) => own[0].title,
-        text: (own) => secondsText(d3.sum(own, ({ from, to }) => to - from)),
+        text: (own) => secondsText(d3.sum(own, ({ takes }) => takes)),
         textAnchor: "start",
         dx: 6,
         fill: "var(--front)",
@@ -115,11 +150,11 @@ function timelineOf(run) {
     ],
   });
   startCells(shapesOf(svg, "bar"), {
-    label: (i) => `${steps[i].title}: ${secondsText(steps[i].to - steps[i].from)}`,
+    label: (i) => `${steps[i].title}: ${secondsText(steps[i].takes)}`,
     place: (i) => [i, 0],
     choose: (i) =>
       details.replaceChildren(
-        element("h3", {}, `${steps[i].title}, ${secondsText(steps[i].to - steps[i].from)}`),
+        element("h3", {}, `${steps[i].title}, ${timeText(steps[i])}`),
         element("p", {}, steps[i].says),
       ),
   });
@@ -132,9 +167,7 @@ function timelineOf(run) {
       table(
         `Steps of ${run.day}`,
         ["step", "begins at", "takes", "result"],
-        steps.map((
-          { title, from, to, says },
-        ) => [title, secondsText(from), secondsText(to - from), says]),
+        steps.map((step) => [step.title, secondsText(step.from), timeText(step), step.says]),
       )),
   ];
 }
@@ -146,28 +179,38 @@ function nameOf(step) {
   return NAMES[step] ?? step;
 }
 
+/** The time of a bar: for work that others interrupt, its own time of the whole. */
+function timeText({ busy, takes, from, to }) {
+  if (busy === undefined) return secondsText(takes);
+  return `${secondsText(takes)} of ${secondsText(to - from)}`;
+}
+
 function secondsText(seconds) {
   return seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toFixed(1)} s`;
 }
 
 /** The rows per second and the memory as lines. */
-function linesOf({ day, samples }, start, end) {
+function linesOf({ day, samples, work = [] }, start, end) {
   const rates = samples.flatMap((sample, i) => {
+    const { layer, at, rows } = sample;
     const before = samples[i - 1];
-    if (before === undefined || before.layer !== sample.layer || sample.at - before.at < 0.001) {
-      return [];
-    }
+    if (before === undefined || before.layer !== layer) return [];
+    // The first rows of a layer come after its first steps.
+    const copy = work.find((each) => each.layer === layer && each.kind === "copy");
+    const from = before.rows > 0 ? before.at : Math.max(before.at, copy?.began ?? before.at);
+    if (at - from < 0.001) return [];
     return [{
-      layer: sample.layer,
-      at: sample.at - start,
-      rate: (sample.rows - before.rows) / (sample.at - before.at),
+      layer,
+      from: from - start,
+      to: at - start,
+      rate: (rows - before.rows) / (at - from),
     }];
   });
   const memory = samples.map((sample) => ({
     at: sample.at - start,
     size: sample.memory / 2 ** 20,
   }));
-  const x = { label: "seconds", domain: [0, end], grid: true };
+  const x = { label: null, domain: [0, end], grid: true };
   const marker = (values) => values.length < 60 ? "circle" : "none";
   return [
     rates.length > 0 &&
@@ -175,29 +218,25 @@ function linesOf({ day, samples }, start, end) {
       "Rows per second",
       `Rows per second of ${day}, at most ${count(Math.round(d3.max(rates, ({ rate }) => rate)))}`,
       {
+        ...SIZE,
         x,
-        y: { label: "rows per second", grid: true, zero: true, tickFormat: "~s" },
+        y: { label: null, grid: true, zero: true, tickFormat: "~s" },
         marks: [
-          Plot.lineY(rates, {
-            x: "at",
-            y: "rate",
-            z: "layer",
-            stroke: "var(--link)",
-            strokeWidth: 2,
-            marker: marker(rates),
-          }),
+          Plot.rectY(rates, { x1: "from", x2: "to", y: "rate", fill: "var(--bar)" }),
+          Plot.ruleY([0], { stroke: "var(--dim)" }),
         ],
       },
     ),
     memory.length > 0 &&
     chart(
-      "Memory",
+      "Memory in MiB",
       `Memory of the process during ${day}, at most ${
         count(Math.round(d3.max(memory, ({ size }) => size)))
       } MiB`,
       {
+        ...SIZE,
         x,
-        y: { label: "MiB", grid: true, zero: true },
+        y: { label: null, grid: true, zero: true },
         marks: [
           Plot.lineY(memory, {
             x: "at",

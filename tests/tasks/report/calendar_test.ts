@@ -2,7 +2,7 @@ import { DEFAULT_PROJECT } from "../../../pipeline/contract/project.ts";
 import { renderDocument } from "../../../tasks/report/document.ts";
 import { readTemplate } from "../../../tasks/report/template.ts";
 import { generatedEvents, RUNBOOK_EVENTS } from "../../../tasks/demo/events.ts";
-import { assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
 import { browserTest, violationsOn, withHtmlFile } from "../../support/browser.ts";
 import { temporaryLake } from "../../support/lakes.ts";
 import { outbox } from "../../support/postgres.ts";
@@ -27,6 +27,14 @@ browserTest(
           assertEquals(await page.getByRole("img", { name }).count(), 1);
         }
         assertEquals(await page.locator('g[data-mark="rect"] rect').count(), 1000);
+        const [box, right] = await Promise.all([
+          cells.first().boundingBox(),
+          page.locator(".wide").evaluate((each) =>
+            each.scrollWidth - each.scrollLeft - each.clientWidth
+          ),
+        ]);
+        assert(box!.width > 10 && box!.height > 10, "a cell can be chosen with the mouse");
+        assert(right < 2, "the newest days are visible");
         await page.getByText("All days as a table").click();
         const rows = page.getByRole("table", { name: "The lake by day" }).locator("tbody tr");
         assertEquals(await rows.count(), 1000);
@@ -44,16 +52,49 @@ browserTest(
         const answer = page.getByRole("region", { name: "The chosen day" });
         await picture.getByRole("button", { name: "2025-12-22 bronze" }).click();
         assertStringIncludes(await answer.innerText(), "bronze/events/date=2025-12-22/part-00000");
-        await page.keyboard.press("ArrowDown"); // the next day of the week
+        await page.keyboard.press("ArrowRight"); // the next day
         await page.keyboard.press("Enter");
         assertStringIncludes(await answer.innerText(), "date=2025-12-23");
-        await page.keyboard.press("ArrowRight"); // the week after: 2025-12-30 is not there
+        await page.keyboard.press("ArrowDown"); // silver of that day
         await page.keyboard.press("ArrowLeft");
         await page.keyboard.press("Space");
-        assertStringIncludes(await answer.innerText(), "date=2025-12-16");
+        assertStringIncludes(await answer.innerText(), "date=2025-12-22");
+        assertEquals(
+          await picture.locator('[aria-pressed="true"]').getAttribute("data-key"),
+          "2025-12-22 silver",
+        );
         await picture.getByRole("button", { name: "2025-12-26 silver: stale" }).click();
         assertStringIncludes(await answer.innerText(), "deno task run --date 2025-12-26");
+        const top = await page.locator("header").innerText();
+        assertStringIncludes(top, "of 21 days need work.");
+        assertStringIncludes(top, "deno task run --date 2025-12-26");
       }));
+  },
+);
+
+browserTest(
+  "HTML report of status: a day has the same place in each picture",
+  async (browser) => {
+    for (const [days, day] of [[21, "2025-12-16"], [200, "2025-12-22"]] as const) {
+      await withHtmlFile(await reportOf(days), (url) =>
+        browser.open(url, async (page) => {
+          const places = await page.evaluate(`(() => {
+            const spans = [...document.querySelectorAll(".wide svg")].map((svg) => {
+              const { left, right } = svg.getBoundingClientRect();
+              const ticks = [...svg.querySelectorAll('[data-mark="x-axis tick label"] text')];
+              return [left, right, ...ticks.map((each) => each.getBoundingClientRect().x)].map(Math.round);
+            });
+            const bars = document.querySelectorAll('g[data-mark="rect"] rect');
+            const cell = document.querySelector('[data-key="${day} bronze"]');
+            const bar = bars[bars.length - 1 - (Date.parse("2025-12-28") - Date.parse("${day}")) / 864e5];
+            return { spans, cell: cell.getBoundingClientRect(), bar: bar.getBoundingClientRect() };
+          })()`) as { spans: number[][]; cell: DOMRect; bar: DOMRect };
+          assertEquals(places.spans.length, 4);
+          for (const span of places.spans) assertEquals(span, places.spans[0]);
+          assert(places.bar.left >= places.cell.left - 1, "the bar of the day is in its column");
+          assert(places.bar.right <= places.cell.right + 1, "the bar of the day is in its column");
+        }));
+    }
   },
 );
 

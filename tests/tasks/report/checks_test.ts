@@ -7,7 +7,17 @@ import { browserTest, violationsOn, withHtmlFile } from "../../support/browser.t
 import { HOSTILE, REPORT } from "../../support/report_content.ts";
 import { runTask } from "../../support/task.ts";
 
-const CONTENT = { command: "preflight", made: "2025-12-29 04:00:10", checks: [REPORT] };
+const CONTENT: Content = {
+  command: "preflight",
+  made: "2025-12-29 04:00:10",
+  about: {
+    commandLine: "deno task preflight --facts manifests",
+    version: "1.2.3",
+    lookedAt: [["manifests", HOSTILE]],
+  },
+  exit: { code: 1, means: "a check failed" },
+  checks: [REPORT],
+};
 
 async function report(): Promise<string> {
   return await renderDocument(CONTENT, await readTemplate(DEFAULT_PROJECT, false));
@@ -35,13 +45,13 @@ Deno.test("renderDocument: says that nothing failed only if every day succeeded 
         await top([check("pass", 0)], [run("2025-12-27", 0), run("2025-12-28", 1)]),
         "2025-12-28: the run failed with exit code 1",
       ],
-      [await top([check("skip", 3)]), "Not everything was checked: exit code 3"],
+      [await top([check("skip", 3)]), "Not everything was checked"],
       [await top([check("skip", 0)]), "Not everything was checked"],
       [await top([], [run("2025-12-28", 3)]), "2025-12-28: the run failed with exit code 3"],
     ] as const
   ) {
     assertStringIncludes(header, says);
-    assert(!header.includes("verdict pass"), header);
+    assert(!header.includes("headline pass"), header);
   }
 });
 
@@ -75,8 +85,35 @@ browserTest("HTML report of checks: failures first, and every value is text", as
       const finding = page.locator(".finding.warn").first();
       const shown = HOSTILE.replace("\u202e", "\uFFFD");
       assertEquals(await finding.locator("dd").nth(1).textContent(), shown);
-      assertEquals(await finding.locator("pre").textContent(), shown);
+      assertEquals(await finding.locator(".words").textContent(), shown);
+      assertEquals(await finding.locator("button").count(), 0);
       assertEquals(await page.locator("img").count(), 0);
+    }));
+});
+
+browserTest("HTML report of checks: the top says what, how, where and when", async (browser) => {
+  await withHtmlFile(await report(), (url) =>
+    browser.open(url, async (page) => {
+      const header = await page.locator("header").innerText();
+      for (
+        const text of [
+          "1 check failed.",
+          "Exit code 1: a check failed.",
+          "deno task preflight --facts manifests",
+          "deep-storage 1.2.3",
+          "2025-12-29 04:00:10 UTC",
+          HOSTILE.slice(0, 20),
+        ]
+      ) assertStringIncludes(header, text);
+      const tally = await page.getByRole("list", { name: "Checks by verdict" }).innerText();
+      assertEquals(tally.split("\n").map((each) => each.trim().slice(2)), [
+        "1 fail",
+        "1 error",
+        "1 warn",
+        "1 skip",
+        "2 pass",
+        "1 not applicable",
+      ]);
     }));
 });
 
@@ -84,15 +121,27 @@ browserTest("HTML report of checks: a fix is copied by mouse and by keyboard", a
   await withHtmlFile(await report(), (url) =>
     browser.open(url, async (page) => {
       await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
-      const [first, second] = await page.locator("button[data-copy]").all();
-      await first!.click();
-      await page.getByText("The fix is copied.").waitFor({ state: "attached" });
+      const [ofReport, ofPolicy, first, second, ...more] = await page.locator("button[data-copy]")
+        .all();
+      assertEquals(more.length, 0);
       const copied = () => page.evaluate("navigator.clipboard.readText()");
-      assertStringIncludes(String(await copied()), "patch networkpolicy allow-lake");
-      await second!.focus();
-      await page.keyboard.press("Enter");
-      await page.waitForFunction("navigator.clipboard.readText().then((t) => t.includes('img'))");
-      assertEquals(await copied(), HOSTILE.replace("\u202e", "\uFFFD"));
+      await ofPolicy!.click();
+      await page.getByText("The command is copied.").waitFor({ state: "attached" });
+      assertStringIncludes(String(await copied()), "kubectl -n analytics-jobs patch networkpolicy");
+      for (
+        const [button, text] of [
+          [first!, "COMMIT PREPARED 'a';"],
+          [second!, "ROLLBACK PREPARED 'a';"],
+          [ofReport!, "deno task preflight --facts manifests"],
+        ] as const
+      ) {
+        await button.focus();
+        await page.keyboard.press("Enter");
+        const isCopied = `navigator.clipboard.readText().then((t) => t === ${
+          JSON.stringify(text)
+        })`;
+        await page.waitForFunction(isCopied);
+      }
     }));
 });
 
@@ -169,6 +218,9 @@ browserTest("preflight: --output html writes a report that opens", async (browse
     await browser.open(`file://${path}`, async (page) => {
       assertEquals(await page.locator("article.check.pass").count() > 10, true);
       assertEquals(await page.locator("article.check details").count() > 10, true);
+      const header = await page.locator("header").innerText();
+      assertStringIncludes(header, `deno task preflight ${args.join(" ")} --output html=${path}`);
+      assertMatch(header, /Exit code 0: success\.[^]*Manifests\s+manifests/);
     });
   } finally {
     await Deno.remove(path);

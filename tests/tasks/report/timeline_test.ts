@@ -1,4 +1,5 @@
 import { generatedEvents, RUNBOOK_EVENTS } from "../../../tasks/demo/events.ts";
+import { preciseTime } from "../../../pipeline/progress.ts";
 import { recordSteps } from "../../../tasks/days/recorded_steps.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
 import { browserTest, violationsOn } from "../../support/browser.ts";
@@ -7,6 +8,19 @@ import { outbox } from "../../support/postgres.ts";
 import { environment, runTask } from "../../support/task.ts";
 
 const DAY = "2025-12-28";
+
+Deno.test("recordSteps: places work on the clock of the steps", () => {
+  const recorded: Parameters<typeof recordSteps>[1] = {};
+  const observer = recordSteps("bronze", recorded, { step() {}, progress() {} });
+  const began = preciseTime();
+  observer.work!({ kind: "put", began, ended: began + 500, busy: 250 });
+  observer.step({ step: "commit", says: "", data: {} });
+  const [work] = recorded.work!;
+  assertEquals([work!.layer, work!.kind, work!.busy], ["bronze", "put", 0.25]);
+  assert(Math.abs(work!.ended - work!.began - 0.5) < 0.001);
+  const [step] = recorded.steps!;
+  assert(step!.began <= work!.began && work!.began <= step!.ended, "the work began in the step");
+});
 
 Deno.test("recordSteps: keeps every step, and a bounded number of samples", () => {
   const recorded: Parameters<typeof recordSteps>[1] = {};
@@ -42,7 +56,9 @@ browserTest("HTML report of run: the timeline and the checks of a real run", asy
         for (
           const step of [
             "bronze fence",
-            "copy, encode, put",
+            "bronze copy",
+            "bronze encode",
+            "bronze put",
             "bronze marker",
             "silver marker",
             "postflight checks",
@@ -58,6 +74,15 @@ browserTest("HTML report of run: the timeline and the checks of a real run", asy
         await page.keyboard.press("ArrowRight");
         await page.keyboard.press("Enter");
         assertMatch(await region.innerText(), /bronze/);
+        const sides = async (name: RegExp) =>
+          (await page.getByRole("button", { name }).first().boundingBox())!;
+        const [copy, encode, put, marker] = await Promise.all(
+          [/^bronze copy/, /^bronze encode/, /^bronze put/, /^bronze marker/].map(sides),
+        );
+        const rightOf = ({ x, width }: { x: number; width: number }) => x + width;
+        assert(encode!.x >= copy!.x && encode!.x <= rightOf(copy!), "encode begins within copy");
+        assert(put!.x >= rightOf(encode!) - 5, "the only part is stored when it is encoded");
+        assert(marker!.x >= rightOf(put!) - 5, "the marker is stored after the part");
         await page.getByRole("button", { name: /^bronze marker/ }).click();
         assertStringIncludes(await region.innerText(), "_commit.json, sealed");
         await page.getByText(`The steps of ${DAY} as a table`).click();

@@ -160,7 +160,7 @@ Deno.test("judgeDay: counts unreferenced parts once no run can publish them", ()
 Deno.test("judgeDay: reports until when a day is open, and what holds it open after that", () => {
   const open = day({ state: "open" });
   assertEquals(judge(open, { now: end }).notes, ["open until 2025-12-29T00:15:00Z"]);
-  assertEquals(judge(open, { heldBy: ["transaction of robson (pid 7)"] }).notes, [
+  assertEquals(judge(open, { held: { reasons: ["transaction of robson (pid 7)"] } }).notes, [
     "transaction of robson (pid 7)",
     "see deno task explain late-writers",
   ]);
@@ -192,4 +192,17 @@ Deno.test("judgeDay: counts rows, bytes and parts", () => {
   const { bronze, silver } = judge(day());
   assertEquals(bronze, { state: "sealed", rows: 10, bytes: 1000, parts: 1, stored: 0 });
   assertEquals(silver, { state: "sealed", rows: 5, bytes: 1000, parts: 1, stored: 0 });
+});
+
+Deno.test("judgeDay: a day that no run can seal without a grant names the grant first", () => {
+  const grant = "GRANT pg_read_all_stats TO robson";
+  const held = { reasons: [`session of backup (pid 7) cannot be inspected; ${grant}`], grant };
+  const next = "deno task run --date 2025-12-28";
+  assertEquals(
+    judge(day({ state: "open" }), { held }).next,
+    `Let a superuser run: ${grant}; then: ${next}`,
+  );
+  assertEquals(judge(day({ state: "open" }), { held: { reasons: ["a"] } }).next, next);
+  const late = judge(day(), { held, events: 12 }).next;
+  assertEquals(late, "deno task amend --date 2025-12-28", "an amendment needs no fence");
 });

@@ -1,0 +1,57 @@
+import { parseDay, windowOf } from "../../../pipeline/contract/window.ts";
+import { absentDay } from "../../../pipeline/days.ts";
+import { judgeDay } from "../../../tasks/status/judge.ts";
+import type { Status } from "../../../tasks/status/reading.ts";
+import { renderStatus } from "../../../tasks/status/text.ts";
+import { assert, assertEquals, assertStringIncludes } from "../../support/assert.ts";
+
+const DAY = parseDay("2025-12-28")!;
+const REASON =
+  "transaction of a_role_with_a_long_name (pid 12345, a-program, idle in transaction for 03:12:45) " +
+  "began at 2025-12-28T23:59:59Z, before the window could close";
+
+function statusOf(more: Partial<Status["days"][number]>): Status {
+  const now = windowOf(DAY).end + 900_000_000n;
+  const day = judgeDay({ lake: absentDay(DAY), events: 0, now, grace: 900_000_000n });
+  const published = { rows: 12_345_678, bytes: 987_654_321, parts: 60, stored: 1_767_000_000_000 };
+  return {
+    days: [{
+      ...day,
+      bronze: { state: "sealed", ...published },
+      silver: { state: "unreadable", ...published },
+      outbox: { events: 12_345_999, difference: 321 },
+      notes: [REASON],
+      ...more,
+    }],
+    lakeDays: [],
+    recordFailure: undefined,
+    outbox: { state: "asked", name: "db", strays: 0 },
+  };
+}
+
+/** The lines of the table. */
+function tableOf(status: Status): string[] {
+  const lines = renderStatus(status, false).split("\n");
+  return lines.slice(0, lines.findIndex((line) => line.startsWith("status:")));
+}
+
+Deno.test("renderStatus: no line of the table is wider than 100 characters, and notes are whole", () => {
+  const lines = tableOf(statusOf({ next: "deno task amend --date 2025-12-28" }));
+  for (const line of lines) assert(line.length <= 100, `${line.length}: ${line}`);
+  assertStringIncludes(lines[1]!, "+321 late");
+  assertStringIncludes(lines[1]!, "1.98 GB");
+  assertEquals(lines.slice(2, -1).map((line) => line.trim()).join(" "), REASON);
+});
+
+Deno.test("renderStatus: a command is one line, however long", () => {
+  const next = `deno task run --project /${"a-folder/".repeat(20)}shop.json --date 2025-12-28`;
+  assertEquals(tableOf(statusOf({ next })).at(-1), `            next: ${next}`);
+});
+
+Deno.test("renderStatus: the column of the outbox has the difference to bronze", () => {
+  const cell = (difference: number | undefined) => {
+    const outbox = { events: 10, ...(difference !== undefined && { difference }) };
+    return tableOf(statusOf({ outbox }))[1]!.trim().split(/ {2,}/).at(-1);
+  };
+  assertEquals([0, 2, -1, undefined].map(cell), ["same", "+2 late", "1 lost", "10"]);
+});
