@@ -202,31 +202,38 @@ export function createEventParts(options: EventPartsOptions = {}): EventParts {
 
 /** Measures how long the rows of a part were waited for. The rest of the time, they were encoded. */
 function createStopwatch(onWork: (work: Work) => void = () => {}) {
-  let began = preciseTime();
+  let began: number | undefined;
   let firstBlock: number | undefined;
-  let lastBlock = began;
+  let waitedUntil = 0;
   let waited = 0;
+  const wait = (since: number) => {
+    waitedUntil = preciseTime();
+    waited += waitedUntil - since;
+  };
   return {
-    /** Returns the blocks of a copy, and measures the time until each of them comes. */
+    /** Returns the blocks of a copy, and measures the time until each of them, and the end, comes. */
     async *copied(copy: AsyncIterable<CopyBlock>): AsyncGenerator<CopyBlock> {
       let asked = preciseTime();
+      began ??= asked;
       for await (const block of copy) {
-        lastBlock = preciseTime();
-        firstBlock ??= lastBlock;
-        waited += lastBlock - Math.max(asked, began);
+        wait(asked);
+        firstBlock ??= waitedUntil;
         yield block;
         asked = preciseTime();
       }
+      wait(asked);
     },
+    /** The block with the end of the last part can also have the first rows of the next one. */
     beginPart() {
-      began = lastBlock = preciseTime();
-      firstBlock = began; // the block with the end of the last part
+      began = firstBlock = waitedUntil = preciseTime();
       waited = 0;
     },
     endPart() {
       const ended = preciseTime();
-      onWork({ kind: "copy", began, ended: lastBlock, busy: waited });
-      onWork({ kind: "encode", began: firstBlock ?? began, ended, busy: ended - began - waited });
+      const start = began ?? ended;
+      onWork({ kind: "copy", began: start, ended: waitedUntil, busy: waited });
+      const busy = ended - start - waited;
+      onWork({ kind: "encode", began: firstBlock ?? start, ended, busy });
     },
   };
 }

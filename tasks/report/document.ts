@@ -53,10 +53,10 @@ export async function renderDocument(content: Content, template: Template): Prom
 /** The place where the page says how old its data is, and what cannot be reached. */
 function renderLive({ age, interval, failure }: Live): Html {
   return html`
-    <div id="live" data-age="${age}" data-interval="${interval}">
+    <section id="live" aria-label="Age of the data" data-age="${age}" data-interval="${interval}">
       <p class="age"></p>
       <p role="alert" class="trouble">${failure}</p>
-    </div>
+    </section>
   `;
 }
 

@@ -7,6 +7,7 @@ import { Failure } from "../../pipeline/errors.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { readMarker } from "../../pipeline/lake/marker.ts";
 import { onServerRequest } from "../../pipeline/server_requests.ts";
+import { preciseTime, type Work } from "../../pipeline/progress.ts";
 import { generatedEvents } from "../../tasks/demo/events.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "../support/assert.ts";
 import { insertEvent } from "../support/events.ts";
@@ -93,6 +94,28 @@ Deno.test("bronze_ranges: reports the rows of all workers", async () => {
   assertEquals(rows.at(-1), 1400);
   assertEquals(rows, rows.toSorted((a, b) => a - b));
 });
+
+for (const workers of [0, 2]) {
+  Deno.test(`bronze_ranges: measures copy, encode and put of each part, with ${workers} workers`, async () => {
+    await using db = await outbox({ events: EVENTS });
+    await using lake = await temporaryLake();
+    const all: Work[] = [];
+    const observer = { step() {}, progress() {}, work: (work: Work) => void all.push(work) };
+    const began = preciseTime();
+    await bronze(db.config, lake, workers, { observer });
+    const ended = preciseTime();
+    for (const kind of ["copy", "encode", "put"] as const) {
+      const own = all.filter((each) => each.kind === kind);
+      assertEquals(own.length, Math.ceil(1400 / RANGE), kind);
+      for (const work of own) {
+        // The clocks of threads differ by less than a millisecond.
+        assert(began - 1 <= work.began && work.ended <= ended + 1, "the work is in the run");
+        assert(work.began <= work.ended, "it ends after its beginning");
+        assert(0 <= work.busy && work.busy <= work.ended - work.began + 0.001, "it is no longer");
+      }
+    }
+  });
+}
 
 Deno.test("bronze_ranges: copies a day without event_seq, or with one range, without workers", async () => {
   await using db = await outbox({ events: EVENTS.slice(1) });

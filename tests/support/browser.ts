@@ -125,6 +125,18 @@ async function launch(): Promise<Browser> {
   }
 }
 
+/**
+ * Waits until a condition of a page holds. Playwright's own function for it needs `eval` in the page,
+ * which the page forbids.
+ */
+export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + DEADLINE;
+  while (!await holds()) {
+    if (Date.now() > deadline) throw new Error(`It does not become true: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 const AXE = new URL("../../node_modules/axe-core/axe.min.js", import.meta.url);
 
 /** Looks for violations of accessibility rules with axe-core, contrast among them. */

@@ -150,7 +150,7 @@ browserTest("serve: shows the state of a real lake, live, and ends at Ctrl-C", a
       assertEquals(await cell("2025-12-28 bronze: missing").count(), 1);
       assertEquals((await runTask("run", ["2025-12-28"], env)).code, 0);
       const before = await lake.contents();
-      await cell("2025-12-28 bronze: sealed").waitFor(); // the page updates itself
+      await cell("2025-12-28 silver: sealed").waitFor(); // the page updates itself
       assertMatch(
         await page.locator("#live").innerText(),
         /^Read \d+ s ago\. The page updates itself/,

@@ -80,10 +80,11 @@ function ageText(milliseconds) {
 function keepPlace(draw) {
   const root = document.querySelector("#pictures");
   const all = (selector) => [...root.querySelectorAll(selector)];
-  const cell = (key) => all("[data-key]").find((each) => each.dataset.key === key);
+  const nameOf = (each) => each.dataset.key ?? `${each.tagName} ${each.textContent}`;
+  const named = (selector, name) => all(selector).find((each) => nameOf(each) === name);
   const chosen = root.querySelector('[aria-pressed="true"]')?.dataset.key;
   const focused = root.contains(document.activeElement)
-    ? document.activeElement.dataset.key
+    ? nameOf(document.activeElement)
     : undefined;
   const open = new Set(all("details[open] > summary").map(({ textContent }) => textContent));
   const scrolled = all(".wide, .scroll").map((
@@ -95,11 +96,14 @@ function keepPlace(draw) {
   ]);
   const { scrollX, scrollY } = window;
   draw();
-  if (chosen !== undefined) cell(chosen)?.dispatchEvent(new MouseEvent("click"));
+  if (chosen !== undefined) named("[data-key]", chosen)?.dispatchEvent(new MouseEvent("click"));
   for (const summary of all("details > summary")) {
     if (open.has(summary.textContent)) summary.parentElement.open = true;
   }
-  if (focused !== undefined) cell(focused)?.focus({ preventScroll: true });
+  if (focused !== undefined) {
+    named("[data-key], summary, button, select, input, [tabindex]", focused)
+      ?.focus({ preventScroll: true });
+  }
   all(".wide, .scroll").forEach((each, i) => each.scrollTo(...(scrolled[i] ?? [0, 0])));
   scrollTo(scrollX, scrollY);
 }
