@@ -2,7 +2,7 @@ import { RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
 import { parseDay } from "../../pipeline/contract/window.ts";
 import { answer } from "../../tasks/serve/answer.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
-import { browserTest, violationsOn } from "../support/browser.ts";
+import { browserTest, until, violationsOn } from "../support/browser.ts";
 import { temporaryLake } from "../support/lakes.ts";
 import { outbox } from "../support/postgres.ts";
 import { publish } from "../support/published_days.ts";
@@ -86,9 +86,7 @@ browserTest(
         );
         const ageOf = async () => Number(await page.locator("#live").getAttribute("data-age"));
         const age = await ageOf();
-        await page.waitForFunction(
-          `Number(document.querySelector("#live").dataset.age) !== ${age}`,
-        );
+        await until("the page has newer data", async () => await ageOf() !== age);
         assertEquals(await page.locator("#pictures svg[data-first]").count(), 1, "it drew again");
 
         await publish(lake, parseDay("2025-11-26")!, 2);
@@ -127,7 +125,8 @@ browserTest(
         assertEquals(await violationsOn(page), []);
         await Deno.remove(lake.path);
         await Deno.rename(hidden, lake.path);
-        await page.waitForFunction("document.querySelector('[role=alert]').textContent === ''");
+        await until("the page reads again", async () => await alert.textContent() === "");
+        await page.getByRole("button", { name: "2025-11-28 bronze" }).waitFor();
         await server.end();
         await alert.filter({ hasText: "The server does not answer" }).waitFor();
         assertEquals(await page.getByRole("button", { name: "2025-11-28 bronze" }).count(), 1);

@@ -3,7 +3,7 @@ import type { Content } from "../../../tasks/report/content.ts";
 import { renderDocument } from "../../../tasks/report/document.ts";
 import { readTemplate } from "../../../tasks/report/template.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
-import { browserTest, violationsOn, withHtmlFile } from "../../support/browser.ts";
+import { browserTest, until, violationsOn, withHtmlFile } from "../../support/browser.ts";
 import { HOSTILE, REPORT } from "../../support/report_content.ts";
 import { runTask } from "../../support/task.ts";
 
@@ -137,10 +137,7 @@ browserTest("HTML report of checks: a fix is copied by mouse and by keyboard", a
       ) {
         await button.focus();
         await page.keyboard.press("Enter");
-        const isCopied = `navigator.clipboard.readText().then((t) => t === ${
-          JSON.stringify(text)
-        })`;
-        await page.waitForFunction(isCopied);
+        await until(`the button copies ${text}`, async () => await copied() === text);
       }
     }));
 });
