@@ -71,6 +71,7 @@ export function calendarOf(number: number): CalendarData {
     const ends: readonly CellState[] = ["waiting", "open", "stale", "missing", "unusable"];
     const silver = ends[fromEnd] ?? (i % 7 === 6 ? "sealed" : STATES[i % 7]!);
     const bronze = silver === "stale" ? "sealed" : ends[fromEnd] ?? STATES[i % 7]!;
+    const verb = { unusable: "postflight", stale: "run", missing: "run" }[silver as string];
     const rows = bronze === "empty" ? 0 : 1000 + (i * 7919) % 5000;
     return {
       day,
@@ -78,9 +79,10 @@ export function calendarOf(number: number): CalendarData {
       silver: layerOf("silver", day, silver, rows),
       late: i % 50 === 3 ? 4 : 0,
       ...(rows > 0 && { lag: 0.5 + (i % 9) / 4 }),
-      notes: i === 0 ? [HOSTILE] : [],
-      ...(silver === "stale" &&
-        { next: [{ kind: "command", text: `deno task run --date ${day}` }] }),
+      notes: i === 0 ? [HOSTILE] : silver === "unusable" ? ["bronze: it is not JSON"] : [],
+      ...(verb !== undefined && {
+        next: [{ kind: "command", text: `deno task ${verb} --date ${day}` }],
+      }),
     };
   });
   const outbox = "The outbox was not read, so late events are unknown.";
