@@ -1,7 +1,7 @@
 import { RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
 import { parseDay } from "../../pipeline/contract/window.ts";
 import { answer } from "../../tasks/serve/answer.ts";
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
+import { assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { browserTest, until, violationsOn } from "../support/browser.ts";
 import { temporaryLake } from "../support/lakes.ts";
 import { outbox } from "../support/postgres.ts";
