@@ -35,7 +35,7 @@ export interface PostgresOptions {
 
 const USER = "robson";
 const DATABASE = "rbsdb";
-const READY_WITHIN_MS = 30_000;
+const READY_WITHIN_MS = 120_000; // a slow machine needs half a minute
 const PORTS_TO_TRY = 5;
 
 /**
