@@ -2,6 +2,7 @@ import { parse, stringify } from "yaml";
 import { dayOf, daysBetween, windowOf } from "../../pipeline/contract/window.ts";
 import { bronzeMarkerKey, silverMarkerKey } from "../../pipeline/contract/keys.ts";
 import { generatedEvents } from "../../tasks/demo/events.ts";
+import { freePort } from "../../tasks/demo/free_port.ts";
 import { ALERT_PAGES } from "../../tasks/explain/pages.ts";
 import { until } from "../cluster/until.ts";
 import { blocksOf, edited } from "../runbook/blocks.ts";
@@ -153,7 +154,9 @@ prometheusTest(
       for (const text of texts) assertStringIncludes(shown, text, page);
     };
 
-    const flags = ["--interval", "1", "--check-interval", "1", "--from", first];
+    // After a restart, the exporter listens on the same port.
+    const listen = ["--listen", `127.0.0.1:${freePort()}`];
+    const flags = [...listen, "--interval", "1", "--check-interval", "1", "--from", first];
     let exporter: RunningExporter = await startExporter(env, flags);
     const { address } = exporter;
     try {
@@ -207,7 +210,7 @@ prometheusTest(
       await fire("DeepStorageExporterDown");
       const EXPORTER = address;
       await shows("alert-exporter-down", ["Failed to connect", "PASS   lake-login"], { EXPORTER });
-      exporter = await startExporter(env, ["--listen", address, ...flags]);
+      exporter = await startExporter(env, flags);
       await fire();
 
       await db.query("ALTER TABLE stop_events RENAME TO elsewhere");
