@@ -178,3 +178,8 @@ Deno.test("imports: no module of pipeline and checks keeps state between calls",
   const state = /^(export )?(let |(const|var) .*= new (WeakMap|WeakSet|(Map|Set)(<.*>)?\(\)))/m;
   assertEquals(users(state, ["pipeline", "checks"]), []);
 });
+
+Deno.test("tests: no file changes the variables, the folder or the umask of the process that all share", () => {
+  const change = /Deno\.(env\.(set|delete)|chdir|umask)\(|process\.(chdir|umask)\(/;
+  assertEquals(users(change, ["tests"]), []);
+});
