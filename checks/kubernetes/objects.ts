@@ -46,8 +46,15 @@ export function lineOf({ lines, line }: ManifestObject, path: string): number {
 }
 
 /** The kind, namespace and name of an object, as in `Job analytics-jobs/x`. */
-export function objectId({ kind, namespace, name }: ManifestObject): string {
-  return `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
+export function objectId({ kind, namespace, name, value }: ManifestObject): string {
+  const named = name === "" ? generatedName(value) : name;
+  return `${kind} ${namespace === undefined ? "" : `${namespace}/`}${named}`;
+}
+
+/** The name of an object that the API server completes, as in `etl-*`; empty for another object. */
+function generatedName({ metadata }: Fields): string {
+  const { generateName } = isFields(metadata) ? metadata : {};
+  return typeof generateName === "string" ? `${generateName}*` : "";
 }
 
 /** The place of a finding: the object, the field, the file and the line. */

@@ -2,7 +2,7 @@ import { DEFAULT_PROJECT, type Project } from "../../../pipeline/contract/projec
 import type { NotJudged } from "../../finding.ts";
 import { typeOf } from "../../kubernetes/api_types.ts";
 import { readResources } from "../../kubernetes/argo_resources.ts";
-import { isFields } from "../../kubernetes/fields.ts";
+import { fieldsIn, isFields, textOf } from "../../kubernetes/fields.ts";
 import { isInProject, jobsOf } from "../../kubernetes/jobs.ts";
 import { type ManifestObject, objectId } from "../../kubernetes/objects.ts";
 import { groupOf, podTemplatesOf, workloadsOf } from "../../kubernetes/workloads.ts";
@@ -16,7 +16,7 @@ export function notJudgedAmong(
     const { objects: created, unknown } = readResources(object);
     return [
       ...[object, ...created].flatMap((each): NotJudged[] => {
-        const reason = reasonOf(each, project);
+        const reason = reasonOf(each, project, objects);
         return reason === undefined ? [] : [{ object: objectId(each), reason }];
       }),
       ...unknown.map((reason) => ({ object: objectId(object), reason })),
@@ -24,7 +24,11 @@ export function notJudgedAmong(
   });
 }
 
-function reasonOf(object: ManifestObject, project: Project): string | undefined {
+function reasonOf(
+  object: ManifestObject,
+  project: Project,
+  objects: readonly ManifestObject[],
+): string | undefined {
   const { apiVersion, kind, value, namespace } = object;
   const workloads = workloadsOf([object]);
   if (jobsOf([object], project).length > 0) {
@@ -40,16 +44,63 @@ function reasonOf(object: ManifestObject, project: Project): string | undefined 
       : undefined;
   }
   if (podTemplatesOf(value).length > 0 && workloads.every(({ part }) => part === undefined)) {
-    const isJob = kind === "Job" || kind === "CronJob";
-    return isJob && namespace !== undefined && namespace !== project.jobs.namespace
-      ? `it is in the namespace ${namespace}, and does not start Spark`
-      : undefined;
+    const isElsewhere = namespace !== undefined && namespace !== project.jobs.namespace;
+    if (kind === "Job" || kind === "CronJob") {
+      return isElsewhere
+        ? `it is in the namespace ${namespace}, and does not start Spark`
+        : undefined;
+    }
+    if (kind === "PodTemplate") return "it creates no pods itself";
+    const isNear = namespace === project.jobs.namespace || /\bspark/i.test(JSON.stringify(value));
+    return isNear ? "it does not start a driver of Spark" : undefined;
   }
   if (workloads.length > 0) return "it does not start Spark";
-  if (typeOf(apiVersion, kind) !== undefined || groupOf(apiVersion) === "") return undefined;
-  return kind !== "CustomResourceDefinition" && (isSpark(kind, apiVersion) || makesPods(value.spec))
-    ? "kind is not supported"
-    : undefined;
+  if (kind === "ConfigMap") return templateIn(object, objects);
+  const { workflowTemplateRef } = fieldsIn(fieldsIn(value.spec).workflowSpec ?? value.spec);
+  const template = textOf(fieldsIn(workflowTemplateRef).name);
+  if (groupOf(apiVersion) === "argoproj.io" && template !== undefined) {
+    const isThere = objects.some((each) =>
+      /^(Cluster)?WorkflowTemplate$/.test(each.kind) && each.name === template
+    );
+    return isThere ? undefined : `its template ${template} is not in the manifests`;
+  }
+  return isSupported(object) ? undefined : "kind is not supported";
+}
+
+/**
+ * The groups of objects that create no pods and change no connection: those of Kubernetes, and of
+ * common tools for monitoring, certificates, secrets and routes.
+ */
+const PASSIVE =
+  /^$|(^|\.)k8s\.io$|^(apps|batch|autoscaling|policy|monitoring\.coreos\.com|(acme\.)?cert-manager\.io|external-secrets\.io|bitnami\.com|traefik\.io|traefik\.containo\.us|secrets-store\.csi\.x-k8s\.io|sops\..*|grafana\..*)$/;
+
+/** The groups of policies, which the checks of connections report. */
+const POLICIES = /(^|\.)(cilium\.io|projectcalico\.org)$/;
+
+/** Returns whether an object is known to need no judgement of its pods. */
+function isSupported({ apiVersion, kind, value }: ManifestObject): boolean {
+  if (typeOf(apiVersion, kind) !== undefined || kind === "CustomResourceDefinition") return true;
+  const group = groupOf(apiVersion);
+  if (isSpark(kind, apiVersion) || group !== "" && makesPods(value.spec)) return false;
+  return PASSIVE.test(group) || POLICIES.test(group);
+}
+
+/** Why the pod in a ConfigMap is not judged, as in the pod template of Airflow. */
+function templateIn(
+  { value }: ManifestObject,
+  objects: readonly ManifestObject[],
+): string | undefined {
+  const texts = Object.entries(fieldsIn(value.data));
+  const found = texts.find(([, text]) =>
+    typeof text === "string" &&
+    /^kind: *["']?(Pod|Job|CronJob|\w*SparkApplication)\b/m.test(text) &&
+    /\b(image|mainApplicationFile): /.test(text)
+  );
+  if (found === undefined) return undefined;
+  const isNamed = objects.some((each) =>
+    each.kind !== "ConfigMap" && JSON.stringify(each.value).includes(`/${found[0]}`)
+  );
+  return isNamed ? undefined : `${found[0]} contains a pod, and no job of the manifests names it`;
 }
 
 /** Returns whether an object belongs to an operator for Spark. */
