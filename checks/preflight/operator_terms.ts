@@ -25,7 +25,7 @@ function reworded(finding: Finding): Finding {
     ...finding,
     ...(field === undefined ? {} : {
       field: field.replace(
-        /^(spec(?:\.template)?)\.driver(Spec.*)?\.containers(\[0\])?\.args$/,
+        /^(spec(?:\.template)?)\.driver(Spec.*?)?(\.containers(\[\d+\])?)?\.args$/,
         "$1.sparkConf",
       )
         .replace(/^(spec(?:\.template)?\.driver)\.serviceAccountName$/, "$1.serviceAccount")

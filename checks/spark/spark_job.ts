@@ -306,6 +306,11 @@ function applicationOf({ object, containers }: Workload): SparkJob["application"
   return undefined;
 }
 
+/** The field with the arguments of the container that runs a job. */
+export function argumentsPath({ containers, workload }: Pick<SparkJob, "containers" | "workload">) {
+  return `${containers[0]?.path ?? `${workload.specPath}.containers[0]`}.args`;
+}
+
 /** A message about the jobs whose mode is unknown; undefined if there are none. */
 export function unknownJobs(
   jobs: readonly Pick<SparkJob, "label" | "mode" | "unknown">[],

@@ -18,7 +18,7 @@ import {
 } from "./required_permissions.ts";
 import { bindingsOf, may, mayBeBoundElsewhere } from "./role_rules.ts";
 import { printedValue } from "../../spark/settings.ts";
-import type { SparkJob } from "../../spark/spark_job.ts";
+import { argumentsPath, type SparkJob } from "../../spark/spark_job.ts";
 import { type Account, accountId } from "../../kubernetes/jobs.ts";
 import { type Judged, outcomeOfWhole, unlessUnknown } from "../outcome.ts";
 import { namespaceOf, objectId, placeOf } from "../../kubernetes/objects.ts";
@@ -172,11 +172,12 @@ function usefulFor(uses: readonly AccountUse[]): UsefulVerbs {
 }
 
 /** The place of the service account of a driver that Spark creates. */
-function driverPlace({ settings, driver, workload: { object, specPath } }: SparkJob): Place {
+function driverPlace(job: SparkJob): Place {
+  const { settings, driver, workload: { object } } = job;
   const { template } = driver ?? {};
   const ofTemplate = template?.spec?.serviceAccountName === undefined ? undefined : template.place;
   return settings.get(DRIVER_ACCOUNT)?.place ?? ofTemplate ??
-    placeOf(object, `${specPath}.containers[0].args`);
+    placeOf(object, argumentsPath(job));
 }
 
 function verbsIn(needs: readonly Need[]): number {
@@ -208,7 +209,7 @@ function unknownNamespaces({ jobs }: Tree): string | undefined {
 
 /** Without a setting, Spark creates its pods in the namespace `default`. */
 function inOtherNamespace(job: SparkJob, { objects }: Tree): Finding[] {
-  const { workload: { object, specPath }, mode, settings, account: name = "default" } = job;
+  const { workload: { object }, mode, settings, account: name = "default" } = job;
   const setting = settings.get(NAMESPACE);
   const namespace = namespaceOf(object);
   const target = setting?.value ?? "default";
@@ -222,7 +223,7 @@ function inOtherNamespace(job: SparkJob, { objects }: Tree): Finding[] {
   if (isAllowed && setting !== undefined) return [];
   return [{
     severity: "fail",
-    ...(setting?.place ?? placeOf(object, `${specPath}.containers[0].args`)),
+    ...(setting?.place ?? placeOf(object, argumentsPath(job))),
     problem: setting === undefined
       ? `the job does not set ${NAMESPACE}, so Spark makes its pods in the namespace default`
       : `Spark makes the job's pods in the namespace ${printedValue(setting)}`,

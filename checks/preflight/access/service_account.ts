@@ -1,7 +1,7 @@
 import { shell } from "../../../pipeline/shell.ts";
 import type { Tree } from "../../facts/tree.ts";
 import type { SparkPod } from "../../spark/pods.ts";
-import type { SparkJob } from "../../spark/spark_job.ts";
+import { argumentsPath, type SparkJob } from "../../spark/spark_job.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import type { Finding, Place } from "../../finding.ts";
 import { type ManifestObject, namespaceOf, ofKind, placeOf } from "../../kubernetes/objects.ts";
@@ -88,7 +88,7 @@ function notChecked(accounts: readonly string[]): string | undefined {
 
 /** The accounts of the pods that Spark creates. Only the driver needs its own account. */
 function judgeMade(job: SparkJob, tree: Tree): Finding[] {
-  const { driver, executor, namespace, settings, workload: { object, specPath } } = job;
+  const { driver, executor, namespace, settings, workload: { object } } = job;
   const accounts = ofKind(tree.objects, "ServiceAccount");
   return [driver, executor].flatMap((pod): Finding[] => {
     if (pod === undefined) return [];
@@ -104,7 +104,7 @@ function judgeMade(job: SparkJob, tree: Tree): Finding[] {
       ? undefined
       : pod.template.place;
     const place = setting?.place ?? ofTemplate ??
-      placeOf(object, `${specPath}.containers[0].args`);
+      placeOf(object, argumentsPath(job));
     if (name === "default") {
       return role === "executor" ? [] : [{
         severity: "fail",

@@ -8,7 +8,7 @@ import { type ImageReference, parseImage } from "../../image/reference.ts";
 import { namespaceOf, objectId, placeOf } from "../../kubernetes/objects.ts";
 import type { Code } from "../../source_code/code.ts";
 import { codeRunBy } from "../../source_code/job_source.ts";
-import type { SparkJob } from "../../spark/spark_job.ts";
+import { argumentsPath, type SparkJob } from "../../spark/spark_job.ts";
 import { printedValue, settingsIn, type SparkSetting } from "../../spark/settings.ts";
 import { naming } from "../../list_names.ts";
 import { inOperatorTerms } from "../operator_terms.ts";
@@ -192,6 +192,8 @@ function judgeContainers(
       return [];
     }
     if (image !== "") return judgeReference(image, place, { ...use, prefix: "image: " });
+    // The missing image of a SparkApplication is a missing setting.
+    if (isApplication) return [];
     return [{
       severity: "fail",
       ...place,
@@ -213,16 +215,14 @@ function unknownImages({ jobs }: Tree): string | undefined {
 }
 
 /** Spark creates no pod without a setting that names the image. */
-function missingImages(
-  { workload, settings, driver, executor }: SparkJob,
-  { jobs }: Project,
-): Finding[] {
+function missingImages(job: SparkJob, { jobs }: Project): Finding[] {
+  const { workload, settings, driver, executor } = job;
   const key = (role: string) => `spark.kubernetes.${role}container.image`;
   return [driver, executor].flatMap((pod): Finding[] => {
     if (pod === undefined || settings.has(key("")) || settings.has(key(`${pod.role}.`))) return [];
     return [{
       severity: "fail",
-      ...placeOf(workload.object, `${workload.specPath}.containers[0].args`),
+      ...placeOf(workload.object, argumentsPath(job)),
       problem: `no setting names the image of the ${
         pod.role === "driver" ? "driver" : "executors"
       }`,

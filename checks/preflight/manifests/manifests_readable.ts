@@ -23,6 +23,7 @@ import { readResources, withResources } from "../../kubernetes/argo_resources.ts
 import { podTemplatesOf } from "../../kubernetes/workloads.ts";
 import { pathOf, type Tree } from "../../facts/tree.ts";
 import { UNREAD_FILE } from "../../spark/configuration_files.ts";
+import { notInDriver, unmountedApplications, withoutUpload } from "./cluster_mode.ts";
 import { notJudgedAmong } from "./not_judged.ts";
 import { jobsElsewhere } from "./other_namespaces.ts";
 import { wrongTemplates } from "./template_mounts.ts";
@@ -56,6 +57,8 @@ export const manifestsReadable: Check<"manifests"> = check({
       ...refusedPods(tree),
       ...missingFiles(tree),
       ...wrongTemplates(tree),
+      ...unmountedApplications(tree),
+      ...withoutUpload(tree),
       ...tree.code.flatMap(unparseable),
       ...jobsElsewhere(tree, directory),
       ...(manifests.replaced ?? []).map((each) => replacedFinding(manifests, each)),
@@ -69,6 +72,7 @@ export const manifestsReadable: Check<"manifests"> = check({
         ...tree.jobs.filter(isUndecided).map(({ label, unknown = "" }) => (
           { object: label, reason: unknown }
         )),
+        ...notInDriver(tree),
         ...unreadFiles(tree),
       ],
     };

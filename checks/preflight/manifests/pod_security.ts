@@ -4,7 +4,7 @@ import { type Fields, fieldsIn, listOf } from "../../kubernetes/fields.ts";
 import { namespaceOf, ofKind, placeOf } from "../../kubernetes/objects.ts";
 import { type Workload, workloadsOf } from "../../kubernetes/workloads.ts";
 import type { Role, SparkPod } from "../../spark/pods.ts";
-import type { SparkJob } from "../../spark/spark_job.ts";
+import { argumentsPath, type SparkJob } from "../../spark/spark_job.ts";
 import { type Level, levelOf, wrongLabels } from "./pod_security_level.ts";
 import { refusedIn } from "./pod_security_rules.ts";
 
@@ -87,13 +87,13 @@ function fieldOfOperator(field: string, path: string): string {
 
 /** The pods that Spark creates: their templates, and the volumes of the settings. */
 function madePods(job: SparkJob): PodOf[] {
-  const { driver, executor, namespace, workload: { object, specPath } } = job;
+  const { driver, executor, namespace, workload: { object } } = job;
   return [driver, executor].flatMap((pod): PodOf[] => {
     if (pod === undefined) return [];
     const { template } = pod;
     const ofSettings = volumesOf(job, pod.role, namespace);
     if (template !== undefined && template.spec === undefined) return ofSettings;
-    const place = template?.place ?? placeOf(object, `${specPath}.containers[0].args`);
+    const place = template?.place ?? placeOf(object, argumentsPath(job));
     const spec = template?.spec ?? {};
     const hasOwn = listOf(spec.containers).length > 0;
     return [{

@@ -208,12 +208,12 @@ function missingLabel(job: JobWithPods): Finding {
  */
 function missingPorts(job: JobWithPods): Finding[] {
   if (!job.onKubernetes) return [];
-  const { mode, settings, specPath } = job;
+  const { mode, settings } = job;
   const isSet = (key: string) => Number(settings.get(key)?.value) > 0;
   const keys = mode === "client" ? [DRIVER_PORT, DRIVER_BLOCKS, BLOCKS] : [BLOCKS];
   const missing = keys.filter((key) => !isSet(key) && !(key === DRIVER_BLOCKS && isSet(BLOCKS)));
   if (missing.length === 0) return [];
-  const field = `${specPath}.containers[0].args`;
+  const field = job.argumentsPath;
   return [{
     severity: "warn",
     object: job.label,

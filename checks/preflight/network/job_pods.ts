@@ -4,7 +4,7 @@ import type { Fields } from "../../kubernetes/fields.ts";
 import { SPARK_CLUSTER } from "../../kubernetes/spark_cluster.ts";
 import { readPods } from "../../network_policy/read_cluster.ts";
 import { ROLE_LABEL, type SparkPod } from "../../spark/pods.ts";
-import type { SparkJob } from "../../spark/spark_job.ts";
+import { argumentsPath, type SparkJob } from "../../spark/spark_job.ts";
 
 /**
  * The role of a pod of a job. A submitter only requests a driver pod. A master only accepts workers,
@@ -33,6 +33,8 @@ export interface JobWithPods
   readonly label: string;
   /** The field of the object with the pods' spec, as in `spec.template.spec`. */
   readonly specPath: string;
+  /** The field of the object with the arguments of the container that runs the job. */
+  readonly argumentsPath: string;
   /** The spec of the job's own pod, not validated. */
   readonly spec: Fields;
   /** The metadata of the job's own pod, not validated. */
@@ -62,6 +64,7 @@ export function withPods(job: SparkJob): JobWithPods | undefined {
   return {
     object,
     label,
+    argumentsPath: argumentsPath(job),
     spec,
     specPath,
     metadata,
