@@ -52,6 +52,26 @@ export function wrongTemplateMounts(
   return ofContainers(spec, "spec", volumes).flatMap(wrongIn);
 }
 
+/** The folders of a driver that an operator fills without a mount of the driver's container. */
+export function operatorFolders(object: Fields): string[] {
+  const group = groupOf(object.apiVersion);
+  if (group !== "sparkoperator.k8s.io" && group !== "spark.apache.org") return [];
+  const outer = fieldsIn(object.spec);
+  const spec = object.kind === "ScheduledSparkApplication" ? fieldsIn(outer.template) : outer;
+  const driver = fieldsIn(spec.driver);
+  const containers = listOf(fieldsIn(fieldsIn(driver.template).spec).containers);
+  const paths = [
+    ...[...listOf(driver.configMaps), ...listOf(driver.secrets)].map(({ path }) => path),
+    ...containers.flatMap((each) => listOf(each.volumeMounts).map(({ mountPath }) => mountPath)),
+    ...Object.entries(fieldsIn(spec.sparkConf)).filter(([key]) => FOLDER.test(key))
+      .map(([, value]) => value),
+  ];
+  return paths.flatMap((path) => textOf(path) ?? []);
+}
+
+/** A setting with the folder of a volume or of a Secret in the driver. */
+const FOLDER = /^spark\.kubernetes\.driver\.(volumes\..+\.mount\.path|secrets\..+)$/;
+
 function wrongIn({ path, mounts, volumes, why }: Mounts): WrongField[] {
   return listOf(mounts).flatMap(({ name }, i): WrongField[] => {
     const wanted = textOf(name) ?? "";

@@ -1,12 +1,12 @@
 import type { Tree } from "../../facts/tree.ts";
 import type { Finding, Place } from "../../finding.ts";
 import { parseImage } from "../../image/reference.ts";
-import { listOf, textOf } from "../../kubernetes/fields.ts";
 import { placeOf } from "../../kubernetes/objects.ts";
 import type { Code } from "../../source_code/code.ts";
 import { copiedFrom, instructionsOf, stagesOf } from "../../source_code/dockerfile.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 import { applicationIn, wordsForSpark } from "../../spark/submit_words.ts";
+import { foldersOf } from "./image_uses.ts";
 import { finalStages, withoutHarmless } from "./jar_places.ts";
 import { isPlainSpark } from "./plain_images.ts";
 
@@ -19,7 +19,7 @@ interface WantedFile {
 }
 
 /** A file with `local://`, also in a list. */
-const LOCAL = /(?<=^|[=,])local:\/\/(\/[\w./@+-]+\.(?:py|jar|zip|egg|whl|R))(?=,|$)/g;
+const LOCAL = /(?<=^|[=,\s"'])local:\/\/(\/[\w./@+-]+\.(?:py|jar|zip|egg|whl|R))(?=[,\s"']|$)/g;
 
 /** Folders that base images fill, so a Dockerfile does not show what is in them. */
 const OF_BASE =
@@ -63,12 +63,12 @@ function imagesOf({ containers, images }: SparkJob): string[] {
 /** The files that spark-submit reads from the image: the application, and files with `local://`. */
 function filesOf({ workload: { object }, containers }: SparkJob): WantedFile[] {
   return containers.flatMap(({ words, fields }) => {
-    const folders = listOf(fields.volumeMounts)
-      .flatMap(({ mountPath }) => textOf(mountPath)?.replace(/\/*$/, "/") ?? []);
+    const folders = foldersOf(object, fields);
     const application = applicationIn(words);
     const found = wordsForSpark(words).flatMap(({ path: at, text }, i): WantedFile[] => {
       const files = [...text.matchAll(LOCAL)].map(([, path]) => path!);
-      const isPath = i === application && /^\/[\w./@+-]+\.(py|jar|R)$/.test(text);
+      const isRun = i === application || /(^|\/)python[\d.]*$/.test(words[i - 1]?.text ?? "");
+      const isPath = isRun && /^\/[\w./@+-]+\.(py|jar|R)$/.test(text);
       return [...files, ...isPath ? [text] : []].map((path) => (
         { path, place: placeOf(object, at) }
       ));

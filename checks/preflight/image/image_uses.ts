@@ -4,7 +4,8 @@ import type { SparkJob } from "../../spark/spark_job.ts";
 import type { Credentials, ImageReading, ImageRequest } from "../../facts/image.ts";
 import { type Container, type Workload } from "../../kubernetes/workloads.ts";
 import { isSuspendedCronJob } from "../../kubernetes/cron_switch.ts";
-import { listOf, textOf } from "../../kubernetes/fields.ts";
+import { type Fields, listOf, textOf } from "../../kubernetes/fields.ts";
+import { operatorFolders } from "../../kubernetes/operator_mounts.ts";
 import { type ManifestObject, namespaceOf, placeOf } from "../../kubernetes/objects.ts";
 import type { Tree } from "../../facts/tree.ts";
 import {
@@ -81,11 +82,17 @@ function runsSpark({ words, env }: Container): boolean {
 const FILE =
   /(?<=^|[\s,='"])(?:(?:local|file):\/\/)?(\/[\w./@+-]+\.(?:py|jar|zip|egg|whl|R))(?=$|[\s,'"])/g;
 
+/** The folders and files that a container mounts, each with a slash at its end. */
+export function foldersOf({ value }: ManifestObject, container: Fields): string[] {
+  const mounts = listOf(container.volumeMounts)
+    .flatMap(({ mountPath }) => textOf(mountPath) ?? []);
+  return [...mounts, ...operatorFolders(value)].map((path) => path.replace(/\/*$/, "/"));
+}
+
 /** Returns the files that a container's arguments name, except files on volumes. */
 function filesOf({ object }: Workload, { words, fields }: Container): ImageUse["files"] {
-  const volumes = listOf(fields.volumeMounts).flatMap(({ mountPath }) => textOf(mountPath) ?? []);
-  const isMounted = (path: string) =>
-    volumes.some((folder) => path.startsWith(`${folder.replace(/\/+$/, "")}/`));
+  const volumes = foldersOf(object, fields);
+  const isMounted = (path: string) => volumes.some((folder) => path.startsWith(folder));
   return words.flatMap(({ path: at, text }) =>
     [...text.matchAll(FILE)].map(([, path]) => ({ path: path!, place: placeOf(object, at) }))
   ).filter(({ path }) => !isMounted(path));

@@ -86,6 +86,19 @@ Deno.test("absentFiles finds an application that no instruction adds", () => {
   }
   assertEquals(found("", { file: "/opt/app/etl.py" }), ABSENT);
   assertEquals(found("", { from: "python:3.12-slim" }), ABSENT);
+  const program = (command: string, args: string) =>
+    JOB.replace(/command: .*/, `command: ${command}`).replace(/args: .*/, `args: ${args}`);
+  const python = {
+    manifest: program("[python3]", "[/opt/app/etl.py, /opt/app/x.py]"),
+    others: { "image/jobs/etl.py": "import pyspark" },
+  };
+  assertEquals(found("", python), [
+    `fail spec.template.spec.containers[0].args[0] ${problem("/opt/app/etl.py")}`,
+  ]);
+  const script = program("[sh, -c]", '["spark-submit --master a local:///opt/app/etl.py $DAY"]');
+  assertEquals(found("", { manifest: script }), [
+    `fail spec.template.spec.containers[0].args[0] ${problem("/opt/app/etl.py")}`,
+  ]);
   const others = { "image/jobs/etl.py": "", "image/jobs/more/other.py": "" };
   assertEquals(found("COPY jobs/more/ /opt/app/", { others }), ABSENT);
   assertEquals(found("COPY jobs/ /opt/app/", { manifest: APPLICATION }), [
@@ -129,6 +142,23 @@ Deno.test("absentFiles accepts a file that an instruction adds, or can add", () 
       "etl.py",
     ]
   ) assertEquals(found("", { file }), [], file);
+});
+
+Deno.test("absentFiles accepts a file in a folder that an operator fills", () => {
+  const driver = "driver: { serviceAccount: spark }";
+  for (
+    const fields of [
+      "configMaps: [{ name: code, path: /opt/app }]",
+      "secrets: [{ name: code, path: /opt/app/, secretType: Generic }]",
+      "volumeMounts: [{ name: code, mountPath: /opt/app }]",
+      "template: { spec: { containers: [{ volumeMounts: [{ name: a, mountPath: /opt }] }] } }",
+    ]
+  ) {
+    const manifest = APPLICATION.replace(driver, () => `driver: { ${fields} }`);
+    assertEquals(found("COPY jars/a.jar /opt/jars/", { manifest }), [], fields);
+  }
+  const conf = "sparkConf: { spark.kubernetes.driver.volumes.hostPath.a.mount.path: /opt }";
+  assertEquals(found("", { manifest: APPLICATION.replace(driver, `${driver}\n  ${conf}`) }), []);
 });
 
 Deno.test("absentFiles only warns if the jobs have several images", () => {
