@@ -1,6 +1,7 @@
 import type { Tree } from "../../facts/tree.ts";
 import type { Finding, Place } from "../../finding.ts";
 import { parseImage } from "../../image/reference.ts";
+import { isInProject } from "../../kubernetes/jobs.ts";
 import { placeOf } from "../../kubernetes/objects.ts";
 import type { Code } from "../../source_code/code.ts";
 import { copiedFrom, instructionsOf, stagesOf } from "../../source_code/dockerfile.ts";
@@ -38,7 +39,11 @@ export function absentFiles(tree: Tree, dockerfiles: readonly Code[]): Finding[]
   if (dockerfiles.length === 0) return [];
   const jobs = tree.jobs.filter(({ mode }) => mode !== "none");
   const images = new Set(jobs.flatMap(imagesOf));
-  return jobs.flatMap((job) => {
+  // Another image of another project can have a Dockerfile elsewhere.
+  const judged = images.size === 1
+    ? jobs
+    : jobs.filter(({ workload: { object } }) => isInProject(object, tree.project));
+  return judged.flatMap((job) => {
     // Plain Spark is a finding of its own.
     if (imagesOf(job).some((image) => isPlainSpark(parseImage(image)))) return [];
     return filesOf(job).filter(({ path }) =>

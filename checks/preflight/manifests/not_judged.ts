@@ -81,6 +81,8 @@ const POLICIES = /(^|\.)(cilium\.io|projectcalico\.org)$/;
 function isSupported({ apiVersion, kind, value }: ManifestObject): boolean {
   if (typeOf(apiVersion, kind) !== undefined || kind === "CustomResourceDefinition") return true;
   const group = groupOf(apiVersion);
+  // Their templates are read.
+  if (group === "argoproj.io" && kind.includes("Workflow")) return true;
   if (isSpark(kind, apiVersion) || group !== "" && makesPods(value.spec)) return false;
   return PASSIVE.test(group) || POLICIES.test(group);
 }
