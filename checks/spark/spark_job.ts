@@ -307,7 +307,9 @@ function applicationOf({ object, containers }: Workload): SparkJob["application"
 }
 
 /** The field with the arguments of the container that runs a job. */
-export function argumentsPath({ containers, workload }: Pick<SparkJob, "containers" | "workload">) {
+export function argumentsPath(
+  { containers, workload }: Pick<SparkJob, "containers" | "workload">,
+): string {
   return `${containers[0]?.path ?? `${workload.specPath}.containers[0]`}.args`;
 }
 
