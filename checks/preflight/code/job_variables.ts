@@ -1,7 +1,7 @@
 import type { Tree } from "../../facts/tree.ts";
 import { isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 import { namespaceOf, ofKind } from "../../kubernetes/objects.ts";
-import type { Workload } from "../../kubernetes/workloads.ts";
+import type { Container, Workload } from "../../kubernetes/workloads.ts";
 import type { Code } from "../../source_code/code.ts";
 import { imageVariables } from "../../source_code/dockerfile.ts";
 import { exportsOf, type ShellStart } from "../../source_code/shell_reads.ts";
@@ -47,12 +47,31 @@ export function variablesOfJob(
   return { names, open };
 }
 
-/** How the containers of a job start the shell of a script. */
-export function shellStartOf({ containers }: Workload, code: Code): ShellStart {
+/**
+ * How the containers of a job start the shell of a script.
+ *
+ * @param variables the variables that the script finds in its environment
+ */
+export function shellStartOf(
+  { containers }: Workload,
+  code: Code,
+  { names, open }: JobVariables,
+): ShellStart {
   const starts = containers.map(({ words }) => startsNounset(words));
   const isArgument = /containers\[\d+\]/.test(code.field ?? "");
   return {
     nounset: starts.some((each) => each === true),
     named: isArgument || starts.some((each) => each !== undefined),
+    isAlone: containers.some(({ words }) => isLastWord(words, code)),
+    has: (name) => open || names.has(name),
   };
+}
+
+/** Returns whether a script is the last word of a command line, so that it gets no arguments. */
+function isLastWord(words: Container["words"], { field, file = "" }: Code): boolean {
+  const last = words.at(-1);
+  if (last === undefined) return false;
+  const key = /\[(?:"|')(.+)(?:"|')\]$|\.([\w-]+)$/.exec(field ?? "");
+  const name = field === undefined ? file.slice(file.lastIndexOf("/") + 1) : key?.[1] ?? key?.[2];
+  return last.path === field || name !== undefined && name !== "" && last.text.endsWith(`/${name}`);
 }

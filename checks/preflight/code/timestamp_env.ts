@@ -90,15 +90,16 @@ function dayReads(tree: Tree, sources: readonly Code[]): Finding[] {
   const foreign = foreignObjects(tree, jobs);
   const runs = jobs.map((job) => {
     const sources = codeRunBy(job, tree.code);
-    const { names, open } = variablesOfJob(job, sources, tree);
-    return { job, sources, mayHaveDay: open || names.has("JOB_DATE") };
+    const variables = variablesOfJob(job, sources, tree);
+    const mayHaveDay = variables.open || variables.names.has("JOB_DATE");
+    return { job, sources, variables, mayHaveDay };
   });
   return sources.flatMap((source): Finding[] => {
     const own = runs.filter((run) => run.sources.includes(source));
     if (own.length === 0 && foreign.has(source.object)) return [];
     const without = own.filter(({ mayHaveDay }) => !mayHaveDay);
     if (own.length > 0 && without.length === 0) return [];
-    const starts = without.map(({ job }) => shellStartOf(job, source));
+    const starts = without.map(({ job, variables }) => shellStartOf(job, source, variables));
     const start = starts.find(({ nounset }) => nounset) ?? starts[0];
     return variablesReadBy(source, start, own.flatMap((run) => run.sources))
       .filter(({ name }) => name === "JOB_DATE")
@@ -114,19 +115,27 @@ function foreignObjects(tree: Tree, jobs: readonly Workload[]): ReadonlySet<stri
   return new Set(tree.objects.filter(isForeign).map(objectId));
 }
 
-function dayFinding(source: Code, { offset, optional, empty }: VariableRead): Finding[] {
+function dayFinding(source: Code, { offset, optional, empty, perhaps }: VariableRead): Finding[] {
   const before = source.text.slice(Math.max(0, offset - 60), offset);
   const isOption = empty && /(?:^|\s)--?[\w-]*date[\w-]*(?:=|[ \t]+)["']?$/i.test(before);
-  if (optional && !isOption) return [];
+  if (optional && !isOption && !perhaps) return [];
+  const today = "a run for today has no JOB_DATE, so";
+  const [problem, why] = isOption
+    ? [
+      "JOB_DATE without a default is the value of an option",
+      `${today} the option gets an empty text`,
+    ]
+    : perhaps
+    ? [
+      "JOB_DATE is read without a default on some paths",
+      `${today} the code, or a part of it, stops here if the run takes such a path`,
+    ]
+    : ["JOB_DATE is read without a default", `${today} the job stops here`];
   return [{
-    severity: isOption ? "warn" : "fail",
+    severity: optional ? "warn" : "fail",
     ...placeIn(source, offset),
-    problem: isOption
-      ? "JOB_DATE without a default is the value of an option"
-      : "JOB_DATE is read without a default",
-    why: isOption
-      ? "a run for today has no JOB_DATE, so the option gets an empty text"
-      : "a run for today has no JOB_DATE, so the job stops here",
+    problem,
+    why,
     fix: source.language === "shell"
       ? "Write ${JOB_DATE:-$(date -u +%F)}"
       : 'Write os.environ.get("JOB_DATE") or datetime.now(timezone.utc).strftime("%Y-%m-%d")',

@@ -105,21 +105,27 @@ export function judgeSecrets(tree: Tree, cluster?: ClusterOpened): Judged | unde
 function unsetVariables(job: Workload, tree: Tree): Finding[] {
   const sources = codeRunBy(job, tree.code);
   const variables = variablesOfJob(job, sources, tree);
-  const missing = new Map<string, string>();
+  const missing = new Map<string, { readonly place: string; readonly isSure: boolean }>();
   for (const source of sources) {
-    const reads = variablesReadBy(source, shellStartOf(job, source), sources);
-    for (const { name, offset, optional } of reads) {
-      if (optional || missing.has(name) || !isUnset(name, variables)) continue;
+    const reads = variablesReadBy(source, shellStartOf(job, source, variables), sources);
+    for (const { name, offset, optional, perhaps } of reads) {
+      const isKnown = missing.has(name) && (optional || missing.get(name)!.isSure);
+      if (optional && !perhaps || isKnown || !isUnset(name, variables)) continue;
       const { object, line } = placeIn(source, offset);
-      missing.set(name, line === undefined ? object : `${object}, line ${line}`);
+      const place = line === undefined ? object : `${object}, line ${line}`;
+      missing.set(name, { place, isSure: !optional });
     }
   }
   const env = `${job.containers.find(({ isInit }) => !isInit)?.path ?? job.specPath}.env`;
-  return [...missing].map(([name, place]): Finding => ({
-    severity: "fail",
+  return [...missing].map(([name, { place, isSure }]): Finding => ({
+    severity: isSure ? "fail" : "warn",
     ...placeOf(job.object, env),
-    problem: `nothing sets ${name}, which the job's code reads without a default (${place})`,
-    why: "the job stops when its code reads the variable",
+    problem: `nothing sets ${name}, which the job's code reads without a default${
+      isSure ? "" : " on some paths"
+    } (${place})`,
+    why: isSure
+      ? "the job stops when its code reads the variable"
+      : "the code, or a part of it, stops there if the run takes such a path",
     fix: `Add: - {name: ${name}, valueFrom: {secretKeyRef: {name: <secret>, key: ${name}}}}`,
   }));
 }

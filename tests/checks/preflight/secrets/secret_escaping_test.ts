@@ -311,7 +311,7 @@ for (
   const [code, expected] of [
     ['set -u\necho "$A ${B}"', ["A", "B"]],
     ['echo "$A ${B}"', ["A?", "B?"]],
-    ["echo ${A:-b} ${B:?no}", ["A?", "B"]],
+    ["echo ${A:-b} ${B:?no}", ["B"]],
     ["A=1; echo $A; for B in x; do echo $B; done", []],
     ["echo '$A' \\$B # $C", []],
   ] as const

@@ -1,0 +1,301 @@
+import { ShellExpander, Unset } from "./shell_expander.ts";
+import { parseShell } from "./shell_parser.ts";
+import { cloneState, type Outcome, type State, type Status, type Text } from "./shell_state.ts";
+import { judgeTest, type TestWord } from "./shell_test.ts";
+import type { Sequence, ShellCommand, ShellWord } from "./shell_tree.ts";
+import { textOf } from "./shell_words.ts";
+
+/** An end of a script. */
+export interface ShellEnd {
+  /** True if the script ends without an error. */
+  readonly isHealthy: boolean;
+  /** The last read of the variable before the end. */
+  readonly offset: number | undefined;
+  /** True if the variable was unset, and the shell stopped. */
+  readonly isUnset: boolean;
+}
+
+/** Runs the commands of a shell that set variables or end a script. */
+export abstract class ShellBuiltins extends ShellExpander {
+  /** The ends of the script. */
+  ends: ShellEnd[] = [];
+  /** The places where only a subshell stops, or where the shell stops on some paths. */
+  readonly notes = new Set<number>();
+  protected readonly functions = new Map<string, ShellCommand>();
+  protected callsAny = false;
+  protected onExit: Sequence = [];
+  protected returned: Outcome[][] = [];
+  protected left: { breaks: State[]; continues: State[] }[] = [];
+
+  protected abstract sequence(body: Sequence, state: State, isChecked: boolean): Outcome[];
+  protected abstract call(
+    name: string,
+    body: ShellCommand,
+    args: readonly Text[],
+    state: State,
+  ): Outcome[];
+
+  protected test(words: readonly TestWord[], state: State): Status {
+    const result = judgeTest(words, {
+      isDefined: (name, offset) => {
+        if (name !== this.name) return state.variables.has(name) || undefined;
+        state.read = offset;
+        return state.variables.get(name) !== undefined;
+      },
+      perhaps: (read) => {
+        try {
+          return read();
+        } catch (error) {
+          if (!(error instanceof Unset)) throw error;
+          this.notes.add(error.offset);
+          return undefined;
+        }
+      },
+    });
+    return result === undefined ? "unknown" : result ? "ok" : "fails";
+  }
+
+  protected declare(
+    name: string,
+    texts: readonly Text[],
+    values: readonly (readonly [string, Text])[],
+    state: State,
+  ): Outcome[] {
+    const isLocal = !/^(export|readonly)$/.test(name) && state.locals !== undefined &&
+      !texts.includes("-g");
+    const plain = texts.filter((text) => text === null || !/^[-+]/.test(text));
+    // As in `export $(cat env)`.
+    if (plain.includes(null)) open(state);
+    if (texts.includes("-p")) return [{ state, status: this.statusOf(plain[0], state) }];
+    for (const text of plain) {
+      const [, each, value] = /^([A-Za-z_]\w*)(?:=(.*))?$/s.exec(text ?? "") ?? [];
+      if (each === undefined) continue;
+      if (isLocal) state.locals!.push([each, state.variables.get(each), state.variables.has(each)]);
+      if (value !== undefined) state.variables.set(each, value);
+      else if (isLocal) state.variables.set(each, undefined);
+    }
+    for (const [each, text] of values) {
+      if (isLocal) state.locals!.push([each, state.variables.get(each), state.variables.has(each)]);
+      state.variables.set(each, text);
+    }
+    return [{ state, status: "ok" }];
+  }
+
+  /** The status of a command that fails if a variable is not set. */
+  protected statusOf(name: Text | undefined, state: State): Status {
+    if (name !== this.name) return "unknown";
+    return state.variables.get(name) === undefined ? "fails" : "ok";
+  }
+
+  protected command(
+    words: readonly ShellWord[],
+    texts: readonly Text[],
+    state: State,
+    isChecked: boolean,
+  ): Outcome[] {
+    const [name = null, ...args] = texts;
+    const go = (status: Status): Outcome[] => [{ state, status }];
+    if (name === null) {
+      this.callsAny = true;
+      return go("likely");
+    }
+    const body = this.functions.get(name);
+    if (body !== undefined) return this.call(name, body, args, state);
+    const base = name.slice(name.lastIndexOf("/") + 1);
+    const set = (names: readonly Text[]) => {
+      for (const each of names) {
+        if (/^[A-Za-z_]\w*$/.test(each ?? "")) state.variables.set(each!, null);
+      }
+    };
+    switch (base) {
+      case ":":
+      case "true":
+      case "echo":
+        return go("ok");
+      case "false":
+        return go("fails");
+      case "[":
+      case "test": {
+        const inner = base === "[" && args.at(-1) === "]" ? args.slice(0, -1) : args;
+        const kept = inner.flatMap((text, i): TestWord[] => {
+          const word = words[i + 1]!;
+          const isGone = text === "" && !word.parts.some(({ isQuoted }) => isQuoted);
+          return isGone ? [] : [{ literal: textOf(word), start: word.start, text: () => text }];
+        });
+        return go(this.test(kept, state));
+      }
+      case "set":
+      case "shopt":
+        setOptions(base, args, state);
+        return go("ok");
+      case "let":
+        for (const text of args) this.calculateText(text ?? "", words[0]!.start, state);
+        return go("unknown");
+      case "unset":
+        for (const each of args) {
+          if (/^\w+$/.test(each ?? "")) state.variables.set(each!, undefined);
+        }
+        return go("ok");
+      case "read":
+      case "mapfile":
+      case "readarray":
+        set(args);
+        return go("unknown");
+      case "getopts":
+        if (state.args?.length === 0) return go("fails");
+        set([...args.slice(1, 2), "OPTARG", "OPTIND"]);
+        return go("unknown");
+      case "printf":
+        if (args[0] === "-v") set(args.slice(1, 2));
+        return go("ok");
+      case "printenv":
+        state.read = words[1]?.start ?? state.read;
+        return go(this.statusOf(args[0], state));
+      case "source":
+      case ".":
+        if (!/(^|\/)(activate|null|\.?bashrc|profile|\.bash_profile)$/.test(args[0] ?? "")) {
+          open(state);
+        }
+        return go("likely");
+      case "eval": {
+        const script = args.includes(null) ? null : args.join(" ");
+        if (script === null) open(state);
+        else return this.sequence(parseShell(script, words[0]!.start).body, state, isChecked);
+        return go("likely");
+      }
+      case "trap":
+        if (args.slice(1).some((each) => each === "EXIT" || each === "0")) {
+          this.onExit = parseShell(args[0] ?? "", words[1]!.start + 1).body;
+        }
+        return go("ok");
+      case "shift":
+        state.args = state.args?.slice(1);
+        return go("ok");
+      case "exit":
+        this.exit(args[0], state);
+        return [];
+      case "return":
+        if (this.returned.length === 0) return go("fails");
+        this.returned.at(-1)!.push({ state, status: statusOfCode(args[0], "unknown") });
+        return [];
+      case "break":
+      case "continue":
+        this.left.at(-1)?.[base === "break" ? "breaks" : "continues"].push(state);
+        return this.left.length === 0 ? go("ok") : [];
+      case "exec":
+        if (args.length === 0) return go("ok");
+        for (const { state: { read }, status } of this.command(words.slice(1), args, state, true)) {
+          this.ends.push({ isHealthy: status !== "fails", offset: read, isUnset: false });
+        }
+        return [];
+      case "command":
+      case "builtin":
+      case "nohup":
+      case "time":
+      case "env":
+        return this.wrapped(words, texts, state, isChecked);
+    }
+    if (/^(ba|da|a|z|k)?sh$/.test(base)) return this.nested(words, texts, state);
+    if (/^(die|fail|fatal|usage|abort|error_exit|bail)$/.test(base)) {
+      this.ends.push({ isHealthy: false, offset: state.read, isUnset: false });
+      return [];
+    }
+    if (/^(xargs|parallel|retry|timeout)$/.test(base)) this.callsAny = true;
+    return go(
+      /^(grep|egrep|diff|cmp|type|which|id|getent|pg_isready|\w+\.\w+)$/.test(base)
+        ? "unknown"
+        : "likely",
+    );
+  }
+
+  /** Runs the command after a program such as `env`. */
+  protected wrapped(
+    words: readonly ShellWord[],
+    texts: readonly Text[],
+    state: State,
+    isChecked: boolean,
+  ): Outcome[] {
+    if (texts[0] === "command" && /^-[vV]$/.test(texts[1] ?? "")) {
+      return [{ state, status: "unknown" }];
+    }
+    let at = 1;
+    const before: (readonly [string, Text | undefined])[] = [];
+    for (; at < texts.length; at++) {
+      const [, name, value] = /^([A-Za-z_]\w*)=(.*)$/s.exec(texts[at] ?? "") ?? [];
+      if (name !== undefined) {
+        before.push([name, state.variables.get(name)]);
+        state.variables.set(name, value!);
+      } else if (texts[at] === null || !/^-/.test(texts[at]!)) break;
+      if (texts[at] === "-u") state.variables.set(texts[++at] ?? "", undefined);
+    }
+    if (at >= texts.length) return [{ state, status: "likely" }];
+    const outcomes = this.command(words.slice(at), texts.slice(at), state, isChecked);
+    for (const { state: after } of outcomes) {
+      for (const [name, text] of before) restore(after, name, text, state);
+    }
+    return outcomes;
+  }
+
+  /** Runs the script of `bash -c`. */
+  protected nested(words: readonly ShellWord[], texts: readonly Text[], state: State): Outcome[] {
+    const inner: State = { ...cloneState(state), nounset: false, errexit: false, pipefail: false };
+    const end = texts.findIndex((text, i) =>
+      i > 0 && (text === null || !/^[-+]/.test(text) && !/^[-+]\w*o$/.test(texts[i - 1] ?? ""))
+    );
+    const options = texts.slice(1, end < 0 ? undefined : end);
+    setOptions("set", options, inner);
+    const script = texts[end];
+    const isScript = options.some((text) => /^-\w*c/.test(text ?? ""));
+    if (!isScript || typeof script !== "string") return [{ state, status: "likely" }];
+    const outcomes = this.subshell(parseShell(script, words[end]!.start + 1).body, inner, false);
+    return outcomes.map(({ state: { read, lost }, status }) => (
+      { state: { ...cloneState(state), read, lost }, status: status === "ok" ? "likely" : status }
+    ));
+  }
+
+  protected exit(code: Text | undefined, state: State): void {
+    const status = statusOfCode(code, code === undefined ? state.last : "unknown");
+    this.ends.push({
+      isHealthy: status === "unknown" ? !state.isFailing : status !== "fails",
+      offset: state.read,
+      isUnset: false,
+    });
+  }
+}
+
+/** Undoes an assignment before a command. */
+export function restore(after: State, name: string, text: Text | undefined, before: State): void {
+  if (text === undefined && !before.variables.has(name)) after.variables.delete(name);
+  else after.variables.set(name, text);
+}
+
+/** Another file or command may set any variable. */
+function open({ variables }: State): void {
+  for (const [name, text] of variables) if (text === undefined) variables.set(name, null);
+}
+
+function statusOfCode(code: Text | undefined, otherwise: Status): Status {
+  if (code === undefined || code === null) return otherwise;
+  return /^0*$/.test(code) ? "ok" : "fails";
+}
+
+/** Applies the options of `set` and `shopt`. */
+export function setOptions(command: string, words: readonly Text[], state: State): void {
+  for (let i = 0; i < words.length; i++) {
+    const text = words[i] ?? "";
+    if (text === "--" || !/^[-+]/.test(text)) {
+      if (command === "set") state.args = undefined;
+      if (command === "set") return;
+    }
+    const isOn = command === "shopt"
+      ? !words.some((each) => /^-\w*u/.test(each ?? ""))
+      : text.startsWith("-");
+    const letters = command === "set" ? text : "";
+    if (letters.includes("u")) state.nounset = isOn;
+    if (letters.includes("e")) state.errexit = isOn;
+    const name = /^[-+]\w*o$/.test(text) && command === "set" ? words[++i] : text;
+    if (name === "nounset") state.nounset = isOn;
+    if (name === "errexit") state.errexit = isOn;
+    if (name === "pipefail") state.pipefail = isOn;
+  }
+}

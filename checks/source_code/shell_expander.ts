@@ -1,0 +1,164 @@
+import { textOf } from "./shell_words.ts";
+import {
+  cloneState,
+  combine,
+  type Outcome,
+  type State,
+  type Status,
+  type Text,
+} from "./shell_state.ts";
+import type { Sequence, ShellExpansion, ShellPart, ShellWord } from "./shell_tree.ts";
+
+/** An unset variable stops the shell. */
+export class Unset extends Error {
+  constructor(readonly offset: number) {
+    super();
+  }
+}
+
+/** Expands the words of a shell script, for one variable. */
+export abstract class ShellExpander {
+  /** The places that read an empty text. */
+  readonly empties = new Set<number>();
+  /** The status of the last substitution of a command. */
+  protected substituted: Status = "ok";
+
+  constructor(
+    protected readonly name: string,
+    /** Returns whether the environment sets another variable. */
+    private readonly isSet: (name: string) => boolean,
+  ) {}
+
+  protected abstract subshell(body: Sequence, state: State, isChecked: boolean): Outcome[];
+
+  /** The text of a word; null if it is not known. */
+  protected word(word: ShellWord, state: State): Text {
+    let text: Text = "";
+    for (const part of word.parts) {
+      const next = part.kind === "text" ? part.text : this.part(part, state);
+      text = text === null || next === null ? null : text + next;
+    }
+    return text;
+  }
+
+  protected part(part: ShellPart, state: State): Text {
+    switch (part.kind) {
+      case "text":
+        return part.text;
+      case "arithmetic":
+        return this.calculate(part.word, state);
+      case "substitution":
+        return this.substitution(part.body, state);
+      case "variable":
+        return this.expansion(part, state);
+    }
+  }
+
+  private substitution(body: Sequence, state: State): Text {
+    const outcomes = this.subshell(body, state, !state.errexit);
+    const [only] = outcomes;
+    state.read = only?.state.read ?? state.read;
+    this.substituted = combine(outcomes.map(({ status }) => status));
+    state.lost = this.substituted === "fails" ? only?.state.lost : undefined;
+    const [command] = body;
+    const [first, second] = command?.kind === "simple" ? command.words : [];
+    const name = body.length === 1 ? textOf(first) : undefined;
+    if (name === "printenv" && this.substituted === "fails") return "";
+    return name === "echo" && second !== undefined && this.substituted === "ok"
+      ? this.word(second, cloneState(state))
+      : null;
+  }
+
+  private expansion(part: ShellExpansion, state: State): Text {
+    const { prefix, index, operator, word, offset } = part;
+    const indirect = prefix === "!" ? this.valueOf(part.name, state) : undefined;
+    if (indirect === null) return null;
+    const name = indirect ?? part.name;
+    const value = this.valueOf(name, state);
+    if (name === this.name) state.read = offset;
+    const isMissing = value === undefined || operator.startsWith(":") && value === "";
+    const other = () => word === undefined ? "" : this.word(word, state);
+    switch (operator.replace(":", "")) {
+      case "-":
+      case "=": {
+        if (!isMissing) {
+          // The value of another variable is not known, and it may have none.
+          if (value === null && name !== this.name && !this.isSet(name)) other();
+          return value;
+        }
+        const text = other();
+        if (operator.endsWith("=")) state.variables.set(name, text);
+        return text;
+      }
+      case "+":
+        if (isMissing) return "";
+        return value === null && name !== this.name ? null : other();
+      case "?":
+        if (isMissing) throw new Unset(offset);
+        return value;
+      case "other":
+        other();
+    }
+    const text = this.plain(name, offset, state, index);
+    if (prefix === "#") {
+      if (text === null) return null;
+      return String(index === "" ? text.length : text.split("\n").length - 1);
+    }
+    return text === "" || operator === "" ? text : null;
+  }
+
+  protected valueOf(name: string, state: State): Text | undefined {
+    if (state.args !== undefined) {
+      if (name === "#") return String(state.args.length);
+      if (/^[1-9]\d*$/.test(name)) return state.args[Number(name) - 1];
+      if (/^[@*]$/.test(name)) return state.args.includes(null) ? null : state.args.join(" ");
+    }
+    return state.variables.has(name) ? state.variables.get(name) : null;
+  }
+
+  /** Reads a variable without an operator. */
+  protected plain(name: string, offset: number, state: State, index: string): Text {
+    const value = this.valueOf(name, state);
+    if (value !== undefined || name !== this.name) return value ?? (value === null ? null : "");
+    if (state.nounset && !/^\[[@*]\]$/.test(index)) throw new Unset(offset);
+    this.empties.add(offset);
+    return "";
+  }
+
+  /** The result of a calculation; null if it is not known. */
+  protected calculate(word: ShellWord, state: State): Text {
+    let text: Text = "";
+    for (const part of word.parts) {
+      const next = part.kind === "text"
+        ? this.calculateText(part.text, word.start, state)
+        : this.part(part, state);
+      text = text === null || next === null ? null : text + next;
+    }
+    if (text === null || !/^\s*-?\d{1,9}(\s*[-+]\s*\d{1,9})*\s*$/.test(text)) return null;
+    const numbers = text.replaceAll(/\s/g, "").match(/-?\d+/g) ?? [];
+    return String(numbers.reduce((sum, each) => sum + Number(each), 0));
+  }
+
+  /** Reads and sets the variables in the text of a calculation. Returns the text with their values. */
+  protected calculateText(text: string, offset: number, state: State): Text {
+    const [, counter, step] = /^\s*(\w+)\s*(?:\+\+|\+=\s*(\d+))\s*$/.exec(text) ?? [];
+    let isKnown = true;
+    const filled = text.replaceAll(/(?<![\w#])[A-Za-z_]\w*/g, (name, index: number) => {
+      if (/^\s*=(?!=)/.test(text.slice(index + name.length))) {
+        state.variables.set(name, null);
+        isKnown = false;
+      }
+      const value = name === this.name
+        ? this.plain(name, offset, state, "")
+        : this.valueOf(name, state) ?? "0";
+      if (value === null) isKnown = false;
+      return value || "0";
+    });
+    if (counter !== undefined) {
+      const before = this.valueOf(counter, state);
+      const sum = Number(before ?? "0") + Number(step ?? "1");
+      state.variables.set(counter, before === null || Number.isNaN(sum) ? null : String(sum));
+    }
+    return isKnown && counter === undefined ? filled : null;
+  }
+}

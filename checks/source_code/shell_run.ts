@@ -1,0 +1,408 @@
+import { restore, ShellBuiltins, type ShellEnd } from "./shell_builtins.ts";
+import { Unset } from "./shell_expander.ts";
+import { textOf } from "./shell_words.ts";
+import {
+  cloneState,
+  combine,
+  distinct,
+  functionState,
+  matchesGlob,
+  type Outcome,
+  type State,
+  type Status,
+  type Text,
+} from "./shell_state.ts";
+import type { TestWord } from "./shell_test.ts";
+import type { Sequence, ShellCommand, ShellWord, SimpleCommand } from "./shell_tree.ts";
+
+/** The steps that are left for a script. */
+export interface Budget {
+  steps: number;
+}
+
+/** A script takes more steps than allowed. */
+export class TooLong extends Error {}
+
+/** The deepest nesting of calls of functions. */
+const MAX_CALLS = 15;
+
+/** The most rounds of a loop. */
+const MAX_ROUNDS = 20;
+
+/**
+ * Follows all paths of a script, for one variable. All other values that the script does not set itself
+ * are unknown, and so are the results of commands.
+ */
+export class ShellRun extends ShellBuiltins {
+  private readonly called = new Set<string>();
+
+  constructor(name: string, isSet: (name: string) => boolean, private readonly budget: Budget) {
+    super(name, isSet);
+  }
+
+  /** Runs a whole script. */
+  script(body: Sequence, state: State): void {
+    const outcomes = this.sequence(body, state, false);
+    for (const { state: last, status } of outcomes) {
+      const after = this.sequence(this.onExit, cloneState(last), false);
+      if (after.length === 0) continue;
+      this.ends.push({ isHealthy: status !== "fails", offset: last.read, isUnset: false });
+    }
+    const end = outcomes[0]?.state ?? state;
+    const isLibrary = body.every(({ kind }) => kind === "function");
+    if (!isLibrary && !this.callsAny) return;
+    for (const [name, command] of this.functions) {
+      if (!this.called.has(name)) this.aside(() => this.call(name, command, [], cloneState(end)));
+    }
+  }
+
+  /** Runs commands that may never run. Only notes their stops. */
+  private aside(run: () => void): void {
+    const before = this.ends;
+    this.ends = [];
+    run();
+    this.note(this.ends);
+    this.ends = before;
+  }
+
+  private note(ends: readonly ShellEnd[]): void {
+    for (const { isUnset, offset } of ends) if (isUnset) this.notes.add(offset!);
+  }
+
+  protected override sequence(body: Sequence, state: State, isChecked: boolean): Outcome[] {
+    let outcomes: Outcome[] = [{ state, status: "ok" }];
+    for (const command of body) {
+      outcomes = distinct(
+        outcomes.flatMap(({ state: before, status: last }) =>
+          this.run(command, { ...before, last }, isChecked)
+        ),
+        this.name,
+      );
+    }
+    return outcomes;
+  }
+
+  private run(command: ShellCommand, state: State, isChecked: boolean): Outcome[] {
+    if (--this.budget.steps < 0) throw new TooLong();
+    try {
+      return this.runKind(command, state, isChecked);
+    } catch (error) {
+      if (!(error instanceof Unset)) throw error;
+      this.ends.push({ isHealthy: false, offset: error.offset, isUnset: true });
+      return [];
+    }
+  }
+
+  private runKind(command: ShellCommand, state: State, isChecked: boolean): Outcome[] {
+    switch (command.kind) {
+      case "simple":
+        return this.settle(this.simple(command, state, isChecked), isChecked);
+      case "pipeline":
+        return this.settle(this.pipeline(command, state), isChecked || command.not);
+      case "and-or":
+        return this.andOr(command, state, isChecked);
+      case "background":
+        this.subshell([command.command], state, isChecked);
+        return [{ state, status: "ok" }];
+      case "group":
+        return command.isSubshell
+          ? this.settle(this.subshell(command.body, state, isChecked), isChecked)
+          : this.sequence(command.body, state, isChecked);
+      case "if":
+        return this.ifCommand(command, state, isChecked);
+      case "while":
+        return this.whileCommand(command, state, isChecked);
+      case "for":
+        return this.forCommand(command, state, isChecked);
+      case "case":
+        return this.caseCommand(command, state, isChecked);
+      case "function":
+        this.functions.set(command.name, command.body);
+        return [{ state, status: "ok" }];
+      case "test": {
+        const words = command.words.map((word): TestWord => this.testWord(word, state));
+        return this.settle([{ state, status: this.test(words, state) }], isChecked);
+      }
+      case "calculation":
+        this.calculate(command.word, state);
+        return [{ state, status: "unknown" }];
+    }
+  }
+
+  /** Ends the script after a command that fails, under `set -e`. */
+  private settle(outcomes: readonly Outcome[], isChecked: boolean): Outcome[] {
+    return outcomes.filter(({ state, status }) => {
+      if (isChecked || !state.errexit || status !== "fails") return true;
+      const isUnset = state.lost !== undefined;
+      this.ends.push({ isHealthy: false, offset: state.lost ?? state.read, isUnset });
+      return false;
+    });
+  }
+
+  private pipeline(
+    { commands, not }: Extract<ShellCommand, { kind: "pipeline" }>,
+    state: State,
+  ): Outcome[] {
+    const flip = (each: Outcome): Outcome =>
+      !not ? each : { ...each, status: OPPOSITES[each.status] };
+    if (commands.length === 1) return this.run(commands[0]!, state, true).map(flip);
+    let read = state.read;
+    let lost: number | undefined;
+    const statuses = commands.map((command) => {
+      const outcomes = this.subshell([command], state, true);
+      for (const each of outcomes) {
+        read = each.state.read ?? read;
+        lost = each.state.lost ?? lost;
+      }
+      return combine(outcomes.map(({ status }) => status));
+    });
+    const fails = state.pipefail && statuses.includes("fails");
+    const status = fails ? "fails" : statuses.at(-1)!;
+    return [
+      flip({ state: { ...state, read, lost: status === "fails" ? lost : undefined }, status }),
+    ];
+  }
+
+  /** Runs commands in a subshell: what they set, and their end, stays there. */
+  protected override subshell(body: Sequence, state: State, isChecked: boolean): Outcome[] {
+    const [ends, returned, left] = [this.ends, this.returned, this.left];
+    [this.ends, this.returned, this.left] = [[], [], []];
+    const outcomes = this.sequence(body, cloneState(state), isChecked);
+    const inner = this.ends;
+    [this.ends, this.returned, this.left] = [ends, returned, left];
+    this.note(inner);
+    const results: Outcome[] = [
+      ...outcomes.map(({ state: { read }, status }) => ({ state: { ...state, read }, status })),
+      ...inner.map(({ isHealthy, offset, isUnset }): Outcome => ({
+        state: { ...state, read: offset ?? state.read, lost: isUnset ? offset : undefined },
+        status: isHealthy ? "ok" : "fails",
+      })),
+    ];
+    return distinct(results.map((each) => ({ ...each, state: cloneState(each.state) })), this.name);
+  }
+
+  private andOr(
+    { first, rest }: Extract<ShellCommand, { kind: "and-or" }>,
+    state: State,
+    isChecked: boolean,
+  ): Outcome[] {
+    let outcomes = this.run(first, state, true);
+    rest.forEach(({ operator, command }, i) => {
+      const checked = isChecked || i < rest.length - 1;
+      outcomes = outcomes.flatMap((each): Outcome[] => {
+        const runs = operator === "&&" ? RUNS_AFTER_AND[each.status] : RUNS_AFTER_OR[each.status];
+        if (runs === "no") return [each];
+        const next = {
+          ...cloneState(each.state),
+          last: operator === "||" ? "fails" as const : each.status,
+          isFailing: operator === "||" || state.isFailing,
+        };
+        const after = this.run(command, next, checked)
+          .map((one) => ({ ...one, state: { ...one.state, isFailing: state.isFailing } }));
+        if (runs === "yes") return after;
+        return [{ ...each, status: operator === "||" ? "ok" : each.status }, ...after];
+      });
+    });
+    return distinct(outcomes, this.name);
+  }
+
+  private ifCommand(
+    { clauses, otherwise }: Extract<ShellCommand, { kind: "if" }>,
+    state: State,
+    isChecked: boolean,
+  ): Outcome[] {
+    const results: Outcome[] = [];
+    let states: State[] = [state];
+    for (const { test, body } of clauses) {
+      const next: State[] = [];
+      for (
+        const { state: after, status } of states.flatMap((each) => this.sequence(test, each, true))
+      ) {
+        if (status !== "ok") next.push(cloneState(after));
+        if (status !== "fails") results.push(...this.sequence(body, after, isChecked));
+      }
+      states = next;
+    }
+    return [...results, ...states.flatMap((each) => this.sequence(otherwise, each, isChecked))];
+  }
+
+  private whileCommand(
+    { not, test, body }: Extract<ShellCommand, { kind: "while" }>,
+    state: State,
+    isChecked: boolean,
+  ): Outcome[] {
+    const done: State[] = [];
+    let states = [state];
+    for (let round = 0; round < 3 && states.length > 0; round++) {
+      const next: State[] = [];
+      for (
+        const { state: after, status } of states.flatMap((each) => this.sequence(test, each, true))
+      ) {
+        const isOver = not ? status === "ok" : status === "fails";
+        const isSure = status === (not ? "fails" : "ok");
+        if (!isSure) done.push(cloneState(after));
+        if (!isOver) (isSure ? next : done).push(...this.round(body, after, isChecked, done));
+      }
+      states = distinct(next.map((each) => ({ state: each, status: "ok" })), this.name)
+        .map((each) => each.state);
+    }
+    return distinct([...done, ...states].map((each) => ({ state: each, status: "ok" })), this.name);
+  }
+
+  /** One round of a loop. Returns the states before the next round. */
+  private round(body: Sequence, state: State, isChecked: boolean, done: State[]): State[] {
+    const left = { breaks: [], continues: [] };
+    this.left.push(left);
+    const outcomes = this.sequence(body, state, isChecked);
+    this.left.pop();
+    done.push(...left.breaks);
+    return [...outcomes.map((each) => each.state), ...left.continues];
+  }
+
+  private forCommand(
+    { name, words, body }: Extract<ShellCommand, { kind: "for" }>,
+    state: State,
+    isChecked: boolean,
+  ): Outcome[] {
+    const items: readonly (Text | undefined)[] | undefined = words === undefined
+      ? state.args
+      : words.flatMap((word) => this.itemsOf(word, state)).slice(0, MAX_ROUNDS);
+    const done: State[] = [];
+    let states = [state];
+    // Without known arguments, the loop may have no round.
+    if (items === undefined || items.includes(undefined)) done.push(cloneState(state));
+    for (const item of items ?? [null]) {
+      states = states.flatMap((each) => {
+        each.variables.set(name, item ?? null);
+        return this.round(body, each, isChecked, done);
+      });
+    }
+    return distinct([...done, ...states].map((each) => ({ state: each, status: "ok" })), this.name);
+  }
+
+  /** The items of a loop; undefined for items that may not exist, as of `"$@"`. */
+  private itemsOf(word: ShellWord, state: State): readonly (Text | undefined)[] {
+    const [part] = word.parts;
+    if (part?.kind === "variable" && /^[@*]$/.test(part.name)) return state.args ?? [undefined];
+    const text = this.word(word, state);
+    if (text === null) return [null];
+    if (part?.kind === "variable" && part.index !== "") return text.split("\n").filter(Boolean);
+    return word.parts.some((each) => each.isQuoted) ? [text] : text.split(/\s+/).filter(Boolean);
+  }
+
+  private caseCommand(
+    { word, items }: Extract<ShellCommand, { kind: "case" }>,
+    state: State,
+    isChecked: boolean,
+  ): Outcome[] {
+    const text = this.word(word, state);
+    const results: Outcome[] = [];
+    for (const { patterns, body } of items) {
+      const matches = patterns.map((pattern) => {
+        const glob = this.word(pattern, state);
+        return glob === "*"
+          ? true
+          : text === null || glob === null
+          ? undefined
+          : matchesGlob(text, glob);
+      });
+      if (matches.every((each) => each === false)) continue;
+      const isSure = matches.includes(true);
+      results.push(...this.sequence(body, isSure ? state : cloneState(state), isChecked));
+      if (isSure) return results;
+    }
+    return [...results, { state, status: "ok" }];
+  }
+
+  private testWord(word: ShellWord, state: State): TestWord {
+    return { literal: textOf(word), start: word.start, text: () => this.word(word, state) };
+  }
+
+  private simple(command: SimpleCommand, state: State, isChecked: boolean): Outcome[] {
+    this.substituted = "ok";
+    const { assignments, targets } = command;
+    const expanded = command.words.flatMap((word) => {
+      const [part] = word.parts;
+      const isAll = part?.kind === "variable" && /^[@*]$/.test(part.name) &&
+        word.parts.length === 1;
+      return isAll && state.args !== undefined
+        ? state.args.map((text) => ({ word, text }))
+        : [{ word, text: this.word(word, state) }];
+    });
+    const words = expanded.map(({ word }) => word);
+    const texts = expanded.map(({ text }) => text);
+    const values = assignments.map(({ name, appends, value, words }) => {
+      const items = words.map((each) => this.word(each, state));
+      const text = value !== undefined
+        ? this.word(value, state)
+        : items.includes(null)
+        ? null
+        : items.map((each) => `${each}\n`).join("");
+      const before = appends ? this.valueOf(name, state) ?? "" : "";
+      return [name, text === null || before === null ? null : before + text] as const;
+    });
+    for (const target of targets) this.word(target, state);
+    const [name] = texts;
+    if (command.words.length === 0) {
+      for (const [each, text] of values) state.variables.set(each, text);
+      return [{ state, status: this.substituted }];
+    }
+    if (typeof name === "string" && /^(export|declare|typeset|readonly|local)$/.test(name)) {
+      return this.declare(name, texts.slice(1), values, state);
+    }
+    const before = values.map(([each]) => [each, state.variables.get(each)] as const);
+    for (const [each, text] of values) state.variables.set(each, text);
+    const outcomes = this.command(words, texts, state, isChecked);
+    for (const { state: after } of outcomes) {
+      for (const [each, text] of before) restore(after, each, text, state);
+    }
+    return outcomes;
+  }
+
+  protected override call(
+    name: string,
+    body: ShellCommand,
+    args: readonly Text[],
+    state: State,
+  ): Outcome[] {
+    this.called.add(name);
+    if (this.returned.length >= MAX_CALLS) return [{ state, status: "likely" }];
+    this.returned.push([]);
+    const outcomes = this.run(body, functionState(state, args), false);
+    const all = [...outcomes, ...this.returned.pop()!];
+    return distinct(
+      all.map(({ state: after, status }) => {
+        for (const [each, text, wasSet] of (after.locals ?? []).toReversed()) {
+          if (wasSet) after.variables.set(each, text);
+          else after.variables.delete(each);
+        }
+        const outer = { ...after, args: state.args, locals: state.locals?.slice() };
+        return { state: outer, status };
+      }),
+      this.name,
+    );
+  }
+}
+
+const OPPOSITES: Readonly<Record<Status, Status>> = {
+  ok: "fails",
+  fails: "ok",
+  likely: "unknown",
+  unknown: "unknown",
+};
+
+type Runs = "yes" | "no" | "perhaps";
+
+const RUNS_AFTER_AND: Readonly<Record<Status, Runs>> = {
+  ok: "yes",
+  likely: "yes",
+  fails: "no",
+  unknown: "perhaps",
+};
+
+const RUNS_AFTER_OR: Readonly<Record<Status, Runs>> = {
+  ok: "no",
+  likely: "perhaps",
+  fails: "yes",
+  unknown: "perhaps",
+};
