@@ -1,5 +1,12 @@
 import { type Call, callsOf, type Python } from "./python.ts";
 import { blockOf, indentAt, leavesIn, lineAround, stopsIn } from "./python_blocks.ts";
+import {
+  argumentFor,
+  functionAround,
+  functionsOf,
+  type PythonFunction,
+  textsOf,
+} from "./python_keys.ts";
 import type { VariableRead } from "./shell_reads.ts";
 
 /**
@@ -10,39 +17,68 @@ import type { VariableRead } from "./shell_reads.ts";
 export function pythonReads(python: Python, others: readonly string[]): VariableRead[] {
   const owners = environNames(python);
   const isEnviron = (name: string) => owners.has(name.slice(name.lastIndexOf(".") + 1));
+  const functions = functionsOf(python.code);
   const getters = new Set(["getenv"]);
   for (const { names } of python.imports) {
     for (const { name, alias } of names) if (name === "getenv") getters.add(alias);
   }
+  const shortcuts = new Set(
+    [...python.code.matchAll(/^[ \t]*(\w+)[ \t]*=[ \t]*(?:\w+\.)*(?:environ\.get|getenv)[ \t]*$/gm)]
+      .map(([, name]) => name!),
+  );
   const sets = setsIn(python, isEnviron);
   const isOpen = callsOf(python, ["load_dotenv", "read_env", "dotenv_values"]).length > 0;
   const tests = testsIn(python.code);
   const members = python.memberships.filter(({ owner }) => isEnviron(owner));
-  const getting = callsOf(python, ["get", "pop", ...getters]).filter(({ name, callee }) =>
-    getters.has(name) || isEnviron(callee.slice(0, Math.max(0, callee.lastIndexOf("."))))
+  const loops = membersOf(python, functions, isEnviron);
+  const getting = callsOf(python, ["get", "pop", ...getters, ...shortcuts]).filter((
+    { name, callee },
+  ) =>
+    getters.has(name) || shortcuts.has(callee) ||
+    isEnviron(callee.slice(0, Math.max(0, callee.lastIndexOf("."))))
   );
   const nameOf = ({ args: [first] }: Call) =>
     first === undefined ? undefined : first.string ?? python.constants.get(first.code);
+  /** The names that a call reads: of a text, a constant, a loop or a parameter. */
+  const namesOf = (call: Call): string[] => {
+    const [first] = call.args;
+    const name = nameOf(call);
+    if (name !== undefined) return [name];
+    return first === undefined || !/^\w+$/.test(first.code)
+      ? []
+      : textsOf(python, functions, first.code, call.start);
+  };
   const conditions = getting.flatMap((call) => {
     const condition = conditionAt(python.code, call);
-    const key = nameOf(call);
-    return condition === undefined || key === undefined
+    return condition === undefined
       ? []
-      : [{ key, start: call.start, negated: condition.isNegative }];
+      : namesOf(call).map((key) => ({ key, start: call.start, negated: condition.isNegative }));
   });
   const isGuarded = (key: string, offset: number) =>
     [...members, ...conditions].some((each) =>
       each.key === key && continuesAfter(python.code, each.start, each.negated) &&
       protects(python.code, each, offset)
+    ) || loops.some((each) =>
+      each.key === key && !each.negated &&
+      lineAround(python.code, each.start).start === lineAround(python.code, offset).start
     );
   const called = getting.flatMap((call): VariableRead[] => {
-    const name = nameOf(call);
-    if (name === undefined) return [];
-    const optional = hasDefault(call, python.code, tests) || isGuarded(name, call.start) ||
-      isUnused(call, python, others) ||
-      call.name === "pop" && isCaught(python.code, call.start);
-    return [{ name, offset: call.start, optional }];
+    const isPop = call.name === "pop";
+    const goesOn = hasDefault(call, python, functions, tests) || isUnused(call, python, others) ||
+      isCaughtIn(python, functions, call.start, isPop ? MISSING : NONE);
+    return namesOf(call).map((name) => {
+      const optional = goesOn || isGuarded(name, call.start);
+      const perhaps = !optional && !isPop && isShown(call, python.code);
+      return perhaps
+        ? { name, offset: call.start, optional: true, perhaps }
+        : { name, offset: call.start, optional };
+    });
   });
+  const computed = [...python.code.matchAll(/(\w+)[ \t]*\[[ \t]*(\w+)[ \t]*\](?![ \t]*=(?!=))/g)]
+    .filter(({ 1: owner, 2: key }) => isEnviron(owner!) && !python.constants.has(key!))
+    .flatMap(({ 2: name, index }) =>
+      textsOf(python, functions, name!, index).map((key) => ({ key, start: index }))
+    );
   const items = callsOf(python, ["__getitem__"]).flatMap((call) => {
     const key = nameOf(call);
     const isRead = key !== undefined && isEnviron(call.callee.slice(0, -".__getitem__".length));
@@ -51,11 +87,18 @@ export function pythonReads(python: Python, others: readonly string[]): Variable
   const indexed = [
     ...python.subscripts.filter(({ owner, assigned }) => isEnviron(owner) && !assigned),
     ...items,
+    ...computed,
     ...formatted(python, isEnviron),
-  ].map(({ key, start }): VariableRead => (
-    { name: key, offset: start, optional: isGuarded(key, start) || isCaught(python.code, start) }
-  ));
-  return [...called, ...indexed].sort((a, b) => a.offset - b.offset)
+  ].map(({ key, start }): VariableRead => ({
+    name: key,
+    offset: start,
+    optional: isGuarded(key, start) || isCaughtIn(python, functions, start, MISSING),
+  }));
+  const required = [...members, ...loops].filter(({ start, negated }) =>
+    stopsWithout(python.code, start, negated)
+  )
+    .map(({ key, start }): VariableRead => ({ name: key, offset: start, optional: false }));
+  return [...called, ...indexed, ...required].sort((a, b) => a.offset - b.offset)
     .filter(({ name, offset }) => !sets.some((each) => each.name === name && each.offset < offset))
     .map((each) => isOpen ? { ...each, optional: true } : each);
 }
@@ -91,21 +134,57 @@ function environNames({ imports, code }: Python): Set<string> {
   const copies =
     /^[ \t]*(\w+)[ \t]*(?::[^=\n]+)?=[ \t]*(?:dict\()?(?:\w+\.)*environ(?:\.copy\(\))?\)?[ \t]*$/gm;
   for (const [, name] of code.matchAll(copies)) names.add(name!);
+  for (const { name } of mergesIn(code)) names.add(name);
   return names;
+}
+
+/** The copies of the environment with other values, as in `env = {"A": "x", **os.environ}`. */
+function mergesIn(
+  code: string,
+): { readonly name: string; readonly start: number; readonly end: number }[] {
+  const statement = /^[ \t]*(\w+)[ \t]*(?::[^=\n]+)?=[ \t]*([^\n]*\benviron\b[^\n]*)$/gm;
+  return [...code.matchAll(statement)].filter(({ 2: value }) =>
+    /\*\*\s*(?:\w+\.)*environ\b|\benviron(?:\.copy\(\)|\))?\s*\|(?!=)|\|\s*(?:dict\()?(?:\w+\.)*environ\b|^ChainMap\(/
+      .test(value!) && !/\)\s*[.[]|\}\s*[.[]/.test(value!)
+  ).map(({ 0: whole, 1: name, index }) => ({
+    name: name!,
+    start: index,
+    end: index + whole.length,
+  }));
 }
 
 /** The places where code sets a variable, as in `os.environ["A"] = x` and `setdefault`. */
 function setsIn(python: Python, isEnviron: (name: string) => boolean) {
   const ownerOf = ({ callee }: Call) => callee.slice(0, Math.max(0, callee.lastIndexOf(".")));
+  const merges = [
+    ...mergesIn(python.code),
+    ...[
+      ...python.code.matchAll(
+        /\benviron\s*\|=[^\n]*|\{[^\n{}]*\*\*\s*(?:\w+\.)*environ\s*\}\s*\[/g,
+      ),
+    ]
+      .map(({ 0: whole, index }) => ({ start: index, end: index + whole.length })),
+  ];
   const updates = callsOf(python, ["update"]).filter((call) => isEnviron(ownerOf(call)));
   return [
     ...python.subscripts.filter(({ owner, assigned }) => assigned && isEnviron(owner))
       .map(({ key, start }) => ({ name: key, offset: start })),
-    ...callsOf(python, ["setdefault", "putenv", "setenv"])
+    ...merges.flatMap(({ start, end }) =>
+      python.strings.filter((each) =>
+        start <= each.start && each.end <= end && /^\s*:/.test(python.code.slice(each.end))
+      ).map(({ text }) => ({ name: text.trim(), offset: start }))
+    ),
+    ...callsOf(python, ["setdefault", "setenv"])
       .filter((call) => call.name !== "setdefault" || isEnviron(ownerOf(call)))
       .map(({ args, end }) => ({ name: args[0]?.string ?? "", offset: end })),
     ...updates.flatMap(({ start, end, args }) => [
-      ...args.map(({ keyword = "" }) => ({ name: keyword, offset: end })),
+      ...args.flatMap(({ keyword = "", code }) => [
+        { name: keyword, offset: end },
+        ...[...code.matchAll(/^dict\(.*?\b(\w+)\s*=/gs)].map(([, name]) => ({
+          name: name!,
+          offset: end,
+        })),
+      ]),
       ...python.strings.filter((each) => start < each.start && each.end < end)
         .map(({ text }) => ({ name: text.trim(), offset: end })),
     ]),
@@ -119,12 +198,29 @@ const TOLERANT = /^(print|bool|debug|info|warning|error|log)$/;
  * Returns whether the code continues without the variable: with a default, in a condition, or after a
  * test of the variable that the value is assigned to.
  */
-function hasDefault(call: Call, code: string, tests: Tests): boolean {
+function hasDefault(
+  call: Call,
+  { code }: Python,
+  functions: readonly PythonFunction[],
+  tests: Tests,
+): boolean {
   const { start, end, args, context } = call;
   const fallback = (args.find(({ keyword }) => keyword === "default") ?? args[1])?.code;
-  if (fallback !== undefined && fallback !== "None") return true;
-  if (context.alternative) return true;
+  const isEmpty = /^(""|'')$/.test(fallback ?? "");
+  if (fallback !== undefined && fallback !== "None" && !isEmpty) return true;
+  const [, alternative] = /^\s*\)*\s*or\s+([\w.(]+)/.exec(code.slice(end, end + 100)) ?? [];
+  const stops = /^(?:(?:sys\.|os\._?)?(?:exit|quit|abort)\(|\(_$|_?(?:fail|die|fatal)\()/;
+  if (context.alternative && alternative !== "None") return !stops.test(alternative ?? "");
   const outer = context.argumentOf;
+  if (isEmpty && outer !== undefined && PARSERS.test(outer.name)) {
+    return isCaught(code, start, /\b(ValueError|Exception|BaseException)\b/);
+  }
+  const own = functions.find(({ name }) => outer?.callee === name);
+  const parameter = own?.parameters.find((each) => argumentFor(outer!, own, each)?.start === start);
+  if (own !== undefined && parameter !== undefined) {
+    const test = tests.get(parameter)?.find(({ offset }) => own.start < offset && offset < own.end);
+    if (test !== undefined) return continuesAfter(code, test.offset, test.isNegative);
+  }
   if (outer !== undefined) {
     if (TOLERANT.test(outer.name)) return true;
     const keyword = outer.args.find((each) =>
@@ -133,14 +229,30 @@ function hasDefault(call: Call, code: string, tests: Tests): boolean {
       ?.keyword;
     if (keyword === "default" || keyword === "required") return true;
   }
-  const target = context.assignedTo ?? targetOf(code, start);
-  const tested = target === undefined
-    ? undefined
-    : tests.get(target)?.find(({ offset }) => offset >= end);
+  const tested = [context.assignedTo, targetOf(code, start)]
+    .flatMap((target) => target === undefined ? [] : tests.get(target) ?? [])
+    .find(({ offset }) => offset >= end);
   if (tested !== undefined) return continuesAfter(code, tested.offset, tested.isNegative);
   const condition = conditionAt(code, call);
   if (condition !== undefined) return continuesAfter(code, start, condition.isNegative);
-  return false;
+  return isEmpty;
+}
+
+/** Functions that refuse an empty text. */
+const PARSERS = /^(fromisoformat|strptime|int|float|Decimal)$/;
+
+/** Returns whether the code only writes the value into a text, which then has `None`. */
+function isShown(call: Call, code: string): boolean {
+  const { start, end, context: { argumentOf: outer } } = call;
+  if (call.chain.length > 0 || /^\s*[[+]/.test(code.slice(end, end + 5))) return false;
+  if (outer !== undefined && /^(str|repr|format|dumps)$/.test(outer.name)) return true;
+  // The code of a format string is blank.
+  if (code.slice(start, end).trim() === "") return true;
+  const { text, start: line } = lineAround(code, start);
+  const before = text.slice(0, start - line);
+  return /%\s*$/.test(before) ||
+    /[\w"'\])]\s*:\s*$/.test(before) &&
+      !/^\s*(if|elif|else|for|while|def|case|try|with)\b|\blambda\b/.test(before);
 }
 
 /** Code that can use a name without writing it. */
@@ -179,8 +291,9 @@ function conditionAt(code: string, { start, end }: Call): Pick<Test, "isNegative
   const after = code.slice(end, end + 40);
   const isCompared = /^[ \t]*\)*[ \t]*(is\b|==|!=|in\b|not\s+in\b|and\b|if\b)/.test(after);
   if ((before === null || before[1] === "or") && !isCompared) return undefined;
-  const isNegative = /\bnot\s*\(*\s*$/.test(code.slice(0, start).slice(-20)) ||
-    /^\s*\)*\s*(is\s+None|==\s*(None|["']))/.test(after);
+  const isNegative =
+    /\bnot\s*\(*\s*(?:\w+\s*:=\s*)?$/.test(code.slice(Math.max(0, start - 40), start)) ||
+    /^\s*\)*\s*(is\s+None|==\s*(None|["'])|in\s*[([{]\s*None)/.test(after);
   return { isNegative };
 }
 
@@ -221,6 +334,10 @@ function testsIn(code: string): Tests {
  */
 function continuesAfter(code: string, offset: number, isNegative: boolean): boolean {
   const { text } = lineAround(code, offset);
+  if (/^\s*match\b/.test(text)) {
+    const none = /^[ \t]*case[ \t]+None\b/m.exec(code.slice(offset));
+    return none === null || !stopsIn(blockOf(code, offset + none.index + none[0].length - 1).body);
+  }
   if (!/^\s*(if|elif|while)\b/.test(text)) return !/^\s*assert\b/.test(text);
   const { body, otherwise } = blockOf(code, offset);
   return !stopsIn(isNegative ? body : otherwise);
@@ -246,11 +363,67 @@ function protects(
   return negated ? bodyEnd <= offset && offset < end : start <= offset && offset < bodyEnd;
 }
 
+/** The errors of a missing variable. */
+const MISSING = /\b(KeyError|LookupError|Exception|BaseException)\b/;
+
+/** The errors of a variable that is None. */
+const NONE = /\b(TypeError|AttributeError|Exception|BaseException)\b/;
+
+/** Returns whether an error is caught: around the read, or around all calls of its function. */
+function isCaughtIn(
+  python: Python,
+  functions: readonly PythonFunction[],
+  offset: number,
+  errors: RegExp,
+  depth = 0,
+): boolean {
+  if (isCaught(python.code, offset, errors)) return true;
+  const around = functionAround(functions, offset);
+  if (around === undefined || depth > 3) return false;
+  const calls = python.calls.filter(({ callee }) => callee === around.name);
+  return calls.length > 0 &&
+    calls.every(({ start }) => isCaughtIn(python, functions, start, errors, depth + 1));
+}
+
+/** The tests of names that a loop gives, as in `if key not in os.environ`. */
+function membersOf(
+  python: Python,
+  functions: readonly PythonFunction[],
+  isEnviron: (name: string) => boolean,
+) {
+  const test = /\b(\w+)[ \t]+(not[ \t]+)?in[ \t]+(?:\w+\.)*(\w+)(?![\w(.])/g;
+  return [...python.code.matchAll(test)]
+    .filter(({ 1: key, 3: owner }) => isEnviron(owner!) && !python.constants.has(key!))
+    .flatMap(({ 1: name, 2: not, index }) =>
+      textsOf(python, functions, name!, index).map((key) => ({
+        key,
+        start: index,
+        negated: not !== undefined,
+      }))
+    );
+}
+
+/** Returns whether a test stops the program without the variable. */
+function stopsWithout(code: string, start: number, negated: boolean): boolean {
+  const { text, start: lineStart } = lineAround(code, start);
+  if (/^\s*assert\b/.test(text)) return !negated;
+  const [, list] = /^\s*(\w+)\s*=\s*[[({]/.exec(text) ?? [];
+  if (list !== undefined && negated) {
+    // As in `missing = [key for key in KEYS if key not in os.environ]`.
+    const test = new RegExp(`^[ \\t]*if[ \\t]+(?:len\\()?${list}\\b`, "m").exec(code.slice(start));
+    return test !== null && stopsIn(blockOf(code, start + test.index + test[0].length - 1).body);
+  }
+  if (!/^\s*(if|elif)\b/.test(text)) return false;
+  const before = code.slice(lineStart, start);
+  const isNegative = negated !== /\bnot\s+(?:all\s*)?\(+\s*$/.test(before);
+  return isNegative && stopsIn(blockOf(code, start).body);
+}
+
 /** The most lines between `try` and the code that it protects. */
 const MAX_LINES = 500;
 
-/** Returns whether a missing variable is caught: by `except KeyError` or `suppress(KeyError)`. */
-function isCaught(code: string, offset: number): boolean {
+/** Returns whether an error is caught: by `except KeyError` or `suppress(KeyError)`. */
+function isCaught(code: string, offset: number, errors: RegExp): boolean {
   let indent = indentAt(code, offset);
   let at = lineAround(code, offset).start;
   for (let lines = 0; indent > 0 && at > 0 && lines < MAX_LINES; lines++) {
@@ -260,12 +433,10 @@ function isCaught(code: string, offset: number): boolean {
     if (line.trim() === "" || own >= indent) continue;
     indent = own;
     if (/^\s*(async\s+)?def\b|^\s*class\b/.test(line)) return false;
-    if (/^\s*with\b.*\bsuppress\(.*\b(KeyError|LookupError|Exception)\b/.test(line)) return true;
+    if (/^\s*with\b.*\bsuppress\(/.test(line) && errors.test(line)) return true;
     if (!/^\s*try\s*:/.test(line)) continue;
     const { handlers } = blockOf(code, at + own);
-    const handler = handlers.find(({ head }) =>
-      /^except\s*:|\b(KeyError|LookupError|Exception|BaseException)\b/.test(head)
-    );
+    const handler = handlers.find(({ head }) => /^except\s*:/.test(head) || errors.test(head));
     if (handler !== undefined) return !stopsIn(handler.body);
   }
   return false;

@@ -21,13 +21,20 @@ export abstract class ShellBuiltins extends ShellExpander {
   ends: ShellEnd[] = [];
   /** The places where only a subshell stops, or where the shell stops on some paths. */
   readonly notes = new Set<number>();
+  /** The functions that the script has defined, by name. */
   protected readonly functions = new Map<string, ShellCommand>();
+  /** True if the script calls a command whose name is not known. */
   protected callsAny = false;
+  /** The commands of `trap … EXIT`. */
   protected onExit: Sequence = [];
+  /** The outcomes of `return`, for each function that runs. */
   protected returned: Outcome[][] = [];
+  /** The states at `break` and `continue`, for each loop that runs. */
   protected left: { breaks: State[]; continues: State[] }[] = [];
 
+  /** Runs commands one after the other. */
   protected abstract sequence(body: Sequence, state: State, isChecked: boolean): Outcome[];
+  /** Calls a function. */
   protected abstract call(
     name: string,
     body: ShellCommand,
@@ -35,6 +42,7 @@ export abstract class ShellBuiltins extends ShellExpander {
     state: State,
   ): Outcome[];
 
+  /** The status of a test. */
   protected test(words: readonly TestWord[], state: State): Status {
     const result = judgeTest(words, {
       isDefined: (name, offset) => {
@@ -55,6 +63,7 @@ export abstract class ShellBuiltins extends ShellExpander {
     return result === undefined ? "unknown" : result ? "ok" : "fails";
   }
 
+  /** Runs `export`, `local` and the like. */
   protected declare(
     name: string,
     texts: readonly Text[],
@@ -87,6 +96,7 @@ export abstract class ShellBuiltins extends ShellExpander {
     return state.variables.get(name) === undefined ? "fails" : "ok";
   }
 
+  /** Runs a command with its arguments. */
   protected command(
     words: readonly ShellWord[],
     texts: readonly Text[],
@@ -253,6 +263,7 @@ export abstract class ShellBuiltins extends ShellExpander {
     ));
   }
 
+  /** Ends the script. */
   protected exit(code: Text | undefined, state: State): void {
     const status = statusOfCode(code, code === undefined ? state.last : "unknown");
     this.ends.push({

@@ -11,6 +11,7 @@ import type { Sequence, ShellExpansion, ShellPart, ShellWord } from "./shell_tre
 
 /** An unset variable stops the shell. */
 export class Unset extends Error {
+  /** Makes the error for the place of a read. */
   constructor(readonly offset: number) {
     super();
   }
@@ -23,12 +24,14 @@ export abstract class ShellExpander {
   /** The status of the last substitution of a command. */
   protected substituted: Status = "ok";
 
+  /** Follows a variable. */
   constructor(
     protected readonly name: string,
     /** Returns whether the environment sets another variable. */
     private readonly isSet: (name: string) => boolean,
   ) {}
 
+  /** Runs commands in a subshell. */
   protected abstract subshell(body: Sequence, state: State, isChecked: boolean): Outcome[];
 
   /** The text of a word; null if it is not known. */
@@ -41,6 +44,7 @@ export abstract class ShellExpander {
     return text;
   }
 
+  /** The text of a part of a word; null if it is not known. */
   protected part(part: ShellPart, state: State): Text {
     switch (part.kind) {
       case "text":
@@ -54,6 +58,7 @@ export abstract class ShellExpander {
     }
   }
 
+  /** The output of commands; null if it is not known. */
   private substitution(body: Sequence, state: State): Text {
     const outcomes = this.subshell(body, state, !state.errexit);
     const [only] = outcomes;
@@ -69,6 +74,7 @@ export abstract class ShellExpander {
       : null;
   }
 
+  /** The text of an expansion; null if it is not known. */
   private expansion(part: ShellExpansion, state: State): Text {
     const { prefix, index, operator, word, offset } = part;
     const indirect = prefix === "!" ? this.valueOf(part.name, state) : undefined;
@@ -107,6 +113,7 @@ export abstract class ShellExpander {
     return text === "" || operator === "" ? text : null;
   }
 
+  /** The value of a variable or a parameter: undefined if it is unset. */
   protected valueOf(name: string, state: State): Text | undefined {
     if (state.args !== undefined) {
       if (name === "#") return String(state.args.length);

@@ -17,6 +17,7 @@ import type { Sequence, ShellCommand, ShellWord, SimpleCommand } from "./shell_t
 
 /** The steps that are left for a script. */
 export interface Budget {
+  /** The number of steps. */
   steps: number;
 }
 
@@ -36,6 +37,7 @@ const MAX_ROUNDS = 20;
 export class ShellRun extends ShellBuiltins {
   private readonly called = new Set<string>();
 
+  /** Follows a variable, with a number of steps. */
   constructor(name: string, isSet: (name: string) => boolean, private readonly budget: Budget) {
     super(name, isSet);
   }
@@ -65,10 +67,12 @@ export class ShellRun extends ShellBuiltins {
     this.ends = before;
   }
 
+  /** Notes the stops among the ends of a subshell. */
   private note(ends: readonly ShellEnd[]): void {
     for (const { isUnset, offset } of ends) if (isUnset) this.notes.add(offset!);
   }
 
+  /** Runs commands one after the other, on each path. */
   protected override sequence(body: Sequence, state: State, isChecked: boolean): Outcome[] {
     let outcomes: Outcome[] = [{ state, status: "ok" }];
     for (const command of body) {
@@ -82,6 +86,7 @@ export class ShellRun extends ShellBuiltins {
     return outcomes;
   }
 
+  /** Runs a command. Ends the path if the variable is unset. */
   private run(command: ShellCommand, state: State, isChecked: boolean): Outcome[] {
     if (--this.budget.steps < 0) throw new TooLong();
     try {
@@ -93,6 +98,7 @@ export class ShellRun extends ShellBuiltins {
     }
   }
 
+  /** Runs a command by its kind. */
   private runKind(command: ShellCommand, state: State, isChecked: boolean): Outcome[] {
     switch (command.kind) {
       case "simple":
@@ -139,6 +145,7 @@ export class ShellRun extends ShellBuiltins {
     });
   }
 
+  /** Runs a pipeline. */
   private pipeline(
     { commands, not }: Extract<ShellCommand, { kind: "pipeline" }>,
     state: State,
@@ -181,6 +188,7 @@ export class ShellRun extends ShellBuiltins {
     return distinct(results.map((each) => ({ ...each, state: cloneState(each.state) })), this.name);
   }
 
+  /** Runs commands with `&&` and `||`. */
   private andOr(
     { first, rest }: Extract<ShellCommand, { kind: "and-or" }>,
     state: State,
@@ -206,6 +214,7 @@ export class ShellRun extends ShellBuiltins {
     return distinct(outcomes, this.name);
   }
 
+  /** Runs `if`. */
   private ifCommand(
     { clauses, otherwise }: Extract<ShellCommand, { kind: "if" }>,
     state: State,
@@ -226,6 +235,7 @@ export class ShellRun extends ShellBuiltins {
     return [...results, ...states.flatMap((each) => this.sequence(otherwise, each, isChecked))];
   }
 
+  /** Runs `while` and `until`. */
   private whileCommand(
     { not, test, body }: Extract<ShellCommand, { kind: "while" }>,
     state: State,
@@ -259,6 +269,7 @@ export class ShellRun extends ShellBuiltins {
     return [...outcomes.map((each) => each.state), ...left.continues];
   }
 
+  /** Runs `for`. */
   private forCommand(
     { name, words, body }: Extract<ShellCommand, { kind: "for" }>,
     state: State,
@@ -290,6 +301,7 @@ export class ShellRun extends ShellBuiltins {
     return word.parts.some((each) => each.isQuoted) ? [text] : text.split(/\s+/).filter(Boolean);
   }
 
+  /** Runs `case`. */
   private caseCommand(
     { word, items }: Extract<ShellCommand, { kind: "case" }>,
     state: State,
@@ -314,10 +326,12 @@ export class ShellRun extends ShellBuiltins {
     return [...results, { state, status: "ok" }];
   }
 
+  /** A word of a test. */
   private testWord(word: ShellWord, state: State): TestWord {
     return { literal: textOf(word), start: word.start, text: () => this.word(word, state) };
   }
 
+  /** Runs a simple command. */
   private simple(command: SimpleCommand, state: State, isChecked: boolean): Outcome[] {
     this.substituted = "ok";
     const { assignments, targets } = command;
@@ -359,6 +373,7 @@ export class ShellRun extends ShellBuiltins {
     return outcomes;
   }
 
+  /** Calls a function. */
   protected override call(
     name: string,
     body: ShellCommand,

@@ -30,7 +30,9 @@ export interface State {
 
 /** A state after a command, with the status of the command. */
 export interface Outcome {
+  /** The state. */
   readonly state: State;
+  /** The status. */
   readonly status: Status;
 }
 

@@ -54,6 +54,11 @@ export function shellIn(value: string, known?: Known): ShellSyntax | undefined {
  * settings, so a name in lower case is shell syntax only if it names a day.
  */
 export function shellInArgument(text: string, known: Known): ShellSyntax | undefined {
+  // As in `--date=$1` and `--date=$@`.
+  const [, parameter] = /(?:^|=)(\$(?:\d|@|\{\d\}|\{@\}))$/.exec(text) ?? [];
+  if (parameter !== undefined) {
+    return { what: "an argument of a shell script,", written: parameter, detail: "" };
+  }
   const found = shellIn(text, known);
   if (found === undefined || found.written.startsWith("$(")) return found;
   if (found.written.startsWith("`")) return COMMAND.test(found.written) ? found : undefined;

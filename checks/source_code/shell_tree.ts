@@ -7,6 +7,7 @@ export type ShellPart =
 
 /** An expansion of a variable, as in `${A:-b}`. */
 export interface ShellExpansion {
+  /** The kind of the part. */
   readonly kind: "variable";
   /** The variable, or a parameter such as `1` and `@`. */
   readonly name: string;
@@ -20,19 +21,25 @@ export interface ShellExpansion {
   readonly word: ShellWord | undefined;
   /** The position in the script. */
   readonly offset: number;
+  /** True in double quotes. */
   readonly isQuoted: boolean;
 }
 
 /** A word of a shell script. */
 export interface ShellWord {
+  /** The parts. */
   readonly parts: readonly ShellPart[];
+  /** The start in the script. */
   readonly start: number;
+  /** The end in the script, exclusive. */
   readonly end: number;
 }
 
 /** An assignment, as in `A=b` and `A+=(b c)`. */
 export interface ShellAssignment {
+  /** The variable. */
   readonly name: string;
+  /** True for `+=`. */
   readonly appends: boolean;
   /** The value; undefined for an array. */
   readonly value: ShellWord | undefined;
@@ -44,15 +51,21 @@ export interface ShellAssignment {
 export interface Heredoc {
   /** True if the shell expands nothing in the text. */
   readonly isQuoted: boolean;
+  /** The start of the text. */
   readonly start: number;
+  /** The end of the text, exclusive. */
   readonly end: number;
 }
 
 /** A command with its words. */
 export interface SimpleCommand {
+  /** The kind of the command. */
   readonly kind: "simple";
+  /** The start in the script. */
   readonly start: number;
+  /** The assignments before the command. */
   readonly assignments: readonly ShellAssignment[];
+  /** The name of the command and its arguments. */
   readonly words: readonly ShellWord[];
   /** The targets of redirections, and the texts of here-documents. */
   readonly targets: readonly ShellWord[];
@@ -93,12 +106,16 @@ export type Sequence = readonly ShellCommand[];
 
 /** The condition and the commands of `if` or `elif`. */
 export interface IfClause {
+  /** The condition. */
   readonly test: Sequence;
+  /** The commands. */
   readonly body: Sequence;
 }
 
 /** A branch of `case`. */
 export interface CaseItem {
+  /** The patterns. */
   readonly patterns: readonly ShellWord[];
+  /** The commands. */
   readonly body: Sequence;
 }

@@ -8,9 +8,12 @@ export class TooDeep extends Error {}
 
 /** Reads the words of a shell script. */
 export abstract class WordReader {
+  /** The current place. */
   protected at = 0;
+  /** The nesting at the current place. */
   protected depth = 0;
 
+  /** Reads a text that begins at a place of the script. */
   constructor(protected readonly text: string, protected readonly base: number) {}
 
   /** The commands of a substitution. */
@@ -19,6 +22,7 @@ export abstract class WordReader {
   /** The commands of another text, which begins at a place of this one. */
   protected abstract commandsOf(text: string, start: number): Sequence;
 
+  /** Reads a nested part, unless it is too deep. */
   protected nested<T>(read: () => T): T {
     if (++this.depth > MAX_DEPTH) throw new TooDeep();
     const result = read();
@@ -26,14 +30,17 @@ export abstract class WordReader {
     return result;
   }
 
+  /** The current character; empty at the end. */
   protected get char(): string {
     return this.text[this.at] ?? "";
   }
 
+  /** Returns whether a text follows. */
   protected starts(part: string): boolean {
     return this.text.startsWith(part, this.at);
   }
 
+  /** Takes what a sticky pattern finds. */
   protected match(pattern: RegExp): RegExpExecArray | null {
     pattern.lastIndex = this.at;
     const found = pattern.exec(this.text);
@@ -41,17 +48,20 @@ export abstract class WordReader {
     return found;
   }
 
+  /** Takes a text if it follows. */
   protected take(part: string): boolean {
     const found = this.starts(part);
     if (found) this.at += part.length;
     return found;
   }
 
+  /** Skips blanks and a comment. */
   protected blanks(): void {
     this.match(/(?:[ \t\r]|\\\r?\n)+/y);
     if (this.char === "#") this.match(/[^\n]*/y);
   }
 
+  /** A word without any part. */
   protected emptyWord(): ShellWord {
     return { parts: [], start: this.base + this.at, end: this.base + this.at };
   }
@@ -72,6 +82,7 @@ export abstract class WordReader {
     return { parts, start: this.base + start, end: this.base + this.at };
   }
 
+  /** Reads a part of a word. */
   protected part(isPattern: boolean): readonly ShellPart[] {
     const text = (value: string, isQuoted: boolean): ShellPart[] => [
       { kind: "text", text: value, isQuoted },
@@ -127,6 +138,7 @@ export abstract class WordReader {
     return parts;
   }
 
+  /** Reads an expansion or a substitution, if one follows. */
   protected expansion(isQuoted: boolean): ShellPart | undefined {
     const offset = this.base + this.at;
     if (this.take("`")) {
@@ -150,12 +162,14 @@ export abstract class WordReader {
     return { kind: "variable", name: found[1]!, ...none, offset, isQuoted };
   }
 
+  /** Reads the commands of a substitution. */
   protected substitution(isQuoted: boolean): ShellPart {
     const body = this.sequence();
     this.take(")");
     return { kind: "substitution", body, isQuoted };
   }
 
+  /** Reads `${…}`. */
   protected braced(offset: number, isQuoted: boolean): ShellPart {
     const head = this.match(/\$\{([!#]?)([A-Za-z_]\w*|\d+|[@*#?!$-])(\[[^\]\n]*\])?(:?[-=+?])?/y);
     if (head === null) {
@@ -193,6 +207,7 @@ export abstract class WordReader {
     return word;
   }
 
+  /** The place of the next such text, or the end. */
   protected indexOrEnd(part: string): number {
     const found = this.text.indexOf(part, this.at);
     return found < 0 ? this.text.length : found;

@@ -37,6 +37,64 @@ export function tablesOf(text: string): TableMention[] {
     .filter(({ text }) => !own.has(text));
 }
 
+/** An item of the list of SELECT. */
+export interface SelectItem {
+  /** The start of the item in the text. */
+  readonly offset: number;
+  /** The expression, without the name of the column. */
+  readonly expression: string;
+  /** The name of the column, if it has one. */
+  readonly name: string | undefined;
+}
+
+/** The list of a SELECT. */
+export interface SelectList {
+  /** The items of the list. */
+  readonly items: readonly SelectItem[];
+  /** The number of brackets around the SELECT. */
+  readonly depth: number;
+}
+
+/** The lists of the SELECTs of a query. */
+export function selectLists(text: string): SelectList[] {
+  const sql = readSql(text);
+  return [...sql.matchAll(/\bSELECT\s+(?:DISTINCT\s+|ALL\s+)?/gi)].slice(0, 100).map((head) => {
+    const start = head.index + head[0].length;
+    const before = sql.slice(0, head.index);
+    const depth = (before.match(/\(/g)?.length ?? 0) - (before.match(/\)/g)?.length ?? 0);
+    return { items: itemsFrom(sql, start), depth };
+  });
+}
+
+const MAX_LIST = 20_000;
+
+function itemsFrom(sql: string, start: number): SelectItem[] {
+  const items: SelectItem[] = [];
+  const ends = /[(),;]|\b(?:FROM|WHERE|UNION|EXCEPT|INTERSECT|GROUP|ORDER|LIMIT|HAVING)\b|$/gi;
+  let [from, depth] = [start, 0];
+  for (const { 0: found, index } of sql.slice(start, start + MAX_LIST).matchAll(ends)) {
+    if (found === "(") depth++;
+    else if (found === ")" && depth > 0) depth--;
+    else if (depth === 0) {
+      items.push(itemOf(sql.slice(from, start + index), from));
+      from = start + index + 1;
+      if (found !== ",") break;
+    }
+  }
+  return items;
+}
+
+function itemOf(text: string, from: number): SelectItem {
+  const [, expression = text, name] =
+    /^(.*?[\w)'"\]])\s+(?:AS\s+)?["`]?(\w+)["`]?\s*$/is.exec(text) ?? [];
+  const isNamed = name !== undefined && !NO_NAME.has(name.toLowerCase()) && !/^null$/i.test(name);
+  return {
+    offset: from + text.length - text.trimStart().length,
+    expression: (isNamed ? expression : text).trim(),
+    name: isNamed ? name : undefined,
+  };
+}
+
 /** The keywords that can follow NULL. Any other word is the name of a column. */
 const NO_NAME = new Set(
   (
@@ -55,6 +113,8 @@ export function untypedNulls(text: string): { offset: number; name: string | und
       if (as === undefined && (NO_NAME.has(name!.toLowerCase()) || before === "")) return [];
       if (before === "" && index !== 0) return [];
       if (as !== undefined && !selects(sql, before!)) return [];
+      // As in `VALUES (1), (NULL) AS t(a)`.
+      if (/\bVALUES\b(?:(?!\bSELECT\b)[\s\S])*$/i.test(sql.slice(0, index + 1))) return [];
       return [{ offset: index + whole.search(/\bNULL\b/i), name }];
     },
   );

@@ -29,7 +29,11 @@ const ACTIONS =
   /\.\s*(?:show|count|collect|take|first|head|isEmpty|toPandas|toLocalIterator|printSchema|explain|foreach|foreachPartition|csv|json|jdbc|orc|text|insertInto|writeTo)\s*\(/;
 
 /** Methods whose result has the types of another frame. */
-const RETYPING = /\.\s*(?:union|unionAll|unionByName|to)\s*\(/;
+const RETYPING =
+  /\.\s*(?:union|unionAll|unionByName|to)\s*\(|\bcreateDataFrame\s*\(\s*\w+\s*\.\s*rdd\s*,/;
+
+/** A new schema before the write of the same statement. */
+const NEW_SCHEMA = /\.\s*to\s*\((?=[^]*\.\s*write\b)/;
 
 /**
  * Reads where the frames of a source go.
@@ -90,8 +94,8 @@ export function canReachParquet(
       if (target !== undefined) frames.delete(target);
       continue;
     }
-    if (sink === "parquet") return true;
     const after = i === first ? text.slice(start - own) : text;
+    if (sink === "parquet" && !NEW_SCHEMA.test(after)) return true;
     if (sink === "other" || ACTIONS.test(after) || RETYPING.test(after)) isContained = true;
     else if (target !== undefined) frames.add(target);
     else escapes = true;

@@ -54,6 +54,7 @@ export function keepsNull(
 ): boolean {
   const isNull = (code: string) => isNullValue(code, variables);
   if (NESTING.test(name)) return args.some(isNull);
+  if (name === "array" && args.length === 0) return true;
   const typing = KEEPING.get(name)?.(args);
   return typing !== undefined && typing.length > 0 && typing.every(isNull);
 }

@@ -49,7 +49,9 @@ function untypedNullFindings(code: Code): Finding[] {
       why:
         "Spark refuses to write the column, or writes a file that most readers refuse; with our " +
         `jobs, ${runEnds("after retries", "VOID")}`,
-      fix: /NULL/.test(written) && !/expr/.test(written)
+      fix: written.startsWith("expr(")
+        ? `Cast the expression: expr("…").cast("${type}").alias("${name}")`
+        : /NULL/.test(written)
         ? `Add a type: CAST(NULL AS ${type}) AS ${name}`
         : `Add a type: lit(None).cast("${type}").alias("${name}")`,
     };

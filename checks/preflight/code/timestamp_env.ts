@@ -13,6 +13,7 @@ import { isInProject, jobsOf } from "../../kubernetes/jobs.ts";
 import { type Code, placeIn } from "../../source_code/code.ts";
 import { codeRunBy } from "../../source_code/job_source.ts";
 import type { VariableRead } from "../../source_code/shell_reads.ts";
+import { dayPlaceholderIn, optionAt } from "./date_placeholders.ts";
 import { shellStartOf, variablesOfJob } from "./job_variables.ts";
 import { variablesReadBy } from "../../source_code/environment.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
@@ -128,7 +129,7 @@ function dayFinding(source: Code, { offset, optional, empty, perhaps }: Variable
     : perhaps
     ? [
       "JOB_DATE is read without a default on some paths",
-      `${today} the code, or a part of it, stops here if the run takes such a path`,
+      `${today} on some paths the code stops here, or goes on without a day`,
     ]
     : ["JOB_DATE is read without a default", `${today} the job stops here`];
   return [{
@@ -212,7 +213,10 @@ function wordFindings(
       }];
     }
     const wrong = shellInArgument(text, known);
-    if (wrong === undefined) return [];
+    if (wrong === undefined) {
+      const { name, value } = optionAt(words, i);
+      return isRendered(object) ? [] : placeholderFinding(place, name, value, "the argument");
+    }
     const before = words[i - 1]?.text ?? "";
     const isSecret = namesSecret(/^--?[\w.-]+/.exec(text)?.[0] ?? before);
     const variable = /^\$\{?([A-Za-z_]\w*)/.exec(wrong.written)?.[1];
@@ -229,6 +233,28 @@ function wordFindings(
           "intended, write $$ for each $.",
     }];
   });
+}
+
+/** Returns whether a tool fills in `{{…}}` in the object, as Argo does. */
+function isRendered({ value: { apiVersion } }: ManifestObject): boolean {
+  return textOf(apiVersion)?.startsWith("argoproj.io/") === true;
+}
+
+function placeholderFinding(place: Place, name: string, value: string, what: string): Finding[] {
+  const placeholder = dayPlaceholderIn(name, value);
+  if (placeholder === undefined) return [];
+  const isDay = /^\d{4}-/.test(placeholder);
+  return [{
+    severity: "fail",
+    ...place,
+    problem: isDay
+      ? `${what} contains ${placeholder}, which is not a date`
+      : `${what} contains the placeholder ${placeholder}`,
+    why: isDay
+      ? "the job stops, or works on the wrong day"
+      : "Kubernetes passes the text on as it is, so the job gets no day",
+    fix: "Write a day such as 2025-12-28, or leave it out if the job then takes today.",
+  }];
 }
 
 /** The variable of executors in a field of an operator, which Spark gets as a setting. */
@@ -319,7 +345,9 @@ function judgeValue(
       fix: "Write $$$$ for two dollar signs, or store the value in a Secret and use secretKeyRef.",
     }];
   }
-  if (name !== "JOB_DATE") return [];
+  if (name !== "JOB_DATE") {
+    return isSecret ? [] : placeholderFinding(place, name, value, `the value of ${name}`);
+  }
   const { value: day, isSecret: isHidden } = expanded;
   if (day === undefined || isFilledValue(day)) return [];
   if (day === "today" || day === "yesterday" || parseDay(day) !== undefined) return [];

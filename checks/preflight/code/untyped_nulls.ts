@@ -3,7 +3,13 @@ import { type Call, callsOf, type Python, pythonOf } from "../../source_code/pyt
 import { canReachParquet, isTypedLater, type NullFlow, readFlow } from "./null_flow.ts";
 import { postgresStringsOf } from "./postgres_strings.ts";
 import { givesType, isNullValue, isOnlyNull, keepsNull } from "./null_value.ts";
-import { isNullExpression, mayHaveUntypedNulls, untypedNulls } from "../../source_code/sql.ts";
+import {
+  isNullExpression,
+  mayHaveUntypedNulls,
+  type SelectItem,
+  selectLists,
+  untypedNulls,
+} from "../../source_code/sql.ts";
 
 /** A null without a type that becomes a column of a table. */
 export interface UntypedNull {
@@ -19,18 +25,57 @@ export interface UntypedNull {
 export function untypedNullsIn(code: Code): UntypedNull[] {
   const { language, text } = code;
   if (language === "sql") {
-    return isPostgres(code) ? [] : untypedNulls(text).map((each) => inSql(each, 0));
+    return isPostgres(code) ? [] : nullsOfSql(text).map((each) => inSql(each, 0));
   }
   if (language !== "python" || !mayHaveNulls(code)) return [];
   const python = pythonOf(code);
-  return [...literals(python), ...queries(python)].sort((a, b) => a.offset - b.offset);
+  let read: NullFlow | undefined;
+  const flow = () => read ??= readFlow(python, isNullValue);
+  return [...literals(python, flow), ...queries(python, flow)].sort((a, b) => a.offset - b.offset);
 }
 
 /** Returns whether Python code may have nulls without a type, found without parsing the code. */
 export function mayHaveNulls({ text }: Pick<Code, "text">): boolean {
   return /\b(?:lit|when)\b/.test(text) && /\bNone\b/.test(text) || /\bNullType\b/.test(text) ||
     /\bvoid\b/i.test(text) || /\bexpr\s*\(/.test(text) && /\bNULL\b/i.test(text) ||
-    mayHaveUntypedNulls(text);
+    mayHaveUntypedNulls(text) || /\bselectExpr\b/.test(text) && /\bNULL\b/i.test(text) ||
+    /\bSELECT\b[^]*\b(?:array|map|struct|named_struct|coalesce|if|max|min|first|nvl)\s*\([^)]*\bNULL\b/i
+      .test(text);
+}
+
+/** The nulls without a type in the columns of a query. */
+function nullsOfSql(text: string): { offset: number; name: string | undefined }[] {
+  const lists = selectLists(text);
+  const isUnion = /\b(?:UNION|EXCEPT|INTERSECT)\b/i.test(text);
+  const isNullItem = ({ expression }: SelectItem) => isNullSql(expression);
+  const nested = lists.flatMap(({ items }) =>
+    items.filter((item) => /\(/.test(item.expression) && isNullItem(item))
+      .map(({ offset, name }) => ({ offset, name }))
+  );
+  const found = untypedNulls(text);
+  const offsets = new Set(found.map(({ offset }) => offset));
+  const more = nested.filter(({ offset }) =>
+    !offsets.has(offset) && !/^CASE\b|^\(\s*NULL/i.test(text.slice(offset))
+  );
+  return [...found, ...more].filter(({ offset, name }) => {
+    const own = lists.findLast(({ items }) => items.some((item) => item.offset <= offset));
+    if (own === undefined) return true;
+    const at = own.items.findLastIndex((item) => item.offset <= offset);
+    // Another part of a union gives the column its type.
+    const others = lists.filter((each) =>
+      each !== own && each.depth === own.depth && each.items.length === own.items.length
+    );
+    if (isUnion && others.some(({ items }) => !isNullItem(items[at]!))) return false;
+    const outer = lists.filter((each) => each.depth < own.depth).at(-1);
+    return outer === undefined || name === undefined ||
+      outer.items.some((item) => keeps(item, name));
+  });
+}
+
+/** Returns whether an item of an outer SELECT has a column of an inner one, without a type. */
+function keeps({ expression }: SelectItem, column: string): boolean {
+  return /\*/.test(expression) ||
+    new RegExp(`\\b${column}\\b`, "i").test(expression) && !/\bcast\s*\(|::/i.test(expression);
 }
 
 /** Returns whether SQL is for Postgres: psql runs it, or it has syntax that Spark does not have. */
@@ -47,7 +92,9 @@ function inSql({ offset, name }: { offset: number; name: string | undefined }, b
   return { offset: base + offset, written, column: name };
 }
 
-function queries(python: Python): UntypedNull[] {
+function queries(python: Python, flow: () => NullFlow): UntypedNull[] {
+  const expressions = callsOf(python, ["selectExpr"]);
+  const readers = callsOf(python, ["sql", "selectExpr"]);
   let isForPostgres: ReturnType<typeof postgresStringsOf> | undefined;
   return python.strings.flatMap((each) => {
     const { start, text } = each;
@@ -55,17 +102,23 @@ function queries(python: Python): UntypedNull[] {
     isForPostgres ??= postgresStringsOf(python);
     if (isForPostgres(each)) return [];
     const lead = text.length - text.trimStart().length;
-    return untypedNulls(text.slice(lead)).map((each) => inSql(each, start + lead));
+    const reader = readers.findLast((call) => call.start <= start && each.end <= call.end);
+    const isItem = expressions.some((call) => call.start <= start && each.end <= call.end);
+    const head = isItem ? "SELECT " : "";
+    return nullsOfSql(head + text.slice(lead))
+      .filter(({ name }) =>
+        reader === undefined ||
+        canReachParquet(flow(), reader) && !isTypedLater(flow(), reader, name)
+      )
+      .map((found) => inSql(found, start + lead - head.length));
   });
 }
 
-function literals(python: Python): UntypedNull[] {
+function literals(python: Python, flow: () => NullFlow): UntypedNull[] {
   const aliases = python.imports.flatMap(({ names }) => names)
     .filter(({ name }) => name === "lit").map(({ alias }) => alias);
   const nulls = callsOf(python, ["lit", "expr", ...aliases]).filter(isNull);
   const conditions = callsOf(python, ["when"]).filter(isNullCondition);
-  let read: NullFlow | undefined;
-  const flow = () => read ??= readFlow(python, isNullValue);
   const columns = [...nulls, ...conditions]
     .filter((call) =>
       !isTyped(call) && !isOperand(python.code, call) && !isTypedByUses(python, call) &&
@@ -119,10 +172,15 @@ function isInUnion({ context: { argumentOf: outer } }: Call): boolean {
 /** The name of a column without quotes, dots and stars. */
 const PLAIN_NAME = /^[A-Za-z_]\w*$/;
 
-function writtenOf({ name }: Call): string {
+function writtenOf({ name, args }: Call): string {
   if (name === "when") return "when(…, None)";
-  return name === "expr" ? 'expr("NULL")' : `${name}(None)`;
+  if (name !== "expr") return `${name}(None)`;
+  const sql = (args[0]?.string ?? "").replaceAll(/\s+/g, " ");
+  return `expr("${sql.length > MAX_WRITTEN ? `${sql.slice(0, MAX_WRITTEN)}…` : sql}")`;
 }
+
+/** Longer SQL is cut in a message. */
+const MAX_WRITTEN = 60;
 
 /**
  * Returns whether all values of `when(…).when(…).otherwise(…)` are None. If one of them is

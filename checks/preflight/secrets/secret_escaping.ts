@@ -125,7 +125,7 @@ function unsetVariables(job: Workload, tree: Tree): Finding[] {
     } (${place})`,
     why: isSure
       ? "the job stops when its code reads the variable"
-      : "the code, or a part of it, stops there if the run takes such a path",
+      : "on some paths the code stops there, or goes on without a value",
     fix: `Add: - {name: ${name}, valueFrom: {secretKeyRef: {name: <secret>, key: ${name}}}}`,
   }));
 }

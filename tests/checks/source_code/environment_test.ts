@@ -125,7 +125,7 @@ const PYTHON_STOPS = [
   `${OS}p.add_argument("--date", default=os.environ["D"])`,
   `${OS}d = os.environ["D"]\nos.environ["D"] = "x"`,
   `${OS}KEY = "D"\nd = os.environ[KEY]`,
-  `${OS}KEY: str = "D"\ndef f():\n    return os.environ[KEY]`,
+  `${OS}KEY: str = "D"\ndef f():\n    return os.environ[KEY]\nf()`,
   `${OS}KEY = "D"\nd = parse(os.getenv(KEY))`,
   `${OS}KEY = "D"\nN = (KEY, "E")\nd = [os.environ[KEY] for a in N]`,
   `${OS}KEY = "D"\nif KEY not in os.environ:\n    sys.exit(2)\nd = os.environ[KEY]`,
@@ -135,6 +135,27 @@ const PYTHON_STOPS = [
   `${OS}u = "day={D}".format_map(os.environ)`,
   `${OS}u = "day=%(D)s" % os.environ`,
   `${OS}N = ["D"]\nmissing = [k for k in N if k not in os.environ]\nif missing:\n    log(missing)\nd = os.environ["D"]`,
+  'import os, sys\nd = os.environ.get("D", "")\nif not d:\n    sys.exit("no D")',
+  'import os, sys\nd = os.environ.get("D", "")\nif not d:\n    raise SystemExit(2)',
+  'import os, sys\nd = os.getenv("D", "")\nif d == "":\n    raise ValueError("no D")',
+  'import os, sys\nenv = {**os.environ}\nd = env["D"]',
+  'import os, sys\nenv = os.environ | {"X": "1"}\nd = env["D"]',
+  'import os, sys\nif not (d := os.environ.get("D")):\n    sys.exit(1)\nrun(d)',
+  'import os, sys\ndef need(name):\n    v = os.environ.get(name)\n    if v is None:\n        raise SystemExit(name)\n    return v\nd = need("D")',
+  'import os, sys\ndef need(name):\n    return os.environ[name]\nd = need("D")',
+  'import os, sys\nassert "D" in os.environ, "no D"',
+  'import os, sys\nfrom datetime import date\nd = date.fromisoformat(os.environ.get("D", ""))',
+  'import os, sys\nd = os.environ.get("D") or sys.exit("no D")',
+  'import os, sys\nd = os.environ.get("D") or exit(1)',
+  'import os, sys\nd = os.environ.get("D") or (_ for _ in ()).throw(KeyError("D"))',
+  'import os, sys\nd = os.environ.get("D") or None\nif d is None:\n    sys.exit(3)',
+  'import os, sys\nos.putenv("D", "x")\nd = os.environ["D"]',
+  'import os, sys\nget = os.environ.get\nd = get("D")\nd.upper()',
+  'import os, sys\nif os.environ.get("D", "") == "":\n    sys.exit(1)',
+  'import os, sys\nif not os.environ.get("D", "").strip():\n    sys.exit(1)',
+  'import os, sys\nif os.environ.get("D") in (None, ""):\n    raise SystemExit("no D")',
+  'import os, sys\nmatch os.environ.get("D"):\n    case None | "":\n        sys.exit(1)\n    case d:\n        run(d)',
+  'import os, sys\nd = {k: os.environ[k] for k in ("D",)}',
 ];
 
 /** Python that goes on if D is unset. */
@@ -192,6 +213,22 @@ const PYTHON_GOES_ON = [
   `${OS}u = "day={D}".format(**settings)`,
   `${OS}N = ["D"]\nmissing = [k for k in N if k not in os.environ]\nif missing:\n    log(missing)`,
   `${OS}missing = [k for k in ("D", "E") if k not in os.environ]\nif missing:\n    log(missing)\nd = os.environ.get("D", "x")`,
+  'import os, sys\ndef main():\n    d = os.environ["D"]\n    run(d)\ntry:\n    main()\nexcept KeyError:\n    run(today())',
+  'import os, sys\nfrom datetime import date\ntry:\n    d = date.fromisoformat(os.environ.get("D"))\nexcept (TypeError, ValueError):\n    d = date.today()',
+  'import os, sys\nd = str(os.environ.get("D"))',
+  "import os, sys\nd = f\"{os.environ.get('D')}/x\"",
+  'import os, sys\nd = "%s/x" % os.environ.get("D")',
+  'import os, sys\nd = "{}/x".format(os.environ.get("D"))',
+  'import os, sys\ndef f():\n    return os.environ["D"]\n',
+  'import os, sys\nos.environ |= {"D": today()}\nd = os.environ["D"]',
+  'import os, sys\nos.environ.update(dict(D=today()))\nd = os.environ["D"]',
+  'import os, sys\nimport json\nprint(json.dumps({"d": os.environ.get("D")}))',
+  'import os, sys\ncfg = {"d": os.environ.get("D")}\nprint(cfg)',
+  'import os, sys\ncfg = {"d": os.environ.get("D")}\nd = cfg["d"] or today()',
+  'import os, sys\nd = e = os.environ.get("D")\nif not d:\n    d = today()',
+  'import os, sys\ndef parse(x):\n    if not x: return None\n    return x.split("-")\nparse(os.environ.get("D"))',
+  'import os, sys\ndef parse(x=None):\n    x = x or today()\n    return x.split("-")\nparse(os.environ.get("D"))',
+  'import os, sys\ndef parse(x): return (x or today()).split("-")\nparse(os.environ.get("D"))',
 ];
 
 Deno.test("variablesReadBy finds the Python that needs a variable", () => {
@@ -221,5 +258,21 @@ Deno.test("variablesReadBy takes a name that another file uses for a used name",
     const job: Code = { language: "python", file: "job.py", line: 1, text };
     const reads = variablesReadBy(settings, undefined, [job, settings]);
     assertEquals([text, reads.map((each) => each.optional)], [text, [optional]]);
+  }
+});
+
+Deno.test("variablesReadBy only warns about None in a text", () => {
+  for (
+    const text of [
+      `${OS}path = f"{os.environ.get('D')}/x"`,
+      `${OS}path = "%s/x" % os.environ.get("D")`,
+      `${OS}settings = {"d": os.environ.get("D")}`,
+    ]
+  ) {
+    const reads = variablesReadBy({ language: "python", file: "job", line: 1, text });
+    assertEquals([text, reads.map(({ optional, perhaps }) => [optional, perhaps])], [
+      text,
+      [[true, true]],
+    ]);
   }
 });

@@ -93,10 +93,22 @@ const VOID = [
     'n = F.lit(None)\ndf.withColumn("a", F.when(c, 1).otherwise(n)).withColumn("b", n)',
     "lit(None)",
   ],
-  ['df.withColumn("a", F.expr("CASE WHEN x > 1 THEN NULL END"))', 'expr("NULL")'],
-  ['df.withColumn("a", F.expr("(NULL)"))', 'expr("NULL")'],
-  ['df.withColumn("a", F.expr("coalesce(NULL, NULL)"))', 'expr("NULL")'],
-  ['df.withColumn("a", F.expr("IF(x > 1, NULL, NULL)"))', 'expr("NULL")'],
+  [
+    'df.withColumn("a", F.expr("CASE WHEN x > 1 THEN NULL END"))',
+    'expr("CASE WHEN x > 1 THEN NULL END")',
+  ],
+  ['df.withColumn("a", F.expr("(NULL)"))', 'expr("(NULL)")'],
+  ['df.withColumn("a", F.expr("coalesce(NULL, NULL)"))', 'expr("coalesce(NULL, NULL)")'],
+  ['df.withColumn("a", F.expr("IF(x > 1, NULL, NULL)"))', 'expr("IF(x > 1, NULL, NULL)")'],
+  ['df.selectExpr("*", "null a").write.parquet(p)', "NULL AS a"],
+  ['df.selectExpr("*", "if(true, null, null) as a").write.parquet(p)', "NULL AS a"],
+  ['df.selectExpr("*", "coalesce(null, null) as a").write.parquet(p)', "NULL AS a"],
+  ["spark.sql(\"select map('k', null) as a\").write.parquet(p)", "NULL AS a"],
+  ['spark.sql("select array(null) as a").write.parquet(p)', "NULL AS a"],
+  ["spark.sql(\"select named_struct('k', null) as a\").write.parquet(p)", "NULL AS a"],
+  ['spark.sql("select max(null) as a").write.parquet(p)', "NULL AS a"],
+  ['spark.sql("with t as (select null as a) select * from t").write.parquet(p)', "NULL AS a"],
+  ['spark.sql("select null as a union all select null").write.parquet(p)', "NULL AS a"],
 ] as const;
 
 for (const [code, told] of VOID) {
@@ -108,6 +120,14 @@ for (const [code, told] of VOID) {
 
 for (
   const code of [
+    'spark.sql("select 1 as b, null as a").show()',
+    'spark.sql("select x from values (1), (null) as t(x)").write.parquet(p)',
+    'spark.sql("select null as a union all select 1 as a").write.parquet(p)',
+    'spark.sql("select 1 as a union all select null as a").write.parquet(p)',
+    'spark.sql("with t as (select null as a) select cast(a as int) as a from t").write.parquet(p)',
+    'spark.sql("with t as (select null as a, 1 as b) select b from t").write.parquet(p)',
+    'df.withColumn("a", lit(None)).to(StructType([])).write.parquet(p)',
+    'spark.sql("select null as a, x from t").write.json("p")',
     'F.lit(None).cast("timestamp")',
     'F.lit(None).alias("x").cast("timestamp")',
     "F.lit(None).cast(TimestampType()).alias('x')",

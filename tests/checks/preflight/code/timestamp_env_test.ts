@@ -432,3 +432,50 @@ Deno.test("timestamp-env judges the day that a reference in JOB_DATE stands for"
   assertEquals(await judge("2025-01-01"), []);
   assertEquals(await judge("soon"), ['JOB_DATE is "soon", from "$(DAY)", which is not a date']);
 });
+
+Deno.test("timestamp-env fails for a placeholder that stands for a day", async () => {
+  for (
+    const [text, placeholder] of [
+      ["--date=YYYY-MM-DD", "YYYY-MM-DD"],
+      ["'--date={{ ds }}'", "{{ ds }}"],
+      ["--date=<date>", "<date>"],
+      ["--run-date=REPLACE_ME", "REPLACE_ME"],
+      ["--day=@DATE@", "@DATE@"],
+      ["'{{ ds }}'", "{{ ds }}"],
+      ["yyyy-mm-dd", "yyyy-mm-dd"],
+      ["--path=s3a://lake/date=<date>/", "<date>"],
+    ] as const
+  ) {
+    await assertFound(ID, argument(text), {
+      severity: "fail",
+      object: JOB_ID,
+      problem: `the argument contains the placeholder ${placeholder}`,
+    });
+  }
+  await assertFound(ID, argument("--date=2025-02-30"), {
+    problem: "the argument contains 2025-02-30, which is not a date",
+  });
+  await assertFound(ID, argument("--date=$1"), {
+    problem: "the argument contains an argument of a shell script, $1",
+  });
+  const variable = (name: string) =>
+    change(JOB, PORT, `name: ${name}\n              value: YYYY-MM-DD`);
+  await assertFound(ID, variable("RUN_DATE"), {
+    field,
+    problem: "the value of RUN_DATE contains the placeholder YYYY-MM-DD",
+  });
+  await assertFound(ID, variable("DATE_FORMAT"));
+});
+
+Deno.test("timestamp-env accepts days, formats and templates of other things", async () => {
+  for (
+    const text of [
+      "--date=2025-12-28",
+      "--date=today",
+      "--date-format=YYYY-MM-DD",
+      "'--pattern=(?<date>[0-9]+)'",
+      "'--template={{.Name}}'",
+      "--name=TODO",
+    ]
+  ) await assertFound(ID, argument(text));
+});
