@@ -219,7 +219,6 @@ const PYTHON_GOES_ON = [
   "import os, sys\nd = f\"{os.environ.get('D')}/x\"",
   'import os, sys\nd = "%s/x" % os.environ.get("D")',
   'import os, sys\nd = "{}/x".format(os.environ.get("D"))',
-  'import os, sys\ndef f():\n    return os.environ["D"]\n',
   'import os, sys\nos.environ |= {"D": today()}\nd = os.environ["D"]',
   'import os, sys\nos.environ.update(dict(D=today()))\nd = os.environ["D"]',
   'import os, sys\nimport json\nprint(json.dumps({"d": os.environ.get("D")}))',
