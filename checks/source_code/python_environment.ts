@@ -235,7 +235,8 @@ function hasDefault(
   if (tested !== undefined) return continuesAfter(code, tested.offset, tested.isNegative);
   const condition = conditionAt(code, call);
   if (condition !== undefined) return continuesAfter(code, start, condition.isNegative);
-  return isEmpty;
+  // Code that writes `or None` expects it.
+  return isEmpty || alternative === "None";
 }
 
 /** Functions that refuse an empty text. */

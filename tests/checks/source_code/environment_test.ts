@@ -228,6 +228,7 @@ const PYTHON_GOES_ON = [
   'import os, sys\ndef parse(x):\n    if not x: return None\n    return x.split("-")\nparse(os.environ.get("D"))',
   'import os, sys\ndef parse(x=None):\n    x = x or today()\n    return x.split("-")\nparse(os.environ.get("D"))',
   'import os, sys\ndef parse(x): return (x or today()).split("-")\nparse(os.environ.get("D"))',
+  `${OS}t = tls_of(os.environ.get("D") or None)`,
 ];
 
 Deno.test("variablesReadBy finds the Python that needs a variable", () => {
