@@ -26,7 +26,15 @@ export function pythonReads(python: Python, others: readonly string[]): Variable
     [...python.code.matchAll(/^[ \t]*(\w+)[ \t]*=[ \t]*(?:\w+\.)*(?:environ\.get|getenv)[ \t]*$/gm)]
       .map(([, name]) => name!),
   );
-  const sets = setsIn(python, isEnviron);
+  const looped = [
+    ...python.code.matchAll(
+      /(\w+)[ \t]*(?:\[[ \t]*|\.[ \t]*setdefault[ \t]*\([ \t]*)(\w+)[ \t]*(?:\][ \t]*=(?!=)|,)/g,
+    ),
+  ].filter(({ 1: owner, 2: key }) => isEnviron(owner!) && !python.constants.has(key!))
+    .flatMap(({ 2: key, index }) =>
+      textsOf(python, functions, key!, index).map((name) => ({ name, offset: index }))
+    );
+  const sets = [...setsIn(python, isEnviron), ...looped];
   const isOpen = callsOf(python, ["load_dotenv", "read_env", "dotenv_values"]).length > 0;
   const tests = testsIn(python.code);
   const members = python.memberships.filter(({ owner }) => isEnviron(owner));
@@ -89,11 +97,13 @@ export function pythonReads(python: Python, others: readonly string[]): Variable
     ...items,
     ...computed,
     ...formatted(python, isEnviron),
-  ].map(({ key, start }): VariableRead => ({
-    name: key,
-    offset: start,
-    optional: isGuarded(key, start) || isCaughtIn(python, functions, start, MISSING),
-  }));
+  ].map(({ key, start }): VariableRead => {
+    const optional = isGuarded(key, start) || isCaughtIn(python, functions, start, MISSING);
+    // As in `os.environ.get("A") or os.environ["B"]`.
+    return optional || !/\bor\s+(?:\w+\.)?$/.test(lineBefore(python.code, start))
+      ? { name: key, offset: start, optional }
+      : { name: key, offset: start, optional: true, perhaps: true };
+  });
   const required = [...members, ...loops].filter(({ start, negated }) =>
     stopsWithout(python.code, start, negated)
   )
@@ -301,7 +311,7 @@ function conditionAt(code: string, { start, end }: Call): Pick<Test, "isNegative
 /** The variable that a longer expression is assigned to, as in `day = args.day or f()`. */
 function targetOf(code: string, offset: number): string | undefined {
   const { text, start } = lineAround(code, offset);
-  return /^\s*(\w+)\s*(?::[^=]+)?=(?!=)/.exec(text.slice(0, offset - start))?.[1];
+  return /^\s*([\w.]+)\s*(?::[^=]+)?=(?!=)/.exec(text.slice(0, offset - start))?.[1];
 }
 
 /** The places where code tests a variable, by its name. */
@@ -317,7 +327,7 @@ interface Test {
 function testsIn(code: string): Tests {
   const tests = new Map<string, Test[]>();
   const test =
-    /(?<=\b(?:if|while|and|not|elif|else)\s+\(*)\w+|\b\w+(?=\s+(?:is|or|if|and)\b|\s*(?:==|!=)\s*(?:None|["']))/g;
+    /(?<=\b(?:if|while|and|not|elif|else)\s+\(*)[\w.]+|(?<![\w.])[\w.]+(?=\s+(?:is|or|if|and)\b|\s*(?:==|!=)\s*(?:None|["']))/g;
   for (const { 0: name, index: offset } of code.matchAll(test)) {
     const isNegative = /\bnot\s+\(*$/.test(code.slice(Math.max(0, offset - 20), offset)) ||
       /^\s*(?:is\s+None|==\s*(?:None|["']))/.test(code.slice(offset + name.length, offset + 200));
@@ -386,6 +396,11 @@ function isCaughtIn(
     calls.every(({ start }) => isCaughtIn(python, functions, start, errors, depth + 1));
 }
 
+function lineBefore(code: string, offset: number): string {
+  const { text, start } = lineAround(code, offset);
+  return text.slice(0, offset - start);
+}
+
 /** The tests of names that a loop gives, as in `if key not in os.environ`. */
 function membersOf(
   python: Python,
@@ -414,10 +429,16 @@ function stopsWithout(code: string, start: number, negated: boolean): boolean {
     const test = new RegExp(`^[ \\t]*if[ \\t]+(?:len\\()?${list}\\b`, "m").exec(code.slice(start));
     return test !== null && stopsIn(blockOf(code, start + test.index + test[0].length - 1).body);
   }
+  if (
+    !negated && /^[^=\n]*\benviron\s+or\s+(?:sys\.)?exit\(/.test(code.slice(start, start + 200))
+  ) {
+    return true;
+  }
   if (!/^\s*(if|elif)\b/.test(text)) return false;
   const before = code.slice(lineStart, start);
-  const isNegative = negated !== /\bnot\s+(?:all\s*)?\(+\s*$/.test(before);
-  return isNegative && stopsIn(blockOf(code, start).body);
+  const isNegative = negated !== /\bnot\s+(?:all\s*)?\(*\s*$/.test(before);
+  const { body, otherwise } = blockOf(code, start);
+  return stopsIn(isNegative ? body : otherwise);
 }
 
 /** The most lines between `try` and the code that it protects. */

@@ -55,7 +55,7 @@ export function textsOf(
 ): string[] {
   const { code } = python;
   const { text, start } = lineAround(code, offset);
-  const loop = new RegExp(`\\bfor\\s+${name}\\s+in\\s+`, "g");
+  const loop = new RegExp(`\\bfor\\s+${name}(?:\\s*,\\s*\\w+)?\\s+in\\s+`, "g");
   const own = [...text.matchAll(loop)].at(-1);
   const above = [...code.slice(0, start).matchAll(loop)].at(-1);
   const found = own === undefined ? above : { ...own, index: own.index + start };

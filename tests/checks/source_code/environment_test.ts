@@ -156,6 +156,9 @@ const PYTHON_STOPS = [
   'import os, sys\nif os.environ.get("D") in (None, ""):\n    raise SystemExit("no D")',
   'import os, sys\nmatch os.environ.get("D"):\n    case None | "":\n        sys.exit(1)\n    case d:\n        run(d)',
   'import os, sys\nd = {k: os.environ[k] for k in ("D",)}',
+  `${OS}if not "D" in os.environ:\n    sys.exit("no D")`,
+  `${OS}if "D" in os.environ:\n    pass\nelse:\n    sys.exit("no D")`,
+  `${OS}"D" in os.environ or sys.exit("no D")`,
 ];
 
 /** Python that goes on if D is unset. */
@@ -229,6 +232,10 @@ const PYTHON_GOES_ON = [
   'import os, sys\ndef parse(x=None):\n    x = x or today()\n    return x.split("-")\nparse(os.environ.get("D"))',
   'import os, sys\ndef parse(x): return (x or today()).split("-")\nparse(os.environ.get("D"))',
   `${OS}t = tls_of(os.environ.get("D") or None)`,
+  `${OS}self.d = os.environ.get("D")\nif not self.d:\n    self.d = today()`,
+  `${OS}N = {"D": "x"}\nfor k, v in N.items():\n    os.environ.setdefault(k, v)\nd = os.environ["D"]`,
+  `${OS}for k, v in {"D": "x"}.items():\n    if k not in os.environ:\n        os.environ[k] = v\nd = os.environ["D"]`,
+  `${OS}d = os.environ.get("E") or os.environ["D"]`,
 ];
 
 Deno.test("variablesReadBy finds the Python that needs a variable", () => {
