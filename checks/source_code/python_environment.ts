@@ -28,7 +28,7 @@ export function pythonReads(python: Python, others: readonly string[]): Variable
   );
   const looped = [
     ...python.code.matchAll(
-      /(\w+)[ \t]*(?:\[[ \t]*|\.[ \t]*setdefault[ \t]*\([ \t]*)(\w+)[ \t]*(?:\][ \t]*=(?!=)|,)/g,
+      /\b(\w+)[ \t]*(?:\[[ \t]*|\.[ \t]*setdefault[ \t]*\([ \t]*)(\w+)[ \t]*(?:\][ \t]*=(?!=)|,)/g,
     ),
   ].filter(({ 1: owner, 2: key }) => isEnviron(owner!) && !python.constants.has(key!))
     .flatMap(({ 2: key, index }) =>
@@ -82,7 +82,7 @@ export function pythonReads(python: Python, others: readonly string[]): Variable
         : { name, offset: call.start, optional };
     });
   });
-  const computed = [...python.code.matchAll(/(\w+)[ \t]*\[[ \t]*(\w+)[ \t]*\](?![ \t]*=(?!=))/g)]
+  const computed = [...python.code.matchAll(/\b(\w+)[ \t]*\[[ \t]*(\w+)[ \t]*\](?![ \t]*=(?!=))/g)]
     .filter(({ 1: owner, 2: key }) => isEnviron(owner!) && !python.constants.has(key!))
     .flatMap(({ 2: name, index }) =>
       textsOf(python, functions, name!, index).map((key) => ({ key, start: index }))

@@ -39,8 +39,9 @@ export function mayHaveNulls({ text }: Pick<Code, "text">): boolean {
   return /\b(?:lit|when)\b/.test(text) && /\bNone\b/.test(text) || /\bNullType\b/.test(text) ||
     /\bvoid\b/i.test(text) || /\bexpr\s*\(/.test(text) && /\bNULL\b/i.test(text) ||
     mayHaveUntypedNulls(text) || /\bselectExpr\b/.test(text) && /\bNULL\b/i.test(text) ||
-    /\bSELECT\b[^]*\b(?:array|map|struct|named_struct|coalesce|if|max|min|first|nvl)\s*\([^)]*\bNULL\b/i
-      .test(text);
+    /\bSELECT\b/i.test(text) &&
+      /\b(?:array|map|struct|named_struct|coalesce|if|max|min|first|nvl)\s*\([^)]{0,200}\bNULL\b/i
+        .test(text);
 }
 
 /** The nulls without a type in the columns of a query. */
