@@ -143,7 +143,7 @@ Deno.test("every command that grows a lake refuses another table, until it is na
     await db.query(`DROP TABLE stop_events; ALTER TABLE ${TABLE} SET SCHEMA public;
       ALTER TABLE "Stop ""Events"" \\1" RENAME TO stop_events`);
     const { stderr } = await run("bronze", [DAY], wrong);
-    const [, earlier = ""] = /--earlier-source '(.*)'; see/.exec(stderr)!;
+    const [, earlier = ""] = /--earlier-source '(.*)'/.exec(stderr)!;
     const named = earlier.replaceAll(`'\\''`, "'");
     const renamed = await run("run", [DAY, "--earlier-source", named], wrong);
     assertEquals([renamed.code, renamed.stderr], [0, ""]);
