@@ -22,7 +22,7 @@ const NEED_A_SERVER: Readonly<Record<string, readonly string[]>> = {
     "pipeline/outbox/schema.ts nearMisses",
     "pipeline/outbox/schema.ts readSchema",
     "pipeline/outbox/source.ts readSource",
-    "pipeline/outbox/survey.ts countEvents",
+    "pipeline/outbox/survey.ts readStrays",
     "pipeline/outbox/survey.ts survey",
     "pipeline/pending.ts findPending",
   ],
