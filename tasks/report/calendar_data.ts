@@ -2,7 +2,7 @@ import { formatMillis, windowOf } from "../../pipeline/contract/window.ts";
 import type { LakeDay } from "../../pipeline/days.ts";
 import type { BronzeCommit, SilverCommit } from "../../pipeline/lake/marker.ts";
 import { plural } from "../../pipeline/progress.ts";
-import type { DayStatus, LayerStatus } from "../status/judge.ts";
+import { type DayStatus, type LayerStatus, nextStep } from "../status/judge.ts";
 import type { Status } from "../status/reading.ts";
 import type { CalendarData, CellState, DayData, LayerData } from "./content.ts";
 import { piecesOf } from "./fix_commands.ts";
@@ -25,7 +25,8 @@ export function calendarData({ days, lakeDays, outbox, recordFailure }: Status):
 }
 
 function dayData(status: DayStatus, lakeDay: LakeDay | undefined): DayData {
-  const { day, bronze, silver, isOver, quarantined, notes, next } = status;
+  const { day, bronze, silver, isOver, quarantined, notes } = status;
+  const next = nextStep(status);
   const commit = lakeDay?.bronze.state === "published" ? lakeDay.bronze.commit : undefined;
   return {
     day,

@@ -59,7 +59,9 @@ export interface DayStatus {
   readonly otherSource?: string;
   /** Short notes for the operator. */
   readonly notes: readonly string[];
-  /** The command to run next, if the day needs one, after the grant that it needs. */
+  /** The statement that a superuser must run before the next command can seal the day. */
+  readonly grant?: string;
+  /** The command to run next, if the day needs one. */
   readonly next?: string;
 }
 
@@ -127,13 +129,21 @@ export function judgeDay(
   ];
   const verb = nextVerb(status, abandoned.length);
   const command = verb && repeatFlags(`deno task ${verb} --date ${day}`);
-  const next = command && {
-    // Without the grant, a run leaves the day open again.
-    next: verb === "run" && held?.grant !== undefined
-      ? `Let a superuser run: ${held.grant}; then: ${command}`
-      : command,
+  // Without the grant, a run leaves the day open again.
+  const grant = verb === "run" ? held?.grant : undefined;
+  return {
+    ...status,
+    notes,
+    ...(grant !== undefined && { grant }),
+    ...(command !== undefined && { next: command }),
   };
-  return { ...status, notes, ...next };
+}
+
+/** The next command in words: a superuser runs the grant first. */
+export function nextStep({ grant, next }: Pick<DayStatus, "grant" | "next">): string | undefined {
+  return next === undefined || grant === undefined
+    ? next
+    : `Let a superuser run: ${grant}; then: ${next}`;
 }
 
 /** Adds the command that prints how to find and end what holds a day open. */
@@ -204,7 +214,7 @@ export function needsAmendment(
 function nextVerb(
   { bronze, silver, outbox, isOver, isSettled, quarantined, otherSource }: Omit<
     DayStatus,
-    "notes" | "next"
+    "notes" | "grant" | "next"
   >,
   abandoned: number,
 ): string | undefined {

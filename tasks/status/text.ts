@@ -4,7 +4,7 @@ import { plural } from "../../pipeline/progress.ts";
 import { renderLine } from "../cli/json_line.ts";
 import { type Cell, renderTable, widthOf } from "../cli/table.ts";
 import { paint, type Style } from "../cli/terminal.ts";
-import type { DayStatus, LayerStatus } from "./judge.ts";
+import { type DayStatus, type LayerStatus, nextStep } from "./judge.ts";
 import type { Status } from "./reading.ts";
 import { repeatFlags } from "../cli/next_command.ts";
 
@@ -58,9 +58,10 @@ export function renderStatus(status: Status, colour: boolean): string {
 
 /** The lines below a day. */
 function details(run: Run, colour: boolean): string[] {
-  const [{ day, next, notes }] = run;
+  const [status] = run;
+  const { day, notes } = status;
   const last = run.at(-1)!.day;
-  const [command, note] = run.length === 1 ? [next, notes.join("; ")] : [
+  const [command, note] = run.length === 1 ? [nextStep(status), notes.join("; ")] : [
     repeatFlags(`deno task run --from ${day} --to ${last}`),
     `the same for each day to ${last}: ${plural(run.length, "day")}`,
   ];
@@ -196,6 +197,7 @@ export function renderJsonDay(status: DayStatus): string {
       ? null
       : { events: status.outbox.events, difference: status.outbox.difference ?? null },
     notes: status.notes,
+    grant: status.grant ?? null,
     next: status.next ?? null,
   });
 }

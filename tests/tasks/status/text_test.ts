@@ -1,8 +1,9 @@
 import { parseDay, windowOf } from "../../../pipeline/contract/window.ts";
 import { absentDay } from "../../../pipeline/days.ts";
 import { judgeDay } from "../../../tasks/status/judge.ts";
+import { calendarData } from "../../../tasks/report/calendar_data.ts";
 import type { Status } from "../../../tasks/status/reading.ts";
-import { renderStatus } from "../../../tasks/status/text.ts";
+import { renderJsonDay, renderStatus } from "../../../tasks/status/text.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../support/assert.ts";
 
 const DAY = parseDay("2025-12-28")!;
@@ -46,6 +47,18 @@ Deno.test("renderStatus: no line of the table is wider than 100 characters, and 
 Deno.test("renderStatus: a command is one line, however long", () => {
   const next = `deno task run --project /${"a-folder/".repeat(20)}shop.json --date 2025-12-28`;
   assertEquals(tableOf(statusOf({ next })).at(-1), `            next: ${next}`);
+});
+
+Deno.test("renderStatus: a grant comes before the next command, which is a command in JSON", () => {
+  const [grant, next] = ["GRANT pg_read_all_stats TO robson", "deno task run --date 2025-12-28"];
+  const status = statusOf({ grant, next });
+  const words = `Let a superuser run: ${grant}; then: ${next}`;
+  assertEquals(tableOf(status).at(-1), `            next: ${words}`);
+  const commands = calendarData(status).days[0]!.next!.filter(({ kind }) => kind === "command");
+  assertEquals(commands.map(({ text }) => text), [`${grant};`, next]);
+  const line = JSON.parse(renderJsonDay(status.days[0]!));
+  assertEquals([line.grant, line.next], [grant, next]);
+  assertEquals(JSON.parse(renderJsonDay(statusOf({ next }).days[0]!)).grant, null);
 });
 
 Deno.test("renderStatus: the column of the outbox has the difference to bronze", () => {
