@@ -63,14 +63,9 @@ export function operatorFolders(object: Fields): string[] {
   const paths = [
     ...[...listOf(driver.configMaps), ...listOf(driver.secrets)].map(({ path }) => path),
     ...containers.flatMap((each) => listOf(each.volumeMounts).map(({ mountPath }) => mountPath)),
-    ...Object.entries(fieldsIn(spec.sparkConf)).filter(([key]) => FOLDER.test(key))
-      .map(([, value]) => value),
   ];
   return paths.flatMap((path) => textOf(path) ?? []);
 }
-
-/** A setting with the folder of a volume or of a Secret in the driver. */
-const FOLDER = /^spark\.kubernetes\.driver\.(volumes\..+\.mount\.path|secrets\..+)$/;
 
 function wrongIn({ path, mounts, volumes, why }: Mounts): WrongField[] {
   return listOf(mounts).flatMap(({ name }, i): WrongField[] => {

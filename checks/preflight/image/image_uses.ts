@@ -1,11 +1,10 @@
 import type { Place } from "../../finding.ts";
+import { driverMounts, isBelow, mountsOf } from "../../spark/mounts.ts";
 import { printedValue } from "../../spark/settings.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 import type { Credentials, ImageReading, ImageRequest } from "../../facts/image.ts";
-import { type Container, type Workload } from "../../kubernetes/workloads.ts";
+import type { Container } from "../../kubernetes/workloads.ts";
 import { isSuspendedCronJob } from "../../kubernetes/cron_switch.ts";
-import { type Fields, listOf, textOf } from "../../kubernetes/fields.ts";
-import { operatorFolders } from "../../kubernetes/operator_mounts.ts";
 import { type ManifestObject, namespaceOf, placeOf } from "../../kubernetes/objects.ts";
 import type { Tree } from "../../facts/tree.ts";
 import {
@@ -51,7 +50,7 @@ export function imagesOf({ jobs, objects }: Pick<Tree, "jobs" | "objects">): Ima
       reference: container.image,
       place: placeOf(workload.object, `${container.path}.image`),
       isSpark: runsSpark(container),
-      files: filesOf(workload, container),
+      files: filesOf(job, container),
       namespace,
       secrets,
       bySpark: false,
@@ -82,18 +81,12 @@ function runsSpark({ words, env }: Container): boolean {
 const FILE =
   /(?<=^|[\s,='"])(?:(?:local|file):\/\/)?(\/[\w./@+-]+\.(?:py|jar|zip|egg|whl|R))(?=$|[\s,'"])/g;
 
-/** The folders and files that a container mounts, each with a slash at its end. */
-export function foldersOf({ value }: ManifestObject, container: Fields): string[] {
-  const mounts = listOf(container.volumeMounts)
-    .flatMap(({ mountPath }) => textOf(mountPath) ?? []);
-  return [...mounts, ...operatorFolders(value)].map((path) => path.replace(/\/*$/, "/"));
-}
-
 /** Returns the files that a container's arguments name, except files on volumes. */
-function filesOf({ object }: Workload, { words, fields }: Container): ImageUse["files"] {
-  const volumes = foldersOf(object, fields);
-  const isMounted = (path: string) => volumes.some((folder) => path.startsWith(folder));
-  return words.flatMap(({ path: at, text }) =>
+function filesOf(job: SparkJob, container: Container): ImageUse["files"] {
+  const { object } = job.workload;
+  const volumes = [...mountsOf(container), ...driverMounts(job)];
+  const isMounted = (path: string) => volumes.some((folder) => isBelow(path, folder));
+  return container.words.flatMap(({ path: at, text }) =>
     [...text.matchAll(FILE)].map(([, path]) => ({ path: path!, place: placeOf(object, at) }))
   ).filter(({ path }) => !isMounted(path));
 }

@@ -3,6 +3,7 @@ import type { Finding, NotJudged } from "../../finding.ts";
 import { isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 import { placeOf } from "../../kubernetes/objects.ts";
 import { naming } from "../../list_names.ts";
+import { driverMounts, hasUnknownMounts, isBelow, mountsOf } from "../../spark/mounts.ts";
 import { settingsBelow } from "../../spark/pods.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 import { applicationIn } from "../../spark/submit_words.ts";
@@ -13,8 +14,8 @@ import { applicationIn } from "../../spark/submit_words.ts";
 /** What jobs give only to the pod that submits the driver, whether or not the driver needs it. */
 export function notInDriver({ jobs }: Tree): NotJudged[] {
   return jobs.flatMap((job) => {
-    if (job.driver === undefined || isUnknown(job)) return [];
-    const names = [...variablesOf(job), ...mountsOf(job).filter((path) => !hasMount(job, path))];
+    if (job.driver === undefined || hasUnknownMounts(job)) return [];
+    const names = [...variablesOf(job), ...ownMounts(job).filter((path) => !hasMount(job, path))];
     return names.length === 0 ? [] : [{
       object: job.label,
       reason: "deploy mode cluster: the driver is another pod, and does not have " +
@@ -29,8 +30,8 @@ export function unmountedApplications({ jobs }: Tree): Finding[] {
     const { application, driver } = job;
     const path = /^local:\/\/(\/.*)$/.exec(application?.file ?? "")?.[1];
     if (driver === undefined || application === undefined || path === undefined) return [];
-    if (isUnknown(job) || hasMount(job, path)) return [];
-    const folder = mountsOf(job).find((each) => isBelow(path, each));
+    if (hasUnknownMounts(job) || hasMount(job, path)) return [];
+    const folder = ownMounts(job).find((each) => isBelow(path, each));
     return folder === undefined ? [] : [{
       severity: "warn",
       ...application.place,
@@ -67,32 +68,14 @@ export function withoutUpload({ jobs }: Tree): Finding[] {
   });
 }
 
-/** Returns whether the template of the driver's pod is not known. */
-function isUnknown({ driver }: SparkJob): boolean {
-  return driver?.template !== undefined && driver.template.spec === undefined;
-}
-
-function isBelow(path: string, folder: string): boolean {
-  return `${path}/`.startsWith(`${folder.replace(/\/+$/, "")}/`);
-}
-
 /** The folders that the job's own pod mounts. */
-function mountsOf({ containers }: SparkJob): string[] {
-  return containers.flatMap(({ fields }) =>
-    listOf(fields.volumeMounts).flatMap(({ mountPath }) => textOf(mountPath) ?? [])
-  );
+function ownMounts({ containers }: SparkJob): string[] {
+  return containers.flatMap(mountsOf);
 }
 
-/** Returns whether the driver mounts a folder, by its settings or by its template. */
-function hasMount({ driver, settings }: SparkJob, path: string): boolean {
-  const volumes = [...settingsBelow(settings, "spark.kubernetes.driver.volumes.")]
-    .flatMap(([key, value]) => key.endsWith(".mount.path") ? [value] : []);
-  const secrets = settingsBelow(settings, "spark.kubernetes.driver.secrets.").values();
-  const spec = driver?.template?.spec;
-  const ofTemplate = listOf(isFields(spec) ? spec.containers : undefined).flatMap((container) =>
-    listOf(container.volumeMounts).flatMap(({ mountPath }) => textOf(mountPath) ?? [])
-  );
-  return [...volumes, ...secrets, ...ofTemplate].some((each) => isBelow(path, each));
+/** Returns whether the driver mounts a folder. */
+function hasMount(job: SparkJob, path: string): boolean {
+  return driverMounts(job).some((each) => isBelow(path, each));
 }
 
 /** The variables of the job's own pod that the driver does not have. */

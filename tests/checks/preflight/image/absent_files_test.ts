@@ -78,6 +78,11 @@ Deno.test("absentFiles finds an application that no instruction adds", () => {
       "WORKDIR /opt/job\nCOPY jobs/etl.py .",
       "RUN mkdir -p /opt/app && chown -R 185 /opt/app",
       "RUN pip install boto3",
+      "RUN apt-get update && apt-get install -y curl && rm -rf /var/lib/apt/lists/*",
+      "RUN groupadd app; useradd -g app app",
+      "COPY build.sh /tmp/",
+      'COPY --chown=185 ["jobs/other.py", "/opt/app/"]',
+      "WORKDIR $SPARK_HOME/jobs\nWORKDIR /opt/job\nCOPY jobs/etl.py .",
       "ADD https://example.com/other.py /opt/app/",
       "FROM maven:3.9 AS build\nCOPY jobs /opt/app\nFROM apache/spark:3.5.8",
     ]
@@ -128,11 +133,34 @@ Deno.test("absentFiles accepts a file that an instruction adds, or can add", () 
       "WORKDIR /opt/app\nRUN curl -fO https://example.com/etl.py",
       "RUN tar xf /jobs.tar -C /opt",
       "COPY jobs /opt/app\nFROM build",
+      "COPY build.sh /tmp/\nRUN /tmp/build.sh",
+      "RUN ./build.sh",
+      "RUN make install",
+      "RUN sh -c 'deploy'",
+      "RUN pip install -r /tmp/a.txt && python3 -m app.deploy",
+      "RUN --mount=type=cache,target=/root/.cache poetry run deploy",
+      "RUN dpkg -i /tmp/jobs.deb",
+      "RUN apt-get install -y /tmp/jobs.deb",
+      "RUN find /tmp -name x -exec deploy {} +",
+      "RUN <<END\ndeploy\nEND",
+      "RUN tar xf /jobs.tar -C /",
+      "RUN curl -sSf https://example.com/setup | sh",
+      "ARG BASE\nWORKDIR ${BASE}/app\nCOPY jobs/etl.py .",
+      "WORKDIR $SPARK_HOME/jobs\nCOPY jobs/etl.py ./",
+      "WORKDIR $SPARK_HOME\nWORKDIR jobs\nCOPY jobs/etl.py ./",
+      "WORKDIR /opt/app\nCOPY [a-z]*.py ./",
+      "WORKDIR /opt/app\nCOPY [ej]tl.py ./",
+      'COPY --chown=185 ["jobs/etl.py", "/opt/app/"]',
+      "COPY --parents app/etl.py /opt/",
     ]
   ) {
     assertEquals(found(dockerfile), [], dockerfile);
   }
   assertEquals(found("", { from: "registry.example.com/base:1" }), []);
+  const elsewhere = { "image/jobs/etl.py": "", "image/lib/src/helper.py": "" };
+  assertEquals(found("COPY src /opt/app", { others: elsewhere }), []);
+  const above = { "image/jobs/etl.py": "", "src/etl.py": "", "image/src/a.py": "" };
+  assertEquals(found("COPY src /opt/app", { others: above }), []);
   for (
     const file of [
       "local:///opt/spark/examples/src/main/python/pi.py",
@@ -159,6 +187,27 @@ Deno.test("absentFiles accepts a file in a folder that an operator fills", () =>
   }
   const conf = "sparkConf: { spark.kubernetes.driver.volumes.hostPath.a.mount.path: /opt }";
   assertEquals(found("", { manifest: APPLICATION.replace(driver, `${driver}\n  ${conf}`) }), []);
+});
+
+Deno.test("absentFiles accepts a file in a folder that the driver's pod mounts", () => {
+  const cluster = (...settings: string[]) =>
+    JOB.replace("--master=local[2]", "--master=k8s://https://a").replace(
+      '"--py-files", "/opt/app/lib.zip"',
+      ["--deploy-mode=cluster", ...settings.map((each) => `--conf=${each}`)]
+        .map((each) => `"${each}"`).join(", "),
+    );
+  const volume = "spark.kubernetes.driver.volumes.persistentVolumeClaim.code";
+  for (
+    const setting of [
+      `${volume}.mount.path=/opt/app`,
+      `${volume}.mount.path=/opt/app/etl.py`,
+      "spark.kubernetes.driver.secrets.code=/opt/app/",
+      "spark.kubernetes.driver.podTemplateFile=/opt/template.yaml",
+    ]
+  ) assertEquals(found("", { manifest: cluster(setting) }), [], setting);
+  assertEquals(found("", { manifest: cluster("spark.kubernetes.executor.secrets.a=/opt/app") }), [
+    `fail ${ARGUMENT} ${problem("/opt/app/etl.py")}`,
+  ]);
 });
 
 Deno.test("absentFiles only warns if the jobs have several images", () => {
