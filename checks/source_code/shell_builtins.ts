@@ -1,6 +1,13 @@
 import { ShellExpander, Unset } from "./shell_expander.ts";
 import { parseShell } from "./shell_parser.ts";
-import { cloneState, type Outcome, type State, type Status, type Text } from "./shell_state.ts";
+import {
+  cloneState,
+  type Outcome,
+  type State,
+  type Status,
+  type Text,
+  TooLong,
+} from "./shell_state.ts";
 import { judgeTest, type TestWord } from "./shell_test.ts";
 import type { Sequence, ShellCommand, ShellWord } from "./shell_tree.ts";
 import { textOf } from "./shell_words.ts";
@@ -79,12 +86,12 @@ export abstract class ShellBuiltins extends ShellExpander {
     for (const text of plain) {
       const [, each, value] = /^([A-Za-z_]\w*)(?:=(.*))?$/s.exec(text ?? "") ?? [];
       if (each === undefined) continue;
-      if (isLocal) state.locals!.push([each, state.variables.get(each), state.variables.has(each)]);
+      if (isLocal) hide(each, state);
       if (value !== undefined) state.variables.set(each, value);
       else if (isLocal) state.variables.set(each, undefined);
     }
     for (const [each, text] of values) {
-      if (isLocal) state.locals!.push([each, state.variables.get(each), state.variables.has(each)]);
+      if (isLocal) hide(each, state);
       state.variables.set(each, text);
     }
     return [{ state, status: "ok" }];
@@ -170,12 +177,12 @@ export abstract class ShellBuiltins extends ShellExpander {
       case "eval": {
         const script = args.includes(null) ? null : args.join(" ");
         if (script === null) open(state);
-        else return this.sequence(parseShell(script, words[0]!.start).body, state, isChecked);
+        else return this.sequence(parsed(script, words[0]!.start), state, isChecked);
         return go("likely");
       }
       case "trap":
         if (args.slice(1).some((each) => each === "EXIT" || each === "0")) {
-          this.onExit = parseShell(args[0] ?? "", words[1]!.start + 1).body;
+          this.onExit = parsed(args[0] ?? "", words[1]!.start + 1);
         }
         return go("ok");
       case "shift":
@@ -257,7 +264,7 @@ export abstract class ShellBuiltins extends ShellExpander {
     const script = texts[end];
     const isScript = options.some((text) => /^-\w*c/.test(text ?? ""));
     if (!isScript || typeof script !== "string") return [{ state, status: "likely" }];
-    const outcomes = this.subshell(parseShell(script, words[end]!.start + 1).body, inner, false);
+    const outcomes = this.subshell(parsed(script, words[end]!.start + 1), inner, false);
     return outcomes.map(({ state: { read, lost }, status }) => (
       { state: { ...cloneState(state), read, lost }, status: status === "ok" ? "likely" : status }
     ));
@@ -274,10 +281,23 @@ export abstract class ShellBuiltins extends ShellExpander {
   }
 }
 
+/** The commands of a text in a script. */
+function parsed(text: string, start: number): Sequence {
+  const { body, isRead } = parseShell(text, start);
+  if (!isRead) throw new TooLong();
+  return body;
+}
+
 /** Undoes an assignment before a command. */
 export function restore(after: State, name: string, text: Text | undefined, before: State): void {
   if (text === undefined && !before.variables.has(name)) after.variables.delete(name);
   else after.variables.set(name, text);
+}
+
+/** Keeps the value of an outer variable until the function ends. */
+function hide(name: string, { locals, variables }: State): void {
+  if (locals!.some(([each]) => each === name)) return;
+  locals!.push([name, variables.get(name), variables.has(name)]);
 }
 
 /** Another file or command may set any variable. */

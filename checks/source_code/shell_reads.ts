@@ -1,6 +1,6 @@
 import { parseShell } from "./shell_parser.ts";
-import { firstState } from "./shell_state.ts";
-import { type Budget, ShellRun, TooLong } from "./shell_run.ts";
+import { firstState, TooLong } from "./shell_state.ts";
+import { type Budget, ShellRun } from "./shell_run.ts";
 import type { Sequence, ShellCommand } from "./shell_tree.ts";
 import { textOf } from "./shell_words.ts";
 

@@ -6,11 +6,14 @@ import {
   combine,
   distinct,
   functionState,
+  keyOf,
   matchesGlob,
   type Outcome,
   type State,
   type Status,
   type Text,
+  TooLong,
+  withoutOthers,
 } from "./shell_state.ts";
 import type { TestWord } from "./shell_test.ts";
 import type { Sequence, ShellCommand, ShellWord, SimpleCommand } from "./shell_tree.ts";
@@ -21,13 +24,10 @@ export interface Budget {
   steps: number;
 }
 
-/** A script takes more steps than allowed. */
-export class TooLong extends Error {}
+/** The deepest nesting of commands, also in the functions that they call. */
+const MAX_DEPTH = 200;
 
-/** The deepest nesting of calls of functions. */
-const MAX_CALLS = 15;
-
-/** The most rounds of a loop. */
+/** The rounds of a loop in which all variables keep their values. */
 const MAX_ROUNDS = 20;
 
 /**
@@ -36,6 +36,9 @@ const MAX_ROUNDS = 20;
  */
 export class ShellRun extends ShellBuiltins {
   private readonly called = new Set<string>();
+  /** The calls that run, by function and state. */
+  private readonly calling = new Set<string>();
+  private depth = 0;
 
   /** Follows a variable, with a number of steps. */
   constructor(name: string, isSet: (name: string) => boolean, private readonly budget: Budget) {
@@ -88,13 +91,15 @@ export class ShellRun extends ShellBuiltins {
 
   /** Runs a command. Ends the path if the variable is unset. */
   private run(command: ShellCommand, state: State, isChecked: boolean): Outcome[] {
-    if (--this.budget.steps < 0) throw new TooLong();
+    if (--this.budget.steps < 0 || ++this.depth > MAX_DEPTH) throw new TooLong();
     try {
       return this.runKind(command, state, isChecked);
     } catch (error) {
       if (!(error instanceof Unset)) throw error;
       this.ends.push({ isHealthy: false, offset: error.offset, isUnset: true });
       return [];
+    } finally {
+      this.depth--;
     }
   }
 
@@ -243,7 +248,8 @@ export class ShellRun extends ShellBuiltins {
   ): Outcome[] {
     const done: State[] = [];
     let states = [state];
-    for (let round = 0; round < 3 && states.length > 0; round++) {
+    const seen = new Set<string>();
+    for (let round = 0; states.length > 0; round++) {
       const next: State[] = [];
       for (
         const { state: after, status } of states.flatMap((each) => this.sequence(test, each, true))
@@ -251,12 +257,18 @@ export class ShellRun extends ShellBuiltins {
         const isOver = not ? status === "ok" : status === "fails";
         const isSure = status === (not ? "fails" : "ok");
         if (!isSure) done.push(cloneState(after));
-        if (!isOver) (isSure ? next : done).push(...this.round(body, after, isChecked, done));
+        if (!isOver) next.push(...this.round(body, after, isChecked, done));
       }
-      states = distinct(next.map((each) => ({ state: each, status: "ok" })), this.name)
-        .map((each) => each.state);
+      const merge = round < MAX_ROUNDS ? distinct : withoutOthers;
+      const all = merge(next.map((each) => ({ state: each, status: "ok" })), this.name);
+      // An equal round gives nothing new. An endless loop counts as one that ends.
+      states = all.filter((each) => !seen.has(keyOf(each))).map((each) => each.state);
+      done.push(
+        ...all.filter((each) => seen.has(keyOf(each))).map(({ state }) => cloneState(state)),
+      );
+      for (const each of all) seen.add(keyOf(each));
     }
-    return distinct([...done, ...states].map((each) => ({ state: each, status: "ok" })), this.name);
+    return distinct(done.map((each) => ({ state: each, status: "ok" })), this.name);
   }
 
   /** One round of a loop. Returns the states before the next round. */
@@ -277,7 +289,7 @@ export class ShellRun extends ShellBuiltins {
   ): Outcome[] {
     const items: readonly (Text | undefined)[] | undefined = words === undefined
       ? state.args
-      : words.flatMap((word) => this.itemsOf(word, state)).slice(0, MAX_ROUNDS);
+      : words.flatMap((word) => this.itemsOf(word, state));
     const done: State[] = [];
     let states = [state];
     // Without known arguments, the loop may have no round.
@@ -287,6 +299,8 @@ export class ShellRun extends ShellBuiltins {
         each.variables.set(name, item ?? null);
         return this.round(body, each, isChecked, done);
       });
+      states = distinct(states.map((each) => ({ state: each, status: "ok" })), this.name)
+        .map((each) => each.state);
     }
     return distinct([...done, ...states].map((each) => ({ state: each, status: "ok" })), this.name);
   }
@@ -296,9 +310,16 @@ export class ShellRun extends ShellBuiltins {
     const [part] = word.parts;
     if (part?.kind === "variable" && /^[@*]$/.test(part.name)) return state.args ?? [undefined];
     const text = this.word(word, state);
-    if (text === null) return [null];
+    const isQuoted = word.parts.some((each) => each.isQuoted);
+    // A second round shows what depends on the first one.
+    if (text === null) return isQuoted ? [null] : [undefined, undefined];
+    if (
+      word.parts.some((each) => !each.isQuoted && each.kind === "text" && /[*?]/.test(each.text))
+    ) {
+      return [null, null];
+    }
     if (part?.kind === "variable" && part.index !== "") return text.split("\n").filter(Boolean);
-    return word.parts.some((each) => each.isQuoted) ? [text] : text.split(/\s+/).filter(Boolean);
+    return isQuoted ? [text] : text.split(/\s+/).filter(Boolean);
   }
 
   /** Runs `case`. */
@@ -381,9 +402,14 @@ export class ShellRun extends ShellBuiltins {
     state: State,
   ): Outcome[] {
     this.called.add(name);
-    if (this.returned.length >= MAX_CALLS) return [{ state, status: "likely" }];
+    const inner = functionState(state, args);
+    const key = JSON.stringify([name, keyOf({ state: inner, status: "ok" })]);
+    // A function that calls itself in the same state does nothing new.
+    if (this.calling.has(key)) return [{ state, status: "unknown" }];
+    this.calling.add(key);
     this.returned.push([]);
-    const outcomes = this.run(body, functionState(state, args), false);
+    const outcomes = this.run(body, inner, false);
+    this.calling.delete(key);
     const all = [...outcomes, ...this.returned.pop()!];
     return distinct(
       all.map(({ state: after, status }) => {

@@ -28,6 +28,9 @@ export interface State {
   readonly isFailing: boolean;
 }
 
+/** A script takes more steps than allowed, or nests too deeply. */
+export class TooLong extends Error {}
+
 /** A state after a command, with the status of the command. */
 export interface Outcome {
   /** The state. */
@@ -78,6 +81,11 @@ export function distinct(outcomes: readonly Outcome[], name: string): Outcome[] 
   if (outcomes.length < 2) return [...outcomes];
   const found = new Map(outcomes.map((each) => [keyOf(each), each]));
   if (found.size <= MAX_STATES) return [...found.values()];
+  return withoutOthers(outcomes, name);
+}
+
+/** Forgets the values of all variables except the one in question, and leaves out equal outcomes. */
+export function withoutOthers(outcomes: readonly Outcome[], name: string): Outcome[] {
   return [
     ...new Map(
       outcomes.map(({ state, status }) => {
@@ -90,7 +98,8 @@ export function distinct(outcomes: readonly Outcome[], name: string): Outcome[] 
   ];
 }
 
-function keyOf({ state, status }: Outcome): string {
+/** A text that is equal for outcomes after which a script does the same. */
+export function keyOf({ state, status }: Outcome): string {
   const { variables, nounset, errexit, pipefail, args, locals, isFailing } = state;
   const values = [...variables].filter(([, text]) => text !== null).sort()
     .map(([name, text]) => [name, text === undefined, text]);

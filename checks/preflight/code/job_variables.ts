@@ -10,16 +10,24 @@ import { keysOf } from "../secrets/secret_references.ts";
 
 /** The variables that the code of a job finds in its environment. */
 export interface JobVariables {
-  /** The names in the manifests, in Dockerfiles, and in the job's own shell scripts. */
+  /** The names in the manifests, in Dockerfiles, and in the job's other shell scripts. */
   readonly names: ReadonlySet<string>;
   /** True if there can be more, from an object or a file that is not in the manifests. */
   readonly open: boolean;
 }
 
 /**
+ * The other code of a job, which may set variables for a source. What a shell script sets itself counts
+ * only on the paths where it does, and its reads already tell that.
+ */
+export function othersOf(source: Code, sources: readonly Code[]): Code[] {
+  return sources.filter((each) => each.language !== source.language || each.text !== source.text);
+}
+
+/**
  * The variables of a job's containers.
  *
- * @param sources the code that the job runs
+ * @param sources the code that may set variables, such as the scripts that start a program
  */
 export function variablesOfJob(
   { object, containers }: Workload,

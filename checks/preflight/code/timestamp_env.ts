@@ -14,7 +14,7 @@ import { type Code, placeIn } from "../../source_code/code.ts";
 import { codeRunBy } from "../../source_code/job_source.ts";
 import type { VariableRead } from "../../source_code/shell_reads.ts";
 import { dayPlaceholderIn, optionAt } from "./date_placeholders.ts";
-import { shellStartOf, variablesOfJob } from "./job_variables.ts";
+import { othersOf, shellStartOf, variablesOfJob } from "./job_variables.ts";
 import { variablesReadBy } from "../../source_code/environment.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { keysOf } from "../secrets/secret_references.ts";
@@ -91,14 +91,15 @@ function dayReads(tree: Tree, sources: readonly Code[]): Finding[] {
   const foreign = foreignObjects(tree, jobs);
   const runs = jobs.map((job) => {
     const sources = codeRunBy(job, tree.code);
-    const variables = variablesOfJob(job, sources, tree);
-    const mayHaveDay = variables.open || variables.names.has("JOB_DATE");
-    return { job, sources, variables, mayHaveDay };
+    return { job, sources };
   });
   return sources.flatMap((source): Finding[] => {
     const own = runs.filter((run) => run.sources.includes(source));
     if (own.length === 0 && foreign.has(source.object)) return [];
-    const without = own.filter(({ mayHaveDay }) => !mayHaveDay);
+    const without = own.map(({ job, sources }) => ({
+      job,
+      variables: variablesOfJob(job, othersOf(source, sources), tree),
+    })).filter(({ variables: { open, names } }) => !open && !names.has("JOB_DATE"));
     if (own.length > 0 && without.length === 0) return [];
     const starts = without.map(({ job, variables }) => shellStartOf(job, source, variables));
     const start = starts.find(({ nounset }) => nounset) ?? starts[0];

@@ -6,7 +6,12 @@ import { codeRunBy } from "../../source_code/job_source.ts";
 import { variablesReadBy } from "../../source_code/environment.ts";
 import { naming } from "../../list_names.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
-import { type JobVariables, shellStartOf, variablesOfJob } from "../code/job_variables.ts";
+import {
+  type JobVariables,
+  othersOf,
+  shellStartOf,
+  variablesOfJob,
+} from "../code/job_variables.ts";
 import { composedUrls } from "./composed_urls.ts";
 import { settingReadsOf } from "./setting_references.ts";
 import { localServers, localSettings } from "./local_servers.ts";
@@ -104,9 +109,9 @@ export function judgeSecrets(tree: Tree, cluster?: ClusterOpened): Judged | unde
 /** Finds the variables that a job's code reads without a default, and that nothing sets. */
 function unsetVariables(job: Workload, tree: Tree): Finding[] {
   const sources = codeRunBy(job, tree.code);
-  const variables = variablesOfJob(job, sources, tree);
   const missing = new Map<string, { readonly place: string; readonly isSure: boolean }>();
   for (const source of sources) {
+    const variables = variablesOfJob(job, othersOf(source, sources), tree);
     const reads = variablesReadBy(source, shellStartOf(job, source, variables), sources);
     for (const { name, offset, optional, perhaps } of reads) {
       const isKnown = missing.has(name) && (optional || missing.get(name)!.isSure);
@@ -132,7 +137,7 @@ function unsetVariables(job: Workload, tree: Tree): Finding[] {
 
 /** Variables that shells, base images and Kubernetes set. */
 const PREDEFINED =
-  /^(HOME|PATH|PWD|OLDPWD|HOSTNAME|USER|SHELL|TMPDIR|LANG|LC_\w+|TERM|TZ|RANDOM|SECONDS|UID|EUID|PPID|IFS|OPTARG|OPTIND|LINENO|BASH\w*|FUNCNAME|PYTHON\w+|PYSPARK_\w+|JAVA_\w+|SPARK_\w+|HADOOP_\w+|KUBERNETES_\w+|\w+_(SERVICE_HOST|SERVICE_PORT\w*|PORT))$/;
+  /^(HOME|PATH|PWD|OLDPWD|HOSTNAME|USER|SHELL|TMPDIR|LANG|LC_\w+|TERM|TZ|RANDOM|SECONDS|UID|EUID|PPID|IFS|OPTARG|OPTIND|LINENO|REPLY|MAPFILE|PIPESTATUS|BASH\w*|FUNCNAME|PYTHON\w+|PYSPARK_\w+|JAVA_\w+|SPARK_\w+|HADOOP_\w+|KUBERNETES_\w+|\w+_(SERVICE_HOST|SERVICE_PORT\w*|PORT))$/;
 
 /** Returns whether nothing sets a variable. The check timestamp-env judges JOB_DATE. */
 function isUnset(name: string, { names, open }: JobVariables): boolean {

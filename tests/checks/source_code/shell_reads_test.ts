@@ -52,6 +52,30 @@ Deno.test("shellReads tells what depends on a command, a file or the arguments",
   assertEquals(verdict(argument, { ...ALONE, isAlone: false }), "perhaps");
 });
 
+Deno.test("shellReads follows long loops, deep calls and functions that call themselves", () => {
+  const items = "a ".repeat(30);
+  const chain = (length: number) =>
+    Array.from({ length }, (_, i) => `f${i}() { f${i + 1}; }\n`).join("");
+  for (
+    const [script, expected] of [
+      [`set -eu\nfor v in ${items}D; do : "\${!v:?}"; done`, "stops"],
+      [`set -eu\n${chain(40)}f40() { echo "$D"; }\nf0`, "stops"],
+      ["set -u\ni=0\nwhile [ $i -lt 9 ]; do i=$((i+1)); [ $i = 7 ] && echo $D; done", "stops"],
+      ['set -u\nwhile read -r l; do [ -z "${x:-}" ] || echo $D; x=1; done', "perhaps"],
+      ["set -u\ni=0\nwhile [ $i -lt 900 ]; do i=$((i+1)); done\necho $D", "stops"],
+      ["set -u\nf() { local x=1; }\nwhile read -r l; do f; done\necho ${D:-}", "goes on"],
+      ["set -eu\nf() { g | cat; }\ng() { f; }\nf\necho $D", "stops"],
+      ["set -eu\nf() { f | f; }\nf\necho ${D:-}", "goes on"],
+      ['set -u\nretry() { "$@" || retry "$@"; }\nretry x\necho ${D:-}', "goes on"],
+      ['set -u\nf() { f "x$1" | f "y$1"; }\nf a\necho ${D:-}', "perhaps"],
+      ['set -u\nwalk() { for d in "$1"/*; do walk "$d/x"; done; }\nwalk a\necho ${D:-}', "goes on"],
+      ["set -u\nfor i in $LIST; do D=1; done\necho $D", "perhaps"],
+      [`set -u\n${chain(400)}f400() { :; }\nf0\necho \${D:-}`, "perhaps"],
+      [`set -u\neval '${"( ".repeat(500)}echo $D${" )".repeat(500)}'`, "perhaps"],
+    ] as const
+  ) assertEquals([script, verdict(script)], [script, expected]);
+});
+
 Deno.test("shellReads asks whether the environment has the other variables", () => {
   const script = 'set -u\nday="${DAY:-$D}"';
   assertEquals(verdict(script), "stops");

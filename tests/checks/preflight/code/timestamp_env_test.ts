@@ -366,6 +366,23 @@ Deno.test("timestamp-env accepts Python whose shell exports JOB_DATE before", as
   assertEquals(await verdictOf(run("echo")), ["fail"]);
 });
 
+Deno.test("timestamp-env knows on which paths a script sets JOB_DATE for itself", async () => {
+  for (
+    const [script, expected] of [
+      ["if test -f /y; then JOB_DATE=x; fi", ["warn"]],
+      ["test -f /y && JOB_DATE=x", ["warn"]],
+      ['if [ "${MODE:-}" = backfill ]; then JOB_DATE=x; fi', ["warn"]],
+      ["if test -f /y; then . /shared/env; fi", ["warn"]],
+      ["JOB_DATE=x", []],
+      ["if test -f /y; then JOB_DATE=x; else JOB_DATE=y; fi", []],
+      ["read -r JOB_DATE < /day", []],
+    ] as const
+  ) {
+    const found = await verdictOf(scripted(`set -eu\n${script}\nspark-submit a.py "\${JOB_DATE}"`));
+    assertEquals([script, found], [script, expected]);
+  }
+});
+
 Deno.test("timestamp-env judges the variables that Spark gives to its pods", async () => {
   const application = `apiVersion: sparkoperator.k8s.io/v1beta2
 kind: SparkApplication
