@@ -1,7 +1,8 @@
 import apiSchema from "./api_schema.json" with { type: "json" };
-import { child, type Fields, isFields, kindOf } from "./fields.ts";
+import { child, type Fields, isFields, kindOf, typeNameOf } from "./fields.ts";
 import { parseQuantity } from "./quantities.ts";
 import { closestWord } from "./spelling.ts";
+import type { Sources } from "./yaml.ts";
 
 /** A field that the API server refuses, with its correction. */
 export interface WrongField {
@@ -91,6 +92,14 @@ export function typeOf(apiVersion: string, kind: string): string | undefined {
   return kinds[`${apiVersion} ${kind}`];
 }
 
+/** How messages show the values of an object. */
+export interface Shown {
+  /** The text of the value or the key at a path in its file, if it differs from the value. */
+  readonly sources?: Sources;
+  /** Returns whether the value at a path may be secret; messages name only its type. */
+  readonly isHidden?: (path: string) => boolean;
+}
+
 /**
  * The fields of a value that the API server refuses: fields of another type, unknown and missing
  * fields, and unknown values.
@@ -101,11 +110,28 @@ export function typeOf(apiVersion: string, kind: string): string | undefined {
  * field, and after the name of a type, `?` means that another version can have more fields.
  *
  * @param more types besides those of Kubernetes
+ * @param shown how messages show the values
  */
-export function wrongFields(value: unknown, code: string, more: Types = {}): WrongField[] {
+export function wrongFields(
+  value: unknown,
+  code: string,
+  more: Types = {},
+  shown: Shown = {},
+): WrongField[] {
   const found: WrongField[] = [];
-  judge(value, code, { path: "", name: "the object" }, { ...apiSchema.types, ...more }, found);
+  const use: Use = { ...shown, types: { ...apiSchema.types, ...more } };
+  judge(value, code, { path: "", name: "the object" }, use, found);
   return found;
+}
+
+/** What the judgement of a whole object uses. */
+interface Use extends Shown {
+  readonly types: Types;
+}
+
+/** Describes a value of the wrong type, as in `a list` and `1.10`; a hidden one as `a number`. */
+function described(value: unknown, path: string, { isHidden, sources }: Use): string {
+  return isHidden?.(path) ? typeNameOf(value) : sources?.values.get(path) ?? kindOf(value);
 }
 
 /** The place of a value: its path, and its name in messages. */
@@ -114,14 +140,15 @@ interface At {
   readonly name: string;
 }
 
-function judge(value: unknown, code: string, at: At, types: Types, found: WrongField[]): void {
+function judge(value: unknown, code: string, at: At, use: Use, found: WrongField[]): void {
   const { path, name } = at;
+  const { types } = use;
   if (value === null || value === undefined || code === "x") return;
   if (code.startsWith("[")) {
     if (!Array.isArray(value)) {
       found.push({
         path,
-        problem: `${name} must be a list, but is ${kindOf(value)}`,
+        problem: `${name} must be a list, but is ${described(value, path, use)}`,
         fix: LIST_FIX,
       });
       return;
@@ -131,7 +158,7 @@ function judge(value: unknown, code: string, at: At, types: Types, found: WrongF
         each,
         code.slice(1),
         { path: `${path}[${i}]`, name: `an item of ${name}` },
-        types,
+        use,
         found,
       )
     );
@@ -139,23 +166,24 @@ function judge(value: unknown, code: string, at: At, types: Types, found: WrongF
   }
   const type = code.startsWith("{") ? undefined : types[code.replace(/\?$/, "")];
   if (type === undefined && !code.startsWith("{")) {
-    const wrong = wrongScalar(value, code, name);
+    const wrong = wrongScalar(value, code, at, use);
     if (wrong !== undefined) {
       found.push({ path, problem: `${name} ${wrong.problem}`, fix: wrong.fix });
     }
     return;
   }
   if (!isFields(value)) {
-    const problem = `${name} must be an object, but is ${kindOf(value)}`;
+    const problem = `${name} must be an object, but is ${described(value, path, use)}`;
     found.push({ path, problem, fix: OBJECT_FIX });
     return;
   }
   if (type !== undefined) {
-    judgeFields(value, { code, type }, path, types, found);
+    judgeFields(value, { code, type }, path, use, found);
     return;
   }
   for (const [key, each] of Object.entries(value)) {
-    judge(each, code.slice(1), { path: child(path, key), name: key }, types, found);
+    const at = child(path, key);
+    judge(each, code.slice(1), { path: at, name: use.sources?.names.get(at) ?? key }, use, found);
   }
 }
 
@@ -166,9 +194,10 @@ function judgeFields(
   value: Fields,
   { code, type }: { readonly code: string; readonly type: string },
   path: string,
-  types: Types,
+  use: Use,
   found: WrongField[],
 ): void {
+  const { types } = use;
   const isOpen = code.endsWith("?");
   const name = code.replace(/\?$/, "");
   const fields = new Map(
@@ -190,7 +219,7 @@ function judgeFields(
       });
       continue;
     }
-    judge(each, known.replace(/!$/, ""), { path: at, name: field }, types, found);
+    judge(each, known.replace(/!$/, ""), { path: at, name: field }, use, found);
     const wrong = wrongValue(`${name}.${field}`, field, each);
     if (wrong !== undefined) {
       found.push({ path: at, problem: `${field} ${wrong.problem}`, fix: wrong.fix });
@@ -245,23 +274,27 @@ function ofOperator(
     : { why: `if the operator in the cluster has no such field, ${effect}`, isUncertain: true };
 }
 
-function wrongScalar(value: unknown, code: string, name: string): Wrong | undefined {
-  const is = kindOf(value);
+function wrongScalar(value: unknown, code: string, at: At, use: Use): Wrong | undefined {
+  const { path } = at;
+  const { sources } = use;
+  const is = described(value, path, use);
   const isText = typeof value === "string";
   const quoted = isText || typeof value === "object"
     ? "Write it as a text."
-    : `Put the value in quotes: ${keyOf(name)}"${String(value)}"`;
+    : use.isHidden?.(path)
+    ? "Put the value in quotes."
+    : `Put the value in quotes: ${keyOf(at, sources)}"${sources?.values.get(path) ?? value}"`;
   if (code === "s") {
     return isText ? undefined : { problem: `must be a string, but is ${is}`, fix: quoted };
   }
-  const unquoted = isText && /^(-?\d+|true|false)$/.test(value)
-    ? `Remove the quotes: ${keyOf(name)}${value}`
+  const unquoted = isText && !use.isHidden?.(path) && /^(-?\d+|true|false)$/.test(value)
+    ? `Remove the quotes: ${keyOf(at)}${value}`
     : undefined;
   if (code === "b") {
     if (typeof value === "boolean") return undefined;
     return {
       problem: `must be true or false, but is ${is}`,
-      fix: unquoted ?? `Write ${keyOf(name)}true or ${keyOf(name)}false`,
+      fix: unquoted ?? `Write ${keyOf(at)}true or ${keyOf(at)}false`,
     };
   }
   if (code === "i" || code === "n") {
@@ -311,6 +344,7 @@ function wrongValue(field: string, name: string, value: unknown): Wrong | undefi
 }
 
 /** The beginning of the line of a value, as in `value: ` or `- `. */
-function keyOf(name: string): string {
-  return name.startsWith("an item of ") ? "- " : `${name}: `;
+function keyOf({ path, name }: At, sources?: Sources): string {
+  if (name.startsWith("an item of ")) return "- ";
+  return sources?.names.has(path) ? `"${name}": ` : `${name}: `;
 }

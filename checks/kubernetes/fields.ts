@@ -117,6 +117,11 @@ export function kindOf(value: unknown): string {
   return String(value);
 }
 
+/** The type of a value, without its content, as in `a list`, `a string` and `a number`. */
+export function typeNameOf(value: unknown): string {
+  return typeof value === "object" ? kindOf(value) : `a ${typeof value}`;
+}
+
 /** The fix for a plain `5` or `yes`, which YAML reads as a number or a boolean. */
 function quotesAdvice(value: unknown): string {
   return typeof value === "number" || typeof value === "boolean" ? "; put the value in quotes" : "";

@@ -1,7 +1,7 @@
 import type { Place } from "../finding.ts";
 import { type Fields, isFields } from "./fields.ts";
 import { otherThanObject, shapeOf, sparkPodTemplate } from "./other_files.ts";
-import type { DocumentProblem, ManifestDocument } from "./yaml.ts";
+import type { DocumentProblem, ManifestDocument, Sources } from "./yaml.ts";
 
 /** A Kubernetes object from a file or a cluster. */
 export interface ManifestObject {
@@ -23,6 +23,8 @@ export interface ManifestObject {
   readonly value: Fields;
   /** The line of each field, by the path in the object, as in `spec.egress[0].to[1]`. */
   readonly lines: ReadonlyMap<string, number>;
+  /** The texts of values and keys that the file writes in another way; undefined without a file. */
+  readonly sources?: Sources;
 }
 
 /** The objects in a document: a single object, or the items of a list. */
@@ -94,10 +96,13 @@ export function ofKind(
 /** Finds the objects of a document. */
 export function objectsOf(
   file: string,
-  { document, value, lines }: ManifestDocument,
+  { document, value, lines, sources }: ManifestDocument,
 ): ObjectReading {
   const other = otherThanObject(value) ?? sparkPodTemplate(file, value);
-  return { ...read({ file, document, value, lines }), ...(other === undefined ? {} : { other }) };
+  return {
+    ...read({ file, document, value, lines, sources }),
+    ...(other === undefined ? {} : { other }),
+  };
 }
 
 interface Item {
@@ -105,11 +110,12 @@ interface Item {
   readonly document: number;
   readonly value: unknown;
   readonly lines: ReadonlyMap<string, number>;
+  readonly sources: Sources;
   /** The apiVersion and kind of an item without them, from a list such as PodList. */
   readonly assumed?: { readonly apiVersion: unknown; readonly kind: string };
 }
 
-function read({ file, document, value: given, lines, assumed }: Item): ObjectReading {
+function read({ file, document, value: given, lines, sources, assumed }: Item): ObjectReading {
   const line = lines.get("") ?? 1;
   const trouble = (problem: string): ObjectReading => ({
     objects: [],
@@ -123,7 +129,7 @@ function read({ file, document, value: given, lines, assumed }: Item): ObjectRea
     return trouble(`the ${kind} has no apiVersion`);
   }
   if (kind.endsWith("List") && Array.isArray(value.items)) {
-    return itemsOf({ file, document, value, lines }, kind, apiVersion, value.items);
+    return itemsOf({ file, document, value, lines, sources }, kind, apiVersion, value.items);
   }
   if (kind === "List" && apiVersion === "v1") return { objects: [], problems: [] };
   const { name, namespace } = isFields(metadata) ? metadata : {};
@@ -135,6 +141,7 @@ function read({ file, document, value: given, lines, assumed }: Item): ObjectRea
     kind,
     value,
     lines,
+    sources,
     name: typeof name === "string" ? name : "",
     namespace: typeof namespace === "string" && namespace !== "" ? namespace : undefined,
   };
@@ -142,22 +149,33 @@ function read({ file, document, value: given, lines, assumed }: Item): ObjectRea
 }
 
 function itemsOf(
-  { file, document, lines }: Item,
+  { file, document, lines, sources }: Item,
   kind: string,
   apiVersion: string,
   items: readonly unknown[],
 ): ObjectReading {
   const assumed = kind === "List" ? undefined : { apiVersion, kind: kind.slice(0, -"List".length) };
-  const itemLines = items.map(() => new Map<string, number>());
-  for (const [path, line] of lines) {
-    const [, index, rest] = /^items\[(\d+)\]\.?(.*)$/s.exec(path) ?? [];
-    if (index !== undefined) itemLines[Number(index)]?.set(rest!, line);
-  }
-  const readings = items.map((value, i) =>
-    read({ file, document, value, lines: itemLines[i]!, ...(assumed ? { assumed } : {}) })
-  );
+  const [itemLines, values, names] = [
+    ofItems(lines, items.length),
+    ofItems(sources.values, items.length),
+    ofItems(sources.names, items.length),
+  ];
+  const readings = items.map((value, i) => {
+    const item = { lines: itemLines[i]!, sources: { values: values[i]!, names: names[i]! } };
+    return read({ file, document, value, ...item, ...(assumed ? { assumed } : {}) });
+  });
   return {
     objects: readings.flatMap(({ objects }) => objects),
     problems: readings.flatMap(({ problems }) => problems),
   };
+}
+
+/** Divides a map by path among the items of a list. */
+function ofItems<T>(byPath: ReadonlyMap<string, T>, count: number): Map<string, T>[] {
+  const maps = Array.from({ length: count }, () => new Map<string, T>());
+  for (const [path, each] of byPath) {
+    const [, index, rest] = /^items\[(\d+)\]\.?(.*)$/s.exec(path) ?? [];
+    if (index !== undefined) maps[Number(index)]?.set(rest!, each);
+  }
+  return maps;
 }

@@ -127,7 +127,8 @@ function wrongContainers(spec: Fields, specPath: string): WrongField[] {
         if (variable !== undefined && !/^[ -<>-~]+$/.test(variable)) {
           found.push({
             path: `${path}.env[${j}].name`,
-            problem: `${JSON.stringify(variable)} is no name of a variable`,
+            // As in `PASSWORD=text`.
+            problem: `${JSON.stringify(variable.replace(/=.+$/s, "=…"))} is no name of a variable`,
             fix: "Use letters, digits and _.",
           });
         }

@@ -24,6 +24,17 @@ import {
 // YAML as kubectl reads it: cut at the `---` lines, then parsed as YAML 1.1 in the dialect of
 // go-yaml v2. The `yaml` package parses; this file adjusts what differs, and sets limits.
 
+/**
+ * The texts of numbers, booleans and keys in a file, as far as they differ from how JavaScript
+ * writes the values: `1.10`, `017` and `yes`.
+ */
+export interface Sources {
+  /** The texts of values, by path. */
+  readonly values: ReadonlyMap<string, string>;
+  /** The texts of keys, by the path of the field. */
+  readonly names: ReadonlyMap<string, string>;
+}
+
 /** A document of a file. */
 export interface ManifestDocument {
   /** The position in the file, counted from 1. Empty documents are not counted. */
@@ -32,6 +43,8 @@ export interface ManifestDocument {
   readonly value: unknown;
   /** The line of the file on which each field begins, by path; "" is the path of the document. */
   readonly lines: ReadonlyMap<string, number>;
+  /** The texts of values and keys that are written in another way. */
+  readonly sources: Sources;
 }
 
 /** A syntax error, or another reason why a document cannot be read. */
@@ -87,7 +100,8 @@ export function parseDocuments(text: string): Documents {
         const walk = new Walk((offset) => place(offset).line);
         const value = valueOf(contents, "", walk);
         if (value === null) continue;
-        documents.push({ document: documents.length + 1, value, lines: walk.lines });
+        const { lines, sources } = walk;
+        documents.push({ document: documents.length + 1, value, lines, sources });
       }
     } catch (error) {
       if (!(error instanceof YamlError)) throw error;
@@ -329,6 +343,8 @@ class Walk {
   readonly anchors = new Map<string, unknown>();
   /** The line of each field outside of aliases, by path. */
   readonly lines = new Map<string, number>();
+  /** The texts of values and keys that differ from the values, by path. */
+  readonly sources = { values: new Map<string, string>(), names: new Map<string, string>() };
   /** The number of nodes that were visited through aliases. */
   repeated = 0;
   /** The number of aliases that lead to the current node. */
@@ -367,6 +383,7 @@ function valueOf(node: unknown, path: string, walk: Walk): unknown {
   }
   if (isScalar(node)) {
     const value = scalarOf(node);
+    noteSource(walk.sources.values, path, node, value);
     if (typeof value !== "number" || Number.isFinite(value)) return value;
     throw new YamlError(
       "kubectl cannot convert infinity and NaN to JSON; a text needs quotes",
@@ -380,6 +397,17 @@ function valueOf(node: unknown, path: string, walk: Walk): unknown {
   } finally {
     walk.depth--;
   }
+}
+
+/** Keeps the text of a plain number or boolean that is not how JavaScript writes it. */
+function noteSource(
+  texts: Map<string, string>,
+  path: string,
+  { type, source }: { type?: string; source?: string },
+  value: unknown,
+): void {
+  if (type !== "PLAIN" || typeof value !== "number" && typeof value !== "boolean") return;
+  if (source !== undefined && source !== String(value)) texts.set(path, source);
 }
 
 function objectOf(node: { items: readonly unknown[] }, path: string, walk: Walk): unknown {
@@ -401,6 +429,7 @@ function objectOf(node: { items: readonly unknown[] }, path: string, walk: Walk)
     own.add(name);
     const fieldPath = child(path, name);
     walk.note(fieldPath, offsetOf(pair.key));
+    if (isScalar(pair.key)) noteSource(walk.sources.names, fieldPath, pair.key, pair.key.value);
     fields.set(name, valueOf(pair.value, fieldPath, walk));
   }
   // An assignment to __proto__ would not create a field.

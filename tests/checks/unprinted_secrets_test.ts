@@ -89,6 +89,65 @@ for (const [file, from, to] of CHANGES) {
   });
 }
 
+const SECRET = "apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: analytics-jobs}\n";
+
+/** Objects with a secret where a field has the wrong type. */
+const WRONG_TYPES: readonly (readonly [what: string, object: string])[] = [
+  ["stringData as a text", `${SECRET}stringData: ${WORD}\n`],
+  ["stringData as a block", `${SECRET}stringData: |\n  PASSWORD=${WORD}\n`],
+  ["data as a text", `${SECRET}data: ${WORD}\n`],
+  ["data as a list", `${SECRET}data: [${WORD}]\n`],
+  ["data as a number", `${SECRET}data: ${NUMBER}\n`],
+  ["values without quotes", `${SECRET}data: {A: ${NUMBER}}\nstringData: {B: ${NUMBER}}\n`],
+  ["immutable as a text", `${SECRET}immutable: "${WORD}"\n`],
+  ["immutable as a number", `${SECRET}immutable: ${NUMBER}\n`],
+  ["type as a number", `${SECRET}type: ${NUMBER}\n`],
+  ["an annotation as a number", SECRET.replace("{name", `{annotations: {a: ${NUMBER}}, name`)],
+  ["metadata as a text", `apiVersion: v1\nkind: Secret\nmetadata: ${WORD}\n`],
+  ["data of a ConfigMap as a text", `${SECRET.replace("Secret", "ConfigMap")}data: ${WORD}\n`],
+  [
+    "a secret in a ConfigMap as a number",
+    `${SECRET.replace("Secret", "ConfigMap")}data: {DB_PASSWORD: ${NUMBER}}\n`,
+  ],
+  ...["SealedSecret", "ExternalSecret", "SecretStore"].map((kind) =>
+    [
+      `a ${kind}`,
+      `apiVersion: a.example/v1\nkind: ${kind}\nmetadata: ${WORD}\nspec: ${WORD}\n`,
+    ] as const
+  ),
+];
+
+for (const [what, object] of WRONG_TYPES) {
+  Deno.test(`no report prints a secret in a field of the wrong type: ${what}`, async () => {
+    const printed = JSON.stringify(await judgeFiles({ ...FILES, "s.yaml": object }));
+    assert(!printed.includes(WORD) && !printed.includes(NUMBER), printed);
+  });
+}
+
+for (
+  const variable of [
+    `{name: A, valueFrom: ${WORD}}`,
+    `{name: A, valueFrom: {secretKeyRef: ${WORD}}}`,
+    `{name: A, valueFrom: {secretKeyRef: {name: a, key: b, optional: ${WORD}}}}`,
+    WORD,
+    `{name: "DB_PASSWORD=${WORD}"}`,
+    `{name: DB_PWD, value: ${NUMBER}}`,
+    `{name: BASIC_AUTH, value: ${NUMBER}}`,
+  ]
+) {
+  Deno.test(`no report prints a secret in a variable of the wrong type: ${variable}`, async () => {
+    const files = change(JOB, "          env:\n", `          env:\n            - ${variable}\n`);
+    const printed = JSON.stringify(await judgeFiles(files));
+    assert(!printed.includes(WORD) && !printed.includes(NUMBER), printed);
+  });
+}
+
+Deno.test("no report prints a secret in an argument of the wrong type", async () => {
+  const args = `          args:\n            - --password\n            - ${NUMBER}\n`;
+  const printed = JSON.stringify(await judgeFiles(change(JOB, "          args:\n", args)));
+  assert(!printed.includes(NUMBER), printed);
+});
+
 Deno.test("differences hides secrets outside of Secrets too", () => {
   const map = (data: string) =>
     readFile("a.yaml", `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: ${data}\n`)

@@ -15,6 +15,7 @@ import { jobsOf } from "../../kubernetes/jobs.ts";
 import { isCompleted, SPARK_TYPES, sparkTypeOf } from "../../kubernetes/spark_application_types.ts";
 import { missingSecretKeys } from "../../kubernetes/secret_types.ts";
 import { groupOf } from "../../kubernetes/workloads.ts";
+import { namesSecret } from "../../kubernetes/secret_text.ts";
 import { wrongMounts } from "../../kubernetes/operator_mounts.ts";
 import { type ManifestObject, placeOf } from "../../kubernetes/objects.ts";
 import { wrongWorkload } from "../../kubernetes/pod_rules.ts";
@@ -36,9 +37,8 @@ export function refusedFields(
   const findingOf = ({ path, problem, fix, why, isUncertain }: WrongField): Finding => ({
     severity: isUncertain ? "warn" : "fail",
     ...place(path),
-    ...(isSecret(value, path)
-      ? { problem: "value must be a string", fix: "Put the value in quotes." }
-      : { problem, fix }),
+    problem,
+    fix,
     why: why ?? "the API server refuses the object, so kubectl apply fails",
   });
   const version = wrongVersion(apiVersion, kind);
@@ -57,8 +57,12 @@ export function refusedFields(
   if (groupOf(apiVersion) === "argoproj.io") return ofOperator().map(findingOf);
   if (type === undefined || READ_ELSEWHERE.includes(kind)) return [];
   const isJob = jobsOf([object], project).length > 0;
+  const shown = {
+    ...(object.sources === undefined ? {} : { sources: object.sources }),
+    isHidden: (path: string) => isHidden(value, path),
+  };
   const found = [
-    ...wrongFields(withoutEncryption(value), type, SPARK_TYPES).filter((each) =>
+    ...wrongFields(withoutEncryption(value), type, SPARK_TYPES, shown).filter((each) =>
       ofSpark === undefined || !isCompleted(each)
     ),
     ...(ofSpark === undefined ? wrongWorkload(value) : ofOperator()),
@@ -74,12 +78,25 @@ export function refusedFields(
   return found.map(findingOf);
 }
 
-/** Returns whether a path is the value of a variable whose name says that the value is secret. */
-function isSecret(object: Fields, path: string): boolean {
-  const variable = /^(.*\.env\[\d+\])\.value$/.exec(path)?.[1];
-  if (variable === undefined) return false;
-  const at = valueAt(object, variable);
-  return isFields(at) && /PASS|SECRET|TOKEN|KEY|CREDENTIAL|DSN/i.test(String(at.name));
+/** Returns whether the value at a path may be a secret, so that no message shows it. */
+function isHidden(object: Fields, path: string): boolean {
+  if (/Secret/.test(String(object.kind)) || /^(data|binaryData|stringData)$/.test(path)) {
+    return true;
+  }
+  const [, list, variable, field = ""] =
+    /^(.*\.(?:env|envVars|envFrom))(\[\d+\])?(.*)$/.exec(path) ??
+      [];
+  if (variable !== undefined && field === ".value") {
+    const at = valueAt(object, `${list}${variable}`);
+    return !isFields(at) || namesSecret(String(at.name));
+  }
+  if (list !== undefined && (field === "" || field.startsWith(".valueFrom"))) return true;
+  const [, args, index] = /^(.*\.(?:args|command|arguments))(?:\[(\d+)\])?$/.exec(path) ?? [];
+  // The value of an option follows its name, as in `--password`.
+  const key = index === undefined ? path : String(valueAt(object, `${args}[${Number(index) - 1}]`));
+  if (args !== undefined) return index !== undefined && namesSecret(key);
+  const isText = typeof valueAt(object, path) !== "boolean";
+  return isText && namesSecret(path.slice(path.lastIndexOf(".") + 1));
 }
 
 /** The value at a path, as in `spec.containers[0]`. */

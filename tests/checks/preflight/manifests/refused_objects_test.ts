@@ -117,6 +117,46 @@ for (const [spec, expected] of POD_FAULTS) {
   });
 }
 
+/** Values without quotes, and the same values with quotes. */
+const UNQUOTED: readonly (readonly [string, string])[] = [
+  ["1.10", '"1.10"'],
+  ["017", '"017"'],
+  ["0o17", '"0o17"'],
+  ["0x1F", '"0x1F"'],
+  ["1e3", '"1e3"'],
+  ["1_000", '"1_000"'],
+  ["yes", '"yes"'],
+  ["y", '"y"'],
+  ["Off", '"Off"'],
+  ["+5", '"+5"'],
+  ["5432", '"5432"'],
+];
+
+for (const [value, quoted] of UNQUOTED) {
+  Deno.test(`refusedFields quotes the text of the file: ${value}`, () => {
+    const map = `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: a }\ndata: { A: ${value} }\n`;
+    const list = `apiVersion: v1\nkind: List\nitems:\n- ${map.trim().replaceAll("\n", "\n  ")}\n`;
+    for (const yaml of [map, list]) {
+      assertEquals(refusals(yaml), [
+        `data.A: A must be a string, but is ${value}; Put the value in quotes: A: ${quoted}`,
+      ]);
+    }
+    assertEquals(refusals(job(`${POD}    args: [${value}]`)), [
+      `spec.template.spec.containers[0].args[0]: an item of args must be a string, but is ${value}; Put the value in quotes: - ${quoted}`,
+    ]);
+  });
+}
+
+Deno.test("refusedFields names a key as the file writes it", () => {
+  const [found] = refusals(
+    "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: a, annotations: { on: true } }\n",
+  );
+  assertStringIncludes(
+    found!,
+    'on must be a string, but is true; Put the value in quotes: "on": "true"',
+  );
+});
+
 /** Whole objects, and what is found. */
 const FAULTS: readonly (readonly [string, string])[] = [
   [job(POD, "backoffLimit: -1"), "spec.backoffLimit: backoffLimit must not be negative, but is -1"],
