@@ -18,7 +18,8 @@ async function killWriter(path: string, key: string): Promise<void> {
     ],
   }).spawn();
   const deadline = Date.now() + 120_000;
-  while ((await unpublished(path)).every(({ size }) => size === 0) && Date.now() < deadline) {
+  while ((await unpublished(path)).every(({ size }) => size === 0)) {
+    assert(Date.now() < deadline, "the writer writes nothing");
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
   writer.kill("SIGKILL");
