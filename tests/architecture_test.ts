@@ -180,6 +180,46 @@ Deno.test("imports: no module of pipeline and checks keeps state between calls",
 });
 
 Deno.test("tests: no file changes the variables, the folder or the umask of the process that all share", () => {
-  const change = /Deno\.(env\.(set|delete)|chdir|umask)\(|process\.(chdir|umask)\(/;
-  assertEquals(users(change, ["tests"]), []);
+  assertEquals(users(CHANGE, ["tests"]), []);
+});
+
+/** A change of the variables, the folder or the umask of the process. */
+const CHANGE = new RegExp(
+  [
+    /Deno\.(env\.(set|delete)|chdir|umask)\(|process\.(chdir|umask|loadEnvFile)\(/,
+    /\bprocess\.env(\.\w+|\[[^\]]*\])\s*(\?\?|\|\||&&|\+)?=(?![=>])/,
+    /\bdelete process\.env\b|\b(assign|defineProperty|defineProperties)\(\s*process\.env\b/,
+  ].map(({ source }) => source).join("|"),
+);
+
+Deno.test("tests: the search for changes of the process finds each way to make one", () => {
+  // The names are not whole here, because the search reads this file too.
+  const [deno, process] = ["Deno", "process"];
+  const changes = [
+    `${deno}.env.set("X", "1")`,
+    `${deno}.env.delete("X")`,
+    `${deno}.chdir("/")`,
+    `${deno}.umask(0)`,
+    `${process}.chdir("/")`,
+    `${process}.umask(0)`,
+    `${process}.env.X = "1"`,
+    `${process}.env.X ??= "1"`,
+    `${process}.env.X += "1"`,
+    `${process}.env[name]="1"`,
+    `${process}.env["X"] = "1"`,
+    `delete ${process}.env.X`,
+    `delete ${process}.env[name]`,
+    `Object.assign(${process}.env, { X: "1" })`,
+  ];
+  assertEquals(changes.filter((each) => !CHANGE.test(each)), []);
+  const harmless = [
+    // Another object takes the place of the variables, in this thread only.
+    `${process}.env = {}`,
+    `${deno}.env.get("X")`,
+    `${process}.env.X === "1"`,
+    `${process}.env[name] == "1"`,
+    `const env = { ...${process}.env };`,
+    `${process}.cwd()`,
+  ];
+  assertEquals(harmless.filter((each) => CHANGE.test(each)), []);
 });
