@@ -129,7 +129,7 @@ export function startColumnThread(source: string = COLUMN_THREAD_CODE): ColumnTh
       post({ do: "begin", id, column });
       return {
         async fold(chunks) {
-          const { chunks: own, buffer } = packChunks(chunks);
+          const { chunks: own, buffer } = packed(chunks);
           await ask({ do: "fold", id, chunks: own }, [buffer]);
         },
         async finish({ ends, isOpen }, rests) {
@@ -144,6 +144,15 @@ export function startColumnThread(source: string = COLUMN_THREAD_CODE): ColumnTh
     },
     [Symbol.dispose]: end,
   };
+}
+
+/** Packs chunks. After a damaged page, the other thread repeats the work, and names the part. */
+function packed(chunks: readonly FoldedChunk[]): ReturnType<typeof packChunks> {
+  try {
+    return packChunks(chunks);
+  } catch (error) {
+    throw new ThreadFailure((error as Error).message, { cause: error });
+  }
 }
 
 /** Copies the pages of chunks into one buffer, which moves to another thread faster than many. */

@@ -68,21 +68,30 @@ for (const [what, chunk] of CHUNKS) {
   });
 }
 
-Deno.test("column_thread: answers in order, also after a damaged page", async () => {
-  using thread = await readyThread();
-  thread.setRange(2, groups());
-  const [first, second] = [thread.begin(RETRIES), thread.begin(RETRIES)];
-  const damaged = chunkOf({ size: 9 });
-  const results = await Promise.allSettled([
-    first.fold([chunkOf()]),
-    second.fold([damaged]),
-    first.finish(PLAN, [undefined]),
-  ]);
-  assertEquals(results.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled"]);
-  const here = createColumnFold(RETRIES, 2, groups());
-  const own = await assertRejects(() => Promise.try(() => here.fold([damaged])), Error);
-  assertEquals((results[1] as PromiseRejectedResult).reason.message, own.message);
-});
+const DAMAGED: [string, FoldedChunk][] = [
+  ["without compression", chunkOf({ size: 9 })],
+  ["compressed with Snappy", chunkOf({ codec: "SNAPPY", body: Uint8Array.of(8, 7 << 2, 7) })],
+  ["that is too large for Snappy", chunkOf({ codec: "SNAPPY", size: 1 << 30 })],
+  ["with an unknown compression", chunkOf({ codec: "LZO" })],
+];
+for (const [what, damaged] of DAMAGED) {
+  Deno.test(`column_thread: answers in order, also after a damaged page ${what}`, async () => {
+    using thread = await readyThread();
+    thread.setRange(2, groups());
+    const [first, second] = [thread.begin(RETRIES), thread.begin(RETRIES)];
+    const results = await Promise.allSettled([
+      first.fold([chunkOf()]),
+      second.fold([damaged]),
+      first.finish(PLAN, [undefined]),
+    ]);
+    assertEquals(results.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled"]);
+    const here = createColumnFold(RETRIES, 2, groups());
+    const own = await assertRejects(() => Promise.try(() => here.fold([damaged])), Error);
+    const { reason } = results[1] as PromiseRejectedResult;
+    assert(reason instanceof ThreadFailure, "the other thread repeats the work");
+    assertEquals(reason.message, own.message);
+  });
+}
 
 Deno.test("column_thread: rejects the requests in progress when it ends, and all later ones", async () => {
   const thread = await readyThread();
