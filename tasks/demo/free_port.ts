@@ -1,7 +1,7 @@
 /**
  * The first port and the number of ports that {@linkcode freePort} chooses from. Systems give higher
- * ports to clients, and to servers that ask for any port. So nothing takes a chosen port by accident
- * before its server listens on it.
+ * ports to clients, and to servers that ask for any port. Only another call of freePort can choose
+ * the same port before its server listens on it. This is rare, and the demo then tries another port.
  */
 const FIRST = 20_000;
 const COUNT = 12_000;

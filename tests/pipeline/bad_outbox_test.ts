@@ -3,7 +3,7 @@ import type { DatabaseConfig } from "../../pipeline/config.ts";
 import { type Day, parseDay } from "../../pipeline/contract/window.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { CREATE_OUTBOX, RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
-import { freePort } from "../../tasks/demo/free_port.ts";
+import { deadPort } from "../support/dead_port.ts";
 import { assertEquals, assertRejects, assertStringIncludes } from "../support/assert.ts";
 import { recorder, temporaryLake } from "../support/lakes.ts";
 import { outbox, serverConfig } from "../support/postgres.ts";
@@ -87,7 +87,7 @@ Deno.test("bronze: reports a user who may not read the table", async () => {
 
 Deno.test("bronze: reports a server that is not running", async () => {
   await using db = await outbox();
-  const { kind, message } = await refused({ ...db.config, port: freePort() });
+  const { kind, message } = await refused({ ...db.config, port: deadPort() });
   assertEquals(kind, "unreachable");
   assertStringIncludes(message, "DJANGO_DB_HOST");
 });

@@ -2,7 +2,7 @@ import { pathToFileURL } from "node:url";
 import type { DatabaseConfig } from "../../pipeline/config.ts";
 import { COMMANDS as ENTRIES } from "../../tasks/commands.ts";
 import { RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
-import { freePort } from "../../tasks/demo/free_port.ts";
+import { deadPort } from "../support/dead_port.ts";
 import {
   assert,
   assertEquals,
@@ -168,7 +168,7 @@ for (const task of ["bronze", "silver"]) {
   });
 
   Deno.test(`command line: ${task} exits with 3 if its database is down`, async () => {
-    const port = freePort();
+    const port = deadPort();
     const { code, stdout, stderr } = await run(task, [], {
       ...UNREACHABLE,
       DJANGO_DB_PORT: String(port),

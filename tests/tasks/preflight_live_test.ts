@@ -1,5 +1,5 @@
 import { PREFLIGHT } from "../../checks/preflight/catalog.ts";
-import { freePort } from "../../tasks/demo/free_port.ts";
+import { deadPort } from "../support/dead_port.ts";
 import { faultyProxy } from "../cluster/faulty_proxy.ts";
 import { type Access, kubeconfig } from "../cluster/kubeconfig.ts";
 import { until } from "../cluster/until.ts";
@@ -103,11 +103,11 @@ partsTest(
 partsTest(
   "preflight: exits with 3 if any server is stopped, and reports every other check",
   async () => {
-    const dead = { ...world.cluster.plane.admin, server: `https://127.0.0.1:${freePort()}` };
+    const dead = { ...world.cluster.plane.admin, server: `https://127.0.0.1:${deadPort()}` };
     const { images, cluster, database, lake } = {
       cluster: await preflight({ access: dead }),
-      database: await preflight({ env: { DJANGO_DB_PORT: String(freePort()) } }),
-      lake: await preflight({ env: { S3_ENDPOINT: `http://127.0.0.1:${freePort()}` } }),
+      database: await preflight({ env: { DJANGO_DB_PORT: String(deadPort()) } }),
+      lake: await preflight({ env: { S3_ENDPOINT: `http://127.0.0.1:${deadPort()}` } }),
       images: await withoutRegistry(),
     };
     const errors = ["table-name", "database-login", "late-writers", "lake-source"];
@@ -128,7 +128,7 @@ partsTest(
 
 /** Runs preflight with manifests that name an unreachable registry. */
 async function withoutRegistry(): Promise<TaskOutcome> {
-  const gone = world.image.ours.replace(/:\d+\//, `:${freePort()}/`);
+  const gone = world.image.ours.replace(/:\d+\//, `:${deadPort()}/`);
   for (const file of ["50-bronze-ingest.yaml", "60-silver-transform.yaml"]) {
     await world.manifests.edit(file, (text) => text.replaceAll(world.image.ours, gone));
   }

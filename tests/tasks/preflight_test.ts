@@ -1,7 +1,7 @@
 import type { DatabaseConfig, S3Config } from "../../pipeline/config.ts";
 import { openLake } from "../../pipeline/lake/open.ts";
 import { PREFLIGHT } from "../../checks/preflight/catalog.ts";
-import { freePort } from "../../tasks/demo/free_port.ts";
+import { deadPort } from "../support/dead_port.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { temporaryLake } from "../support/lakes.ts";
 import { type ObjectStore, startObjectStore } from "../support/object_store.ts";
@@ -110,7 +110,7 @@ Deno.test("preflight: on a healthy bucket, exits with 0 in every format, and lea
 Deno.test("preflight: exits with 3 if the database is stopped, and reports the lake's checks", async () => {
   await using db = await outbox();
   await using lake = await temporaryLake();
-  const env = { ...environment(db.config, lake.path), DJANGO_DB_PORT: String(freePort()) };
+  const env = { ...environment(db.config, lake.path), DJANGO_DB_PORT: String(deadPort()) };
   const { code, stdout } = await preflight(LIVE, env);
   assertEquals(code, 3);
   assertEquals(verdictsOf(stdout, ...DATABASE_CHECKS), ["ERROR", "ERROR"]);
@@ -120,7 +120,7 @@ Deno.test("preflight: exits with 3 if the database is stopped, and reports the l
 Deno.test("preflight: exits with 3 in time if the store is stopped, and reports the database's checks", async () => {
   await using db = await outbox();
   const lake = await store.createBucket(`stopped-${crypto.randomUUID()}`);
-  const env = withBucket(db.config, { ...lake, endpoint: `http://127.0.0.1:${freePort()}` });
+  const env = withBucket(db.config, { ...lake, endpoint: `http://127.0.0.1:${deadPort()}` });
   const { code, stdout } = await preflight([...LIVE, "--timeout", "10"], env);
   assertEquals(code, 3);
   assertEquals(verdictsOf(stdout, ...DATABASE_CHECKS), ["PASS", "PASS"]);

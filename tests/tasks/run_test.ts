@@ -1,6 +1,6 @@
 import { POSTFLIGHT } from "../../checks/postflight/catalog.ts";
 import { generatedEvents, RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
-import { freePort } from "../../tasks/demo/free_port.ts";
+import { deadPort } from "../support/dead_port.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { temporaryLake } from "../support/lakes.ts";
 import { outbox } from "../support/postgres.ts";
@@ -92,7 +92,7 @@ Deno.test("postflight: exits with 3 if the database is down, and reports the lak
   await using lake = await temporaryLake();
   const env = environment(db.config, lake.path);
   assertEquals((await runTask("run", DAY, env)).code, 0);
-  const port = freePort();
+  const port = deadPort();
   const { code, stdout } = await runTask("postflight", DAY, {
     ...env,
     DJANGO_DB_PORT: String(port),

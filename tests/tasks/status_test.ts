@@ -2,7 +2,7 @@ import { bronzeMarkerKey, silverMarkerKey } from "../../pipeline/contract/keys.t
 import { daysBetween, parseDay } from "../../pipeline/contract/window.ts";
 import { renderMarker } from "../../pipeline/lake/marker.ts";
 import { generatedEvents, RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
-import { freePort } from "../../tasks/demo/free_port.ts";
+import { deadPort } from "../support/dead_port.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { temporaryLake } from "../support/lakes.ts";
 import { validLines } from "../support/line_schema.ts";
@@ -197,7 +197,7 @@ Deno.test("status: exits with 3 for an unreachable database and with 2 for a ref
   await using lake = await temporaryLake();
   await publish(lake, DAY, 2);
   const env = environment(db.config, lake.path);
-  const port = freePort();
+  const port = deadPort();
   const unreachable = await runTask("status", [DAY], { ...env, DJANGO_DB_PORT: String(port) });
   const refused = await runTask("status", [DAY], { ...env, DJANGO_DB_PASSWORD: "wr0ng" });
   assertEquals([unreachable.code, refused.code], [3, 2]);

@@ -2,7 +2,7 @@ import { type DatabaseOpened, gatherDatabase } from "../../../checks/facts/datab
 import type { Refusal } from "../../../checks/facts/refusal.ts";
 import type { DatabaseConfig } from "../../../pipeline/config.ts";
 import { Failure } from "../../../pipeline/errors.ts";
-import { freePort } from "../../../tasks/demo/free_port.ts";
+import { deadPort } from "../../support/dead_port.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "../../support/assert.ts";
 import { outbox } from "../../support/postgres.ts";
 
@@ -50,7 +50,7 @@ Deno.test("gatherDatabase reports a refused login as a fact, with the variables 
 
 Deno.test("gatherDatabase fails for an unreachable server", async () => {
   await using db = await outbox();
-  const port = freePort();
+  const port = deadPort();
   const failure = await assertRejects(
     () => gatherDatabase({ ...db.config, port }, GRACE),
     Failure,

@@ -1,6 +1,6 @@
 import { ApiError, type Cluster } from "../../../pipeline/cluster/cluster.ts";
 import { Failure, type FailureKind } from "../../../pipeline/errors.ts";
-import { freePort } from "../../../tasks/demo/free_port.ts";
+import { deadPort } from "../../support/dead_port.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
 import { openSaid, type Said } from "./kubeconfigs.ts";
 import { authority } from "./pki.ts";
@@ -83,7 +83,7 @@ async function versionOf(said: Said): Promise<string> {
 }
 
 Deno.test("connection: send: the connection is refused", async () => {
-  const server = `https://127.0.0.1:${freePort()}`;
+  const server = `https://127.0.0.1:${deadPort()}`;
   await assertFails(versionOf({ cluster: { server } }), "unreachable", [
     `Cannot read the server's version: the connection was refused at ${server} (context "suite").`,
     "Check that the cluster is running",

@@ -2,7 +2,7 @@ import type { S3Config } from "../../../pipeline/config.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import type { Lake } from "../../../pipeline/lake/lake.ts";
 import { openS3 } from "../../../pipeline/lake/s3.ts";
-import { freePort } from "../../../tasks/demo/free_port.ts";
+import { deadPort } from "../../support/dead_port.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
 import { store, storeKinds } from "../../support/lake_places.ts";
 import { signedFetch } from "../../support/sigv4.ts";
@@ -100,7 +100,7 @@ Deno.test("startStrictS3 refuses an object without a Content-MD5", async () => {
 });
 
 Deno.test("s3: reports an endpoint where no server listens", async () => {
-  const endpoint = `http://127.0.0.1:${freePort()}`;
+  const endpoint = `http://127.0.0.1:${deadPort()}`;
   const config: S3Config = {
     kind: "s3",
     endpoint,
