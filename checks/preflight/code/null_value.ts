@@ -33,6 +33,11 @@ const FUNCTIONS = /^(?:[Ff]|fn|fns|sf|funcs|functions|sql_functions)\s*\.\s*\w+$
 /** Methods of a frame, which can have the name of such a module. */
 const FRAME = /^(?:withColumns?|select|selectExpr|agg|groupBy|groupby|rollup|cube|fillna)$/;
 
+/** Returns whether a dotted name is a function of `pyspark.sql.functions`, by its usual names. */
+export function isOfFunctions(callee: string): boolean {
+  return FUNCTIONS.test(callee);
+}
+
 function names(
   list: string,
   typing: (args: readonly string[]) => readonly string[],
@@ -54,7 +59,7 @@ export function keepsNull(
 ): boolean {
   const isNull = (code: string) => isNullValue(code, variables);
   if (NESTING.test(name)) return args.some(isNull);
-  if (name === "array" && args.length === 0) return true;
+  if (/^(?:array|create_map|map)$/.test(name) && args.length === 0) return true;
   const typing = KEEPING.get(name)?.(args);
   return typing !== undefined && typing.length > 0 && typing.every(isNull);
 }

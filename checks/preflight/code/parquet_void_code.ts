@@ -51,6 +51,10 @@ function untypedNullFindings(code: Code): Finding[] {
         `jobs, ${runEnds("after retries", "VOID")}`,
       fix: written.startsWith("expr(")
         ? `Cast the expression: expr("…").cast("${type}").alias("${name}")`
+        : written === "array()"
+        ? `Add a type: array().cast("array<${type}>").alias("${name}")`
+        : written === "create_map()"
+        ? `Add a type: create_map().cast("map<string,${type}>").alias("${name}")`
         : /NULL/.test(written)
         ? `Add a type: CAST(NULL AS ${type}) AS ${name}`
         : `Add a type: lit(None).cast("${type}").alias("${name}")`,

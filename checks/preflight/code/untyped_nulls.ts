@@ -2,7 +2,7 @@ import type { Code } from "../../source_code/code.ts";
 import { type Call, callsOf, type Python, pythonOf } from "../../source_code/python.ts";
 import { canReachParquet, isTypedLater, type NullFlow, readFlow } from "./null_flow.ts";
 import { postgresStringsOf } from "./postgres_strings.ts";
-import { givesType, isNullValue, isOnlyNull, keepsNull } from "./null_value.ts";
+import { givesType, isNullValue, isOfFunctions, isOnlyNull, keepsNull } from "./null_value.ts";
 import {
   isNullExpression,
   mayHaveUntypedNulls,
@@ -38,14 +38,36 @@ export function untypedNullsIn(code: Code): UntypedNull[] {
 export function mayHaveNulls({ text }: Pick<Code, "text">): boolean {
   return /\b(?:lit|when)\b/.test(text) && /\bNone\b/.test(text) || /\bNullType\b/.test(text) ||
     /\bvoid\b/i.test(text) || /\bexpr\s*\(/.test(text) && /\bNULL\b/i.test(text) ||
-    mayHaveUntypedNulls(text) || /\bselectExpr\b/.test(text) && /\bNULL\b/i.test(text) ||
+    mayHaveUntypedNulls(text) || EMPTY.test(text) ||
+    /\bselectExpr\b/.test(text) && /\bNULL\b/i.test(text) ||
+    /\bSELECT\b/i.test(text) && /(?:\b(?:SELECT|DISTINCT|ALL)\s|,)\s*\(?NULL\b/i.test(text) ||
     /\bSELECT\b/i.test(text) &&
       /\b(?:array|map|struct|named_struct|coalesce|if|max|min|first|nvl)\s*\([^)]{0,200}\bNULL\b/i
         .test(text);
 }
 
+/** An array or a map without an element, which has no type. */
+const EMPTY = /\b(?:array|create_map|map)\s*\(\s*\)/i;
+
+/** A null without a type in a query. */
+interface SqlNull {
+  readonly offset: number;
+  readonly name: string | undefined;
+  /** True for a column that is only `NULL`, without a name. */
+  readonly isBare?: true;
+}
+
+/** The columns `NULL` without a name in the result of a query. */
+function bareNulls(text: string, lists: ReturnType<typeof selectLists>): SqlNull[] {
+  if (!/^\s*(?:SELECT|WITH|CREATE)\b/i.test(text) || /\bINSERT\b|\bEXISTS\b/i.test(text)) return [];
+  const result = lists.find(({ depth }) => depth === 0);
+  return (result?.items ?? [])
+    .filter(({ expression, name }) => name === undefined && /^\(?\s*NULL\s*\)?$/i.test(expression))
+    .map(({ offset }) => ({ offset, name: undefined, isBare: true }));
+}
+
 /** The nulls without a type in the columns of a query. */
-function nullsOfSql(text: string): { offset: number; name: string | undefined }[] {
+function nullsOfSql(text: string): SqlNull[] {
   const lists = selectLists(text);
   const isUnion = /\b(?:UNION|EXCEPT|INTERSECT)\b/i.test(text);
   const isNullItem = ({ expression }: SelectItem) => isNullSql(expression);
@@ -53,7 +75,7 @@ function nullsOfSql(text: string): { offset: number; name: string | undefined }[
     items.filter((item) => /\(/.test(item.expression) && isNullItem(item))
       .map(({ offset, name }) => ({ offset, name }))
   );
-  const found = untypedNulls(text);
+  const found: SqlNull[] = [...untypedNulls(text), ...bareNulls(text, lists)];
   const offsets = new Set(found.map(({ offset }) => offset));
   const more = nested.filter(({ offset }) =>
     !offsets.has(offset) && !/^CASE\b|^\(\s*NULL/i.test(text.slice(offset))
@@ -88,8 +110,8 @@ function isPostgres({ text, object, field = "", dialect }: Code): boolean {
     .test(text);
 }
 
-function inSql({ offset, name }: { offset: number; name: string | undefined }, base: number) {
-  const written = name === undefined ? "CAST(NULL AS void)" : `NULL AS ${name}`;
+function inSql({ offset, name, isBare }: SqlNull, base: number) {
+  const written = isBare ? "NULL" : name === undefined ? "CAST(NULL AS void)" : `NULL AS ${name}`;
   return { offset: base + offset, written, column: name };
 }
 
@@ -99,7 +121,7 @@ function queries(python: Python, flow: () => NullFlow): UntypedNull[] {
   let isForPostgres: ReturnType<typeof postgresStringsOf> | undefined;
   return python.strings.flatMap((each) => {
     const { start, text } = each;
-    if (!/\bnull\b/i.test(text)) return [];
+    if (!/\bnull\b/i.test(text) && !EMPTY.test(text)) return [];
     isForPostgres ??= postgresStringsOf(python);
     if (isForPostgres(each)) return [];
     const lead = text.length - text.trimStart().length;
@@ -109,7 +131,7 @@ function queries(python: Python, flow: () => NullFlow): UntypedNull[] {
     return nullsOfSql(head + text.slice(lead))
       .filter(({ name }) =>
         reader === undefined ||
-        canReachParquet(flow(), reader) && !isTypedLater(flow(), reader, name)
+        canReachParquet(flow(), reader) && !isTypedLater(flow(), reader, name) && !isInUnion(reader)
       )
       .map((found) => inSql(found, start + lead - head.length));
   });
@@ -118,9 +140,11 @@ function queries(python: Python, flow: () => NullFlow): UntypedNull[] {
 function literals(python: Python, flow: () => NullFlow): UntypedNull[] {
   const aliases = python.imports.flatMap(({ names }) => names)
     .filter(({ name }) => name === "lit").map(({ alias }) => alias);
-  const nulls = callsOf(python, ["lit", "expr", ...aliases]).filter(isNull);
+  const nulls = callsOf(python, ["lit", "expr", ...aliases])
+    .filter((call) => isNull(call, python.code));
+  const empties = callsOf(python, ["array", "create_map"]).filter((call) => isEmpty(call, python));
   const conditions = callsOf(python, ["when"]).filter(isNullCondition);
-  const columns = [...nulls, ...conditions]
+  const columns = [...nulls, ...empties, ...conditions]
     .filter((call) =>
       !isTyped(call) && !isOperand(python.code, call) && !isTypedByUses(python, call) &&
       !isTypedLater(flow(), call, columnOf(call)) && !isLeftOut(call) && !isInUnion(call) &&
@@ -175,7 +199,7 @@ const PLAIN_NAME = /^[A-Za-z_]\w*$/;
 
 function writtenOf({ name, args }: Call): string {
   if (name === "when") return "when(…, None)";
-  if (name !== "expr") return `${name}(None)`;
+  if (name !== "expr") return `${name}(${args[0]?.code.trim() ?? ""})`;
   const sql = (args[0]?.string ?? "").replaceAll(/\s+/g, " ");
   return `expr("${sql.length > MAX_WRITTEN ? `${sql.slice(0, MAX_WRITTEN)}…` : sql}")`;
 }
@@ -203,10 +227,33 @@ function isOperand(code: string, { start, end, context: { bracketed } }: Call): 
     /^\s*(?:==|!=|<=|>=|[<>+*/&|%-])/.test(code.slice(end, end + 20));
 }
 
-function isNull({ name, args }: Call): boolean {
+function isNull({ name, args }: Call, code: string): boolean {
   const [arg] = args;
   if (args.length !== 1 || arg === undefined) return false;
-  return name === "expr" ? isNullSql(arg.string ?? "") : arg.code === "None";
+  return name === "expr"
+    ? isNullSql(arg.string ?? "")
+    : arg.code === "None" || isNoneName(arg.code, code);
+}
+
+/** Returns whether a name is only assigned None, once, and only used as the value of `lit`. */
+function isNoneName(name: string, code: string): boolean {
+  if (!/^[A-Za-z_]\w*$/.test(name)) return false;
+  const word = `(?<![\\w.])${name}(?!\\w)`;
+  const uses = code.match(new RegExp(word, "g"))?.length ?? 0;
+  const assigned = code.match(new RegExp(`^[ \\t]*${word}[ \\t]*=[ \\t]*None[ \\t]*$`, "gm"))
+    ?.length;
+  const literal = code.match(new RegExp(`\\blit[ \\t]*\\([ \\t]*${word}[ \\t]*\\)`, "g"))?.length;
+  return assigned === 1 && uses === 1 + (literal ?? 0);
+}
+
+/** Returns whether a call is `F.array()` or `F.create_map()`, without an element. */
+function isEmpty({ name, callee, args }: Call, { imports }: Python): boolean {
+  if (args.length > 0) return false;
+  return callee === name
+    ? imports.some(({ module, names }) =>
+      module === "pyspark.sql.functions" && names.some((each) => each.alias === name)
+    )
+    : isOfFunctions(callee);
 }
 
 /** Returns whether an expression of SQL has no type, as in `NULL` and `coalesce(NULL, NULL)`. */

@@ -131,7 +131,9 @@ function unsetVariables(job: Workload, tree: Tree): Finding[] {
     why: isSure
       ? "the job stops when its code reads the variable"
       : "on some paths the code stops there, or goes on without a value",
-    fix: `Add: - {name: ${name}, valueFrom: {secretKeyRef: {name: <secret>, key: ${name}}}}`,
+    fix: /(?:^|_)(?:DATE|DAY)(?:_|$)/.test(name)
+      ? `Add: - {name: ${name}, value: "2025-12-28"}, or give the read a default in the code`
+      : `Add: - {name: ${name}, valueFrom: {secretKeyRef: {name: <secret>, key: ${name}}}}`,
   }));
 }
 

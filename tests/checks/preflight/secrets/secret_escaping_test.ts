@@ -254,6 +254,14 @@ Deno.test("secret-escaping fails for a variable that nothing sets", async () => 
       "(manifests/image/jobs/helpers/days.py, line 4)",
   });
   assertStringIncludes(finding!.fix, "key: S3_BUCKET");
+  const ofDay = change(
+    "image/jobs/helpers/days.py",
+    "def today",
+    reading.replace("S3_BUCKET", "RUN_DAY"),
+    calling,
+  );
+  const [day] = await assertFound(ID, ofDay, { field: "spec.template.spec.containers[0].env" });
+  assertStringIncludes(day!.fix, '{name: RUN_DAY, value: "2025-12-28"}');
 });
 
 Deno.test("secret-escaping leaves code that reads JOB_DATE without a default to timestamp-env", async () => {
