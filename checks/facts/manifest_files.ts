@@ -153,7 +153,10 @@ async function readOne(directory: string, file: string): Promise<FoundFile> {
   }
 }
 
-/** Decodes UTF-8, and UTF-16 with a byte order mark, as kubectl does. No text has a NUL byte. */
+/**
+ * Decodes UTF-8, and UTF-16 with a byte order mark, as kubectl does. A file in UTF-8 that has a NUL
+ * byte counts as no text.
+ */
 function decode(bytes: Uint8Array): { text: string } | { problem: string } {
   const mark = (bytes[0] ?? 0) << 8 | (bytes[1] ?? 0);
   if (mark === 0xfffe) return { text: new TextDecoder("utf-16le").decode(bytes) };

@@ -12,7 +12,7 @@ export interface WrongField {
   readonly problem: string;
   /** The correction. */
   readonly fix: string;
-  /** The effect, if it is not that every API server refuses the object. */
+  /** The effect of the problem. The default is that every API server refuses the object. */
   readonly why?: string;
   /** True if a version of the operator that is not known here can have the field. */
   readonly isUncertain?: true;
@@ -124,7 +124,7 @@ export function wrongFields(
   return found;
 }
 
-/** What the judgement of a whole object uses. */
+/** The types, and how messages show the values. */
 interface Use extends Shown {
   readonly types: Types;
 }

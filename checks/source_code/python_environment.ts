@@ -257,7 +257,7 @@ function isShown(call: Call, code: string): boolean {
   const { start, end, context: { argumentOf: outer } } = call;
   if (call.chain.length > 0 || /^\s*[[+]/.test(code.slice(end, end + 5))) return false;
   if (outer !== undefined && /^(str|repr|format|dumps)$/.test(outer.name)) return true;
-  // The code of a format string is blank.
+  // In `code`, the content of strings is blank, also an expression in a format string.
   if (code.slice(start, end).trim() === "") return true;
   const { text, start: line } = lineAround(code, start);
   const before = text.slice(0, start - line);

@@ -88,7 +88,7 @@ export abstract class ShellExpander {
       case "-":
       case "=": {
         if (!isMissing) {
-          // The value of another variable is not known, and it may have none.
+          // The other variable may be unset, because its value is not known.
           if (value === null && name !== this.name && !this.isSet(name)) other();
           return value;
         }

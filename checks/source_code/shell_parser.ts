@@ -18,7 +18,7 @@ export interface ShellScript {
   readonly isRead: boolean;
 }
 
-/** Parses a shell script. Takes any text: what is no syntax of a shell is left out. */
+/** Parses a shell script. Accepts any text, and skips what a shell cannot parse. */
 export function parseShell(text: string, base = 0): ShellScript {
   try {
     return { body: new Parser(text, base).script(), isRead: true };

@@ -95,7 +95,7 @@ function readsOf(
       ];
     }
     const [end] = [...stops, ...run.ends.filter((each) => each.offset !== undefined)];
-    // A script that also stops with the variable does not stop for want of it.
+    // If the script also stops with the variable, the missing variable is not the cause.
     const isCause = stops.length > 0 || follow(null).ends.some((each) => each.isHealthy);
     return [
       ...end !== undefined && isCause ? [{ name, offset: end.offset!, optional: false }] : [],

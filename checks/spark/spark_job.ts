@@ -313,7 +313,7 @@ export function argumentsPath(
   return `${containers[0]?.path ?? `${workload.specPath}.containers[0]`}.args`;
 }
 
-/** A message about the jobs whose mode is unknown; undefined if there are none. */
+/** A message about the jobs whose mode is unknown; undefined if all modes are known. */
 export function unknownJobs(
   jobs: readonly Pick<SparkJob, "label" | "mode" | "unknown">[],
 ): string | undefined {

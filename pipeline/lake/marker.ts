@@ -79,9 +79,9 @@ export interface BronzeCommit extends Commit {
   readonly maxSeq: bigint | null;
   /** The table that the last run copied from; absent in a marker of an earlier version. */
   readonly source?: Source;
-  /** The quarantined events of the day; absent if there are none. */
+  /** The quarantined events of the day; absent if no event is in quarantine. */
   readonly quarantine?: QuarantineLink;
-  /** The amendments; absent if there are none. */
+  /** The amendments; absent if the day was never amended. */
   readonly amended?: Amended;
 }
 

@@ -46,7 +46,7 @@ export async function countByDay(
 /**
  * The day of the outbox's first event, of those that fall on a day at all.
  *
- * @returns undefined if there is none
+ * @returns undefined if no event falls on a day
  */
 export async function firstDay(connection: Connection): Promise<Day | undefined> {
   const [row] = await connection.query(`

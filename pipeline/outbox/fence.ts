@@ -25,7 +25,7 @@ export interface Fence {
   readonly sealable: boolean;
   /** The reasons why the window stays open, one sentence each; empty if it is sealable. */
   readonly reasons: readonly string[];
-  /** The statement that lets this user inspect the sessions that it cannot inspect; absent if none. */
+  /** The statement that lets this user inspect every session, if there is one that it may not inspect. */
   readonly grant?: string;
 }
 

@@ -38,7 +38,7 @@ export interface About {
 export interface Live {
   /** The seconds between two updates. */
   readonly interval: number;
-  /** The age of the data in milliseconds; absent if there is none. */
+  /** The age of the data in milliseconds; absent if the data could not be read. */
   readonly age?: number;
   /** Why the data could not be read; the page then keeps what it has. */
   readonly failure?: string;

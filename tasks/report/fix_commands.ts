@@ -46,7 +46,7 @@ export function piecesOf(fix: string): FixPiece[] {
   return pieces;
 }
 
-/** @param afterCommand where the last command ended; false if there is none */
+/** @param afterCommand where the last command ended; false before the first command */
 function startsHere(fix: string, at: number, afterCommand: number | false): boolean {
   const before = fix.slice(0, at);
   const follows = /(?:^|\n\s*|: )$/.test(before) ||

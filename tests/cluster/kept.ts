@@ -40,7 +40,7 @@ export interface KeepOptions {
 const DEADLINE = 300_000;
 const KEEPER = new URL("keeper.ts", import.meta.url).pathname;
 
-/** Finds the control plane with this name. Returns undefined if there is none. */
+/** Finds the control plane with this name. Returns undefined if it does not run. */
 export async function findKept(name: string): Promise<Kept | undefined> {
   const path = await placeOf(name);
   if (!(await isLocked(path))) return undefined;

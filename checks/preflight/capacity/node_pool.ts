@@ -81,7 +81,7 @@ function isOfPool(
     JSON.stringify(object.value).includes(poolIn(project).label.key);
 }
 
-/** A message about pod templates that are not in the manifests; undefined if there are none. */
+/** A message about pod templates that are not in the manifests; undefined if all are there. */
 function unreadTemplates({ jobs }: Tree): string | undefined {
   const unread = jobs.flatMap((job) =>
     [job.driver, job.executor].flatMap((pod) => {

@@ -1,6 +1,6 @@
 import { parseDay } from "../../../pipeline/contract/window.ts";
 
-/** Texts that stand for a day, whatever reads them. */
+/** Texts that stand for a day in any program. */
 const DAYS = [
   /^[Yy]{2,4}[-/._]?[Mm]{2}[-/._]?[Dd]{2}$/,
   /^%Y[-/._]?%m[-/._]?%d$/,
@@ -16,7 +16,7 @@ const VALUES = [
   /^(?:todo|tbd|fixme|change[-_ ]?me|replace[-_ ]?(?:me|this)|fill[-_ ]?(?:me[-_ ]?)?in|x{3,}|(?:the_|run_|job_)?date|placeholder|\.{3}|…)$/i,
 ];
 
-/** Names whose values describe a day, and are none. */
+/** Names of options and variables whose values describe a day, such as its format. */
 const DESCRIPTION =
   /format|fmt|pattern|regex|mask|style|template|column|col$|field|type|partition|key|name/i;
 
@@ -26,7 +26,7 @@ export function namesDay(name: string): boolean {
 }
 
 /**
- * Finds a text that somebody should have replaced by a day, as in `--date=YYYY-MM-DD`.
+ * Finds a placeholder that was not replaced by a day, as in `--date=YYYY-MM-DD`.
  *
  * @param name the option or the variable with the value; empty for a value of its own
  */

@@ -17,8 +17,8 @@ export interface JobVariables {
 }
 
 /**
- * The other code of a job, which may set variables for a source. What a shell script sets itself counts
- * only on the paths where it does, and its reads already tell that.
+ * The other code of a job, which may set variables for a source. The variables that a shell script
+ * sets itself are not among them: the search for its reads already follows them on each path.
  */
 export function othersOf(source: Code, sources: readonly Code[]): Code[] {
   return sources.filter((each) => each.language !== source.language || each.text !== source.text);

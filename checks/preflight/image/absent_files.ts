@@ -40,7 +40,7 @@ export function absentFiles(tree: Tree, dockerfiles: readonly Code[]): Finding[]
     ? jobs
     : jobs.filter(({ workload: { object } }) => isInProject(object, tree.project));
   return judged.flatMap((job) => {
-    // Plain Spark is a finding of its own.
+    // Another finding already reports an image of plain Spark.
     if (imagesOf(job).some((image) => isPlainSpark(parseImage(image)))) return [];
     return filesOf(job).filter(({ path }) =>
       !dockerfiles.some((each) => mayHave(each, path, tree.code))
@@ -64,7 +64,7 @@ function imagesOf({ containers, images }: SparkJob): string[] {
 /** The files that spark-submit reads from the image: the application, and files with `local://`. */
 function filesOf(job: SparkJob): WantedFile[] {
   const { workload: { object }, containers } = job;
-  // Neither the template nor the settings of the driver are known, so its volumes are not.
+  // The volumes of the driver are not known without its template and its settings.
   if (hasUnknownMounts(job) || job.driver !== undefined && job.unreadProperties !== undefined) {
     return [];
   }

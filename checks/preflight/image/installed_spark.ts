@@ -26,8 +26,8 @@ function isForOther({ name, text }: Instruction): boolean {
 
 /**
  * Returns the Spark that instructions install: by a Python package, by SDKMAN or from Spark's archive.
- * A jar of Hadoop for S3 shows that there is Spark, too, which a file such as `requirements.txt` can
- * install.
+ * If an instruction names a jar of Hadoop for S3, the image has Spark, too: a file such as
+ * `requirements.txt` can install it.
  */
 export function installedSpark(instructions: readonly Instruction[]): InstalledSpark | undefined {
   const isOther = instructions.some(({ text }) => OTHER_HADOOP.test(text));
