@@ -69,18 +69,28 @@ export function readLabels(value: unknown, path: string, report: Report): Map<st
 const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const LABEL_PART = /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
 
-/** Checks an object's name: a lowercase DNS subdomain of at most 253 characters. */
+/** Returns whether a text is a lowercase DNS subdomain of at most 253 characters. */
+export function isObjectName(text: string): boolean {
+  return text.length <= 253 && SUBDOMAIN.test(text);
+}
+
+/** Returns whether a text is a lowercase DNS label of at most 63 characters. */
+export function isNamespaceName(text: string): boolean {
+  return text.length <= 63 && SUBDOMAIN.test(text) && !text.includes(".");
+}
+
+/** Checks an object's name. */
 function wrongName(text: string): string | undefined {
-  if (text.length <= 253 && SUBDOMAIN.test(text)) return undefined;
+  if (isObjectName(text)) return undefined;
   return `${
     JSON.stringify(text)
   } is not a valid name: use lowercase letters, digits, - and ., with ` +
     "a letter or digit at both ends, and at most 253 characters";
 }
 
-/** Checks a namespace's name: a lowercase DNS label of at most 63 characters. */
+/** Checks a namespace's name. */
 function wrongNamespace(text: string): string | undefined {
-  if (text.length <= 63 && SUBDOMAIN.test(text) && !text.includes(".")) return undefined;
+  if (isNamespaceName(text)) return undefined;
   return `${
     JSON.stringify(text)
   } is not a valid namespace: use lowercase letters, digits and -, with ` +

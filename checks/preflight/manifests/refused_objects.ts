@@ -13,6 +13,7 @@ import { wrongVersion } from "../../kubernetes/api_versions.ts";
 import { wrongBinding } from "../../kubernetes/binding_rules.ts";
 import { jobsOf } from "../../kubernetes/jobs.ts";
 import { isCompleted, SPARK_TYPES, sparkTypeOf } from "../../kubernetes/spark_application_types.ts";
+import { wrongNames } from "../../kubernetes/object_names.ts";
 import { missingSecretKeys } from "../../kubernetes/secret_types.ts";
 import { groupOf } from "../../kubernetes/workloads.ts";
 import { namesSecret } from "../../kubernetes/secret_text.ts";
@@ -55,7 +56,10 @@ export function refusedFields(
   const type = ofSpark ?? typeOf(apiVersion, kind);
   const ofOperator = () => [...wrongMounts(value), ...wrongOperatorSchedules(value)];
   if (groupOf(apiVersion) === "argoproj.io") return ofOperator().map(findingOf);
-  if (type === undefined || READ_ELSEWHERE.includes(kind)) return [];
+  if (type === undefined) return [];
+  if (READ_ELSEWHERE.includes(kind)) {
+    return wrongNames(value).filter(({ path }) => path === "metadata.generateName").map(findingOf);
+  }
   const isJob = jobsOf([object], project).length > 0;
   const shown = {
     ...(object.sources === undefined ? {} : { sources: object.sources }),
@@ -67,6 +71,7 @@ export function refusedFields(
     ),
     ...(ofSpark === undefined ? wrongWorkload(value) : ofOperator()),
     ...missingSecretKeys(value),
+    ...wrongNames(value),
     ...wrongBinding(value),
   ]
     // The check secret-escaping reports these, without the value.

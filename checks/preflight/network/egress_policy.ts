@@ -67,8 +67,8 @@ export const egressPolicy: PlatformCheck = platformCheck({
 const WRONG_TYPES = "some manifests are invalid (see manifests-readable)";
 
 /**
- * Returns whether manifests-readable reports a problem: a value of the wrong type in an object with
- * a known schema.
+ * Returns whether manifests-readable reports a problem: a value of the wrong type, or a wrong name,
+ * in an object with a known schema.
  */
 function isWrongType(
   network: Network,
@@ -79,7 +79,9 @@ function isWrongType(
   const { apiVersion } = object;
   const type = sparkTypeOf(groupOf(apiVersion), kind) ?? typeOf(apiVersion, kind);
   return type !== undefined &&
-    /must be (a string|a list|an object|an integer|true or false), but is/.test(problem);
+    (/must be (a string|a list|an object|an integer|true or false), but is/.test(problem) ||
+      // A tool may fill in a name such as `${NAME}`.
+      /^"[^"${]+" is not a valid (name|namespace):/.test(problem));
 }
 
 /** A public address, to explain a denial. Any other public address gives the same explanation. */

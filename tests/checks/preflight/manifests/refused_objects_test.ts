@@ -147,6 +147,15 @@ for (const [value, quoted] of UNQUOTED) {
   });
 }
 
+Deno.test("refusedFields judges the prefix of a NetworkPolicy, whose name egress-policy judges", () => {
+  const of = (metadata: string) =>
+    refusals(
+      `apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: { ${metadata} }\nspec: { podSelector: {} }\n`,
+    ).map((each) => each.split(":")[0]);
+  assertEquals(of("generateName: My_"), ["metadata.generateName"]);
+  assertEquals([...of("name: My_Policy"), ...of("generateName: my-")], []);
+});
+
 Deno.test("refusedFields names a key as the file writes it", () => {
   const [found] = refusals(
     "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: a, annotations: { on: true } }\n",
@@ -321,6 +330,10 @@ spec:
     assertEquals(Object.entries(found).map(([id, all]) => `${id} ${all.length}`), [
       "manifests-readable 1",
     ]);
+  }
+  for (const metadata of ["name: My_Job", "name: a, namespace: my_ns"]) {
+    const named = text("", "").replace("name: x, namespace: analytics-jobs,", metadata);
+    assertEquals(Object.keys(await foundWith(named)), ["manifests-readable"], metadata);
   }
   const invalid = await foundWith(text("", 'labels: { team: "a b" }'));
   assertEquals(Object.keys(invalid), ["egress-policy"]);
