@@ -57,7 +57,8 @@ function isShared(object: ManifestObject): boolean {
 }
 
 /** A permission in a rule that no job of the account needs. */
-interface Excess {
+export interface Excess {
+  /** The rule. */
   readonly rule: AppliedRule;
   /** The field that grants the permission. */
   readonly field: "resources" | "verbs" | "apiGroups";
@@ -77,7 +78,8 @@ function ofRole({ rule: { role, path }, field, what, harmless }: Excess): Findin
   };
 }
 
-function excess(rule: AppliedRule, useful: UsefulVerbs): Excess[] {
+/** The permissions of a rule that the jobs of an account cannot use. */
+export function excess(rule: AppliedRule, useful: UsefulVerbs): Excess[] {
   const { groups, resources, verbs } = rule;
   const find = (field: Excess["field"], what: string): Excess[] => [{ rule, field, what }];
   if (resources.includes("*")) return find("resources", "everything, by resources: [*]");

@@ -1,38 +1,37 @@
 import { shell } from "../../../pipeline/shell.ts";
 import type { Finding } from "../../finding.ts";
 import { accountId } from "../../kubernetes/jobs.ts";
-import { type ManifestObject, namespaceOf, placeOf } from "../../kubernetes/objects.ts";
+import { type ManifestObject, namespaceOf, objectId, placeOf } from "../../kubernetes/objects.ts";
 import { closestWord } from "../../kubernetes/spelling.ts";
+import type { AccountAction } from "../../facts/cluster/permissions.ts";
+import { naming } from "../../list_names.ts";
 import { isAllowed, type Known } from "./access_reviews.ts";
+import { excess, type UsefulVerbs } from "./excess_permissions.ts";
 import { type Need, partsOf } from "./required_permissions.ts";
-import { type Binding, isBuiltIn, may } from "./role_rules.ts";
+import { type Binding, isBuiltIn, knownRules, may } from "./role_rules.ts";
 
 /**
  * Judges whether a service account has the permissions that its jobs need.
  *
  * @param needs the permissions that the jobs need
+ * @param useful the permissions that the jobs can use
  * @param place the place of one of the jobs
  * @param objects the objects that can contain the roles
  */
 export function missingPermissions(
   known: Known,
   needs: readonly Need[],
+  useful: UsefulVerbs,
   place: ReturnType<typeof placeOf>,
   objects: readonly ManifestObject[],
 ): Finding[] {
   const { account: { name, namespace }, bindings } = known;
-  if (needs.length === 0) return [];
-  const deed = (resource: string, verb: string) => (
-    { account: accountId(known.account), resource, verb, namespace }
-  );
-  const lacking = needs.map((need) => (
-    { ...need, verbs: need.verbs.filter((verb) => !isAllowed(known, deed(need.resource, verb))) }
-  )).filter(({ verbs }) => verbs.length > 0);
+  const lacking = lackingOf(known, needs);
   if (lacking.length === 0) return [];
-  const [lost] = bindings.flatMap((binding) => absentRole(known, binding, objects));
+  const [lost] = bindings.flatMap((binding) => absentRole(known, binding, useful, objects));
   if (lost !== undefined) return [lost];
   // The rules of a role that is not in the manifests can contain the permissions.
-  if (bindings.some(({ rules }) => rules === undefined)) return [];
+  if (bindings.some(hasUnknownRules)) return [];
   if (bindings.length === 0) {
     return [{
       severity: "fail",
@@ -55,7 +54,7 @@ export function missingPermissions(
     const isOptional = verbs.every((verb) => Object.hasOwn(optional, verb));
     const severity = isOptional ? "warn" : "fail";
     const why = isOptional ? optional[verbs[0]!]! : need.why;
-    const denied = verbs.filter((verb) => may(bindings, deed(resource, verb)));
+    const denied = verbs.filter((verb) => may(bindings, deedOf(known, resource, verb)));
     if (denied.length > 0) {
       return { ...deniedElsewhere(known, { resource, verbs: denied, why }, place), severity };
     }
@@ -80,26 +79,71 @@ export function missingPermissions(
   });
 }
 
+/** Returns the permissions that an account needs, and that its known roles do not allow. */
+function lackingOf(known: Known, needs: readonly Need[]): Need[] {
+  return needs.map((need) => ({
+    ...need,
+    verbs: need.verbs.filter((verb) => !isAllowed(known, deedOf(known, need.resource, verb))),
+  })).filter(({ verbs }) => verbs.length > 0);
+}
+
+function deedOf({ account }: Known, resource: string, verb: string): AccountAction {
+  return { account: accountId(account), resource, verb, namespace: account.namespace };
+}
+
+/**
+ * Says which permissions of an account only roles with unknown rules can contain.
+ *
+ * @returns undefined if the known roles or the API server decide
+ */
+export function undecided(known: Known, needs: readonly Need[]): string | undefined {
+  if (known.rights !== undefined) return undefined;
+  const unknown = known.bindings.filter(hasUnknownRules);
+  const lacking = unknown.length === 0 ? [] : lackingOf(known, needs);
+  if (lacking.length === 0) return undefined;
+  const roles = unknown.map(({ object, role }) => `${role} (${objectId(object)})`);
+  const deeds = lacking.map(({ resource, verbs }) => `${verbs.join(", ")} ${resource}`);
+  return `the rules of ${
+    naming([...new Set(roles)])
+  } are not in the manifests, and no other role ` +
+    `lets the service account ${accountId(known.account)} ${naming(deeds)}`;
+}
+
+function hasUnknownRules({ rules }: Binding): boolean {
+  return rules === undefined;
+}
+
 /**
  * The finding for a binding to a role that does not exist. Without a cluster, a role that the
- * manifests do not declare can exist, unless they declare a similar one, or other Roles of the
- * namespace.
+ * manifests do not declare can exist, unless they declare a similar one.
  */
 function absentRole(
-  { isLive }: Known,
+  { isLive, account }: Known,
   { object, role, isAbsent }: Binding,
+  useful: UsefulVerbs,
   objects: readonly ManifestObject[],
 ): Finding[] {
   if (!isAbsent) return [];
   const [kind, name] = role.split(" ") as [string, string];
-  const roles = objects.filter((each) =>
-    each.kind === "ClusterRole" || each.kind === "Role" && namespaceOf(each) === namespaceOf(object)
+  const isBindable = (each: ManifestObject) =>
+    each.kind === "ClusterRole" ||
+    // A ClusterRoleBinding cannot bind a Role.
+    each.kind === "Role" && object.kind === "RoleBinding" &&
+      namespaceOf(each) === namespaceOf(object);
+  const roles = objects.filter(isBindable);
+  const meantName = closestWord(
+    name,
+    roles.filter((each) => each.kind === kind).map((each) => each.name),
   );
-  const otherKind = roles.find((each) => each.name === name);
-  const ofKind = roles.filter((each) => each.kind === kind).map((each) => each.name);
-  const meant = otherKind === undefined ? closestWord(name, ofKind) : undefined;
-  const isRole = kind === "Role" && ofKind.length > 0;
-  if (!isLive && otherKind === undefined && meant === undefined && !isRole) return [];
+  const meant = roles.find((each) => each.name === name) ??
+    roles.find((each) => each.kind === kind && each.name === meantName);
+  if (!isLive && meant === undefined) return [];
+  const { namespace } = account;
+  const change = meant !== undefined && isNarrow(meant, useful)
+    ? `Write in roleRef: ${meant.name === name ? `kind: ${meant.kind}` : `name: ${meant.name}`}`
+    : `Make a Role in ${namespace} with only the permissions that deno task explain rbac lists, ` +
+      "and bind it";
+  const place = object.kind === "RoleBinding" ? shell`-n ${namespaceOf(object)} ` : "";
   return [{
     severity: "fail",
     ...placeOf(object, "roleRef"),
@@ -107,12 +151,15 @@ function absentRole(
       isLive ? "which does not exist" : "which the manifests do not declare"
     }`,
     why: "a binding to a role that does not exist gives no permission",
-    fix: otherKind !== undefined
-      ? `Write in roleRef: kind: ${otherKind.kind}`
-      : meant !== undefined
-      ? `Write in roleRef: name: ${meant}`
-      : "Add the Role to the manifests, or correct roleRef.",
+    fix: `${change}. A roleRef is immutable, so first delete the binding: kubectl ${place}delete ` +
+      shell`${object.kind.toLowerCase()} ${object.name} --ignore-not-found`,
   }];
+}
+
+/** Returns whether a role has only permissions that the jobs can use. */
+function isNarrow(role: ManifestObject, useful: UsefulVerbs): boolean {
+  const rules = knownRules(role);
+  return rules !== undefined && rules.every((rule) => excess(rule, useful).length === 0);
 }
 
 /**

@@ -1,12 +1,13 @@
 import type { Tree } from "../../facts/tree.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import type { Finding, Place } from "../../finding.ts";
+import { naming } from "../../list_names.ts";
 import type { ClusterOpened } from "../../facts/cluster.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { forbiddenActions, knownOf } from "./access_reviews.ts";
 import { excessPermissions, type UsefulVerbs } from "./excess_permissions.ts";
 import { DRIVER_ACCOUNT, hasAccountsOf, ownAccount, ownAccountPlace } from "./job_accounts.ts";
-import { missingPermissions } from "./missing_permissions.ts";
+import { missingPermissions, undecided } from "./missing_permissions.ts";
 import {
   CLIENT_NEEDS,
   type Need,
@@ -20,7 +21,7 @@ import { bindingsOf, may, mayBeBoundElsewhere } from "./role_rules.ts";
 import { printedValue } from "../../spark/settings.ts";
 import { argumentsPath, type SparkJob } from "../../spark/spark_job.ts";
 import { type Account, accountId } from "../../kubernetes/jobs.ts";
-import { type Judged, outcomeOfWhole, unlessUnknown } from "../outcome.ts";
+import { hasFailure, type Judged, outcomeOfWhole, unlessUnknown } from "../outcome.ts";
 import { namespaceOf, objectId, placeOf } from "../../kubernetes/objects.ts";
 
 /**
@@ -32,16 +33,24 @@ export const rbac: PlatformCheck = platformCheck({
   id: "rbac",
   title: "service accounts have only the permissions that their jobs need",
   reads: [...JOBS, "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"],
-  judge: (platform) =>
-    unlessUnknown(
-      platform.tree.jobs,
-      outcomeOfWhole(
-        platform,
-        judgePermissions(platform.tree, platform.cluster),
-        notChecked(uncheckedAccounts(platform.tree)) ?? "there is no job",
-      ),
-    ),
+  judge(platform) {
+    const { tree, cluster } = platform;
+    const absent = notChecked(uncheckedAccounts(tree)) ?? "there is no job";
+    const outcome = outcomeOfWhole(platform, judgePermissions(tree, cluster), absent);
+    const unknown = hasFailure(outcome) ? [] : undecidedAccounts(tree, cluster);
+    return unlessUnknown(
+      tree.jobs,
+      "findings" in outcome && unknown.length > 0 ? { unknown: naming(unknown) } : outcome,
+    );
+  },
 });
+
+/** The accounts whose permissions only roles with unknown rules can contain. */
+function undecidedAccounts(tree: Tree, cluster: ClusterOpened | undefined): string[] {
+  return accountsOf(tree).flatMap(({ account, needs }) =>
+    undecided(knownOf(account, bindingsOf(tree.objects, account), cluster), needs) ?? []
+  );
+}
 
 /** A service account that jobs run as. */
 interface JobAccount {
@@ -80,7 +89,7 @@ export function judgePermissions(tree: Tree, cluster?: ClusterOpened): Judged | 
         const bindings = bindingsOf(tree.objects, account);
         const known = knownOf(account, bindings, cluster);
         return [
-          ...missingPermissions(known, needs, place, tree.objects),
+          ...missingPermissions(known, needs, useful, place, tree.objects),
           ...bindings.flatMap((binding) => excessPermissions(binding, useful)),
           ...forbiddenActions(known, tree.project),
         ];

@@ -58,9 +58,14 @@ export function bindingsOf(
       each.kind === kind && each.name === name &&
       (kind !== "Role" || namespaceOf(each) === namespaceOf(object))
     ) ?? defaultRole(kind, name);
-    const rules = role === undefined || isAggregated(role) ? undefined : rulesOf(role);
+    const rules = role === undefined ? undefined : knownRules(role);
     return { object, role: `${kind} ${name}`, rules, isAbsent: role === undefined };
   });
+}
+
+/** The rules of a role; undefined if a controller completes them. */
+export function knownRules(role: ManifestObject): AppliedRule[] | undefined {
+  return isAggregated(role) ? undefined : rulesOf(role);
 }
 
 /** Returns whether a controller will add the rules of other roles to a role of the manifests. */

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "../../../support/assert.ts";
+import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
 import { foundWith } from "../../spark/whole_preflight.ts";
 import {
   ACCESS,
@@ -91,11 +91,6 @@ Deno.test("rbac fails if no binding gives the account a role that exists", async
   });
   await assertFound(ID, access(BINDING, BINDING.replace("analytics-jobs", "robson")), {
     problem: none,
-  });
-  await assertFound(ID, access("kind: Role\n  name: spark-jobs", "kind: Role\n  name: other"), {
-    object: "RoleBinding analytics-jobs/spark-jobs",
-    field: "roleRef",
-    problem: "the binding refers to Role other, which the manifests do not declare",
   });
 });
 
@@ -402,67 +397,6 @@ Deno.test("rbac knows the roles that every cluster has, and judges their permiss
     assertEquals(rbac.length, 1, role);
     assertStringIncludes(rbac[0]!, told);
   }
-});
-
-const ROLE_REF = "kind: Role\n  name: spark-jobs\nsubjects";
-
-/** The result for the healthy manifests with another roleRef, and with more objects. */
-async function judgeRole(kind: string, name: string, more = "") {
-  const changed = access(ROLE_REF, `kind: ${kind}\n  name: ${name}\nsubjects`);
-  return (await judgeFiles({ ...changed, "90.yaml": more })).find(({ id }) => id === ID)!;
-}
-
-for (
-  const [what, name, more] of [
-    ["of another project", "spark-operator-driver", ""],
-    ["of Kubernetes whose rules the check does not have", "system:aggregate-to-edit", ""],
-    [
-      "that a controller completes",
-      "all-of-spark",
-      `apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata: { name: all-of-spark }
-aggregationRule: { clusterRoleSelectors: [{ matchLabels: { spark: "true" } }] }
-rules: []
-`,
-    ],
-  ] as const
-) {
-  Deno.test(`rbac does not judge a ClusterRole ${what} without a cluster`, async () => {
-    const { verdict, findings, examined } = await judgeRole("ClusterRole", name, more);
-    assertEquals([verdict, findings], ["pass", []]);
-    const told = `not in the manifests, so not checked: the rules of ClusterRole ${name} ` +
-      "(RoleBinding analytics-jobs/spark-jobs)";
-    assertStringIncludes(examined!, told);
-  });
-}
-
-Deno.test("rbac names a ClusterRole that adds unknown permissions to known ones", async () => {
-  const more = `apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: { name: metrics, namespace: analytics-jobs }
-roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: metrics-reader }
-subjects: [{ kind: ServiceAccount, name: spark-jobs, namespace: analytics-jobs }]
-`;
-  const result = (await judgeFiles({ ...FILES, "90.yaml": more })).find(({ id }) => id === ID)!;
-  assertEquals(result.verdict, "pass");
-  assertStringIncludes(result.examined!, "the rules of ClusterRole metrics-reader");
-});
-
-Deno.test("rbac fails for a role of another kind or with a misspelt name", async () => {
-  const { findings: [kind] } = await judgeRole("ClusterRole", "spark-jobs");
-  assertEquals(kind!.fix, "Write in roleRef: kind: Role");
-  const { findings: [name] } = await judgeRole("Role", "spark-job");
-  assertEquals(name!.fix, "Write in roleRef: name: spark-jobs");
-});
-
-Deno.test("rbac advises to replace a role of Kubernetes, which the API server resets", async () => {
-  const { findings } = await judgeRole("ClusterRole", "view");
-  const [pods] = findings;
-  assertEquals(pods!.object, "RoleBinding analytics-jobs/spark-jobs");
-  assertStringIncludes(pods!.problem, "cannot create, delete, deletecollection pods");
-  assertStringIncludes(pods!.fix, "Bind a Role of your own instead of ClusterRole view");
-  assert(findings.every(({ object }) => object !== "ClusterRole view"));
 });
 
 Deno.test("rbac names the file of the image that can set the namespace of the pods", async () => {
