@@ -104,6 +104,11 @@ const KINDS: Readonly<Record<string, string>> = {
   "autoscaling/v2": "HorizontalPodAutoscaler",
 };
 
+/** The number of a version, as in 2 of `autoscaling/v2beta1`. */
+function majorOf(apiVersion: string): number {
+  return Number(/\/v(\d+)/.exec(apiVersion)?.[1] ?? 0);
+}
+
 /** The problem of a kind that Kubernetes does not have in this group and version. */
 function misplacedKind(apiVersion: string, kind: string): WrongVersion | undefined {
   const known = Object.keys(apiSchema.kinds).map((each) => each.split(" ") as [string, string]);
@@ -116,9 +121,10 @@ function misplacedKind(apiVersion: string, kind: string): WrongVersion | undefin
   // The group of another API has a dot. The files of tools use other kinds.
   const isNoGroup = !isOfKubernetes && !group.includes(".") && right !== undefined;
   if (own === undefined && !isNoGroup && (!isOfKubernetes || right === undefined)) return undefined;
+  // A later version of the same group can exist, but no new version precedes the one of a kind, as
+  // v1beta1 precedes v1.
   const isLater = right !== undefined && groupOf(right) === group && group !== "" &&
-    /\/v([2-9]|1[a-z])/.test(apiVersion);
-  // A later version of the same group can exist.
+    majorOf(apiVersion) > majorOf(right) && !REMOVED.some(([version]) => version === apiVersion);
   if (isLater) return undefined;
   const meant = closestWord(kind, [...new Set(known.map(([, each]) => each))]);
   return {

@@ -247,13 +247,28 @@ Deno.test("refusedFields names the version to use for a removed version", () => 
     ["v1", "Job", "batch/v1"],
     ["apps/v1", "CronJob", "batch/v1"],
     ["batch/v1", "Deployment", "apps/v1"],
+    ["batch/v1beta1", "Job", "batch/v1"],
+    ["batch/v2alpha1", "Job", "batch/v1"],
+    ["batch/v1alpha1", "CronJob", "batch/v1"],
+    ["apps/v1alpha1", "Deployment", "apps/v1"],
+    ["networking.k8s.io/v1beta1", "NetworkPolicy", "networking.k8s.io/v1"],
+    ["autoscaling/v2beta3", "HorizontalPodAutoscaler", "autoscaling/v2"],
   ] as const;
   for (const [version, kind, use] of cases) {
     const [found] = refusals(`apiVersion: ${version}\nkind: ${kind}\nmetadata: { name: a }\n`);
     assertStringIncludes(found ?? "", `Write apiVersion: ${use}`, `${version} ${kind}`);
   }
-  const later = "apiVersion: batch/v2\nkind: CronJob\nmetadata: { name: a }\n";
-  assertEquals(refusals(later), []);
+  const later = [
+    ["batch/v2", "CronJob"],
+    ["batch/v2beta1", "Job"],
+    ["autoscaling/v3", "HorizontalPodAutoscaler"],
+    ["storage.k8s.io/v1beta1", "VolumeAttributesClass"],
+    ["networking.k8s.io/v1beta1", "ServiceCIDR"],
+  ] as const;
+  for (const [version, kind] of later) {
+    const object = `apiVersion: ${version}\nkind: ${kind}\nmetadata: { name: a }\n`;
+    assertEquals(refusals(object), [], object);
+  }
 });
 
 Deno.test("refusedFields judges the schedule of a CronJob", () => {
