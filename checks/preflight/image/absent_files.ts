@@ -18,8 +18,11 @@ interface WantedFile {
   readonly place: Place;
 }
 
-/** A file with `local://`, also in a list. */
-const LOCAL = /(?<=^|[=,\s"'])local:\/\/(\/[\w./@+-]+\.(?:py|jar|zip|egg|whl|R))(?=[,\s"']|$)/g;
+/** A file with `local://`, also in a list. An archive can have the name of its folder after `#`. */
+const LOCAL = /(?<=^|[=,\s"'])local:\/\/(\/[\w./@+-]+\.\w+)(?=[,\s"'#]|$)/g;
+
+/** The settings with files that Spark reads from the image if they begin with `local://`. */
+const LISTS = ["spark.jars", "spark.submit.pyFiles", "spark.files", "spark.archives"];
 
 /** Folders that base images fill, so a Dockerfile does not show what is in them. */
 const OF_BASE =
@@ -61,14 +64,14 @@ function imagesOf({ containers, images }: SparkJob): string[] {
     .filter((image) => image !== "");
 }
 
-/** The files that spark-submit reads from the image: the application, and files with `local://`. */
+/** The files that Spark reads from the image: the application, and files with `local://`. */
 function filesOf(job: SparkJob): WantedFile[] {
   const { workload: { object }, containers } = job;
   // The volumes of the driver are not known without its template and its settings.
   if (hasUnknownMounts(job) || job.driver !== undefined && job.unreadProperties !== undefined) {
     return [];
   }
-  return containers.flatMap((container) => {
+  const found = containers.flatMap((container) => {
     const { words } = container;
     const folders = [...mountsOf(container), ...driverMounts(job)];
     const application = applicationIn(words);
@@ -84,4 +87,15 @@ function filesOf(job: SparkJob): WantedFile[] {
       !OF_BASE.test(path) && !folders.some((folder) => isBelow(path, folder))
     );
   });
+  const folders = [...containers.flatMap(mountsOf), ...driverMounts(job)];
+  const listed = LISTS.flatMap((key) => job.settings.get(key) ?? [])
+    .filter(({ unknown, isSecret }) => unknown === undefined && isSecret !== true)
+    .flatMap(({ value, place }) =>
+      [...value.matchAll(LOCAL)].map(([, path]) => ({ path: path!, place }))
+    )
+    .filter(({ path }) =>
+      !OF_BASE.test(path) && !folders.some((folder) => isBelow(path, folder)) &&
+      !found.some((each) => each.path === path)
+    );
+  return [...found, ...listed];
 }

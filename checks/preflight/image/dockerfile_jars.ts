@@ -38,6 +38,8 @@ export interface DockerfileReading {
   readonly jars?: readonly string[];
   /** Whether an instruction installs Spark on a base image without Spark. */
   readonly isInstalled?: true;
+  /** The image that Spark comes from. */
+  readonly base?: string;
 }
 
 /** The image that Spark comes from. */
@@ -73,6 +75,7 @@ export function judgeDockerfile(
   return {
     ...judgeStages(code, { used, final: finalStages(stages), isNamed }, base),
     jars: names,
+    base: base.reference,
     ...(base.isInstalled ? { isInstalled: true } : {}),
   };
 }

@@ -4,7 +4,7 @@ import { type Check, check } from "../../check.ts";
 import type { ImageFact } from "../../facts/image.ts";
 import type { Tree } from "../../facts/tree.ts";
 import type { Finding, Outcome, Place } from "../../finding.ts";
-import { type ImageReference, parseImage } from "../../image/reference.ts";
+import { parseImage } from "../../image/reference.ts";
 import { namespaceOf, objectId, placeOf } from "../../kubernetes/objects.ts";
 import type { Code } from "../../source_code/code.ts";
 import { codeRunBy } from "../../source_code/job_source.ts";
@@ -19,7 +19,8 @@ import { judgeCommitters } from "./committers.ts";
 import { type DockerfileReading, judgeDockerfile } from "./dockerfile_jars.ts";
 import { judgeContents } from "./image_contents.ts";
 import { imagesOf } from "./image_uses.ts";
-import { hasUnknownJars, isPlainSpark } from "./plain_images.ts";
+import { otherExecutorImages, wrongJarsOfJobs } from "./image_versions.ts";
+import { hasUnknownJars, isPlainSpark, whyUnpinned } from "./plain_images.ts";
 import { downloads, isClosed, runtimeDownloads } from "./runtime_downloads.ts";
 
 /**
@@ -121,6 +122,8 @@ export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undef
     findings: [
       ...jobs.flatMap((job) => judgeContainers(job, { ours, readsData: readsData(job, tree) })),
       ...jobs.flatMap((job) => missingImages(job, tree.project)),
+      ...otherExecutorImages(tree, image),
+      ...wrongJarsOfJobs(tree, dockerfiles.flatMap(({ base = [] }) => base)),
       ...withoutDuplicates([
         ...settings.flatMap(({ setting, readsData, isClosed }) => [
           ...judgeImageSetting(setting, { ours, readsData }),
@@ -275,15 +278,6 @@ function judgeReference(image: string, place: Place, { prefix, ours, readsData }
     why: "nodes that pull the image at different times can run different code",
     fix: `Pin a release or a digest: ${prefix}${image.replace(/@.*$|:[^/:]*$/, "")}:<release>`,
   }];
-}
-
-/** Returns why a reference can refer to a different image tomorrow; undefined if it is pinned. */
-export function whyUnpinned({ tag, digest }: ImageReference): string | undefined {
-  if (digest !== undefined) {
-    return /^sha256:[0-9a-f]{64}$/.test(digest) ? undefined : "its digest is not a SHA-256 digest";
-  }
-  if (tag === undefined) return "it has no tag, which means latest";
-  return tag === "latest" ? "its tag is latest" : undefined;
 }
 
 /** Removes duplicates: a script in an object is part of the object and also a separate source. */

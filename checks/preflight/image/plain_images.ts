@@ -48,6 +48,15 @@ export function hasUnknownJars(reference: Pick<ImageReference, "repository">): b
   return bundlesUnknownJars(reference) || !isOnHub && SHORT_NAMES.includes(path);
 }
 
+/** Returns why a reference can refer to a different image tomorrow; undefined if it is pinned. */
+export function whyUnpinned({ tag, digest }: ImageReference): string | undefined {
+  if (digest !== undefined) {
+    return /^sha256:[0-9a-f]{64}$/.test(digest) ? undefined : "its digest is not a SHA-256 digest";
+  }
+  if (tag === undefined) return "it has no tag, which means latest";
+  return tag === "latest" ? "its tag is latest" : undefined;
+}
+
 function partsOf({ repository }: Pick<ImageReference, "repository">) {
   const [first = "", ...rest] = repository.split("/");
   const hasRegistry = rest.length > 0 && /[.:]|^localhost$/.test(first);

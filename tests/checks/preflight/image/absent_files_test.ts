@@ -1,7 +1,7 @@
 import { absentFiles } from "../../../../checks/preflight/image/absent_files.ts";
 import { readFile } from "../../../../checks/facts/manifests.ts";
 import { treeOf } from "../../../../checks/facts/tree.ts";
-import { assertEquals } from "../../../support/assert.ts";
+import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
 
 const JOB = `apiVersion: batch/v1
 kind: Job
@@ -109,6 +109,38 @@ Deno.test("absentFiles finds an application that no instruction adds", () => {
   assertEquals(found("COPY jobs/ /opt/app/", { manifest: APPLICATION }), [
     `fail spec.deps.jars ${problem("/opt/jars/a.jar")}`,
   ]);
+});
+
+Deno.test("absentFiles finds files of lists that no instruction adds", () => {
+  const list = (...args: string[]) =>
+    JOB.replace('"--py-files", "/opt/app/lib.zip"', args.map((each) => `"${each}"`).join(", "));
+  for (
+    const args of [
+      ["--py-files", "local:///opt/libs/a.zip"],
+      ["--jars=s3a://lake/x.jar,local:///opt/libs/a.zip"],
+      ["--files", "local:///opt/libs/a.zip"],
+      ["--archives", "local:///opt/libs/a.zip#env"],
+      ["--conf", "spark.archives=local:///opt/libs/a.zip#env,local:///opt/app/etl.py"],
+    ]
+  ) {
+    const [finding, ...others] = found("COPY jobs /opt/app", { manifest: list(...args) });
+    assertEquals(others, [], args.join(" "));
+    assertStringIncludes(finding ?? "", problem("/opt/libs/a.zip"), args.join(" "));
+    assertEquals(found("COPY jobs /opt/app\nADD libs /opt/libs", { manifest: list(...args) }), []);
+  }
+  const deps = (field: string) => APPLICATION.replace("jars:", `${field}:`);
+  for (const field of ["jars", "pyFiles", "files", "archives"]) {
+    assertEquals(found("COPY jobs/ /opt/app/", { manifest: deps(field) }), [
+      `fail spec.deps.${field} ${problem("/opt/jars/a.jar")}`,
+    ]);
+  }
+  const conf = "sparkConf: { spark.files: local:///opt/libs/a.properties }";
+  assertEquals(
+    found("COPY jobs/ /opt/app/\nCOPY jars /opt/jars", {
+      manifest: `${APPLICATION}  ${conf}\n`,
+    }),
+    [`fail spec.sparkConf.spark.files ${problem("/opt/libs/a.properties")}`],
+  );
 });
 
 Deno.test("absentFiles accepts a file that an instruction adds, or can add", () => {

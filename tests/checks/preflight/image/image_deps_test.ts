@@ -1,8 +1,8 @@
 import { DEFAULT_PROJECT } from "../../../../pipeline/contract/project.ts";
 import { parseImage } from "../../../../checks/image/reference.ts";
-import { judgeImages, whyUnpinned } from "../../../../checks/preflight/image/image_deps.ts";
+import { judgeImages } from "../../../../checks/preflight/image/image_deps.ts";
 import { treeOf } from "../../../../checks/facts/tree.ts";
-import { isPlainSpark } from "../../../../checks/preflight/image/plain_images.ts";
+import { isPlainSpark, whyUnpinned } from "../../../../checks/preflight/image/plain_images.ts";
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
 import {
   assertFound,
@@ -18,13 +18,17 @@ import {
 } from "../../healthy/manifests.ts";
 
 const ID = "image-deps";
+
+/** The healthy job with another image, also of its executors. */
+const withImage = (image: string) => ({ ...FILES, [JOB]: FILES[JOB]!.replaceAll(IMAGE, image) });
+
 const FIELD = "spec.template.spec.containers[0].image";
 
 for (
   const image of [
     "apache/spark:3.5.8",
     "spark:3.5.8",
-    "docker.io/apache/spark-py:v3.4.0",
+    "docker.io/apache/spark-py:v3.5.1",
     "spark-py:v3.5.0",
     "gcr.io/spark-operator/spark:v3.5.0",
     "mirror.example.com/apache/spark:3.5.8",
@@ -51,7 +55,7 @@ for (
 ) {
   Deno.test(`image-deps does not judge the jars of ${image}`, () => {
     const judge = (names: Parameters<typeof treeOf>[0]["project"]) =>
-      judgeImages(treeOf({ ...factOf(change(JOB, IMAGE, image)), project: names! }))!;
+      judgeImages(treeOf({ ...factOf(withImage(image)), project: names! }))!;
     const reading = judge(DEFAULT_PROJECT);
     assertEquals(reading.findings, []);
     assertEquals(reading.unknown, `the jars of ${image} are not known until the image is read`);
@@ -76,7 +80,7 @@ for (
 
 Deno.test("image-deps accepts a digest, also for an init container's image", async () => {
   const digest = `ghcr.io/example/rbs-spark@sha256:${"a".repeat(64)}`;
-  await assertFound(ID, change(JOB, IMAGE, digest));
+  await assertFound(ID, withImage(digest));
   const init = `initContainers:
         - name: wait
           image: busybox
