@@ -1,6 +1,7 @@
 import {
   child,
   type Fields,
+  fieldsIn,
   isFields,
   type Problem,
   readBoolean,
@@ -72,7 +73,22 @@ const FOREIGN = new Set([
   "BaselineAdminNetworkPolicy",
   "CiliumNetworkPolicy",
   "CiliumClusterwideNetworkPolicy",
+  "EgressFirewall",
+  "EgressNetworkPolicy",
+  "AuthorizationPolicy",
 ]);
+
+/**
+ * Returns whether an object is a policy of another API, which also decides about connections, such as
+ * a `CiliumNetworkPolicy`, or a `Sidecar` of Istio that allows only registered addresses.
+ */
+export function isForeignPolicy({ apiVersion, kind, spec }: Fields): boolean {
+  const group = groupOf(apiVersion);
+  if (group === "networking.istio.io" && kind === "Sidecar") {
+    return fieldsIn(fieldsIn(spec).outboundTrafficPolicy).mode === "REGISTRY_ONLY";
+  }
+  return group !== "networking.k8s.io" && FOREIGN.has(String(kind));
+}
 
 /**
  * Parses the pods, namespaces and policies in a set of objects, and ignores all other objects.
@@ -117,7 +133,7 @@ export function readCluster(objects: readonly Declared[]): ClusterReading {
     };
     const read = readObject(value, where, report);
     if (read === undefined) {
-      if (FOREIGN.has(String(value.kind))) foreign.push(object);
+      if (isForeignPolicy(value)) foreign.push(object);
       continue;
     }
     const key = `${value.kind} ${read.id}`;

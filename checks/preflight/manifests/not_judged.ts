@@ -5,6 +5,7 @@ import { readResources } from "../../kubernetes/argo_resources.ts";
 import { fieldsIn, isFields, textOf } from "../../kubernetes/fields.ts";
 import { isInProject, jobsOf } from "../../kubernetes/jobs.ts";
 import { type ManifestObject, objectId } from "../../kubernetes/objects.ts";
+import { isForeignPolicy } from "../../network_policy/read_cluster.ts";
 import { groupOf, podTemplatesOf, workloadsOf } from "../../kubernetes/workloads.ts";
 
 /** The objects that create pods, and that no check of jobs judges, each with the reason. */
@@ -81,6 +82,7 @@ const POLICIES = /(^|\.)(cilium\.io|projectcalico\.org)$/;
 function isSupported({ apiVersion, kind, value }: ManifestObject): boolean {
   if (typeOf(apiVersion, kind) !== undefined || kind === "CustomResourceDefinition") return true;
   const group = groupOf(apiVersion);
+  if (isForeignPolicy(value)) return true;
   // Their templates are read.
   if (group === "argoproj.io" && kind.includes("Workflow")) return true;
   if (isSpark(kind, apiVersion) || group !== "" && makesPods(value.spec)) return false;

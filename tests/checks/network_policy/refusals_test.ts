@@ -249,6 +249,29 @@ Deno.test("readCluster lists policies of other APIs, and refuses policies of rem
   assertEquals(problems.map(({ path }) => path), ["apiVersion"]);
 });
 
+Deno.test("readCluster lists policies of meshes, and firewalls of OVN and OpenShift", () => {
+  const sidecar = (mode: string) => ["networking.istio.io/v1", "Sidecar", mode] as const;
+  for (
+    const [apiVersion, kind, mode, isListed = true] of [
+      ["k8s.ovn.org/v1", "EgressFirewall", ""],
+      ["network.openshift.io/v1", "EgressNetworkPolicy", ""],
+      ["security.istio.io/v1", "AuthorizationPolicy", ""],
+      ["policy.linkerd.io/v1alpha1", "AuthorizationPolicy", ""],
+      sidecar("REGISTRY_ONLY"),
+      [...sidecar("ALLOW_ANY"), false],
+      [...sidecar(""), false],
+      ["example.com/v1", "Sidecar", "REGISTRY_ONLY", false],
+    ] as const
+  ) {
+    const spec = { outboundTrafficPolicy: { mode } };
+    const { foreign, problems } = readCluster([
+      { value: { apiVersion, kind, metadata: { name: "x", namespace: "jobs" }, spec } },
+    ]);
+    assertEquals(foreign, isListed ? [`${kind} jobs/x`] : [], `${apiVersion} ${kind} ${mode}`);
+    assertEquals(problems, []);
+  }
+});
+
 Deno.test("readCluster refuses a workload without a pod or with invalid labels", () => {
   const job = { apiVersion: "batch/v1", kind: "Job", metadata: { name: "j" } };
   const cron = { apiVersion: "batch/v1", kind: "CronJob", metadata: { name: "c" }, spec: "x" };

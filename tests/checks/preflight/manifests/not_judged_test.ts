@@ -55,6 +55,8 @@ Deno.test("notJudgedAmong names no object that creates no pods", () => {
       ["bitnami.com/v1alpha1", "SealedSecret"],
       ["gateway.networking.k8s.io/v1", "HTTPRoute"],
       ["cilium.io/v2", "CiliumNetworkPolicy"],
+      ["k8s.ovn.org/v1", "EgressFirewall"],
+      ["security.istio.io/v1", "AuthorizationPolicy"],
       ["apiextensions.k8s.io/v1", "CustomResourceDefinition"],
     ] as const
   ) {
