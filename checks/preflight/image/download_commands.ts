@@ -38,11 +38,19 @@ export function withoutLogin(url: string): string {
   return url.replace(/\/\/[^/@]*@/, "//").replace(/[?#].*$/, "");
 }
 
+/** A text in quotes that a shell does not change. */
+const LITERAL = /'[^']*'|"(?:[^"\\$`]|\\[^])*"/g;
+
+/** A command that prints its words, unless a shell reads them. */
+const ECHO =
+  /(?<=^|[;&|\n({]|\b(?:then|do|else)\s)[ \t]*(?:echo|printf)\s(?:'[^']*'|"(?:[^"\\]|\\[^])*"|[^\n;&|"'])*(?!\s*\|\s*(?:sudo\s+)?\S*sh\b)/g;
+
 /** The downloads in a shell script. */
 export function downloadsInShell(text: string): Download[] {
   // Continued lines are one command. Comments are no commands.
   const plain = text.replace(/\\\r?\n/g, "  ")
-    .replace(/(^|\s)#[^\n]*/g, (comment) => comment.replace(/[^\n]/g, " "));
+    .replace(/(^|\s)#[^\n]*/g, (comment) => comment.replace(/[^\n]/g, " "))
+    .replace(ECHO, (echo) => echo.replace(LITERAL, (text) => text.replace(/[^\n]/g, " ")));
   return [...plain.matchAll(/[^;&|\n]+/g)].flatMap(({ 0: command, index }) => {
     const isPiped = /^\|[^|]/.test(plain.slice(index + command.length));
     const found = downloadIn(command, isPiped);
@@ -95,7 +103,7 @@ const RUN_PACKAGE = new RegExp(
 );
 
 /** The options that keep a command from the network. */
-const WITHOUT_NETWORK = /\s--(?:offline|local|no-index)\b|\bmvn\S*\s(?:.*\s)?-o\b/;
+const WITHOUT_NETWORK = /\s--(?:offline|local|no-index|dry-run)\b|\bmvn\S*\s(?:.*\s)?-o\b/;
 
 /** What a command installs from repositories on the internet. */
 const INSTALLERS: readonly (readonly [pattern: RegExp, what: string])[] = [
@@ -110,7 +118,7 @@ const INSTALLERS: readonly (readonly [pattern: RegExp, what: string])[] = [
   ["pipx", "install|run", "pipx install"],
   ["gem|bundle|cargo|go|composer|brew|sdk|asdf", "install", "an installation"],
   ["go", "get|mod\\s+download", "an installation"],
-  ["(?:\\S*/)?(?:mvn|mvnw|gradle|gradlew|sbt)", "\\S+", "a build"],
+  ["(?:\\S*/)?(?:mvn|mvnw|gradle|gradlew|sbt)", "[^-\\s]\\S*", "a build"],
 ].map(([programs, verbs, what]) => [
   new RegExp(`${START}(?:${programs})\\s+(?:-\\S+\\s+)*(?:${verbs})(?=\\s|["')]|$)`),
   what!,

@@ -59,6 +59,15 @@ const DOWNLOADS: Readonly<Record<string, string>> = {
   "go install example.com/x@latest": "an installation",
   "sdk install java 17.0.1-tem": "an installation",
   "apt-get install -y -o Dpkg::Options::=--force-confold jq": "apt-get",
+  "cargo install x --version 1.2.3": "an installation",
+  "sbt -v compile": "a build",
+  'sbt "run x"': "a build",
+  "./gradlew --no-daemon build": "a build",
+  "echo 'y' | apt-get install jq": "apt-get",
+  "echo 'a' && apt-get install 'jq'": "apt-get",
+  "echo 'a; apt-get install jq' | sh": "apt-get",
+  "echo 'a; apt-get install jq' | sudo bash": "apt-get",
+  'echo "$(true; apt-get install jq)"': "apt-get",
 };
 
 for (const [text, what] of Object.entries(DOWNLOADS)) {
@@ -99,6 +108,15 @@ const OFFLINE = [
   "go run x.go",
   "npm run build",
   "bundle install --local",
+  "poetry add pandas --dry-run",
+  "sbt --version",
+  "sbt -v",
+  "gradle --version",
+  "./gradlew -v",
+  "mvn --version",
+  "echo 'run apt-get update && apt-get install -y jq'",
+  'if true; then echo "first; pip install requests"; fi',
+  "cd /tmp && printf 'a | apt-get update; %s' x",
 ];
 
 for (const text of OFFLINE) {
