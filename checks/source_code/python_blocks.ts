@@ -13,6 +13,42 @@ export function lineAround(code: string, offset: number): Line {
   return { text: code.slice(start, end < 0 ? code.length : end), start };
 }
 
+/** The most lines between a condition and the code that it decides on. */
+const MAX_LINES = 500;
+
+/** A value that is used under a condition, as in `a["b"] if c else d`. */
+const TERNARY = /^[\w.]*(?:\[[^\]]*\]|\([^()]*\))(?:\.\w+\([^()]*\))*\s+if\s.*\selse\s/;
+
+/** Returns whether code runs only under a condition: below `if`, or in `a if b else c`. */
+export function isConditional(code: string, offset: number): boolean {
+  const { text, start } = lineAround(code, offset);
+  const [before, after] = [text.slice(0, offset - start), text.slice(offset - start)];
+  if (/^\s*elif\b/.test(text) || TERNARY.test(after) || /\sif\s.*\selse\s+\S*$/.test(before)) {
+    return true;
+  }
+  let indent = indentAt(code, offset);
+  let at = start;
+  let isElse = false;
+  for (let lines = 0; (indent > 0 || isElse) && at > 0 && lines < MAX_LINES; lines++) {
+    const { text: line, start: own } = lineAround(code, at - 1);
+    at = own;
+    const depth = line.length - line.trimStart().length;
+    if (line.trim() === "" || depth > indent || depth === indent && !isElse) continue;
+    if (isElse && depth === indent) {
+      if (/^\s*(if|elif)\b/.test(line)) return true;
+      isElse = /^\s*(?!for\b|while\b|try\b|except\b)/.test(line);
+      continue;
+    }
+    [indent, isElse] = [depth, false];
+    if (/^\s*(async\s+)?def\b|^\s*class\b/.test(line)) return false;
+    if (/^\s*else\s*:/.test(line)) isElse = true;
+    else if (
+      /^\s*(if|elif)\b.*:\s*$/.test(line) && !/\b__name__\b|^\s*if\s+(True|1)\s*:/.test(line)
+    ) return true;
+  }
+  return false;
+}
+
 /** The number of spaces before the line around an offset. */
 export function indentAt(code: string, offset: number): number {
   const { text } = lineAround(code, offset);

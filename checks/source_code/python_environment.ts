@@ -1,5 +1,12 @@
 import { type Call, callsOf, type Python } from "./python.ts";
-import { blockOf, indentAt, leavesIn, lineAround, stopsIn } from "./python_blocks.ts";
+import {
+  blockOf,
+  indentAt,
+  isConditional,
+  leavesIn,
+  lineAround,
+  stopsIn,
+} from "./python_blocks.ts";
 import {
   argumentFor,
   functionAround,
@@ -26,14 +33,25 @@ export function pythonReads(python: Python, others: readonly string[]): Variable
     [...python.code.matchAll(/^[ \t]*(\w+)[ \t]*=[ \t]*(?:\w+\.)*(?:environ\.get|getenv)[ \t]*$/gm)]
       .map(([, name]) => name!),
   );
-  const looped = [
+  const computedSets = [
     ...python.code.matchAll(
       /\b(\w+)[ \t]*(?:\[[ \t]*|\.[ \t]*setdefault[ \t]*\([ \t]*)(\w+)[ \t]*(?:\][ \t]*=(?!=)|,)/g,
     ),
   ].filter(({ 1: owner, 2: key }) => isEnviron(owner!) && !python.constants.has(key!))
-    .flatMap(({ 2: key, index }) =>
-      textsOf(python, functions, key!, index).map((name) => ({ name, offset: index }))
-    );
+    .map(({ 2: key, index }) => ({ index, names: textsOf(python, functions, key!, index) }));
+  const looped = computedSets.flatMap(({ index, names }) =>
+    names.map((name) => ({ name, offset: index }))
+  );
+  /** The places that set variables whose names are not known. */
+  const opens = [
+    ...computedSets.filter(({ names }) => names.length === 0).map(({ index }) => index),
+    ...callsOf(python, ["update"]).filter(({ callee, args }) =>
+      isEnviron(callee.slice(0, Math.max(0, callee.lastIndexOf(".")))) &&
+      args.some(({ keyword, code }) =>
+        keyword === undefined && /^[\w*]/.test(code) && !/^dict\(\s*\w+\s*=/.test(code)
+      )
+    ).map(({ start }) => start),
+  ];
   const sets = [...setsIn(python, isEnviron), ...looped];
   const isOpen = callsOf(python, ["load_dotenv", "read_env", "dotenv_values"]).length > 0;
   const tests = testsIn(python.code);
@@ -110,7 +128,13 @@ export function pythonReads(python: Python, others: readonly string[]): Variable
     .map(({ key, start }): VariableRead => ({ name: key, offset: start, optional: false }));
   return [...called, ...indexed, ...required].sort((a, b) => a.offset - b.offset)
     .filter(({ name, offset }) => !sets.some((each) => each.name === name && each.offset < offset))
-    .map((each) => isOpen ? { ...each, optional: true } : each);
+    .map((each): VariableRead => {
+      if (each.optional) return each;
+      if (isOpen) return { ...each, optional: true };
+      const isUnsure = opens.some((offset) => offset < each.offset) ||
+        isConditional(python.code, each.offset);
+      return isUnsure ? { ...each, optional: true, perhaps: true } : each;
+    });
 }
 
 /** The variables in texts that the environment fills in, as in `"{A}".format(**os.environ)`. */

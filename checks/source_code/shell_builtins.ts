@@ -82,6 +82,8 @@ export abstract class ShellBuiltins extends ShellExpander {
     const plain = texts.filter((text) => text === null || !/^[-+]/.test(text));
     // As in `export $(cat env)`.
     if (plain.includes(null)) open(state);
+    const isReference = texts.some((text) => /^-[A-Za-z]*n/.test(text ?? ""));
+    if (isReference) { for (const [each, text] of values) this.references.set(each, text); }
     if (texts.includes("-p")) return [{ state, status: this.statusOf(plain[0], state) }];
     for (const text of plain) {
       const [, each, value] = /^([A-Za-z_]\w*)(?:=(.*))?$/s.exec(text ?? "") ?? [];
@@ -156,6 +158,7 @@ export abstract class ShellBuiltins extends ShellExpander {
       case "read":
       case "mapfile":
       case "readarray":
+        if (args.at(-1) === null) open(state);
         set(args);
         return go("unknown");
       case "getopts":
@@ -163,7 +166,7 @@ export abstract class ShellBuiltins extends ShellExpander {
         set([...args.slice(1, 2), "OPTARG", "OPTIND"]);
         return go("unknown");
       case "printf":
-        if (args[0] === "-v") set(args.slice(1, 2));
+        if (args[0] === "-v") args[1] === null ? open(state) : set(args.slice(1, 2));
         return go("ok");
       case "printenv":
         state.read = words[1]?.start ?? state.read;
@@ -301,7 +304,7 @@ function hide(name: string, { locals, variables }: State): void {
 }
 
 /** Another file or command may set any variable. */
-function open({ variables }: State): void {
+export function open({ variables }: State): void {
   for (const [name, text] of variables) if (text === undefined) variables.set(name, null);
 }
 

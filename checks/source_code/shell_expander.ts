@@ -21,6 +21,8 @@ export class Unset extends Error {
 export abstract class ShellExpander {
   /** The places that read an empty text. */
   readonly empties = new Set<number>();
+  /** The variables that other names stand for, as after `local -n a=B`; null if they are not known. */
+  protected readonly references = new Map<string, Text>();
   /** The status of the last substitution of a command. */
   protected substituted: Status = "ok";
 
@@ -77,7 +79,9 @@ export abstract class ShellExpander {
   /** The text of an expansion; null if it is not known. */
   private expansion(part: ShellExpansion, state: State): Text {
     const { prefix, index, operator, word, offset } = part;
-    const indirect = prefix === "!" ? this.valueOf(part.name, state) : undefined;
+    const indirect = prefix === "!"
+      ? this.valueOf(part.name, state)
+      : this.references.get(part.name);
     if (indirect === null) return null;
     const name = indirect ?? part.name;
     const value = this.valueOf(name, state);

@@ -56,7 +56,8 @@ export function shellReads(
 /** The names that may be variables of the environment, with the place of the first one. */
 function namesIn(text: string): Map<string, number> {
   const names = new Map<string, number>();
-  const isByName = /\$\{!|\bprintenv\b|\(\(|\blet\b|\bdeclare[ \t]+-p\b|\beval\b/.test(text);
+  const isByName =
+    /\$\{!|\bprintenv\b|\(\(|\blet\b|\b(?:declare|typeset|local)[ \t]+-\w*[pn]|\beval\b/.test(text);
   const pattern = isByName
     ? /(?<![\w])[A-Z][A-Z\d_]*(?![\w])/g
     : /(?<=\$|\$\{[#!]?|-v[ \t]+)[A-Z][A-Z\d_]*(?![a-z\w])/g;

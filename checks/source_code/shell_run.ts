@@ -1,4 +1,4 @@
-import { restore, ShellBuiltins, type ShellEnd } from "./shell_builtins.ts";
+import { open, restore, ShellBuiltins, type ShellEnd } from "./shell_builtins.ts";
 import { Unset } from "./shell_expander.ts";
 import { textOf } from "./shell_words.ts";
 import {
@@ -379,7 +379,11 @@ export class ShellRun extends ShellBuiltins {
     for (const target of targets) this.word(target, state);
     const [name] = texts;
     if (command.words.length === 0) {
-      for (const [each, text] of values) state.variables.set(each, text);
+      for (const [each, text] of values) {
+        const target = this.references.get(each) ?? each;
+        if (this.references.get(each) === null) open(state);
+        state.variables.set(target, text);
+      }
       return [{ state, status: this.substituted }];
     }
     if (typeof name === "string" && /^(export|declare|typeset|readonly|local)$/.test(name)) {

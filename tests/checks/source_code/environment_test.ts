@@ -283,3 +283,34 @@ Deno.test("variablesReadBy only warns about None in a text", () => {
     ]);
   }
 });
+
+Deno.test("variablesReadBy only warns about Python that reads on some paths", () => {
+  const cases: readonly (readonly [string, "stops" | "perhaps" | "goes on"])[] = [
+    [`if os.getenv("E"):\n    d = os.environ["D"]\nelse:\n    d = None`, "perhaps"],
+    [`if a:\n    pass\nelse:\n    d = os.environ["D"]`, "perhaps"],
+    [`if a:\n    pass\nelif os.environ["D"]:\n    pass`, "perhaps"],
+    [`if a:\n    for b in c:\n        d = os.environ["D"]`, "perhaps"],
+    [`d = os.environ["D"] if a else None`, "perhaps"],
+    [`d = None if a else os.environ["D"]`, "perhaps"],
+    [`for n in missing:\n    os.environ[n] = "x"\nd = os.environ["D"]`, "perhaps"],
+    [`os.environ.update(load())\nd = os.environ["D"]`, "perhaps"],
+    [`d = os.environ["D"]\nos.environ.update(load())`, "stops"],
+    [`os.environ.update(E="x")\nd = os.environ["D"]`, "stops"],
+    [`if __name__ == "__main__":\n    d = os.environ["D"]`, "stops"],
+    [`if a:\n    pass\nd = os.environ["D"]`, "stops"],
+    [`for a in b:\n    pass\nelse:\n    d = os.environ["D"]`, "stops"],
+    [`d = 1 if os.environ["D"] else 2`, "stops"],
+    [`run(os.environ["D"], 1 if a else 2)`, "stops"],
+    [`if a:\n    d = os.environ.get("D", "x")`, "goes on"],
+  ];
+  for (const [text, expected] of cases) {
+    const code = { language: "python" as const, file: "job.py", line: 1, text: `${OS}${text}` };
+    const reads = variablesReadBy(code).filter(({ name }) => name === "D");
+    const found = reads.some(({ optional }) => !optional)
+      ? "stops"
+      : reads.some(({ perhaps }) => perhaps)
+      ? "perhaps"
+      : "goes on";
+    assertEquals([text, found], [text, expected]);
+  }
+});
