@@ -1,7 +1,14 @@
 import { shell } from "../../../pipeline/shell.ts";
 import type { Finding } from "../../finding.ts";
 import { accountId } from "../../kubernetes/jobs.ts";
-import { type ManifestObject, namespaceOf, objectId, placeOf } from "../../kubernetes/objects.ts";
+import { isFields, listOf } from "../../kubernetes/fields.ts";
+import {
+  type ManifestObject,
+  namespaceOf,
+  objectId,
+  ofKind,
+  placeOf,
+} from "../../kubernetes/objects.ts";
 import { closestWord } from "../../kubernetes/spelling.ts";
 import type { AccountAction } from "../../facts/cluster/permissions.ts";
 import { naming } from "../../list_names.ts";
@@ -43,8 +50,7 @@ export function missingPermissions(
       fix: name === "default"
         ? "Give the pod a service account of its own, and bind a role to the account: " +
           "deno task explain rbac"
-        : shell`Bind its role: kubectl -n ${namespace} create rolebinding ${name} --role=${name} ` +
-          shell`--serviceaccount=${`${namespace}:${name}`}`,
+        : bindingFor(known, needs, useful, objects),
     }];
   }
   const [given] = bindings.flatMap(({ object, rules = [] }) =>
@@ -154,6 +160,49 @@ function absentRole(
     fix: `${change}. A roleRef is immutable, so first delete the binding: kubectl ${place}delete ` +
       shell`${object.kind.toLowerCase()} ${object.name} --ignore-not-found`,
   }];
+}
+
+/** The fix for an account without a role: a Role of its namespace that fits its jobs, or a new one. */
+function bindingFor(
+  { account: { name, namespace } }: Known,
+  needs: readonly Need[],
+  useful: UsefulVerbs,
+  objects: readonly ManifestObject[],
+): string {
+  const fitting = ofKind(objects, "Role", namespace)
+    .filter((role) => isNarrow(role, useful) && suffices(role, needs));
+  const role = fitting.find((each) => each.name === name) ?? fitting[0];
+  if (role === undefined) {
+    return `Make a Role in ${namespace} with only the permissions that deno task explain rbac ` +
+      `lists, and bind it to the account ${name}.`;
+  }
+  const bindings = ofKind(objects, "RoleBinding", namespace);
+  const bound = bindings.find(({ value: { roleRef, subjects } }) =>
+    isFields(roleRef) && roleRef.kind === "Role" && roleRef.name === role.name &&
+    listOf(subjects).length > 0
+  );
+  if (bound !== undefined) {
+    const value = { kind: "ServiceAccount", name, namespace };
+    const patch = JSON.stringify([{ op: "add", path: "/subjects/-", value }]);
+    return "Add the account to the subjects of its binding: " +
+      shell`kubectl -n ${namespace} patch rolebinding ${bound.name} --type=json -p ${patch}`;
+  }
+  const taken = new Set(bindings.map((each) => each.name));
+  const free = [name, `${name}-${role.name}`].find((each) => !taken.has(each)) ??
+    `${name}-${role.name}-jobs`;
+  return shell`Bind its role: kubectl -n ${namespace} create rolebinding ${free} ` +
+    shell`--role=${role.name} --serviceaccount=${`${namespace}:${name}`}`;
+}
+
+/** Returns whether a role has all permissions without which the jobs cannot run. */
+function suffices(role: ManifestObject, needs: readonly Need[]): boolean {
+  const binding = { object: role, role: role.name, rules: knownRules(role), isAbsent: false };
+  const namespace = namespaceOf(role);
+  return needs.every(({ resource, verbs, optional }) =>
+    verbs.every((verb) =>
+      Object.hasOwn(optional, verb) || may([binding], { resource, verb, namespace })
+    )
+  );
 }
 
 /** Returns whether a role has only permissions that the jobs can use. */

@@ -155,6 +155,24 @@ function unneededPorts(network: Network, policy: Policy, rule: Rule): ExcessRule
     port !== undefined && endPort === undefined && needed.has(`${protocol} ${port}`);
   const unneeded = rule.ports.filter((port) => !isNeeded(port));
   if (rule.ports.length > 0 && unneeded.length === 0) return undefined;
+  const ranges = unneeded.map((range) => ({ range, held: heldBy(range, needed) }))
+    .filter(({ held }) => held.length > 0);
+  if (ranges.length > 0) {
+    const held = ranges.flatMap((each) => each.held);
+    const steps = ranges.flatMap(({ range, held: [first, ...more] }) => [
+      { op: "replace" as const, path: range.path, value: first },
+      ...more.map((value) => ({ op: "add" as const, path: `${rule.path}.ports[-]`, value })),
+    ]);
+    return {
+      severity: "warn",
+      path: ranges[0]!.range.path,
+      problem: `the rule allows ${naming(ranges.map(({ range }) => formatPolicyPort(range)))} to ` +
+        `${formatPeer(foreign)}, of which the jobs are known to need only ` +
+        held.map(({ protocol, port }) => `${protocol} ${port}`).join(", "),
+      fix: condition(network, ranges.map(({ range }) => range)) +
+        patchPolicy(policy, ...steps),
+    };
+  }
   const ports = rule.ports.length === 0 ? "every port" : naming(unneeded.map(formatPolicyPort));
   const removesOnePort = unneeded.length === 1 && rule.ports.length > 1;
   return {
@@ -165,6 +183,28 @@ function unneededPorts(network: Network, policy: Policy, rule: Rule): ExcessRule
       ? `Remove the port: ${patchPolicy(policy, { op: "remove", path: unneeded[0]!.path })}`
       : `Remove the rule: ${removal(policy, rule)}`,
   };
+}
+
+/** The text before a command that narrows ranges. The manifests may not contain a job's port. */
+function condition({ jobs }: Network, ranges: readonly PolicyPort[]): string {
+  const advice = "narrow the range to the needed port: ";
+  const unknown = ["DJANGO_DB_PORT", "S3_ENDPOINT"].filter((name) =>
+    jobs.some(({ environment }) => {
+      const variable = environment.variable(name);
+      return variable !== undefined && variable.value === undefined;
+    })
+  );
+  return unknown.length === 0 || ranges.every(({ protocol }) => protocol !== "TCP")
+    ? `N${advice.slice(1)}`
+    : `If no other port of the range is in ${unknown.join(" or ")}, ${advice}`;
+}
+
+/** Returns the needed ports in a range of ports. */
+function heldBy({ protocol, port, endPort }: PolicyPort, needed: ReadonlySet<string>) {
+  if (typeof port !== "number" || endPort === undefined) return [];
+  return [...needed].map((each) => each.split(" "))
+    .filter(([kind, text]) => kind === protocol && Number(text) >= port && Number(text) <= endPort)
+    .map(([, text]) => ({ protocol, port: Number(text) }));
 }
 
 /** Finds a rule that allows connections from outside the jobs' namespace. */

@@ -119,3 +119,40 @@ Deno.test("rbac advises to replace a role of Kubernetes, which the API server re
   assertStringIncludes(pods!.fix, "Bind a Role of your own instead of ClusterRole view");
   assert(findings.every(({ object }) => object !== "ClusterRole view"));
 });
+
+const SUBJECTS = "subjects:\n  - kind: ServiceAccount\n    name: ";
+
+for (
+  const [what, from, to, advice] of [
+    [
+      "adds the account to the binding that exists",
+      `${SUBJECTS}spark-jobs`,
+      `${SUBJECTS}spark-job`,
+      "kubectl -n analytics-jobs patch rolebinding spark-jobs --type=json -p " +
+      `'[{"op":"add","path":"/subjects/-","value":{"kind":"ServiceAccount","name":"spark-jobs",` +
+      `"namespace":"analytics-jobs"}}]'`,
+    ],
+    [
+      "binds a Role that exists",
+      BINDING,
+      BINDING.replace("analytics-jobs", "robson"),
+      "create rolebinding spark-jobs --role=spark-jobs --serviceaccount=analytics-jobs:spark-jobs",
+    ],
+    [
+      "binds no Role that lacks a permission",
+      `resources: [pods]\n    verbs: ${POD_VERBS}`,
+      "resources: [pods]\n    verbs: [get]",
+      "Make a Role in analytics-jobs with only the permissions",
+    ],
+  ] as const
+) {
+  Deno.test(`the fix of rbac for an account without a role ${what}`, async () => {
+    const changed = access(from, to)[ACCESS]!.replace(`${SUBJECTS}spark-jobs`, `${SUBJECTS}x`);
+    const results = await judgeFiles({ ...FILES, [ACCESS]: changed });
+    const { findings } = results.find(({ id }) => id === ID)!;
+    const finding = findings.find(({ problem }) =>
+      problem === "no role is bound to the service account spark-jobs in analytics-jobs"
+    );
+    assertStringIncludes(finding!.fix, advice);
+  });
+}

@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
+import { assert, assertEquals, assertStringIncludes } from "../../../support/assert.ts";
 import {
   edited,
   HEALTHY,
@@ -160,6 +160,31 @@ const unneeded = [
   ],
   ["ingress: [{ ports: [{ port: 4040 }] }]", "from all addresses and pods"],
 ] as const;
+
+const ROBSON = "to: [{ namespaceSelector: { matchLabels: { name: robson } } }]";
+const ranges = [
+  ["{ port: 400, endPort: 500 }", "TCP 400-500", [443]],
+  ["{ port: 5000, endPort: 6000 }", "TCP 5000-6000", [5432]],
+  ["{ protocol: UDP, port: 50, endPort: 60 }", "UDP 50-60", [53]],
+  ["{ port: 400, endPort: 7000 }", "TCP 400-7000", [443, 6443, 5432]],
+] as const;
+for (const [range, told, [first, ...others]] of ranges) {
+  Deno.test(`isolation advises to narrow a range that holds a needed port: ${range}`, () => {
+    const found = more(`podSelector: {}\n  egress: [{ ${ROBSON}, ports: [${range}] }]`);
+    assertEquals([found.id, found.severity], ["isolation", "warn"]);
+    assertStringIncludes(found.problem, `the rule allows ${told} to `);
+    assert(!found.fix.includes('"op":"remove"'), found.fix);
+    const [protocol] = told.split(" ");
+    const steps = [
+      { op: "replace", path: "/spec/egress/0/ports/0", value: { protocol, port: first } },
+      ...others.map((port) => (
+        { op: "add", path: "/spec/egress/0/ports/-", value: { protocol, port } }
+      )),
+    ];
+    assertStringIncludes(found.fix, JSON.stringify(steps));
+  });
+}
+
 for (const [rule, told] of unneeded) {
   Deno.test(`isolation warns of a rule that no job needs: ${rule}`, () => {
     const found = more(`podSelector: {}\n  ${rule}`);
