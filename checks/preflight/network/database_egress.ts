@@ -92,16 +92,20 @@ function judge(
   const notes = new Set([...databases.values()].flatMap(({ note }) => note ?? []));
   const examined = [examinedPods(network), ...notes].join("; ");
   if (unreachable.length > 0) return { examined, findings: unreachable };
-  const [database] = databases.values();
-  const denied = [...databases.keys()].flatMap((required) => {
+  const denials = new Map([...databases].flatMap(([required, database]) => {
     const { actor, to, port } = required;
     const doubt = doubtAboutAddress(network, actor.pod, to, port);
-    const all = deniedConnections(network, [required]);
-    return doubt === undefined ? all : all.map((each) => ({ ...each, doubt }));
-  });
+    return deniedConnections(network, [required]).map((each) => (
+      [doubt === undefined ? each : { ...each, doubt }, database] as const
+    ));
+  }));
+  const denied = [...denials.keys()];
+  // Another job may need the present peer.
+  const isOneOfMany =
+    new Set([...databases.values()].map(({ peer }) => JSON.stringify(peer))).size > 1;
   return judgeDenied(network, denied, examined, {
     why: `${WHY}; policies select the labels of pods and namespaces, never a Service`,
-    fix: (each) => fix(each, database!, network.project.jobs.namespace),
+    fix: (each) => fix(each, denials.get(each)!, network.project.jobs.namespace, isOneOfMany),
   });
 }
 
@@ -114,6 +118,7 @@ function fix(
   denied: DeniedConnection,
   { namespace, labels, peer, port, to }: Database,
   jobsNamespace: string,
+  keepsPeer: boolean,
 ): string {
   const { cause } = denied;
   const isIngress = cause.direction === "ingress";
@@ -123,6 +128,7 @@ function fix(
       : newPolicyFor(denied, "allow-outbox")),
     peer: isIngress ? podsOf(jobsNamespace) : peer,
     ports: [{ protocol: "TCP", port }],
+    keepsPeer,
   });
   const isKnown = isIngress || labels !== undefined || to.every(({ type }) => type === "outside");
   return isKnown ? command : "To narrow the rule, add the labels that " +

@@ -22,6 +22,8 @@ export interface MissingRule {
   readonly ports: readonly unknown[];
   /** True if a new policy needs the rule in both directions, because it selects both ends. */
   readonly both?: true;
+  /** True if another connection may need the present peer, so that the fix adds a peer. */
+  readonly keepsPeer?: boolean;
 }
 
 /** One step of a JSON patch (RFC 6902). */
@@ -49,7 +51,7 @@ export function blockOf(address: Address): { readonly ipBlock: { readonly cidr: 
  */
 export function fixDenial(
   cause: DenialCause,
-  { name, pods, peer, ports, both }: MissingRule,
+  { name, pods, peer, ports, both, keepsPeer = false }: MissingRule,
 ): string {
   if (isOfOneMachine(peer)) {
     return "Use the address of the server instead of a loopback or link-local address, which only " +
@@ -68,7 +70,7 @@ export function fixDenial(
   switch (kind) {
     case "peer":
       // Another destination may need the block.
-      if (cause.peer?.type === "block") {
+      if (cause.peer?.type === "block" || keepsPeer && cause.peer !== undefined) {
         const peers = direction === "egress" ? "to" : "from";
         return patchPolicy(policy, { op: "add", path: `${rule.path}.${peers}[-]`, value: peer });
       }
