@@ -22,6 +22,9 @@ const NO_CLEANUP =
 const NO_DELETE =
   "the job runs, but the driver logs an error whenever it removes executors, and their pods stay " +
   "until the driver's pod is deleted";
+const NO_APPLY =
+  "spark-submit of Spark 3.5 creates these objects by server-side apply, which needs patch, so it " +
+  "fails in cluster mode; an earlier version can do without";
 const NO_EVENTS = "the run works, but does not notice when Kubernetes refuses a pod";
 const NO_REUSE =
   "the job runs, but the driver cannot use the claims of lost executors again, and cannot delete " +
@@ -71,9 +74,9 @@ export const SUBMIT_NEEDS: readonly Need[] = [
   },
   ...["configmaps", "services"].map((resource): Need => ({
     resource,
-    verbs: ["create", "get"],
+    verbs: ["create", "get", "patch"],
     why: `spark-submit creates ${resource} for the driver`,
-    optional: {},
+    optional: { patch: NO_APPLY },
   })),
 ];
 

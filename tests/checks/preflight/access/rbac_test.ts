@@ -213,7 +213,7 @@ metadata: { name: others, namespace: analytics-jobs }
 rules:
   - apiGroups: [""]
     resources: [configmaps, services, persistentvolumeclaims]
-    verbs: [${verbs}, list, create, delete, deletecollection]
+    verbs: [${verbs}, list, create, delete, deletecollection, patch]
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
@@ -277,11 +277,17 @@ subjects: [{ kind: ServiceAccount, name: submitter, namespace: etl }]
   // The driver has no account of its own. The arguments can give the driver one.
   const driver = "spec.template.spec.containers[0].args: " +
     "no role is bound to the service account default in etl";
-  assertEquals(await found("create, get, watch"), [driver]);
+  assertEquals(await found("create, get, watch, patch"), [driver]);
+  // Spark 3.5 creates them by server-side apply.
+  assertEquals(await found("create, get, watch"), [
+    "rules: the service account etl/submitter cannot patch configmaps",
+    "rules: the service account etl/submitter cannot patch services",
+    driver,
+  ]);
   assertEquals(await found("get, list"), [
     "rules: the service account etl/submitter cannot create, watch pods",
-    "rules: the service account etl/submitter cannot create configmaps",
-    "rules: the service account etl/submitter cannot create services",
+    "rules: the service account etl/submitter cannot create, patch configmaps",
+    "rules: the service account etl/submitter cannot create, patch services",
     driver,
   ]);
 });
