@@ -288,6 +288,7 @@ Deno.test("refusedFields finds kinds that the groups of Kubernetes do not have",
     ["batch/v1", "ScheduledJob", "Kubernetes has no kind ScheduledJob in batch/v1"],
     ["app/v1", "Deployment", "Kubernetes has no kind Deployment in app/v1"],
     ["rbac.authorization.k8s.io/v1", "RoleBindings", "has no kind RoleBindings"],
+    ["networking.k8s.io/v1beta2", "Ingress", "no kind Ingress in networking.k8s.io/v1beta2"],
   ];
   for (const [apiVersion, kind, expected] of cases) {
     assertStringIncludes(refusals(head(apiVersion, kind, "{}")).join("\n"), expected);
@@ -299,7 +300,7 @@ Deno.test("refusedFields finds kinds that the groups of Kubernetes do not have",
       ["apps/v1", "ControllerRevision"],
       ["example.com/v1", "Deployment"],
       ["apps.openshift.io/v1", "DeploymentConfig"],
-      ["networking.k8s.io/v1beta2", "Ingress"],
+      ["networking.k8s.io/v2beta1", "Ingress"],
       ["storage.k8s.io/v1", "VolumeAttributesClass"],
       ["coordination.k8s.io/v1", "Lease"],
     ] as const
