@@ -151,11 +151,41 @@ function missingPort(rule: Rule, { to, protocol, port }: Flow): string[] {
   return [`${rule.path}.ports: allows only ${listed.join("; ")}, not ${protocol} ${port}`];
 }
 
-/** Explains why a block does not contain an address, unless the name of a host stands for it. */
-function whyOutside({ range, except }: BlockPeer, { address, host }: Outside): string {
-  if (range.family !== address.family) return `: the block has no IPv${address.family} address`;
-  const excluding = host === undefined ? except.find((each) => holds(each, address)) : undefined;
-  return excluding === undefined ? "" : `: ${formatRange(excluding)} is an exception`;
+/** Explains why a block does not contain an address. */
+function whyOutside({ range }: BlockPeer, { address }: Outside): string {
+  return range.family === address.family ? "" : `: the block has no IPv${address.family} address`;
+}
+
+/**
+ * Explains that an end of a connection is in an exception of a block; undefined if it is not, and
+ * if the name of a host stands for the address.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { parseAddress, parseCidr } from "./address.ts";
+ * import { whyExcepted } from "./explain.ts";
+ *
+ * const peer = {
+ *   type: "block",
+ *   path: "spec.egress[0].to[0]",
+ *   cidr: "0.0.0.0/0",
+ *   range: parseCidr("0.0.0.0/0")!,
+ *   except: [parseCidr("10.0.0.0/8")!],
+ * } as const;
+ * assertEquals(
+ *   whyExcepted(peer, { type: "outside", address: parseAddress("10.9.0.7")! }),
+ *   "the rule allows 0.0.0.0/0 except 10.0.0.0/8, and 10.9.0.7 is in that exception",
+ * );
+ * ```
+ */
+export function whyExcepted(peer: Peer, end: Endpoint): string | undefined {
+  if (peer.type !== "block" || end.type !== "outside" || end.host !== undefined) return undefined;
+  const excepted = peer.except.find((each) => holds(each, end.address));
+  if (excepted === undefined) return undefined;
+  const one = peer.except.length === 1 ? "that exception" : formatRange(excepted);
+  return `the rule allows ${peer.cidr} except ${peer.except.map(formatRange).join(", ")}, and ` +
+    `${formatEndpoint(end)} is in ${one}`;
 }
 
 /**
@@ -193,7 +223,8 @@ export function whyNot(cluster: Cluster, policy: Policy, peer: Peer, end: Endpoi
   const shown = formatEndpoint(end);
   if (peer.type === "block") {
     if (end.type === "outside") {
-      return `${shown} is not among the ${formatPeer(peer)}${whyOutside(peer, end)}`;
+      return whyExcepted(peer, end) ??
+        `${shown} is not among the ${formatPeer(peer)}${whyOutside(peer, end)}`;
     }
     return end.addresses.length === 0
       ? `ipBlock selects addresses outside the cluster, and ${shown} is a pod`

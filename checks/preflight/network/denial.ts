@@ -2,7 +2,13 @@ import type { Finding, Outcome } from "../../finding.ts";
 import { formatSelector, selects } from "../../kubernetes/selectors.ts";
 import { naming } from "../../list_names.ts";
 import { decide, ends } from "../../network_policy/evaluate.ts";
-import { formatPeer, formatPolicyPort, policyId, whyNot } from "../../network_policy/explain.ts";
+import {
+  formatPeer,
+  formatPolicyPort,
+  policyId,
+  whyExcepted,
+  whyNot,
+} from "../../network_policy/explain.ts";
 import { matchingPeers, matchingPorts } from "../../network_policy/matching.ts";
 import {
   type Direction,
@@ -306,7 +312,8 @@ function nearRules(
       }
       const peer = nearestPeer(network, policy, rule, other);
       const problem = rule.peers.map((each) =>
-        `the rule is for ${formatPeer(each)}, but ${whyNot(network.cluster, policy, each, other)}`
+        whyExcepted(each, other) ??
+          `the rule is for ${formatPeer(each)}, but ${whyNot(network.cluster, policy, each, other)}`
       ).join("; ");
       return [{ ...common, kind: "peer", peer, path: peer.path, problem }];
     }

@@ -120,29 +120,31 @@ function separateSelectors(
   };
 }
 
-/** Finds a block for addresses outside the cluster that also contains private addresses. */
+/** Finds blocks for addresses outside the cluster that also contain private addresses. */
 function privateAddresses(policy: Policy, rule: Rule): ExcessRule | undefined {
   // The API server runs on a node, whose address the manifests do not contain.
   if (rule.ports.length > 0 && rule.ports.every(({ port }) => port === 6443)) return undefined;
-  for (const peer of rule.peers.filter(isBlock)) {
+  const found = rule.peers.filter(isBlock).flatMap((peer) => {
     const ranges = rangesOf(peer);
     const blocks = privateBlocksIn(ranges);
-    if (blocks.length === 0 || publicPart(ranges).length === 0) continue;
+    if (blocks.length === 0 || publicPart(ranges).length === 0) return [];
     const except = `${peer.path}.ipBlock.except`;
     const hasExcept = peer.except.length > 0;
-    const steps = hasExcept
-      ? blocks.map((value) => ({ op: "add" as const, path: `${except}[-]`, value }))
-      : [{ op: "add" as const, path: except, value: blocks }];
-    return {
-      severity: "warn",
-      path: hasExcept ? except : `${peer.path}.ipBlock`,
-      problem: "the rule is for addresses outside the cluster, and also allows " +
-        `${blocks.join(", ")}: addresses of the cluster, of its network, or of the host's ` +
-        "metadata service",
-      fix: patchPolicy(policy, ...steps),
-    };
-  }
-  return undefined;
+    const steps: { op: "add"; path: string; value: unknown }[] = hasExcept
+      ? blocks.map((value) => ({ op: "add", path: `${except}[-]`, value }))
+      : [{ op: "add", path: except, value: blocks }];
+    return [{ path: hasExcept ? except : `${peer.path}.ipBlock`, blocks, steps }];
+  });
+  if (found.length === 0) return undefined;
+  const blocks = [...new Set(found.flatMap((each) => each.blocks))];
+  return {
+    severity: "warn",
+    path: found[0]!.path,
+    problem: "the rule is for addresses outside the cluster, and also allows " +
+      `${blocks.join(", ")}: addresses of the cluster, of its network, or of the host's ` +
+      "metadata service",
+    fix: patchPolicy(policy, ...found.flatMap(({ steps }) => steps)),
+  };
 }
 
 /** Finds ports that no job needs, to peers outside the jobs' namespace. */

@@ -120,6 +120,13 @@ const wide = [
     "10.0.0.0/8",
   ],
   [
+    "all addresses in two blocks",
+    /- ipBlock:\n +cidr: 0.0.0.0\/0\n +except:\n( +- [\d./]+\n)+/,
+    "- ipBlock: { cidr: 0.0.0.0/1 }\n        - ipBlock: { cidr: 128.0.0.0/1 }\n",
+    "spec.egress[0].to[0].ipBlock",
+    "10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16",
+  ],
+  [
     "its block with the metadata service",
     "              - 169.254.0.0/16\n",
     "",

@@ -109,7 +109,14 @@ Deno.test("egress-policy does not judge a private address that can be a pod of a
 });
 
 const denied: readonly (readonly [string, string | undefined, string, string, string])[] = [
-  ["a private address in except", S3, PUBLIC, TCP(9000), "10.0.0.0/8 is an exception"],
+  ["a private address in except", S3, PUBLIC, TCP(9000), "and 10.9.0.7 is in 10.0.0.0/8"],
+  [
+    "a private address in the only exception",
+    S3,
+    block("0.0.0.0/0", "10.0.0.0/8"),
+    TCP(9000),
+    "the rule allows 0.0.0.0/0 except 10.0.0.0/8, and 10.9.0.7 is in that exception",
+  ],
   [
     "a private address that except alone excludes",
     S3,
@@ -302,7 +309,7 @@ for (
     const outcome = (to: string) =>
       judge(manifests({ job, store: storePolicy(to, TCP(port)) })).get("egress-policy")!;
     assertEquals(outcome(block("10.9.0.0/16")), NONE);
-    assertStringIncludes(JSON.stringify(outcome(PUBLIC)), "10.9.0.7 is not among");
+    assertStringIncludes(JSON.stringify(outcome(PUBLIC)), "10.9.0.7 is in 10.0.0.0/8");
   });
 }
 
