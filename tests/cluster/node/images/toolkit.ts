@@ -22,7 +22,7 @@ export async function writeToolkitImage(folder: string): Promise<void> {
   const read = (line: RegExp) => line.exec(dockerfile)![1]!;
   const home = read(/^WORKDIR (\S+)$/m);
   const copied = [...dockerfile.matchAll(/^COPY (.+) \S+$/gm)]
-    .flatMap(([, names]) => names!.split(" "));
+    .flatMap(([, names]) => names!.split(" ").flatMap(matching));
   const packed = (name: string) => `${folder}-${name}.tar`;
   await pack(packed("libraries"), [
     { path: await Deno.realPath(Deno.execPath()), at: "/usr/local/bin/deno" },
@@ -50,6 +50,14 @@ export async function writeToolkitImage(folder: string): Promise<void> {
     // A node keeps the large layer of the libraries, because commits rarely change it.
     layers: [`${layers}/base.tar`, packed("libraries"), packed("sources")],
   });
+}
+
+/** The files that a source of COPY names, from the root of the repository. */
+function matching(source: string): string[] {
+  const [, folder, extension] = /^(.+\/)\*(\.\w+)$/.exec(source) ?? [];
+  if (folder === undefined) return [source];
+  return [...Deno.readDirSync(new URL(folder, ROOT))].map(({ name }) => name)
+    .filter((name) => name.endsWith(extension!)).sort().map((name) => folder + name);
 }
 
 /** A file or a folder of this machine, and its path in the image. */
