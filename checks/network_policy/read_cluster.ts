@@ -81,6 +81,16 @@ const FOREIGN = new Set([
 /**
  * Returns whether an object is a policy of another API, which also decides about connections, such as
  * a `CiliumNetworkPolicy`, or a `Sidecar` of Istio that allows only registered addresses.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { isForeignPolicy } from "./read_cluster.ts";
+ *
+ * const foreign = { apiVersion: "cilium.io/v2", kind: "CiliumNetworkPolicy" };
+ * assertEquals(isForeignPolicy(foreign), true);
+ * assertEquals(isForeignPolicy({ apiVersion: "v1", kind: "Pod" }), false);
+ * ```
  */
 export function isForeignPolicy({ apiVersion, kind, spec }: Fields): boolean {
   const group = groupOf(apiVersion);

@@ -11,6 +11,8 @@ export interface TaskOutcome {
 /** A running task. */
 export interface RunningTask {
   kill(signal: Deno.Signal): void;
+  /** What the task has printed until now on standard output. */
+  printed(): string;
   readonly outcome: Promise<TaskOutcome>;
 }
 
@@ -43,15 +45,15 @@ export function spawnTask(
 /** Starts a task as {@linkcode spawnTask} does, and collects its output. */
 export function startTask(...how: Parameters<typeof spawnTask>): RunningTask {
   const child = spawnTask(...how);
-  const decoder = new TextDecoder();
+  const texts = { stdout: "", stderr: "" };
+  const collect = async (from: "stdout" | "stderr") => {
+    for await (const text of child[from].pipeThrough(new TextDecoderStream())) texts[from] += text;
+  };
   return {
     kill: (signal) => child.kill(signal),
-    outcome: child.output().then(({ code, signal, stdout, stderr }) => ({
-      code,
-      signal,
-      stdout: decoder.decode(stdout),
-      stderr: decoder.decode(stderr),
-    })),
+    printed: () => texts.stdout,
+    outcome: Promise.all([child.status, collect("stdout"), collect("stderr")])
+      .then(([{ code, signal }]) => ({ code, signal, ...texts })),
   };
 }
 

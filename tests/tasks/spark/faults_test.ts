@@ -1,7 +1,7 @@
 import { until } from "../../cluster/until.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
 import { clusterTest } from "../../support/control_plane.ts";
-import type { TaskOutcome } from "../../support/task.ts";
+import type { RunningTask, TaskOutcome } from "../../support/task.ts";
 import { IN_JOBS, JOBS, MERGE } from "../apply/setup.ts";
 import { DAY, setStage, type Stage } from "./stage.ts";
 
@@ -28,6 +28,10 @@ async function assertFault(
   assertEquals([metadata.generation, metadata.deletionTimestamp], [1, undefined]);
 }
 
+function untilPrinted(task: RunningTask, text: string): Promise<void> {
+  return until(`the command prints ${text}`, () => Promise.resolve(task.printed().includes(text)));
+}
+
 /** Changes one object of a setup. */
 function changed<T extends { readonly kind: string }>(kind: string, change: (object: T) => T) {
   return (objects: T[]) => objects.map((each) => each.kind === kind ? change(each) : each);
@@ -49,12 +53,7 @@ clusterTest("bronze --engine spark: names an exceeded quota", async () => {
 clusterTest("bronze --engine spark: continues when an exceeded quota has room again", async () => {
   await using stage = await setStage({ objects: smallQuota });
   const task = stage.start("bronze");
-  await until("the pod is refused", async () => {
-    // Events of earlier tests are about other Jobs of the same name.
-    const { metadata } = await stage.api.get(`${JOBS}/${JOB}`);
-    const about = `involvedObject.uid%3D${metadata.uid},reason%3DFailedCreate`;
-    return (await stage.api.get(`${IN_JOBS}/events?fieldSelector=${about}`)).items.length > 0;
-  });
+  await untilPrinted(task, "exceeded quota: ");
   const path = `${IN_JOBS}/resourcequotas/analytics-jobs`;
   await stage.api.call("PATCH", path, { spec: { hard: { pods: "10" } } }, MERGE);
   await stage.complete(await stage.driver(JOB));
@@ -274,6 +273,7 @@ clusterTest(
     await stage.run(driver);
     await until("the command reads the log", () => Promise.resolve(stage.logs.readers() > 0));
     stage.logs.write(driver.metadata.name, REFUSED_EXECUTOR);
+    await untilPrinted(task, "exceeded quota");
     const executor = await stage.executor(driver);
     await stage.run(executor);
     await stage.api.call(
