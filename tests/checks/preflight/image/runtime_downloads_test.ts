@@ -20,7 +20,7 @@ const DOWNLOADS: Readonly<Record<string, string>> = {
   "uv pip install polars": "pip install polars",
   "pip install --target /tmp/x requests": "pip install requests",
   "pip install \\\n  requests": "pip install requests",
-  "pip install -i https://user:Hunter2@pypi.org/simple requests": "pip install requests",
+  "pip install -i https://user:Hunter2@packages.example/simple requests": "pip install requests",
   "apt-get update && spark-submit x.py": "apt-get",
   "apk add --no-cache curl": "apk add",
   "yum -y install jq": "yum install",
