@@ -89,8 +89,8 @@ export const JARS = ["hadoop-aws", "aws-java-sdk-bundle", "bundle", "postgresql"
 
 /**
  * The version of Hadoop in Spark's images, by release line of Spark. The version of hadoop-aws must
- * be the same. Source: `hadoop.version` in the POMs of
- * https://repo1.maven.org/maven2/org/apache/spark/spark-parent_2.13/ and `spark-parent_2.12/`.
+ * be the same. Source: `hadoop.version` in the POMs of `org.apache.spark:spark-parent_2.13` and of
+ * `spark-parent_2.12`.
  */
 export const HADOOP_OF: Readonly<Record<string, string>> = {
   "3.1": "3.2.0",
@@ -117,7 +117,7 @@ const second = (version: string): JarVersion => ({ name: "bundle", version });
 /**
  * The AWS SDK that each version of hadoop-aws was built with: version 1 of the SDK before 3.4.0, and
  * version 2 from 3.4.0. Source: `aws-java-sdk.version` and `aws-java-sdk-v2.version` in the POMs of
- * https://repo1.maven.org/maven2/org/apache/hadoop/hadoop-project/.
+ * `org.apache.hadoop:hadoop-project`.
  */
 const SDK_OF: Readonly<Record<string, JarVersion>> = {
   "3.2.0": first("1.11.375"),

@@ -25,8 +25,8 @@ const DOWNLOADS: Readonly<Record<string, string>> = {
   "apk add --no-cache curl": "apk add",
   "yum -y install jq": "yum install",
   "conda install -y numpy": "conda install",
-  "curl -fsSL https://repo1.maven.org/maven2/x.jar -o /tmp/x.jar":
-    "curl https://repo1.maven.org/maven2/x.jar",
+  "curl -fsSL https://jars.example/maven2/x.jar -o /tmp/x.jar":
+    "curl https://jars.example/maven2/x.jar",
   "wget -q 'https://user:Hunter2@example.com/x.jar?token=Hunter2'":
     "wget https://example.com/x.jar",
   "curl -sSfLO https://example.com/x.jar": "curl https://example.com/x.jar",
