@@ -401,7 +401,7 @@ function protects(
 /** The errors of a missing variable. */
 const MISSING = /\b(KeyError|LookupError|Exception|BaseException)\b/;
 
-/** The errors of a variable that is None. */
+/** What Python raises if the value of a variable is None. */
 const NONE = /\b(TypeError|AttributeError|Exception|BaseException)\b/;
 
 /** Returns whether an error is caught: around the read, or around all calls of its function. */

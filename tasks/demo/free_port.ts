@@ -6,10 +6,10 @@
 const FIRST = 20_000;
 const COUNT = 12_000;
 
-/** Returns a free port of 127.0.0.1, chosen at random. */
-export function freePort(): number {
+/** Returns a free port of 127.0.0.1, chosen at random from a range. */
+export function freePort(first = FIRST, count = COUNT): number {
   for (;;) {
-    const port = FIRST + Math.floor(Math.random() * COUNT);
+    const port = first + Math.floor(Math.random() * count);
     try {
       Deno.listen({ hostname: "127.0.0.1", port }).close();
       return port;

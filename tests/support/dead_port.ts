@@ -1,16 +1,9 @@
-/** The demo, the tests and Linux choose the ports of their servers from higher ones. */
-const FIRST = 18_000;
-const COUNT = 2_000;
+import { freePort } from "../../tasks/demo/free_port.ts";
 
-/** Returns a port of 127.0.0.1 where no server listens, and where no test starts one. */
+/**
+ * Returns a port of 127.0.0.1 where no server listens, and where no test starts one. The demo, the
+ * tests and Linux choose the ports of their servers from higher ones.
+ */
 export function deadPort(): number {
-  for (;;) {
-    const port = FIRST + Math.floor(Math.random() * COUNT);
-    try {
-      Deno.listen({ hostname: "127.0.0.1", port }).close();
-      return port;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    }
-  }
+  return freePort(18_000, 2_000);
 }
