@@ -4,10 +4,12 @@
 # Does nothing if the binary exists. The build takes about ten minutes on two cores.
 set -euo pipefail
 
-source="$(cd "$(dirname "$0")/control_plane" && pwd)"
+here="$(cd "$(dirname "$0")" && pwd)"
+plane="$here/control_plane"
+source "$here/../support/installing.sh"
 cache="${DEEP_STORAGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/deep-storage}"
 # The name contains a checksum of the sources, so an outdated binary is never used.
-binary="$cache/control-plane-$(cat "$source"/{go.mod,go.sum,*.go} | cksum | tr ' ' -)"
+binary="$cache/control-plane-$(cat "$plane"/{go.mod,go.sum,*.go} | cksum | tr ' ' -)"
 
 if [ "${1:-}" = --where ]; then
   echo "$binary"
@@ -17,7 +19,7 @@ if [ -x "$binary" ]; then
   exit
 fi
 
-cd "$source"
+cd "$plane"
 cannot() {
   echo "Cannot build the control plane: $1. Install Go $(sed -n 's/^go //p' go.mod) or later." >&2
   exit 1
@@ -25,7 +27,10 @@ cannot() {
 command -v go >/dev/null || cannot "Go is not installed"
 go list -m >/dev/null || cannot "the installed Go version is not supported"
 
-mkdir -p "$cache"
+await_turn "$binary"
+if [ -x "$binary" ]; then
+  exit
+fi
 making=$(mktemp "$cache/making-XXXXXX")
 trap 'rm -f "$making"' EXIT
 # Set the version that the API server reports, as the Kubernetes build does.

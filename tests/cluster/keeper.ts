@@ -9,8 +9,8 @@ import { startRealCluster } from "./node/start.ts";
 // line of JSON once the control plane has started, or the error if it has not. It exits on a signal,
 // or when the process PID has exited.
 
-/** Opens and locks the file of a control plane; undefined if another keeper holds the lock. */
-async function lock(path: string): Promise<Deno.FsFile | undefined> {
+/** Opens and locks the file of a control plane. Returns undefined if another keeper holds the lock. */
+export async function lock(path: string): Promise<Deno.FsFile | undefined> {
   await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
   for (let refused = 0;;) {
     const file = await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });

@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
-import { clusterTest } from "../support/control_plane.ts";
+import { clusterTest, controlPlane } from "../support/control_plane.ts";
 import { openApi } from "./api.ts";
 import { binaryPath } from "./binary.ts";
 import { endKept, findKept, type Kept, placeOf } from "./kept.ts";
@@ -132,4 +132,10 @@ clusterTest("keep: reports why a control plane did not start, and leaves nothing
     return (await Array.fromAsync(Deno.readDir(`${cache}/clusters`))).length === 0;
   });
   for (const folder of [cache, tmp]) await Deno.remove(folder, { recursive: true });
+});
+
+clusterTest("controlPlane: belongs to one test file at a time", async () => {
+  // Another file waits for this lock before its first test.
+  using turn = await Deno.open(`${controlPlane().folder}/turn`, { write: true });
+  assertEquals(await turn.tryLock(true), false);
 });

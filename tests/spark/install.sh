@@ -4,7 +4,9 @@
 # as the Dockerfile does. Does nothing where it is there.
 set -euo pipefail
 
-dockerfile="$(cd "$(dirname "$0")/../.." && pwd)/manifests/image/Dockerfile"
+repository="$(cd "$(dirname "$0")/../.." && pwd)"
+source "$repository/tests/support/installing.sh"
+dockerfile="$repository/manifests/image/Dockerfile"
 version=$(sed -n 's|^FROM apache/spark:\([0-9.]*\)-.*|\1|p' "$dockerfile")
 cache="${DEEP_STORAGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/deep-storage}"
 # The name changes with the versions, so what is out of date is never taken for them.
@@ -30,6 +32,10 @@ archive_classes() {
   rm -rf "$scratch"
 }
 
+if [ -e "$spark/complete" ] && [ -e "$spark/classes.jsa" ]; then
+  exit
+fi
+await_turn "$spark"
 if [ -e "$spark/complete" ]; then
   archive_classes
   exit
@@ -38,7 +44,6 @@ java -version 2>/dev/null || { echo "Spark needs Java 17: install openjdk-17-jre
 
 command -v mvn >/dev/null || { echo "The jars need Maven: install maven." >&2; exit 1; }
 
-mkdir -p "$cache"
 making=$(mktemp -d "$cache/making-XXXXXX")
 trap 'rm -rf "$making"' EXIT
 python3 -m venv "$making"

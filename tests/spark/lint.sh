@@ -4,6 +4,7 @@
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."
+source tests/support/installing.sh
 requirements=manifests/image/lint-requirements.txt
 config=manifests/image/pyproject.toml
 folders="manifests/image tests/spark tests/bench/peers"
@@ -12,6 +13,8 @@ cache="${DEEP_STORAGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/deep-storage}"
 tools="$cache/lint-$(cksum <$requirements | tr ' ' -)"
 
 if [ "${1:-}" = --install ]; then
+  [ ! -e "$tools/complete" ] || exit 0
+  await_turn "$tools"
   [ ! -e "$tools/complete" ] || exit 0
   rm -rf "$tools"
   python3 -m venv "$tools"

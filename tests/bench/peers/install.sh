@@ -5,6 +5,7 @@
 set -euo pipefail
 
 here="$(cd "$(dirname "$0")" && pwd)"
+source "$here/../../support/installing.sh"
 cache="${DEEP_STORAGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/deep-storage}"
 where=0
 if [ "$1" = --where ]; then
@@ -25,6 +26,9 @@ fi
 if [ "$where" = 1 ]; then
   [ ! -e "$peer/complete" ] || echo "$peer"
   exit
+fi
+if [ ! -e "$peer/complete" ]; then
+  await_turn "$peer"
 fi
 if [ ! -e "$peer/complete" ]; then
   rm -rf "$peer"

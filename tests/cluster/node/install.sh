@@ -6,6 +6,7 @@
 set -euo pipefail
 
 here="$(cd "$(dirname "$0")" && pwd)"
+source "$here/../../support/installing.sh"
 plane="$here/../control_plane" runtime="$here/../containerd"
 cache="${DEEP_STORAGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/deep-storage}"
 # The name contains a checksum of the sources, so an outdated program is never used.
@@ -16,23 +17,18 @@ if [ "${1:-}" = --where ]; then
   exit
 fi
 PATH="$PATH:/usr/sbin" # where Debian has some of them
-missing=()
-need() { [ -e "$1" ] || command -v "$1" >/dev/null || missing+=("$2"); }
 need runc runc
 need /usr/lib/cni/bridge containernetworking-plugins
 need iptables iptables
 need ipset ipset
 need busybox busybox-static
 need nsenter util-linux
-if [ "${#missing[@]}" -gt 0 ]; then
-  if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
-    echo "Cannot install the real node: install ${missing[*]} first, as root." >&2
-    exit 1
-  fi
-  apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-fi
+install_needed "install the real node"
 "$here/../install.sh"
+if [ -d "$programs" ]; then
+  exit
+fi
+await_turn "$programs"
 if [ -d "$programs" ]; then
   exit
 fi

@@ -3,9 +3,10 @@
 # for this API server. Does nothing if the binary exists.
 set -euo pipefail
 
-source="$(cd "$(dirname "$0")" && pwd)"
+here="$(cd "$(dirname "$0")" && pwd)"
+source "$here/../../support/installing.sh"
 cache="${DEEP_STORAGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/deep-storage}"
-binary="$cache/kubectl-$(cat "$source"/{go.mod,go.sum,main.go} | cksum | tr ' ' -)"
+binary="$cache/kubectl-$(cat "$here"/{go.mod,go.sum,main.go} | cksum | tr ' ' -)"
 
 if [ "${1:-}" = --where ]; then
   echo "$binary"
@@ -15,12 +16,15 @@ if [ -x "$binary" ]; then
   exit
 fi
 
-cd "$source"
+cd "$here"
 if ! command -v go >/dev/null; then
   echo "Cannot build kubectl: Go is not installed. Install Go $(sed -n 's/^go //p' go.mod) or later." >&2
   exit 1
 fi
-mkdir -p "$cache"
+await_turn "$binary"
+if [ -x "$binary" ]; then
+  exit
+fi
 making=$(mktemp "$cache/making-XXXXXX")
 trap 'rm -f "$making"' EXIT
 CGO_ENABLED=0 go build -trimpath -o "$making" -ldflags "-s -w" .

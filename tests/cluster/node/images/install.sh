@@ -9,6 +9,7 @@
 set -euo pipefail
 
 here="$(cd "$(dirname "$0")" && pwd)"
+source "$here/../../../support/installing.sh"
 repository="$(cd "$here/../../../.." && pwd)"
 image="$repository/manifests/image" install="$repository/tests/spark/install.sh"
 cache="${DEEP_STORAGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/deep-storage}"
@@ -22,20 +23,15 @@ fi
 if [ -d "$layers" ]; then
   exit
 fi
-missing=()
-need() { [ -e "$1" ] || command -v "$1" >/dev/null || missing+=("$2"); }
 need mmdebstrap mmdebstrap
 need /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring
 need openssl openssl
-if [ "${#missing[@]}" -gt 0 ]; then
-  if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
-    echo "Cannot make the images: install ${missing[*]} first, as root." >&2
-    exit 1
-  fi
-  apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-fi
+install_needed "make the images"
 "$install"
+await_turn "$layers"
+if [ -d "$layers" ]; then
+  exit
+fi
 
 making=$(mktemp -d "$cache/making-XXXXXX")
 trap 'rm -rf --one-file-system "$making"' EXIT
