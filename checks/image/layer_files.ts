@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { type Bytes, bytesOf, decompress } from "./byte_stream.ts";
 import { Malformed } from "./image_errors.ts";
+import { damageIn, type JarDamage } from "./jar_damage.ts";
 import { isDigest } from "./reference.ts";
 import { normalizePath, tarEntries, type TarEntry } from "./tar.ts";
 
@@ -24,9 +25,6 @@ export interface ImageFiles {
    */
   deletedFrom(folder: string): { readonly name: string; readonly layer: number }[];
 }
-
-/** What is wrong with a jar: it has no bytes, or it is not a ZIP file, such as a page of HTML. */
-export type JarDamage = "empty" | "no-zip";
 
 type File = { readonly kind: "file"; readonly damage?: JarDamage };
 type Node = Folder | File | Link;
@@ -226,7 +224,7 @@ const MOST_NAMES = 2 ** 27;
 
 /**
  * Reads the changes of a layer from its compressed bytes. Keeps only the names of files, and
- * looks at the first bytes of jars.
+ * looks at the beginning and the end of jars.
  *
  * Lists every path in the layer, because a link in another layer can point to any of them.
  *
@@ -284,18 +282,6 @@ function changeOf(
   return { ...fileOf(damage), path };
 }
 
-/** Looks at the first bytes of a jar, which is a ZIP file. */
-async function damageIn({ path, type, size, chunks }: TarEntry): Promise<JarDamage | undefined> {
-  if (type !== "file" || !path.endsWith(".jar")) return undefined;
-  if (size === 0) return "empty";
-  const start: number[] = [];
-  for await (const part of chunks()) {
-    start.push(...part.subarray(0, 2 - start.length));
-    if (start.length === 2) break;
-  }
-  return start[0] === 0x50 && start[1] === 0x4b ? undefined : "no-zip";
-}
-
 /** A cache of the changes of layers, by digest. The content of a digest never changes. */
 export interface LayerCache {
   /** Returns the changes of a layer, or undefined if the cache does not have them. */
@@ -311,7 +297,7 @@ const NO_CACHE: LayerCache = {
 };
 
 /** The version of the cache's file format. A new version invalidates old files. */
-const FORM = 2;
+const FORM = 3;
 
 /** The letter for each kind of change in the cache files. */
 const LETTERS = {
@@ -352,7 +338,11 @@ export function openLayerCache(folder: string | undefined): LayerCache {
 }
 
 /** The letters for damaged jars. */
-const DAMAGE: Readonly<Record<JarDamage, string>> = { empty: "0", "no-zip": "!" };
+const DAMAGE: Readonly<Record<JarDamage, string>> = {
+  empty: "0",
+  "no-zip": "!",
+  cut: "<",
+};
 
 function encodeLayer(digest: string, changes: readonly LayerChange[]): string {
   const lines = changes.map((change) => {

@@ -1,4 +1,5 @@
-import type { ImageFiles, JarDamage } from "./layer_files.ts";
+import type { JarDamage } from "./jar_damage.ts";
+import type { ImageFiles } from "./layer_files.ts";
 
 /** A jar in Spark's jars folder. */
 export interface Jar {

@@ -14,6 +14,9 @@ export type Content = string | Uint8Array | { readonly symlink: string } | {
 /** The files of a layer by path, in order. */
 export type Files = Readonly<Record<string, Content>>;
 
+/** The bytes of a jar without entries. */
+export const JAR = `PK\x05\x06${"\0".repeat(18)}`;
+
 /** A blob of an image with its descriptor. */
 export interface Blob {
   readonly bytes: Uint8Array;

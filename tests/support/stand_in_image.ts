@@ -1,4 +1,4 @@
-import { dockerArchive, type Files, imageOf, type TestImage } from "./images.ts";
+import { dockerArchive, type Files, imageOf, JAR, type TestImage } from "./images.ts";
 
 // A stand-in for the image of the Jobs if none was built. The files are at the paths of
 // manifests/image, and the jars are empty ZIP files. The image is only inspected and loaded, never run. As a
@@ -6,9 +6,6 @@ import { dockerArchive, type Files, imageOf, type TestImage } from "./images.ts"
 
 const MANIFESTS = new URL("../../manifests/", import.meta.url);
 const JARS = "opt/spark/jars";
-
-/** The bytes of a jar without entries. */
-const JAR = `PK\x05\x06${"\0".repeat(18)}`;
 
 /** The files of every Spark 3.5 image. */
 const SPARK: Files = {

@@ -196,6 +196,8 @@ function damagedJar({ file, damage }: Jar, place: ImagePlace): Finding[] {
     field: file,
     problem: damage === "empty"
       ? `${file} is empty`
+      : damage === "cut"
+      ? `${file} is damaged: a part of it is missing, as after a download that stopped`
       : `${file} is not a jar, but another file, such as the page of an error`,
     why: "Spark fails when it starts, or with ClassNotFoundException",
     fix: "Download the jar again, with curl --fail and sha256sum --check.",

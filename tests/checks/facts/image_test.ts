@@ -7,7 +7,7 @@ import {
 import { Failure } from "../../../pipeline/errors.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
 import { startFakeRegistry } from "../../support/fake_registry.ts";
-import { dockerArchive, imageOf, indexOf, ociArchive } from "../../support/images.ts";
+import { dockerArchive, imageOf, indexOf, JAR, ociArchive } from "../../support/images.ts";
 import {
   REGISTRY_USER,
   registryInstalled,
@@ -21,14 +21,14 @@ const JARS = "opt/spark/jars";
 const IMAGE = imageOf({
   layers: [
     {
-      [`${JARS}/hadoop-client-api-3.3.4.jar`]: "PK",
-      [`${JARS}/netty-all-4.1.96.Final-linux-x86_64.jar`]: "PK",
-      [`${JARS}/hive-shims-0.23-2.3.9.jar`]: "PK",
+      [`${JARS}/hadoop-client-api-3.3.4.jar`]: JAR,
+      [`${JARS}/netty-all-4.1.96.Final-linux-x86_64.jar`]: JAR,
+      [`${JARS}/hive-shims-0.23-2.3.9.jar`]: JAR,
       [`${JARS}/README`]: "",
-      [`${JARS}/unused.jar`]: "PK",
+      [`${JARS}/unused.jar`]: JAR,
     },
-    { [`${JARS}/postgresql-42.7.14.jar`]: "PK", "opt/deep-storage/jobs/bronze.py": "" },
-    { [`${JARS}/.wh.unused.jar`]: "PK", [`${JARS}/hadoop-aws-3.3.4.jar`]: "PK" },
+    { [`${JARS}/postgresql-42.7.14.jar`]: JAR, "opt/deep-storage/jobs/bronze.py": "" },
+    { [`${JARS}/.wh.unused.jar`]: JAR, [`${JARS}/hadoop-aws-3.3.4.jar`]: JAR },
   ],
   env: ["SPARK_HOME=/opt/spark/"],
 });

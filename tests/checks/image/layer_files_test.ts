@@ -7,7 +7,7 @@ import {
   readLayer,
 } from "../../../checks/image/layer_files.ts";
 import { assertEquals, assertRejects } from "../../support/assert.ts";
-import { type Files, tarOf } from "../../support/images.ts";
+import { type Files, JAR, joined, tarOf } from "../../support/images.ts";
 
 async function* chunksOf(layer: Files): AsyncGenerator<Uint8Array> {
   yield await tarOf(layer);
@@ -221,9 +221,55 @@ Deno.test("layer_files: works without a cache if the cache is not writable", asy
   assertEquals(await openLayerCache(undefined).get(DIGEST), undefined);
 });
 
-Deno.test("layer_files: looks at the first bytes of jars, also through links and the cache", async () => {
+/** A ZIP file with one file, which is not compressed, and a comment. */
+function zipOf(size: number, comment = ""): Uint8Array {
+  const name = new TextEncoder().encode("A.class");
+  const record = (signature: number, length: number, fields: readonly [number, number][]) => {
+    const bytes = new DataView(new ArrayBuffer(length));
+    bytes.setUint32(0, signature, true);
+    for (const [at, value] of fields) bytes.setUint32(at, value, true);
+    return new Uint8Array(bytes.buffer);
+  };
+  const sizes = (at: number): [number, number][] => [[at, size], [at + 4, size], [at + 8, 7]];
+  return joined([
+    record(0x04034b50, 30, sizes(18)),
+    name,
+    new Uint8Array(size),
+    record(0x02014b50, 46, sizes(20)),
+    name,
+    record(0x06054b50, 22, [[8, 0x10001], [12, 53], [16, 37 + size]]).fill(
+      comment.length & 0xff,
+      20,
+      21,
+    ).fill(comment.length >> 8, 21),
+    new TextEncoder().encode(comment),
+  ]);
+}
+
+/** A ZIP file that lost a part in the middle. */
+function withoutMiddle(zip: Uint8Array): Uint8Array {
+  return joined([zip.subarray(0, 1000), zip.subarray(2000)]);
+}
+
+/** A ZIP file in the form for large files, whose last record has no offset. */
+function withLargeOffset(zip: Uint8Array): Uint8Array {
+  const large = Uint8Array.from(zip);
+  large.fill(0xff, -6, -2);
+  return large;
+}
+
+Deno.test("layer_files: looks at the beginning and the end of jars, also through links and the cache", async () => {
   const files = {
-    [`${JARS}/good.jar`]: "PK\x03\x04",
+    [`${JARS}/good.jar`]: JAR,
+    [`${JARS}/comment.jar`]: zipOf(100_000, "x".repeat(0xffff)),
+    [`${JARS}/cut.jar`]: zipOf(100_000).subarray(0, -100),
+    [`${JARS}/half.jar`]: zipOf(100_000).subarray(0, 50_000),
+    [`${JARS}/header.jar`]: "PK\x03\x04",
+    [`${JARS}/hole.jar`]: withoutMiddle(zipOf(100_000)),
+    [`${JARS}/real.jar`]: zipOf(100_000),
+    [`${JARS}/small.jar`]: zipOf(1),
+    [`${JARS}/zeros.jar`]: joined([zipOf(1).subarray(0, -30), new Uint8Array(100_000)]),
+    [`${JARS}/zip64.jar`]: withLargeOffset(zipOf(1)),
     [`${JARS}/empty.jar`]: "",
     [`${JARS}/short.jar`]: "P",
     [`${JARS}/page.jar`]: "<html>404</html>",
@@ -236,17 +282,26 @@ Deno.test("layer_files: looks at the first bytes of jars, also through links and
     [...image.filesIn(JARS)!.map((name) => `${JARS}/${name}`), "opt/x.txt"]
       .map((path) => [path.replace(/.*\//, ""), image.damageOf(path)]);
   const expected = [
+    ["comment.jar", undefined],
+    ["cut.jar", "cut"],
     ["empty.jar", "empty"],
     ["good.jar", undefined],
+    ["half.jar", "cut"],
+    ["header.jar", "cut"],
+    ["hole.jar", "cut"],
     ["large.jar", "no-zip"],
     ["link.jar", "no-zip"],
     ["page.jar", "no-zip"],
+    ["real.jar", undefined],
     ["same.jar", "empty"],
     ["short.jar", "no-zip"],
+    ["small.jar", undefined],
+    ["zeros.jar", "cut"],
+    ["zip64.jar", undefined],
     ["x.txt", undefined],
   ];
   assertEquals(damages(await imageOf(files)), expected);
-  const repaired = await imageOf(files, { [`${JARS}/page.jar`]: "PK\x03\x04" });
+  const repaired = await imageOf(files, { [`${JARS}/page.jar`]: JAR });
   assertEquals(repaired.damageOf(`${JARS}/link.jar`), undefined);
   const folder = await Deno.makeTempDir();
   try {

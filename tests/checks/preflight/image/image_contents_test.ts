@@ -336,6 +336,13 @@ for (
       "delta-1.0.jar is not a jar, but another file, such as the page of an error",
     ],
     [
+      "a jar without its end",
+      [...without("hadoop-aws"), { ...jar("hadoop-aws", "3.3.4"), damage: "cut" }],
+      "3.3.4",
+      "fail",
+      "hadoop-aws-3.3.4.jar is damaged: a part of it is missing, as after a download that stopped",
+    ],
+    [
       "two Scala versions",
       [...JARS, jarOf("delta_2.13-3.1.0.jar"), jarOf("kafka_2.13-3.5.8.jar")],
       "3.3.4",
