@@ -52,8 +52,8 @@ export function joinPaths(...paths: readonly string[]): string {
   return `${text.startsWith("/") ? "/" : ""}${parts.join("/")}`;
 }
 
-/** Decides whether to read a file, by its name and the names in its folder. */
-export type Wanted = (name: string, siblings: ReadonlySet<string>) => boolean;
+/** Decides whether to read a file, by its name, the names in its folder, and its path. */
+export type Wanted = (name: string, siblings: ReadonlySet<string>, file: string) => boolean;
 
 /** The size of the largest file that is read, in bytes. */
 const MAX_FILE = 32 * 1024 * 1024;
@@ -120,13 +120,13 @@ async function* walk(
     const file = folder === "" ? entry.name : `${folder}/${entry.name}`;
     const kind = entry.isSymlink ? await target(`${directory}/${file}`) : entry;
     if (kind === undefined) {
-      if (wanted(entry.name, siblings)) {
+      if (wanted(entry.name, siblings, file)) {
         yield { file, problem: "the target of the link does not exist" };
       }
     } else if (kind.isDirectory) {
       if (entry.name.startsWith(".") || entry.name === "node_modules") continue;
       yield* walk(directory, file, [...above, real], wanted);
-    } else if (wanted(entry.name, siblings)) {
+    } else if (wanted(entry.name, siblings, file)) {
       yield kind.isFile ? { file } : { file, problem: "not a file, but a device or a pipe" };
     }
   }

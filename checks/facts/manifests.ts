@@ -5,7 +5,13 @@ import { type Replaced, replacedAmong } from "./duplicates.ts";
 import type { TextFile } from "./kustomization.ts";
 import type { Kustomized } from "./kustomizations.ts";
 import { podsOfImages } from "./image_files.ts";
-import { type FoundFile, isKustomization, pathOf, readTree } from "./manifest_files.ts";
+import {
+  type FoundFile,
+  isKustomization,
+  pathOf,
+  readTree,
+  type Wanted,
+} from "./manifest_files.ts";
 import { EMPTY, type FileReading, readFile } from "./manifest_text.ts";
 import { embeddedScripts, languageOf } from "./scripts.ts";
 import { chartsIn, isBelow, isChartTemplate, unrenderedChart } from "./templates.ts";
@@ -29,6 +35,11 @@ export interface ManifestsFact extends FileReading {
    * if there are none.
    */
   readonly replaced?: readonly Replaced[];
+  /**
+   * All files under the directory, also those that were not read. Absent without a Dockerfile, which
+   * can copy them into an image.
+   */
+  readonly listing?: readonly string[];
   /** The names of the platform. Absent if they are those of Robson. */
   readonly project?: Project;
 }
@@ -58,8 +69,13 @@ export async function gatherManifests(
     return { ...factOfReadings(directory, [await readStream(signal)]), ...names };
   }
   const found: FoundFile[] = [];
+  const all: string[] = [];
+  const wanted: Wanted = (name, siblings, file) => {
+    all.push(file);
+    return isWanted(name, siblings);
+  };
   try {
-    for await (const each of readTree(directory, isWanted, signal)) {
+    for await (const each of readTree(directory, wanted, signal)) {
       if (pathOf(directory, each.file) !== project?.file) found.push(each);
     }
   } catch (error) {
@@ -77,8 +93,12 @@ export async function gatherManifests(
   );
   const texts = found.flatMap(({ file, text }) => text === undefined ? [] : [{ file, text }]);
   const { files, readings } = await rendered(directory, texts, signal);
-  const all = [...readings, ...broken, ...withoutTemplates(directory, files)];
-  return { ...factOfReadings(directory, all, found.length), ...names };
+  const whole = [...readings, ...broken, ...withoutTemplates(directory, files)];
+  return {
+    ...factOfReadings(directory, whole, found.length),
+    ...(found.some(({ file }) => languageOf(file) === "dockerfile") ? { listing: all } : {}),
+    ...names,
+  };
 }
 
 /** Renders the kustomizations. The code for them is loaded only if there is one. */

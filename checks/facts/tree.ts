@@ -17,6 +17,11 @@ export interface Tree {
   readonly code: readonly Code[];
   /** All objects, including objects of other namespaces in the cluster, with files as in `objects`. */
   readonly all: readonly ManifestObject[];
+  /**
+   * The files of the manifests' directory, relative to the working directory, also those that were
+   * not read. Without a Dockerfile, only those with code.
+   */
+  readonly listing: readonly string[];
   /** The Spark jobs, which are read once. */
   readonly jobs: readonly SparkJob[];
   /** The names of the platform. */
@@ -28,9 +33,9 @@ export interface Tree {
  * has the line of the file on which it begins.
  */
 export function treeOf(
-  { directory, objects, scripts, project = DEFAULT_PROJECT }: Pick<
+  { directory, objects, scripts, listing, project = DEFAULT_PROJECT }: Pick<
     ManifestsFact,
-    "directory" | "objects" | "scripts" | "project"
+    "directory" | "objects" | "scripts" | "listing" | "project"
   >,
 ): Tree {
   const all = objects.flatMap(withResources).map((each) =>
@@ -52,6 +57,8 @@ export function treeOf(
   return {
     ...source,
     all,
+    listing: listing?.map((each) => pathOf(directory, each)) ??
+      source.code.flatMap(({ file, object }) => object === undefined ? file ?? [] : []),
     project,
     get jobs() {
       return jobs ??= sparkJobsOf({ ...source, project });

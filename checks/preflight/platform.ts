@@ -142,6 +142,7 @@ export function platformOf(
   const fact = {
     directory,
     files,
+    ...(manifests?.listing === undefined ? {} : { listing: manifests.listing }),
     problems,
     ignored,
     project,

@@ -7,7 +7,7 @@ import type { Code } from "../../source_code/code.ts";
 import { driverMounts, hasUnknownMounts, isBelow, mountsOf } from "../../spark/mounts.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 import { applicationIn, wordsForSpark } from "../../spark/submit_words.ts";
-import { mayHave } from "./dockerfile_files.ts";
+import { presenceOf, strongest } from "./dockerfile_files.ts";
 import { isPlainSpark } from "./plain_images.ts";
 
 // The files that jobs name, and that no Dockerfile for Spark adds to the image.
@@ -28,26 +28,43 @@ const LISTS = ["spark.jars", "spark.submit.pyFiles", "spark.files", "spark.archi
 const OF_BASE =
   /^\/(opt\/spark\/(examples|jars|python|bin|sbin|tests|data|R|kubernetes)|usr|bin|lib|tmp|var|home|root)\//;
 
+/** The verdict on the files that jobs name. */
+export interface AbsentFiles {
+  /** The files that no Dockerfile adds. */
+  readonly findings: readonly Finding[];
+  /** The files that the Dockerfiles may add, in a way that they do not show. */
+  readonly unknown: readonly string[];
+}
+
 /**
- * Reports the files that jobs name and that no Dockerfile adds. A Dockerfile that may add a file in a
- * way that it does not show, as with a script or an unknown base image, counts as having the file.
+ * Judges whether the Dockerfiles add the files that jobs name. That is not known if a file is in a folder
+ * that a Dockerfile copies as a whole and is not beside the Dockerfile, or if a script or an unknown
+ * base image can add it.
  *
  * @param dockerfiles the Dockerfiles for Spark
  */
-export function absentFiles(tree: Tree, dockerfiles: readonly Code[]): Finding[] {
-  if (dockerfiles.length === 0) return [];
+export function absentFiles(tree: Tree, dockerfiles: readonly Code[]): AbsentFiles {
+  if (dockerfiles.length === 0) return { findings: [], unknown: [] };
   const jobs = tree.jobs.filter(({ mode }) => mode !== "none");
   const images = new Set(jobs.flatMap(imagesOf));
   // Another image of another project can have a Dockerfile elsewhere.
   const judged = images.size === 1
     ? jobs
     : jobs.filter(({ workload: { object } }) => isInProject(object, tree.project));
-  return judged.flatMap((job) => {
-    // Another finding already reports an image of plain Spark.
-    if (imagesOf(job).some((image) => isPlainSpark(parseImage(image)))) return [];
-    return filesOf(job).filter(({ path }) =>
-      !dockerfiles.some((each) => mayHave(each, path, tree.code))
-    ).map(({ path, place }): Finding => ({
+  // Another finding already reports an image of plain Spark.
+  const wanted = judged.filter((job) =>
+    !imagesOf(job).some((image) => isPlainSpark(parseImage(image)))
+  ).flatMap((job) =>
+    filesOf(job).map((file) => ({
+      ...file,
+      presence: dockerfiles.map((each) => ({
+        dockerfile: each.file ?? "Dockerfile",
+        ...presenceOf(each, file.path, tree.listing),
+      })),
+    }))
+  ).map((each) => ({ ...each, ...strongest(each.presence) }));
+  return {
+    findings: wanted.filter(({ is }) => is === "absent").map(({ path, place }): Finding => ({
       severity: images.size === 1 ? "fail" : "warn",
       ...place,
       problem: `the job names ${path}, and no instruction of ${
@@ -55,8 +72,19 @@ export function absentFiles(tree: Tree, dockerfiles: readonly Code[]): Finding[]
       } adds the file`,
       why: "the job fails when it starts, because the file does not exist",
       fix: "Copy the file in the Dockerfile, or name a file that exists.",
-    }));
-  });
+    })),
+    unknown: wanted.flatMap(({ is, path, presence }) => {
+      const by = presence.find((each) => each.is === "unclear");
+      if (is !== "unclear" || by === undefined) return [];
+      return [`${by.dockerfile}: whether ${cut(by.by ?? "")} adds ${path} is ${UNTIL}`];
+    }),
+  };
+}
+
+const UNTIL = "not known until the image is read (see --image-archive)";
+
+function cut(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 59)}…` : text;
 }
 
 function imagesOf({ containers, images }: SparkJob): string[] {
@@ -64,7 +92,23 @@ function imagesOf({ containers, images }: SparkJob): string[] {
     .filter((image) => image !== "");
 }
 
-/** The files that Spark reads from the image: the application, and files with `local://`. */
+/** The flags with lists of files. */
+const FLAGS = /^--(?:jars|py-files|files|archives)(?:=|$)/;
+
+/** The paths in a list of a flag. In deploy mode client, a path without a scheme is in this image. */
+function listedIn(words: readonly string[], i: number): string[] {
+  const text = words[i]!;
+  const list = FLAGS.test(text)
+    ? text.split("=")[1] ?? ""
+    : FLAGS.test(words[i - 1] ?? "") && !words[i - 1]!.includes("=")
+    ? text
+    : "";
+  return list.split(",").flatMap((each) =>
+    /^(?:file:\/\/)?(\/[\w./@+-]+\.\w+)(?:#.*)?$/.exec(each)?.[1] ?? []
+  );
+}
+
+/** The files that Spark reads from the image: the application, and the files in lists. */
 function filesOf(job: SparkJob): WantedFile[] {
   const { workload: { object }, containers } = job;
   // The volumes of the driver are not known without its template and its settings.
@@ -75,8 +119,12 @@ function filesOf(job: SparkJob): WantedFile[] {
     const { words } = container;
     const folders = [...mountsOf(container), ...driverMounts(job)];
     const application = applicationIn(words);
+    const all = wordsForSpark(words).map(({ text }) => text);
     const found = wordsForSpark(words).flatMap(({ path: at, text }, i): WantedFile[] => {
-      const files = [...text.matchAll(LOCAL)].map(([, path]) => path!);
+      const files = [
+        ...[...text.matchAll(LOCAL)].map(([, path]) => path!),
+        ...(job.mode === "cluster" ? [] : listedIn(all, i)),
+      ];
       const isRun = i === application || /(^|\/)python[\d.]*$/.test(words[i - 1]?.text ?? "");
       const isPath = isRun && /^\/[\w./@+-]+\.(py|jar|R)$/.test(text);
       return [...files, ...isPath ? [text] : []].map((path) => (

@@ -1,40 +1,82 @@
 import { parseImage } from "../../image/reference.ts";
 import type { Code } from "../../source_code/code.ts";
-import { copiedFrom, instructionsOf, stagesOf } from "../../source_code/dockerfile.ts";
+import {
+  copiedFrom,
+  type Instruction,
+  instructionsOf,
+  type Stage,
+  stagesOf,
+} from "../../source_code/dockerfile.ts";
+import { isCopied, wordsOfCopy } from "./build_context.ts";
 import { finalStages, withoutHarmless } from "./jar_places.ts";
 import { isPlainSpark } from "./plain_images.ts";
 
-// Whether the image of a Dockerfile may have a file.
+// Whether the image of a Dockerfile has a file.
+
+/**
+ * Whether an image has a file: `there`, `absent`, or `unclear`, if the Dockerfile and the files beside
+ * it do not show it.
+ */
+export interface Presence {
+  readonly is: "there" | "absent" | "unclear";
+  /** The instruction that can add the file, if that is unclear. */
+  readonly by?: string;
+}
+
+const THERE: Presence = { is: "there" };
+const ABSENT: Presence = { is: "absent" };
 
 /** Base images whose other folders are empty. */
 const BARE = /^(python|eclipse-temurin|openjdk|debian|ubuntu|alpine)$/;
 
-/** Returns whether an image of a Dockerfile may have a file. False only if this is certain. */
-export function mayHave(dockerfile: Code, path: string, code: readonly Code[]): boolean {
-  const stages = finalStages(stagesOf(instructionsOf(dockerfile)));
-  const base = parseImage(stages[0]?.image ?? "");
-  const isSpark = isPlainSpark(base);
-  if (!isSpark && !BARE.test(base.repository.replace(/^.*\//, ""))) return true;
-  let folder = isSpark ? "/opt/spark/work-dir" : "/";
-  const files = new Set(
-    code.flatMap(({ file, object }) => object === undefined ? file ?? [] : []),
-  );
-  const contexts = contextsOf(dockerfile.file ?? "");
-  for (const { name, text } of stages.flatMap(({ instructions }) => instructions)) {
-    if (name === "WORKDIR") folder = absolute(text, folder);
-    else if (name === "RUN") {
-      if (mayWrite(text, path, folder)) return true;
-    } else if (name === "COPY" || name === "ADD") {
-      if (mayCopy({ text, folder, files, contexts }, path)) return true;
-    }
-  }
-  return false;
+/**
+ * Returns whether the image of a Dockerfile has a file.
+ *
+ * @param names the files of the manifests' directory, which can be in the context of the build
+ */
+export function presenceOf(
+  dockerfile: Code,
+  path: string,
+  names: readonly string[],
+): Presence {
+  const stages = stagesOf(instructionsOf(dockerfile));
+  return presenceIn(finalStages(stages), path, {
+    stages,
+    names,
+    dockerfile: dockerfile.file ?? "",
+  });
 }
 
-/** The folders that a build can read: that of the Dockerfile, and those above it. */
-function contextsOf(dockerfile: string): string[] {
-  const folders = dockerfile.split("/").slice(0, -1);
-  return [...folders.map((_, i) => `${folders.slice(0, i + 1).join("/")}/`), ""];
+/** What the instructions of a Dockerfile refer to. */
+interface Build {
+  readonly stages: readonly Stage[];
+  readonly names: readonly string[];
+  readonly dockerfile: string;
+}
+
+/** @param chain a stage, after the stages below it */
+function presenceIn(chain: readonly Stage[], path: string, build: Build): Presence {
+  const [first] = chain;
+  const base = parseImage(first?.image ?? "");
+  const isSpark = isPlainSpark(base);
+  let folder = isSpark ? "/opt/spark/work-dir" : "/";
+  const found: Presence[] = [];
+  for (const instruction of chain.flatMap(({ instructions }) => instructions)) {
+    const { name, text } = instruction;
+    if (name === "WORKDIR") folder = absolute(text, folder);
+    else if (name === "RUN") found.push(ofCommand(text, path, folder));
+    else if (name === "COPY" || name === "ADD") {
+      found.push(ofCopy(instruction, { path, folder, build }));
+    }
+  }
+  const isKnown = isSpark || BARE.test(base.repository.replace(/^.*\//, ""));
+  if (!isKnown) found.push({ is: "unclear", by: `FROM ${first?.from.text ?? ""}` });
+  return strongest(found);
+}
+
+/** The presence of a file that several instructions can add. */
+export function strongest(all: readonly Presence[]): Presence {
+  return all.find(({ is }) => is === "there") ?? all.find(({ is }) => is === "unclear") ?? ABSENT;
 }
 
 function absolute(path: string, folder: string): string {
@@ -55,9 +97,18 @@ const HIDDEN =
 const INTO_FOLDER = /\b(git|curl|wget|tar|unzip|cp|mv|ln|install)\b/;
 
 /**
- * Returns whether a command can write a file: it names the file or a folder above it, or starts a
- * program that can write any file.
+ * Returns whether a command adds a file. That is unclear if it names a folder above the file, or starts
+ * a program that can write any file.
  */
+function ofCommand(instruction: string, path: string, folder: string): Presence {
+  const names = (text: string) =>
+    new RegExp(`(?<![\\w.-])${text.replaceAll(/[.+]/g, "\\$&")}(?![\\w.-])`)
+      .test(withoutHarmless(instruction));
+  if (names(path) || names(path.slice(path.lastIndexOf("/") + 1))) return THERE;
+  return mayWrite(instruction, path, folder) ? { is: "unclear", by: `RUN ${instruction}` } : ABSENT;
+}
+
+/** Returns whether a command can write a file that it does not name. */
 function mayWrite(instruction: string, path: string, folder: string): boolean {
   const command = instruction.replace(/^(--\S+\s+)+/, "");
   if (instruction.includes("$") || HIDDEN.test(command)) return true;
@@ -67,7 +118,7 @@ function mayWrite(instruction: string, path: string, folder: string): boolean {
   const text = withoutHarmless(instruction);
   const names = path.split("/").slice(1);
   const above = names.slice(0, -1).map((_, i) => `/${names.slice(0, i + 1).join("/")}`);
-  const isNamed = [...above, names.at(-1)!].some((each) =>
+  const isNamed = above.some((each) =>
     new RegExp(`(?<![\\w.-])${each.replaceAll(/[.+]/g, "\\$&")}(?![\\w.-])`).test(text)
   );
   if (isNamed || /\s\/(\s|$)/.test(text)) return true;
@@ -80,63 +131,58 @@ function mayWrite(instruction: string, path: string, folder: string): boolean {
     : isInside && INTO_FOLDER.test(ownWords);
 }
 
-/** Returns whether COPY or ADD can add a file. */
-function mayCopy(
-  { text, folder, files, contexts }: {
-    readonly text: string;
+/** Returns whether COPY or ADD adds a file. */
+function ofCopy(
+  { name, text }: Instruction,
+  { path, folder, build }: {
+    readonly path: string;
     readonly folder: string;
-    readonly files: ReadonlySet<string>;
-    readonly contexts: readonly string[];
+    readonly build: Build;
   },
-  path: string,
-): boolean {
-  if (/\$|<<|--parents\b/.test(text)) return true;
-  const rest = text.replace(/^(--\S+\s+)+/, "");
-  const words = jsonWords(rest) ?? rest.split(" ");
-  const sources = words.slice(0, -1);
+): Presence {
+  const unclear: Presence = { is: "unclear", by: `${name} ${text}` };
+  const words = wordsOfCopy(text);
+  if (words.some((word) => word.includes("$")) || /--parents\b/.test(text)) return unclear;
   const target = absolute(words.at(-1) ?? "", folder);
-  if (target.includes("$") || target === path) return true;
+  if (target === path) return THERE;
+  if (target.includes("$")) return unclear;
   const start = target === "/" ? "/" : `${target}/`;
-  if (!path.startsWith(start)) return false;
+  if (!path.startsWith(start)) return ABSENT;
   const below = path.slice(start.length);
-  const isCopied =
-    copiedFrom({ instructions: [{ name: "COPY", text, offset: 0, end: 0 }] }).length > 0;
-  return sources.some((source) => {
-    const name = source.replace(/\/+$/, "").replace(/^.*\//, "");
-    if (/[*?[]|:\/\/.*\?|\.(tar|tgz|gz|bz2|xz|zst|zip)$/.test(source)) return true;
-    if (/\.(py|jar|egg|whl|R|sh|sql|ya?ml|json|txt|toml|conf|properties|xml)$/.test(name)) {
-      // A single file can be copied to a name, which is no folder then.
-      return name === below;
-    }
-    return isCopied || !isKnownWithout(source, below, { files, contexts });
-  });
-}
-
-/** The words of the JSON form of COPY; undefined for the form of a shell, as with `[a-z]*.py`. */
-function jsonWords(text: string): string[] | undefined {
-  if (!text.startsWith("[")) return undefined;
-  try {
-    const words: unknown = JSON.parse(text);
-    return Array.isArray(words) ? words.map(String) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Returns whether the Python files of a folder are known, and a file is not among them. */
-function isKnownWithout(
-  source: string,
-  rest: string,
-  { files, contexts }: {
-    readonly files: ReadonlySet<string>;
-    readonly contexts: readonly string[];
-  },
-): boolean {
-  if (!rest.endsWith(".py")) return false;
-  const folder = source.replace(/^\.?\/+/, "").replace(/\/*\.?$/, "");
-  if (folder === "") return false;
-  const isKnown = contexts.some((context) =>
-    [...files].some((file) => file.startsWith(`${context}${folder}/`) && file.endsWith(".py"))
+  const [stage] = copiedFrom({ instructions: [{ name, text, offset: 0, end: 0 }] });
+  return strongest(
+    words.slice(0, -1).map((source): Presence => {
+      if (/:\/\/.*\?/.test(source) || isArchive(name, source)) return unclear;
+      if (stage !== undefined) {
+        if (source.slice(source.lastIndexOf("/") + 1) === below) return THERE;
+        const ofOther = ofStage(stage, source, { below, build });
+        return ofOther === undefined || ofOther.is === "unclear" ? unclear : ofOther;
+      }
+      const is = isCopied(source, below, build);
+      return is === undefined ? unclear : is ? THERE : ABSENT;
+    }),
   );
-  return isKnown && !contexts.some((context) => files.has(`${context}${folder}/${rest}`));
+}
+
+/** Returns whether ADD unpacks a file, whose content is not known. */
+function isArchive(name: string, source: string): boolean {
+  return name === "ADD" && /\.(tar|tgz|gz|bz2|xz|zst)$/.test(source);
+}
+
+/**
+ * Returns whether a file is among the files that an instruction copies from a stage.
+ *
+ * @returns undefined if the stage is another image
+ */
+function ofStage(
+  name: string,
+  source: string,
+  { below, build }: { readonly below: string; readonly build: Build },
+): Presence | undefined {
+  const { stages } = build;
+  const stage = stages.find((each, i) => each.name === name || String(i) === name);
+  if (stage === undefined) return undefined;
+  const from = absolute(source, "/");
+  const chain = finalStages(stages.slice(0, stages.indexOf(stage) + 1));
+  return /[*?[]/.test(from) ? undefined : presenceIn(chain, absolute(below, from), build);
 }

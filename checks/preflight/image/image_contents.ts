@@ -36,9 +36,11 @@ interface UsedImage {
  *   Spark
  */
 export function judgeContents(fact: ImageFact, uses: readonly ImageUse[]): Outcome {
-  const images = fact.images.map((reading): UsedImage => (
+  const all = fact.images.map((reading): UsedImage => (
     { reading, uses: uses.filter((use) => readingFor(use, fact.images) === reading) }
   ));
+  const wanted = fact.archive === undefined ? all : all.filter(isLookedInto);
+  const images = wanted.length > 0 ? wanted : all;
   const known = images.filter(({ reading }) => !isPullFailure(reading));
   const unread = uses.find((use) => readingFor(use, fact.images) === undefined);
   if (unread !== undefined) return { unknown: `${unread.reference} was not read` };
@@ -57,6 +59,14 @@ export function judgeContents(fact: ImageFact, uses: readonly ImageUse[]): Outco
   return {
     skip: `${plural(images.length - known.length, "image")} could not be opened (see image-pull)`,
   };
+}
+
+/**
+ * Returns whether an archive should have an image: not that of an init container, or of a pod that
+ * only submits the driver. Of these, nothing is judged.
+ */
+function isLookedInto({ uses }: UsedImage): boolean {
+  return uses.length === 0 || uses.some(({ isSpark, files }) => isSpark || files.length > 0);
 }
 
 /** Returns whether a job names plain Spark: judgeImages already reports that. */

@@ -18,7 +18,7 @@ import { absentFiles } from "./absent_files.ts";
 import { judgeCommitters } from "./committers.ts";
 import { type DockerfileReading, judgeDockerfile } from "./dockerfile_jars.ts";
 import { judgeContents } from "./image_contents.ts";
-import { imagesOf } from "./image_uses.ts";
+import { imagesOf, onlySubmits } from "./image_uses.ts";
 import { otherExecutorImages, wrongJarsOfJobs } from "./image_versions.ts";
 import { hasUnknownJars, isPlainSpark, whyUnpinned } from "./plain_images.ts";
 import { downloads, isClosed, runtimeDownloads } from "./runtime_downloads.ts";
@@ -99,6 +99,8 @@ export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undef
       ))
     ),
   ];
+  // The contents of an image show its files exactly.
+  const files = absentFiles(tree, isOpened(image) ? [] : dockerfiles.map(({ code }) => code));
   const unread = [
     ...jobs.flatMap(({ workload, images }) => [
       ...workload.containers.map(({ image }) => image),
@@ -106,6 +108,7 @@ export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undef
     ]).filter((image) => image !== ours && hasUnknownJars(parseImage(image)))
       .map((image) => `the jars of ${image} are not known until the image is read`),
     ...dockerfiles.flatMap(({ unknown = [] }) => unknown),
+    ...files.unknown,
   ];
   const committers = judgeCommitters(tree, { image, dockerfiles });
   const unchecked = [
@@ -120,7 +123,10 @@ export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undef
       plural(dockerfiles.length, "Dockerfile")
     }, ${plural(settings.length, "Spark setting")}${left}`,
     findings: [
-      ...jobs.flatMap((job) => judgeContainers(job, { ours, readsData: readsData(job, tree) })),
+      ...jobs.flatMap((job) => {
+        const needsJars = readsData(job, tree) && !onlySubmits(job);
+        return judgeContainers(job, { ours, readsData: needsJars });
+      }),
       ...jobs.flatMap((job) => missingImages(job, tree.project)),
       ...otherExecutorImages(tree, image),
       ...wrongJarsOfJobs(tree, dockerfiles.flatMap(({ base = [] }) => base)),
@@ -132,8 +138,7 @@ export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undef
         ...runtimeDownloads(tree),
       ]),
       ...dockerfiles.flatMap(({ findings }) => findings),
-      // The contents of an image show its files exactly.
-      ...(isOpened(image) ? [] : absentFiles(tree, dockerfiles.map(({ code }) => code))),
+      ...files.findings,
       ...committers.findings,
     ],
   };

@@ -1,6 +1,7 @@
 import type { Place } from "../../finding.ts";
-import { driverMounts, isBelow, mountsOf } from "../../spark/mounts.ts";
-import { printedValue } from "../../spark/settings.ts";
+import { driverMounts, hasUnknownMounts, isBelow, mountsOf } from "../../spark/mounts.ts";
+import type { Role } from "../../spark/pods.ts";
+import { printedValue, type SparkSetting } from "../../spark/settings.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 import type { Credentials, ImageReading, ImageRequest } from "../../facts/image.ts";
 import type { Container } from "../../kubernetes/workloads.ts";
@@ -49,7 +50,7 @@ export function imagesOf({ jobs, objects }: Pick<Tree, "jobs" | "objects">): Ima
     const own = images.map((container): ImageUse => ({
       reference: container.image,
       place: placeOf(workload.object, `${container.path}.image`),
-      isSpark: runsSpark(container),
+      isSpark: runsSpark(container) && !onlySubmits(job),
       files: filesOf(job, container),
       namespace,
       secrets,
@@ -62,15 +63,31 @@ export function imagesOf({ jobs, objects }: Pick<Tree, "jobs" | "objects">): Ima
 /** Lists the images of the pods that Spark creates: executors, and in cluster mode the driver. */
 function imagesOfSparkPods(job: SparkJob, objects: readonly ManifestObject[]): ImageUse[] {
   const secrets = secretsOfExecutors(job, objects);
+  const ofDriver = job.driver === undefined ? undefined : podImage(job, "driver");
   return job.images.map((image): ImageUse => ({
     reference: printedValue(image),
     place: image.place,
     isSpark: true,
-    files: [],
+    files: image === ofDriver ? filesOfDriver(job) : [],
     namespace: job.namespace,
     secrets,
     bySpark: true,
   }));
+}
+
+/** The setting with the image of the pods of a role. */
+export function podImage({ settings }: SparkJob, role: Role): SparkSetting | undefined {
+  return settings.get(`spark.kubernetes.${role}.container.image`) ??
+    settings.get("spark.kubernetes.container.image");
+}
+
+/**
+ * Returns whether the job's own pod only submits a driver, so it needs no jar for the lake or the
+ * database. It needs them to upload files to the lake.
+ */
+export function onlySubmits({ driver, settings }: SparkJob): boolean {
+  const upload = settings.get("spark.kubernetes.file.upload.path");
+  return driver !== undefined && !/^s3/.test(upload?.value ?? "");
 }
 
 function runsSpark({ words, env }: Container): boolean {
@@ -79,16 +96,39 @@ function runsSpark({ words, env }: Container): boolean {
 }
 
 const FILE =
-  /(?<=^|[\s,='"])(?:(?:local|file):\/\/)?(\/[\w./@+-]+\.(?:py|jar|zip|egg|whl|R))(?=$|[\s,'"])/g;
+  /(?<=^|[\s,='"])((?:local|file):\/\/)?(\/[\w./@+-]+\.(?:py|jar|zip|egg|whl|R))(?=$|[\s,'"#])/g;
 
-/** Returns the files that a container's arguments name, except files on volumes. */
+/** The files that words of a container name, with the scheme before each path. */
+function namedFiles({ workload: { object } }: SparkJob, { words }: Container) {
+  return words.flatMap(({ path: at, text }) =>
+    [...text.matchAll(FILE)].map(([, scheme = "", path]) => (
+      { scheme, path: path!, place: placeOf(object, at) }
+    ))
+  );
+}
+
+/**
+ * Returns the files that a container's arguments name, except files on volumes. In deploy mode
+ * cluster, `local://` is a file of the driver's image.
+ */
 function filesOf(job: SparkJob, container: Container): ImageUse["files"] {
-  const { object } = job.workload;
-  const volumes = [...mountsOf(container), ...driverMounts(job)];
-  const isMounted = (path: string) => volumes.some((folder) => isBelow(path, folder));
-  return container.words.flatMap(({ path: at, text }) =>
-    [...text.matchAll(FILE)].map(([, path]) => ({ path: path!, place: placeOf(object, at) }))
-  ).filter(({ path }) => !isMounted(path));
+  const isCluster = job.driver !== undefined;
+  const volumes = [...mountsOf(container), ...(isCluster ? [] : driverMounts(job))];
+  return namedFiles(job, container)
+    .filter(({ scheme, path }) =>
+      !(isCluster && scheme === "local://") && !volumes.some((folder) => isBelow(path, folder))
+    ).map(({ path, place }) => ({ path, place }));
+}
+
+/** Returns the files that the driver of deploy mode cluster needs, except files on volumes. */
+function filesOfDriver(job: SparkJob): ImageUse["files"] {
+  // The volumes are not known without the driver's template and its settings.
+  if (hasUnknownMounts(job) || job.unreadProperties !== undefined) return [];
+  const volumes = driverMounts(job);
+  return job.containers.flatMap((container) => namedFiles(job, container))
+    .filter(({ scheme, path }) =>
+      scheme === "local://" && !volumes.some((folder) => isBelow(path, folder))
+    ).map(({ path, place }) => ({ path, place }));
 }
 
 /**

@@ -6,6 +6,7 @@ import { HADOOP_OF } from "../../image/spark_jars.ts";
 import { isInProject } from "../../kubernetes/jobs.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 import { scalaOf, wrongScala, wrongSpark } from "./jar_rules.ts";
+import { podImage } from "./image_uses.ts";
 import { bundlesUnknownJars, isPlainSpark, whyUnpinned } from "./plain_images.ts";
 
 // The versions of Spark and of Scala in the images of a job, as far as they are known.
@@ -13,7 +14,7 @@ import { bundlesUnknownJars, isPlainSpark, whyUnpinned } from "./plain_images.ts
 /** Reports executors with another image than the driver's. */
 export function otherExecutorImages({ jobs }: Tree, image?: ImageFact): Finding[] {
   return jobs.flatMap((job): Finding[] => {
-    const setting = imageSetting(job, "executor");
+    const setting = podImage(job, "executor");
     if (job.executor === undefined || setting === undefined) return [];
     if (setting.unknown !== undefined || setting.isSecret === true) return [];
     const executor = setting.value;
@@ -46,15 +47,10 @@ export function otherExecutorImages({ jobs }: Tree, image?: ImageFact): Finding[
   });
 }
 
-function imageSetting({ settings }: SparkJob, role: string) {
-  return settings.get(`spark.kubernetes.${role}.container.image`) ??
-    settings.get("spark.kubernetes.container.image");
-}
-
 /** The image of the driver; undefined if it is not known, or if the job has several images. */
 function driverImage(job: SparkJob): string | undefined {
   if (job.driver !== undefined) {
-    const { value, unknown, isSecret } = imageSetting(job, "driver") ?? {};
+    const { value, unknown, isSecret } = podImage(job, "driver") ?? {};
     return unknown === undefined && isSecret !== true ? value : undefined;
   }
   const images = new Set(job.containers.filter(({ isInit }) => !isInit).map(({ image }) => image));

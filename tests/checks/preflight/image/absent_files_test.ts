@@ -15,7 +15,7 @@ spec:
         - name: etl
           image: registry.example.com/etl:1
           command: [/opt/spark/bin/spark-submit]
-          args: ["--master=local[2]", "--py-files", "/opt/app/lib.zip", FILE, "/opt/app/input.py"]
+          args: ["--master=local[2]", "--py-files", "/mounted/lib.zip", FILE, "/opt/app/input.py"]
           volumeMounts: [{ name: code, mountPath: /mounted/ }]
 `;
 
@@ -54,11 +54,18 @@ function found(
   const readings = Object.entries(files).map(([name, text]) => readFile(name, text));
   const tree = treeOf({
     directory: ".",
+    listing: Object.keys(files),
     objects: readings.flatMap(({ objects }) => objects),
     scripts: readings.flatMap(({ scripts }) => scripts),
   });
-  return absentFiles(tree, tree.code.filter(({ language }) => language === "dockerfile"))
-    .map(({ severity, field, problem }) => `${severity} ${field} ${problem}`);
+  const { findings, unknown } = absentFiles(
+    tree,
+    tree.code.filter(({ language }) => language === "dockerfile"),
+  );
+  return [
+    ...findings.map(({ severity, field, problem }) => `${severity} ${field} ${problem}`),
+    ...unknown.map((each) => `unknown: ${each}`),
+  ];
 }
 
 const problem = (path: string) =>
@@ -113,7 +120,7 @@ Deno.test("absentFiles finds an application that no instruction adds", () => {
 
 Deno.test("absentFiles finds files of lists that no instruction adds", () => {
   const list = (...args: string[]) =>
-    JOB.replace('"--py-files", "/opt/app/lib.zip"', args.map((each) => `"${each}"`).join(", "));
+    JOB.replace('"--py-files", "/mounted/lib.zip"', args.map((each) => `"${each}"`).join(", "));
   for (
     const args of [
       ["--py-files", "local:///opt/libs/a.zip"],
@@ -126,7 +133,9 @@ Deno.test("absentFiles finds files of lists that no instruction adds", () => {
     const [finding, ...others] = found("COPY jobs /opt/app", { manifest: list(...args) });
     assertEquals(others, [], args.join(" "));
     assertStringIncludes(finding ?? "", problem("/opt/libs/a.zip"), args.join(" "));
-    assertEquals(found("COPY jobs /opt/app\nADD libs /opt/libs", { manifest: list(...args) }), []);
+    const withZip = { "image/libs/a.zip": "" };
+    const dockerfile = "COPY jobs /opt/app\nADD libs /opt/libs";
+    assertEquals(found(dockerfile, { manifest: list(...args), others: withZip }), []);
   }
   const deps = (field: string) => APPLICATION.replace("jars:", `${field}:`);
   for (const field of ["jars", "pyFiles", "files", "archives"]) {
@@ -138,33 +147,66 @@ Deno.test("absentFiles finds files of lists that no instruction adds", () => {
   assertEquals(
     found("COPY jobs/ /opt/app/\nCOPY jars /opt/jars", {
       manifest: `${APPLICATION}  ${conf}\n`,
+      others: { "image/jars/a.jar": "" },
     }),
     [`fail spec.sparkConf.spark.files ${problem("/opt/libs/a.properties")}`],
   );
 });
 
-Deno.test("absentFiles accepts a file that an instruction adds, or can add", () => {
+/** The text about a file that an instruction may add. */
+const unclear = (by: string, path = "/opt/app/etl.py") =>
+  `unknown: image/Dockerfile: whether ${by} adds ${path} is not known until the image is read ` +
+  "(see --image-archive)";
+
+Deno.test("absentFiles accepts a file that an instruction adds", () => {
   for (
     const dockerfile of [
       "COPY jobs/ /opt/app/",
       "COPY jobs /opt/app",
       "COPY jobs/*.py /opt/app/",
-      "COPY . /opt/app",
-      "COPY unknown/ /opt/app/",
+      "COPY job? /opt/app/",
+      "COPY image/jobs/ /opt/app/",
       "COPY jobs/etl.py /opt/app/",
       "COPY jobs/main.py /opt/app/etl.py",
       'COPY ["jobs/etl.py", "/opt/app/"]',
+      'COPY --chown=185 ["jobs/etl.py", "/opt/app/"]',
       "WORKDIR /opt\nWORKDIR app\nCOPY jobs/etl.py ./",
-      "COPY --from=build /out /opt/app",
+      "WORKDIR /opt/app\nCOPY jobs/[a-z]*.py ./",
+      "WORKDIR /opt/app\nCOPY jobs/[ej]tl.py ./",
       "COPY --from=build /out/etl.py /opt/app/",
-      "ARG TARGET\nCOPY jobs/ $TARGET",
+      "FROM python:3.12 AS build\nCOPY jobs /out\nFROM apache/spark:3.5.8\nCOPY --from=build /out /opt/app",
+      "FROM python:3.12\nCOPY jobs /out/app\nFROM apache/spark:3.5.8\nCOPY --from=1 /out/ /opt/",
       "ADD https://example.com/etl.py /opt/app/",
-      "ADD app.tar.gz /opt/",
       "COPY <<END /opt/app/etl.py\nprint()\nEND",
-      "RUN git clone https://example.com/jobs.git /opt/app",
+      "COPY <<etl.py <<b.py /opt/app/\nprint()\netl.py\nprint()\nb.py",
       "WORKDIR /opt/app\nRUN curl -fO https://example.com/etl.py",
+      "RUN cp /tmp/etl.py /opt/app/",
+      "RUN ./build.sh\nCOPY jobs/ /opt/app/",
+    ]
+  ) {
+    assertEquals(found(dockerfile), [], dockerfile);
+  }
+  const own = { "image/etl.py": "", "image/lib.zip": "" };
+  assertEquals(found("COPY . /opt/app", { others: own }), []);
+  assertEquals(found("WORKDIR /opt/app\nADD ./ .", { others: own }), []);
+  const above = { "image/jobs/etl.py": "", "src/etl.py": "", "image/src/a.py": "" };
+  assertEquals(found("COPY src /opt/app", { others: above }), []);
+  const file = "local:///opt/app/jobs/etl.py";
+  assertEquals(found("COPY . /opt/app", { file }), []);
+  assertEquals(found("COPY . /opt/app", { file: "local:///opt/app/image/jobs/etl.py" }), []);
+});
+
+Deno.test("absentFiles names a file that an instruction may add", () => {
+  for (
+    const dockerfile of [
+      "COPY . /opt/app",
+      "COPY unknown/ /opt/app/",
+      "COPY --from=build /out /opt/app",
+      "COPY --from=build /out/*.py /opt/app/",
+      "ARG TARGET\nCOPY jobs/ $TARGET",
+      "ADD app.tar.gz /opt/",
+      "RUN git clone https://example.com/jobs.git /opt/app",
       "RUN tar xf /jobs.tar -C /opt",
-      "COPY jobs /opt/app\nFROM build",
       "COPY build.sh /tmp/\nRUN /tmp/build.sh",
       "RUN ./build.sh",
       "RUN make install",
@@ -181,18 +223,54 @@ Deno.test("absentFiles accepts a file that an instruction adds, or can add", () 
       "WORKDIR $SPARK_HOME/jobs\nCOPY jobs/etl.py ./",
       "WORKDIR $SPARK_HOME\nWORKDIR jobs\nCOPY jobs/etl.py ./",
       "WORKDIR /opt/app\nCOPY [a-z]*.py ./",
-      "WORKDIR /opt/app\nCOPY [ej]tl.py ./",
-      'COPY --chown=185 ["jobs/etl.py", "/opt/app/"]',
       "COPY --parents app/etl.py /opt/",
+      "FROM maven:3.9 AS build\nRUN mvn package\nFROM apache/spark:3.5.8\n" +
+      "COPY --from=build /out /opt/app",
     ]
   ) {
-    assertEquals(found(dockerfile), [], dockerfile);
+    const by = dockerfile.split("\n").at(-1)!;
+    const instruction = by.includes("END") ? "RUN <<END deploy END" : by;
+    const short = instruction.length > 60 ? `${instruction.slice(0, 59)}…` : instruction;
+    const shown = /^RUN <<|\/tmp\/build/.test(dockerfile) ? instruction : short;
+    assertEquals(found(dockerfile), [unclear(shown)], dockerfile);
   }
-  assertEquals(found("", { from: "registry.example.com/base:1" }), []);
+  const from = "registry.example.com/base:1";
+  assertEquals(found("", { from }), [unclear(`FROM ${from}`)]);
   const elsewhere = { "image/jobs/etl.py": "", "image/lib/src/helper.py": "" };
-  assertEquals(found("COPY src /opt/app", { others: elsewhere }), []);
-  const above = { "image/jobs/etl.py": "", "src/etl.py": "", "image/src/a.py": "" };
-  assertEquals(found("COPY src /opt/app", { others: above }), []);
+  assertEquals(found("COPY src /opt/app", { others: elsewhere }), [unclear("COPY src /opt/app")]);
+});
+
+Deno.test("absentFiles looks into folders that are copied as a whole", () => {
+  const zip = (path: string) => ({
+    manifest: JOB.replace("/mounted/lib.zip", path),
+    file: "local:///mounted/etl.py",
+  });
+  const copied = "COPY . /opt/app\nCOPY jars /opt/jars";
+  const others = { "image/lib.zip": "", "image/jars/a.jar": "", "image/main.py": "" };
+  for (const path of ["local:///opt/app/lib.zip", "/opt/app/lib.zip", "local:///opt/jars/a.jar"]) {
+    assertEquals(found(copied, { ...zip(path), others }), [], path);
+  }
+  // The build can make an archive, but not a second jar beside the jars of the project.
+  for (const path of ["/opt/app/other.zip", "/opt/app/dist/lib.zip", "/opt/app/target/a.jar"]) {
+    const expected = [unclear("COPY . /opt/app", path)];
+    assertEquals(found(copied, { ...zip(`local://${path}`), others }), expected, path);
+    assertEquals(found(copied, { ...zip(path), others }), expected, path);
+  }
+  const field = "spec.template.spec.containers[0].args[2]";
+  assertEquals(found(copied, { ...zip("/opt/jars/b.jar"), others }), [
+    `fail ${field} ${problem("/opt/jars/b.jar")}`,
+  ]);
+  assertEquals(found(copied, { file: "local:///opt/app/etl.py", others }), ABSENT);
+  const pattern = { ...zip("/opt/jars/b.jar"), others };
+  assertEquals(found("COPY jars/*.jar /opt/jars/", pattern), [
+    `fail ${field} ${problem("/opt/jars/b.jar")}`,
+  ]);
+  assertEquals(found("COPY lib?.jar /opt/jars/", pattern), [
+    unclear("COPY lib?.jar /opt/jars/", "/opt/jars/b.jar"),
+  ]);
+});
+
+Deno.test("absentFiles judges no file of a base image, a volume or a lake", () => {
   for (
     const file of [
       "local:///opt/spark/examples/src/main/python/pi.py",
@@ -224,7 +302,7 @@ Deno.test("absentFiles accepts a file in a folder that an operator fills", () =>
 Deno.test("absentFiles accepts a file in a folder that the driver's pod mounts", () => {
   const cluster = (...settings: string[]) =>
     JOB.replace("--master=local[2]", "--master=k8s://https://a").replace(
-      '"--py-files", "/opt/app/lib.zip"',
+      '"--py-files", "/mounted/lib.zip"',
       ["--deploy-mode=cluster", ...settings.map((each) => `--conf=${each}`)]
         .map((each) => `"${each}"`).join(", "),
     );

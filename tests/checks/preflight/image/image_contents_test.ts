@@ -1,7 +1,8 @@
 import type { ImageFact, ImageReading } from "../../../../checks/facts/image.ts";
 import type { Finding, Result } from "../../../../checks/finding.ts";
 import { type Jar, jarOf } from "../../../../checks/image/spark_jars.ts";
-import { imageDeps } from "../../../../checks/preflight/image/image_deps.ts";
+import { imageDeps, judgeImages } from "../../../../checks/preflight/image/image_deps.ts";
+import { treeOf } from "../../../../checks/facts/tree.ts";
 import { type Gatherers, runChecks } from "../../../../checks/runner.ts";
 import { Failure } from "../../../../pipeline/errors.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../../support/assert.ts";
@@ -414,4 +415,62 @@ Deno.test("image-deps does not know the jars of bitnami/spark until the image is
   };
   assertEquals((await judge(undefined, docker)).verdict, "error");
   assertEquals((await judge(factWith(contents(IMAGE)), docker)).verdict, "pass");
+});
+
+Deno.test("image-deps looks in an archive for the driver's image in cluster mode, not for the submitter's", async () => {
+  const DRIVER = "registry.example.com/driver:3.5.8";
+  const files = change(
+    JOB,
+    "- --driver-memory=1g",
+    `- --deploy-mode=cluster\n            - --conf=spark.kubernetes.container.image=${DRIVER}`,
+    ONE_IMAGE,
+  );
+  const path = "/opt/deep-storage/jobs/bronze_ingest.py";
+  const judged = async (driver: ImageReading) => {
+    const fact = { ...factWith(refusal(IMAGE, "unknown"), driver), archive: "driver.tar" };
+    const { verdict, findings } = await judge(fact, files);
+    const own = findings.filter(({ severity }) => severity === "fail");
+    return [verdict, ...own.map(({ problem }) => problem)];
+  };
+  assertEquals(await judged(contents(DRIVER, { files: [path] })), ["pass"]);
+  assertEquals(await judged(contents(DRIVER, { files: [] })), [
+    "fail",
+    `${path} is not in the image ${DRIVER} (${DIGEST})`,
+  ]);
+  assertEquals(await judged(contents(DRIVER, { files: [path], jars: without("hadoop-aws") })), [
+    "fail",
+    "there is no hadoop-aws jar in /opt/spark/jars",
+  ]);
+  const [verdict] = await judged(refusal(DRIVER, "unknown"));
+  assertEquals(verdict, "error");
+  // A registry must have the image of the submitter, too.
+  const live = factWith(refusal(IMAGE, "unknown"), contents(DRIVER, { files: [path] }));
+  assertEquals((await judge(live, files)).verdict, "skip");
+});
+
+Deno.test("image-deps accepts plain Spark in a pod that only submits the driver", () => {
+  const plain = change(
+    JOB,
+    `image: ${IMAGE}`,
+    "image: apache/spark:3.5.8",
+    change(
+      JOB,
+      "- --driver-memory=1g",
+      `- --deploy-mode=cluster\n            - --conf=spark.kubernetes.container.image=${IMAGE}`,
+      ONE_IMAGE,
+    ),
+  );
+  const problems = (files: Readonly<Record<string, string>>) =>
+    judgeImages(treeOf(factOf(files)))!.findings.filter(({ severity }) => severity === "fail")
+      .map(({ problem }) => problem);
+  assertEquals(problems(plain), []);
+  const upload = "--conf=spark.kubernetes.file.upload.path=s3a://rbs/upload";
+  assertEquals(
+    problems(
+      change(JOB, "--deploy-mode=cluster", `--deploy-mode=cluster\n            - ${upload}`, plain),
+    ),
+    [
+      "apache/spark:3.5.8 is plain Spark",
+    ],
+  );
 });

@@ -74,6 +74,33 @@ Deno.test("image_uses lists the driver's own image in cluster mode", () => {
   assertEquals(usesIn(files).map(({ reference }) => reference), [IMAGE, "b:1", "a:1"]);
 });
 
+Deno.test("image_uses expects files with local:// in the driver's image in cluster mode", () => {
+  const uses = (...more: string[]) =>
+    usesIn(withArgument(
+      "--deploy-mode=cluster",
+      "--conf=spark.kubernetes.container.image=a:1",
+      "--conf=spark.kubernetes.driver.container.image=b:1",
+      "--py-files=/own/lib.zip,local:///opt/lib.zip",
+      ...more,
+    )).map(({ reference, isSpark, files }) => [
+      reference,
+      isSpark,
+      files.map(({ path }) => path).join(),
+    ]);
+  const job = "/opt/deep-storage/jobs/bronze_ingest.py";
+  assertEquals(uses(), [
+    [IMAGE, false, "/own/lib.zip"],
+    ["b:1", true, `/opt/lib.zip,${job}`],
+    ["a:1", true, ""],
+  ]);
+  const volume = "spark.kubernetes.driver.volumes.persistentVolumeClaim.code.mount.path=/opt";
+  assertEquals(uses(`--conf=${volume}`)[1], ["b:1", true, ""]);
+  const template = "spark.kubernetes.driver.podTemplateFile=/none.yaml";
+  assertEquals(uses(`--conf=${template}`)[1], ["b:1", true, ""]);
+  const upload = "spark.kubernetes.file.upload.path=s3a://lake/upload";
+  assertEquals(uses(`--conf=${upload}`)[0], [IMAGE, true, "/own/lib.zip"]);
+});
+
 Deno.test("image_uses replaces a variable in an argument, as Kubernetes does", () => {
   const files = withArgument(`--conf=${EXECUTOR}=ghcr.io/$(TEAM)/$(NONE):1`);
   const named = {

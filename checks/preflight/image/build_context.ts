@@ -1,0 +1,110 @@
+// The files that a build copies from its context.
+
+/** The words of COPY or ADD after its options: the sources, and the target. */
+export function wordsOfCopy(text: string): string[] {
+  const rest = text.replace(/^(--\S+\s+)+/, "");
+  const words = jsonWords(rest) ?? rest.split(" ");
+  if (!words[0]?.startsWith("<<")) return words;
+  // A here-document is a file with the name of its delimiter. Its lines follow the target.
+  const target = words.findIndex((word) => !word.startsWith("<<"));
+  return words.slice(0, target + 1).map((word) => word.replace(/^<<-?|["']/g, ""));
+}
+
+/** The words of the JSON form of COPY; undefined for the form of a shell, as with `[a-z]*.py`. */
+function jsonWords(text: string): string[] | undefined {
+  if (!text.startsWith("[")) return undefined;
+  try {
+    const words: unknown = JSON.parse(text);
+    return Array.isArray(words) ? words.map(String) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A Dockerfile, and the files that can be in the context of its build. */
+export interface Context {
+  /** The file of the Dockerfile. */
+  readonly dockerfile: string;
+  /** The files of the manifests' directory, relative to the working directory. */
+  readonly names: readonly string[];
+}
+
+/** The files of a program or of its configuration, which a build does not make. */
+const WRITTEN = /\.(py|R|sh|sql|ya?ml|json|txt|toml|conf|properties|xml)$/;
+
+/** The ending of a single file. */
+const FILE = /\.(py|jar|egg|whl|zip|R|sh|sql|ya?ml|json|txt|toml|conf|properties|xml)$/;
+
+/**
+ * Returns whether a source of COPY brings a file into the target.
+ *
+ * A build can make a file, such as an archive, just before the image is built. So a file that is not
+ * there counts as absent only if its folder shows other files of its kind.
+ *
+ * @param below the path of the file below the target
+ * @returns undefined if the files do not show it
+ */
+export function isCopied(source: string, below: string, context: Context): boolean | undefined {
+  const plain = source.replace(/^\.?\/+/, "").replace(/\/*\.?$/, "");
+  const name = plain.slice(plain.lastIndexOf("/") + 1);
+  if (/[*?[]/.test(plain)) return isMatched(plain, below, context);
+  if (/:\/\//.test(source) || FILE.test(name)) {
+    // A single file can be copied to a name, which is no folder then.
+    return name === below;
+  }
+  const copied = contextsOf(context.dockerfile).map((each) => ({
+    isOwn: each === ownContext(context.dockerfile),
+    start: `${each}${plain === "" ? "" : `${plain}/`}`,
+  }));
+  const { names } = context;
+  if (copied.some(({ start }) => names.includes(`${start}${below}`))) return true;
+  const folder = below.slice(0, below.lastIndexOf("/") + 1);
+  const ending = /\.\w+$/.exec(below)?.[0] ?? "";
+  const others = copied.some(({ start, isOwn }) => {
+    if (plain === "" && !isOwn) return false;
+    const isDeep = plain !== "" && ending === ".py";
+    const at = isDeep ? start : `${start}${folder}`;
+    return names.some((each) =>
+      each.startsWith(at) && each.endsWith(ending) &&
+      (isDeep || !each.slice(at.length).includes("/"))
+    );
+  });
+  return others && (plain !== "" || WRITTEN.test(below)) ? false : undefined;
+}
+
+/** Returns whether a pattern matches a file; undefined if it matches no file of the same kind. */
+function isMatched(
+  pattern: string,
+  below: string,
+  { dockerfile, names }: Context,
+): boolean | undefined {
+  const text = pattern.replaceAll(/[.+^${}()|\\]/g, "\\$&").replaceAll("*", "[^/]*")
+    .replaceAll("?", "[^/]");
+  let matching: RegExp;
+  try {
+    matching = new RegExp(`^(?:${text})(?:/(.+))?$`);
+  } catch {
+    return undefined;
+  }
+  const found = contextsOf(dockerfile).flatMap((context) =>
+    names.filter((each) => each.startsWith(context)).flatMap((each) => {
+      const own = each.slice(context.length);
+      const match = matching.exec(own);
+      // The content of a folder is copied, and a file by its name.
+      return match === null ? [] : [match[1] ?? own.slice(own.lastIndexOf("/") + 1)];
+    })
+  );
+  if (found.includes(below)) return true;
+  const ending = /\.\w+$/.exec(below)?.[0] ?? "";
+  return found.some((each) => each.endsWith(ending)) ? false : undefined;
+}
+
+function ownContext(dockerfile: string): string {
+  return dockerfile.slice(0, dockerfile.lastIndexOf("/") + 1);
+}
+
+/** The folders that a build can read: that of the Dockerfile, and those above it. */
+function contextsOf(dockerfile: string): string[] {
+  const folders = dockerfile.split("/").slice(0, -1);
+  return [...folders.map((_, i) => `${folders.slice(0, i + 1).join("/")}/`), ""];
+}
