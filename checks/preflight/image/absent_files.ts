@@ -32,8 +32,10 @@ const OF_BASE =
 export interface AbsentFiles {
   /** The files that no Dockerfile adds. */
   readonly findings: readonly Finding[];
-  /** The files that the Dockerfiles may add, in a way that they do not show. */
+  /** The files that the Dockerfiles may copy, in a way that they do not show. */
   readonly unknown: readonly string[];
+  /** The files that only commands of the Dockerfiles can add, which do not name them. */
+  readonly unchecked: readonly string[];
 }
 
 /**
@@ -44,7 +46,7 @@ export interface AbsentFiles {
  * @param dockerfiles the Dockerfiles for Spark
  */
 export function absentFiles(tree: Tree, dockerfiles: readonly Code[]): AbsentFiles {
-  if (dockerfiles.length === 0) return { findings: [], unknown: [] };
+  if (dockerfiles.length === 0) return { findings: [], unknown: [], unchecked: [] };
   const jobs = tree.jobs.filter(({ mode }) => mode !== "none");
   const images = new Set(jobs.flatMap(imagesOf));
   // Another image of another project can have a Dockerfile elsewhere.
@@ -78,6 +80,7 @@ export function absentFiles(tree: Tree, dockerfiles: readonly Code[]): AbsentFil
       if (is !== "unclear" || by === undefined) return [];
       return [`${by.dockerfile}: whether ${cut(by.by ?? "")} adds ${path} is ${UNTIL}`];
     }),
+    unchecked: wanted.filter(({ is }) => is === "possible").map(({ path }) => path),
   };
 }
 

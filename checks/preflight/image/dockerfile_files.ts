@@ -14,14 +14,20 @@ import { isPlainSpark } from "./plain_images.ts";
 // Whether the image of a Dockerfile has a file.
 
 /**
- * Whether an image has a file: `there`, `absent`, or `unclear`, if the Dockerfile and the files beside
- * it do not show it.
+ * Whether an image has a file:
+ *
+ * - `there`: an instruction adds it
+ * - `unclear`: an instruction copies a folder or uses an image whose files are not known
+ * - `possible`: only a command can add it that does not name it
+ * - `absent`: no instruction can add it
  */
 export interface Presence {
-  readonly is: "there" | "absent" | "unclear";
+  readonly is: typeof ORDER[number];
   /** The instruction that can add the file, if that is unclear. */
   readonly by?: string;
 }
+
+const ORDER = ["there", "unclear", "possible", "absent"] as const;
 
 const THERE: Presence = { is: "there" };
 const ABSENT: Presence = { is: "absent" };
@@ -76,7 +82,7 @@ function presenceIn(chain: readonly Stage[], path: string, build: Build): Presen
 
 /** The presence of a file that several instructions can add. */
 export function strongest(all: readonly Presence[]): Presence {
-  return all.find(({ is }) => is === "there") ?? all.find(({ is }) => is === "unclear") ?? ABSENT;
+  return ORDER.flatMap((each) => all.find(({ is }) => is === each) ?? []).at(0) ?? ABSENT;
 }
 
 function absolute(path: string, folder: string): string {
@@ -105,7 +111,9 @@ function ofCommand(instruction: string, path: string, folder: string): Presence 
     new RegExp(`(?<![\\w.-])${text.replaceAll(/[.+]/g, "\\$&")}(?![\\w.-])`)
       .test(withoutHarmless(instruction));
   if (names(path) || names(path.slice(path.lastIndexOf("/") + 1))) return THERE;
-  return mayWrite(instruction, path, folder) ? { is: "unclear", by: `RUN ${instruction}` } : ABSENT;
+  return mayWrite(instruction, path, folder)
+    ? { is: "possible", by: `RUN ${instruction}` }
+    : ABSENT;
 }
 
 /** Returns whether a command can write a file that it does not name. */
@@ -156,7 +164,7 @@ function ofCopy(
       if (stage !== undefined) {
         if (source.slice(source.lastIndexOf("/") + 1) === below) return THERE;
         const ofOther = ofStage(stage, source, { below, build });
-        return ofOther === undefined || ofOther.is === "unclear" ? unclear : ofOther;
+        return ofOther?.is === "there" || ofOther?.is === "absent" ? ofOther : unclear;
       }
       const is = isCopied(source, below, build);
       return is === undefined ? unclear : is ? THERE : ABSENT;

@@ -114,6 +114,7 @@ export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undef
   const unchecked = [
     [committers.unchecked, "because the jars of the image are not known: the committer of "],
     [committers.unread, "because a file can have more settings: the committer of "],
+    [files.unchecked, "because a command of the Dockerfile can add any file: "],
   ] as const;
   const left = unchecked.filter(([names]) => names.length > 0)
     .map(([names, reason]) => `; not checked, ${reason}${naming(names)}`).join("");
