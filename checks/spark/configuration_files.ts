@@ -8,8 +8,11 @@ import {
 } from "../kubernetes/objects.ts";
 import { type Environment, groupOf, type Workload } from "../kubernetes/workloads.ts";
 import { readHadoopFile } from "./hadoop_file.ts";
+import type { Code } from "../source_code/code.ts";
 import { type MountedFile, mountedFiles } from "./pods.ts";
+import { inImage } from "./image_files.ts";
 import { settingsIn, type SparkSetting } from "./settings.ts";
+import { unreadVolume } from "./unread_volume.ts";
 
 /** The objects and variables of a job whose configuration files are read. */
 export interface ConfigurationSource {
@@ -19,12 +22,21 @@ export interface ConfigurationSource {
   readonly objects: readonly ManifestObject[];
   /** The variables of the job's containers. */
   readonly environment: Environment;
+  /** The code beside the objects, with the Dockerfiles. */
+  readonly code: readonly Code[];
   /** The settings of the job that other sources have. */
   readonly settings: readonly SparkSetting[];
 }
 
-/** The files of Hadoop with settings. */
-const HADOOP_FILE = /^(?:core|hdfs)-site\.xml$/;
+/** The files of Hadoop and Hive with settings. Spark reads the settings of S3A in each of them. */
+const SITES = [
+  "core-site.xml",
+  "hdfs-site.xml",
+  "hive-site.xml",
+  "mapred-site.xml",
+  "yarn-site.xml",
+];
+const HADOOP_FILE = /^(?:core|hdfs|hive|mapred|yarn)-site\.xml$/;
 
 /**
  * The settings in files of ConfigMaps that Spark reads besides its own command line: the files of
@@ -65,10 +77,12 @@ function hadoopFiles({ workload, objects, environment }: ConfigurationSource): M
   });
 }
 
-/** The folders of configuration files that variables name. */
+/** The folders of configuration files that variables name; empty if no variable names one. */
 function foldersOf(environment: Environment): string[] {
-  return ["HADOOP_CONF_DIR", "SPARK_CONF_DIR", "YARN_CONF_DIR"]
+  const named = ["HADOOP_CONF_DIR", "SPARK_CONF_DIR", "YARN_CONF_DIR"]
     .flatMap((name) => environment.value(name)?.replace(/\/+$/, "") ?? []);
+  const isUsual = named.length > 0 && environment.value("SPARK_CONF_DIR") === undefined;
+  return isUsual ? [...named, "/opt/spark/conf"] : named;
 }
 
 /** The folders where images have the files of Hadoop, unless a variable names another folder. */
@@ -95,7 +109,7 @@ function unknownFiles(source: ConfigurationSource): SparkSetting[] {
   );
   const found = mounted.flatMap(({ name }): SparkSetting[] => {
     const at = volumes.findIndex((each) => each.name === name);
-    const unread = at < 0 ? undefined : unreadVolume(volumes[at]!, object, objects);
+    const unread = at < 0 ? undefined : unreadVolume(volumes[at]!, { object, spec, objects });
     if (unread === undefined) return [];
     const place = placeOf(object, `${specPath}.volumes[${at}]`);
     return [{
@@ -110,31 +124,22 @@ function unknownFiles(source: ConfigurationSource): SparkSetting[] {
   const isThere = ofKind(objects, "ConfigMap", namespaceOf(object)).some((map) =>
     map.name === named
   );
-  return named === undefined || isThere ? found : [...found, {
-    key: UNREAD_FILE,
-    value: "",
-    unknown: `ConfigMap ${named} can have the file core-site.xml, and is not in the manifests`,
-    source: "hadoop",
-    place: placeOf(object, "spec"),
-  }];
+  const ofImage = SITES.map((site) => inImage(site, source.code)).find((each) =>
+    each !== undefined
+  );
+  const reasons = [
+    ...(named === undefined || isThere
+      ? []
+      : [`ConfigMap ${named} can have the file core-site.xml, and is not in the manifests`]),
+    ...(ofImage === undefined ? [] : [`${ofImage} can have more settings, and is not read`]),
+  ];
+  return [...found, ...reasons.map((reason) => unreadSetting(reason, object))];
 }
 
-/** The source of a volume whose files are not known; undefined for a ConfigMap of the manifests. */
-function unreadVolume(
-  volume: Fields,
-  job: ManifestObject,
-  objects: readonly ManifestObject[],
-): string | undefined {
-  const { projected } = volume;
-  const sources = [volume, ...listOf(fieldsIn(projected).sources)];
-  for (const { configMap, secret } of sources) {
-    const { name, secretName } = fieldsIn(configMap ?? secret);
-    if (secret !== undefined) return `Secret ${textOf(secretName) ?? textOf(name)}`;
-    const isThere = ofKind(objects, "ConfigMap", namespaceOf(job))
-      .some((map) => map.name === textOf(name));
-    if (configMap !== undefined && !isThere) return `ConfigMap ${textOf(name)}`;
-  }
-  return undefined;
+/** The setting that stands for those of a file that was not read. */
+export function unreadSetting(unknown: string, object: ManifestObject): SparkSetting {
+  const place = placeOf(object, "spec");
+  return { key: UNREAD_FILE, value: "", unknown, source: "hadoop", place };
 }
 
 /** The ConfigMap that Spark, or the operator of Kubeflow, mounts for Hadoop by name. */
@@ -156,6 +161,11 @@ function specOf({ kind, value }: ManifestObject): Fields {
   return kind === "ScheduledSparkApplication" ? fieldsIn(spec.template) : spec;
 }
 
+/** The ConfigMap that the operator of Kubeflow mounts for Spark by name. */
+export function sparkMapOf(object: ManifestObject): string | undefined {
+  return isKubeflow(object) ? textOf(specOf(object).sparkConfigMap) : undefined;
+}
+
 /** The files of ConfigMaps that Spark, or the operator of Kubeflow, mounts by name. */
 function operatorFiles(
   source: ConfigurationSource,
@@ -169,7 +179,7 @@ function operatorFiles(
         ))
       );
   const hadoop = files(hadoopMapOf(source));
-  const spark = isKubeflow(object) ? files(specOf(object).sparkConfigMap) : [];
+  const spark = files(sparkMapOf(object));
   return { hadoop: [...hadoop, ...spark].filter(({ path }) => HADOOP_FILE.test(path)), spark };
 }
 

@@ -15,7 +15,7 @@ import type { Project } from "../../pipeline/contract/project.ts";
 import { runsSpark } from "./recognition.ts";
 import type { Code } from "../source_code/code.ts";
 import { codeRunBy } from "../source_code/job_source.ts";
-import { settingsOfFiles } from "./configuration_files.ts";
+import { settingsOfFiles, unreadSetting } from "./configuration_files.ts";
 import { mountedFiles, type SparkPod, sparkPod } from "./pods.ts";
 import {
   settingsIn,
@@ -25,7 +25,7 @@ import {
   startsBySubmit,
   winning,
 } from "./settings.ts";
-import { withoutArguments, wordsForSpark } from "./submit_words.ts";
+import { propertiesFileOf, unreadProperties } from "./unread_settings.ts";
 
 /**
  * How a job runs Spark:
@@ -64,7 +64,7 @@ export interface SparkJob {
   readonly mode: SparkMode;
   /** The reason why the mode is `unknown`, or why a job with the mode `none` is not judged. */
   readonly unknown?: string;
-  /** The file of `--properties-file`, if it is not in the manifests. It can have more settings. */
+  /** The file with more settings of Spark that is not read, as in `/opt/etl.conf`. */
   readonly unreadProperties?: string;
   /** The engine, if the job runs this toolkit. */
   readonly toolkit?: ToolkitEngine;
@@ -152,13 +152,18 @@ function readJob(
   const { given, read } = isSpark
     ? allSettings(own, { source, run, environment }, lookup)
     : { given: [], read: [] };
-  const settings = winning(read);
-  const { mode, unknown } = isSpark ? modeOf(settings) : {
+  const unread = isSpark
+    ? unreadProperties({ workload: own, objects: source.objects, code: source.code, environment })
+    : undefined;
+  const settings = winning([
+    ...(unread === undefined ? [] : [unreadSetting(`${unread} ${CAN_HAVE_MORE}`, object)]),
+    ...read,
+  ]);
+  const { mode, unknown } = isSpark ? modeOf(settings, unread) : {
     mode: "none" as const,
     unknown: isSpark === undefined ? "nothing shows whether it runs Spark" : undefined,
   };
   const toolkit = toolkitEngineOf(own.containers);
-  const unread = isSpark ? unreadProperties(own, source.objects) : undefined;
   const pod = (role: SparkPod["role"]) => sparkPod(role, own, settings, source.objects);
   const requestsExecutors = mode === "client" || mode === "cluster";
   const roles = mode === "cluster" ? ["driver", "executor"] : requestsExecutors ? ["executor"] : [];
@@ -195,7 +200,7 @@ function readJob(
 /** All settings of a job, including settings that another source overrides. */
 function allSettings(
   workload: Workload,
-  { source: { objects }, run, environment: all }: {
+  { source: { objects, code }, run, environment: all }: {
     readonly source: JobSource;
     readonly run: readonly Code[];
     readonly environment: Environment;
@@ -218,7 +223,7 @@ function allSettings(
     ...run.filter((each) => each.language !== "conf" || isRead(each))
       .flatMap((each) => settingsIn(each, { environment: all, bySubmit })),
   ];
-  const ofFiles = settingsOfFiles({ workload, objects, environment: all, settings });
+  const ofFiles = settingsOfFiles({ workload, objects, code, environment: all, settings });
   return { given: ofContainers(false), read: [...settings, ...ofFiles] };
 }
 
@@ -250,44 +255,43 @@ function defaultsOf(
   };
 }
 
-/** The file of `--properties-file`; undefined without the option. */
-function propertiesFileOf({ containers }: Workload): string | undefined {
-  const words = containers.flatMap(({ words }) =>
-    wordsForSpark(words).flatMap(({ text }) => withoutArguments(text).split(/\s+/))
-  );
-  const at = words.findIndex((word) => /^--properties-file(=|$)/.test(word));
-  return at < 0 ? undefined : words[at]!.split("=")[1] ?? words[at + 1];
-}
-
-/** The file of `--properties-file`, if no object of the manifests has it: the image can have it. */
-function unreadProperties(
-  workload: Workload,
-  objects: readonly ManifestObject[],
-): string | undefined {
-  const named = propertiesFileOf(workload);
-  return mountedFiles(workload, objects).some(({ path }) => path === named) ? undefined : named;
-}
-
 /** Returns whether a setting has an effect only on Kubernetes. */
 function isForKubernetes(key: string): boolean {
   return key.startsWith("spark.kubernetes.") || key === "spark.executor.instances";
+}
+
+const CAN_HAVE_MORE = "can have more settings, and is not read";
+
+/** Returns whether a setting names the image of executors, without which Spark creates none. */
+function namesImage(settings: SparkSettings): boolean {
+  return ["", "executor."].some((role) => settings.has(`spark.kubernetes.${role}container.image`));
 }
 
 /**
  * How a job runs Spark. If the master is unknown, settings for Kubernetes decide: the image or a
  * Secret can contain the master.
  */
-function modeOf(settings: SparkSettings): Pick<SparkJob, "mode" | "unknown"> {
+function modeOf(
+  settings: SparkSettings,
+  unread: string | undefined,
+): Pick<SparkJob, "mode" | "unknown"> {
   const master = settings.get("spark.master");
   const deploy = settings.get("spark.submit.deployMode");
   const onKubernetes = deploy?.value === "cluster" ? "cluster" : "client";
+  const isOnKubernetes = [...settings.keys()].some(isForKubernetes);
+  const mayBeElsewhere = master === undefined
+    ? !isOnKubernetes
+    : master.value.startsWith("k8s://") && !namesImage(settings);
+  if (unread !== undefined && mayBeElsewhere) {
+    return { mode: "unknown", unknown: `${unread} ${CAN_HAVE_MORE}` };
+  }
   if (master?.value.startsWith("k8s://")) {
     return deploy?.unknown === undefined
       ? { mode: onKubernetes }
       : { mode: "unknown", unknown: `the deploy mode is not known: ${deploy.unknown}` };
   }
   if (master !== undefined && master.unknown === undefined) return { mode: "local" };
-  if ([...settings.keys()].some(isForKubernetes)) return { mode: onKubernetes };
+  if (isOnKubernetes) return { mode: onKubernetes };
   return master === undefined
     ? { mode: "local" }
     : { mode: "unknown", unknown: `the master is not known: ${master.unknown}` };

@@ -86,6 +86,10 @@ function unreadTemplates({ jobs }: Tree): string | undefined {
   const unread = jobs.flatMap((job) =>
     [job.driver, job.executor].flatMap((pod) => {
       const absent = pod?.template?.absent;
+      const { unreadProperties: unread } = job;
+      if (pod !== undefined && pod.template === undefined && unread !== undefined) {
+        return [`${job.label}: ${unread} can select the nodes of its pods, and is not read`];
+      }
       return absent === undefined ? [] : [`${job.label}: ${absent.reason}, a pod template`];
     })
   );
@@ -156,10 +160,13 @@ function judgeJob(
 
 /** Judges the pods of one role that Spark creates, and returns their spec. */
 function judgeMade(
-  { workload: { object, specPath }, settings }: SparkJob,
+  { workload: { object, specPath }, settings, unreadProperties }: SparkJob,
   { role, template }: SparkPod,
   pool: Pool,
 ): { readonly spec: Fields; readonly findings: readonly Finding[] } {
+  if (template === undefined && unreadProperties !== undefined) {
+    return { spec: UNSEEN_SPEC, findings: [] };
+  }
   const key = `spark.kubernetes.${role}.podTemplateFile`;
   if (template !== undefined && template.spec === undefined) {
     // The file is in the image, or in an object that is not in the manifests.

@@ -66,9 +66,8 @@ export function judgeCommitters(tree: Tree, sources: JarSources): CommitterReadi
 }
 
 /** Why a setting that a job does not name can be set; undefined if all settings are known. */
-function unreadReason({ settings, unreadProperties }: SparkJob): string | undefined {
-  return settings.get(UNREAD_FILE)?.unknown ??
-    (unreadProperties === undefined ? undefined : `${unreadProperties} is not in the manifests`);
+function unreadReason({ settings }: SparkJob): string | undefined {
+  return settings.get(UNREAD_FILE)?.unknown;
 }
 
 /** A setting whose value is known and may be printed. */

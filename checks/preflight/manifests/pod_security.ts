@@ -92,7 +92,9 @@ function madePods(job: SparkJob): PodOf[] {
     if (pod === undefined) return [];
     const { template } = pod;
     const ofSettings = volumesOf(job, pod.role, namespace);
-    if (template !== undefined && template.spec === undefined) return ofSettings;
+    // The file that was not read can name a template.
+    const isUnread = template === undefined && job.unreadProperties !== undefined;
+    if (isUnread || template !== undefined && template.spec === undefined) return ofSettings;
     const place = template?.place ?? placeOf(object, argumentsPath(job));
     const spec = template?.spec ?? {};
     const hasOwn = listOf(spec.containers).length > 0;

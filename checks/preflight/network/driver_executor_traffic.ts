@@ -209,6 +209,8 @@ function missingLabel(job: JobWithPods): Finding {
 function missingPorts(job: JobWithPods): Finding[] {
   if (!job.onKubernetes) return [];
   const { mode, settings } = job;
+  // A file that was not read can set the ports.
+  if (job.unreadProperties !== undefined) return [];
   const isSet = (key: string) => Number(settings.get(key)?.value) > 0;
   const keys = mode === "client" ? [DRIVER_PORT, DRIVER_BLOCKS, BLOCKS] : [BLOCKS];
   const missing = keys.filter((key) => !isSet(key) && !(key === DRIVER_BLOCKS && isSet(BLOCKS)));

@@ -25,8 +25,11 @@ export interface Actor {
 }
 
 /** A job with the pods that policies select. */
-export interface JobWithPods
-  extends Pick<SparkJob, "settings" | "environment" | "mode" | "unknown" | "toolkit" | "master"> {
+export interface JobWithPods extends
+  Pick<
+    SparkJob,
+    "settings" | "environment" | "mode" | "unknown" | "unreadProperties" | "toolkit" | "master"
+  > {
   /** The Job, CronJob or Pod. */
   readonly object: ManifestObject;
   /** The name in messages, as in `Job analytics-jobs/bronze-ingest-manual`. */
@@ -77,6 +80,7 @@ export function withPods(job: SparkJob): JobWithPods | undefined {
     mode,
     master: job.master,
     ...(job.unknown === undefined ? {} : { unknown: job.unknown }),
+    ...(job.unreadProperties === undefined ? {} : { unreadProperties: job.unreadProperties }),
     ...(job.toolkit === undefined ? {} : { toolkit: job.toolkit }),
   };
 }

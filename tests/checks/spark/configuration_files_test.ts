@@ -29,6 +29,40 @@ Deno.test("settingsOfFiles reads core-site.xml of a mounted ConfigMap", () => {
   ]);
 });
 
+Deno.test("settingsOfFiles reads each file of Hadoop and Hive", () => {
+  for (const file of ["hdfs-site.xml", "hive-site.xml", "mapred-site.xml", "yarn-site.xml"]) {
+    const more = map("hadoop", `\n  ${file}: ${coreSite("https://s3.example.com")}`);
+    assertEquals(endpointOf(withFile("", { more }))?.value, "https://s3.example.com", file);
+  }
+  const more = map("hadoop", `\n  other-site.xml: ${coreSite("https://s3.example.com")}`);
+  assertEquals(endpointOf(withFile("", { more })), undefined);
+});
+
+Deno.test("settingsOfFiles names a file of Hadoop that a Dockerfile adds", () => {
+  const unknownOf = (instruction: string) =>
+    jobOf({}, { Dockerfile: `FROM apache/spark:3.5.8\n${instruction}\n` })
+      .settings.get("spark.hadoop.*")?.unknown;
+  const reason = (file: string) =>
+    `${file} of the image of manifests/Dockerfile can have more settings, and is not read`;
+  for (
+    const instruction of [
+      "COPY core-site.xml /opt/spark/conf/",
+      "COPY --chown=185 etc/core-site.xml $HADOOP_CONF_DIR/",
+      "COPY conf/ /opt/hadoop/conf",
+      "RUN cp /tmp/core-site.xml /etc/hadoop/",
+      "COPY <<END /opt/spark/conf/core-site.xml\n<configuration/>\nEND",
+    ]
+  ) assertEquals(unknownOf(instruction), reason("core-site.xml"), instruction);
+  assertEquals(unknownOf("COPY hive-site.xml /opt/spark/conf/"), reason("hive-site.xml"));
+  for (
+    const instruction of [
+      "COPY core-site.xml.template /opt/",
+      "COPY log4j2.properties /opt/spark/conf/",
+      "COPY conf /opt/app/conf",
+    ]
+  ) assertEquals(unknownOf(instruction), undefined, instruction);
+});
+
 Deno.test("settingsOfFiles: a setting of Spark counts more than core-site.xml", () => {
   const args = [`--conf=${ENDPOINT}=https://other.example.com`];
   assertEquals(endpointOf(withFile("https://s3.example.com", { args }))?.value, args[0]!.slice(36));
@@ -178,7 +212,9 @@ Deno.test("settingsOfFiles does not guess the files of volumes that are not in t
   assertEquals(unknownOf({ pod: map, container: at("/data") }), undefined);
   const env = "[{ name: HADOOP_CONF_DIR, value: /h/ }]";
   assertEquals(unknownOf({ env, pod: map, container: at("/h") }), reason);
-  assertEquals(unknownOf({ env, pod: map, container: at("/opt/spark/conf") }), undefined);
+  assertEquals(unknownOf({ env, pod: map, container: at("/opt/spark/conf") }), reason);
+  const spark = "[{ name: SPARK_CONF_DIR, value: /h/ }]";
+  assertEquals(unknownOf({ env: spark, pod: map, container: at("/opt/spark/conf") }), undefined);
   assertEquals(
     unknownOf({ env, pod: volume("secret: { secretName: absent }"), container: at("/h") }),
     secret,
@@ -188,4 +224,9 @@ Deno.test("settingsOfFiles does not guess the files of volumes that are not in t
   const args = ["--conf=spark.kubernetes.hadoop.configMapName=absent"];
   assertEquals(unknownOf({ args }), reason);
   assertEquals(unknownOf(withFile("https://s3.example.com")), undefined);
+  const claim = volume("persistentVolumeClaim: { claimName: absent }");
+  assertEquals(
+    unknownOf({ env, pod: claim, container: at("/h") }),
+    "the volume absent can have the file core-site.xml, and is not in the manifests",
+  );
 });
