@@ -22,12 +22,13 @@ import { isPlainSpark } from "./plain_images.ts";
  * - `absent`: no instruction can add it
  */
 export interface Presence {
-  readonly is: typeof ORDER[number];
+  /** The answer. */
+  readonly is: "there" | "unclear" | "possible" | "absent";
   /** The instruction that can add the file, if that is unclear. */
   readonly by?: string;
 }
 
-const ORDER = ["there", "unclear", "possible", "absent"] as const;
+const ORDER: readonly Presence["is"][] = ["there", "unclear", "possible", "absent"];
 
 const THERE: Presence = { is: "there" };
 const ABSENT: Presence = { is: "absent" };
