@@ -223,3 +223,30 @@ Deno.test("findTable and its failures name the table with its schema", async () 
     assert(missing.stderr.includes(`there is no such table. Tables with similar names: ${TABLE}`));
   });
 });
+
+Deno.test("a role without USAGE on the schema gets the statements that let it read the table", async () => {
+  await using db = await otherOutbox();
+  const role = `o'r "x"`; // a name that needs quotes
+  const reader = await db.role(role, "SELECT 1");
+  await withProject(db, TABLE, async (run) => {
+    const login = { DJANGO_DB_USER: reader.user, DJANGO_DB_PASSWORD: reader.password };
+    const asReader = (command: string, ...args: string[]) => run(command, args, login);
+    const grants = `GRANT USAGE ON SCHEMA "Shop's Data" TO "o'r ""x"""; ` +
+      `GRANT SELECT ON ${TABLE} TO "o'r ""x""";`;
+    const refused = await asReader("bronze", DAY);
+    assertEquals(refused.code, 2);
+    const [, advice] = /permission denied for schema Shop's Data\. Let a superuser run: (.*)$/m
+      .exec(refused.stderr) ?? [];
+    assertEquals(advice, grants);
+    const preflight = await asReader("preflight", "--facts", "database", "--only", "table-name");
+    assertEquals(preflight.code, 3);
+    assertStringIncludes(preflight.stdout, `Let a superuser run: ${grants}\n`);
+    const status = await asReader("status", "--check");
+    assertEquals(status.code, 2);
+    assertStringIncludes(status.stdout, `Let a superuser run: ${grants}\n`);
+
+    await db.query(advice!);
+    const copied = await asReader("bronze", DAY);
+    assertEquals(copied.code, 0, copied.stderr);
+  });
+});
