@@ -2,7 +2,7 @@ import { printable } from "../../checks/report/text.ts";
 import { formatMillis } from "../../pipeline/contract/window.ts";
 import { plural } from "../../pipeline/progress.ts";
 import { renderLine } from "../cli/json_line.ts";
-import { type Cell, renderTable, widthOf } from "../cli/table.ts";
+import { type Cell, fitTable, renderTable, type TableColumn, widthOf } from "../cli/table.ts";
 import { paint, type Style } from "../cli/terminal.ts";
 import { type DayStatus, type LayerStatus, nextStep } from "./judge.ts";
 import type { Status } from "./reading.ts";
@@ -20,26 +20,28 @@ const STYLES: Readonly<Record<LayerStatus["state"], Style>> = {
 /** The columns before the details of a day. */
 const INDENT = " ".repeat(12);
 
-/** The width of the notes. The table is as wide. */
+/** The width of the notes on a wide terminal. The table is as wide. */
 const WIDTH = 100;
 
 /**
  * Renders a status as a table of days and a summary. Below a day are its next command, which is never
- * broken, and its notes.
+ * broken, and its notes. A narrow terminal gets fewer columns, and the summary names the others.
+ *
+ * @param width the width of the terminal; without one, every column is shown
  */
-export function renderStatus(status: Status, colour: boolean): string {
+export function renderStatus(status: Status, colour: boolean, width = Infinity): string {
   const { days, outbox } = status;
   const asked = outbox.state === "asked";
-  const columns = [
+  const columns: TableColumn[] = [
     { title: "day" },
     { title: "bronze" },
-    { title: "events", align: "right" },
+    { title: "events", align: "right", leavesAs: 4 },
     { title: "silver" },
-    { title: "executions", align: "right" },
-    { title: "size", align: "right" },
-    { title: "published, UTC" },
+    { title: "executions", align: "right", leavesAs: 3 },
+    { title: "size", align: "right", leavesAs: 2 },
+    { title: "published, UTC", leavesAs: 1 },
     ...(asked ? [{ title: "outbox", align: "right" } as const] : []),
-  ] as const;
+  ];
   const runs = runsOf(days);
   const rows = runs.map(([day]): Cell[] => [
     day.day,
@@ -51,13 +53,22 @@ export function renderStatus(status: Status, colour: boolean): string {
     published(day),
     ...(asked ? [inOutbox(day)] : []),
   ]);
-  const [heading, ...lines] = renderTable(columns, rows, colour);
-  const table = lines.flatMap((line, i) => [line, ...details(runs[i]!, colour)]);
-  return [...(days.length === 0 ? [] : [heading, ...table]), ...summary(status, colour)].join("\n");
+  const table = fitTable(columns, rows, width);
+  const [heading, ...lines] = renderTable(table.columns, table.rows, colour);
+  const wide = Math.min(width, WIDTH);
+  return [
+    ...(days.length === 0
+      ? []
+      : [heading, ...lines.flatMap((line, i) => [line, ...details(runs[i]!, colour, wide)])]),
+    ...summary(status, colour),
+    ...(table.left.length === 0
+      ? []
+      : [paint(`a wider terminal also shows: ${table.left.join("; ")}`, "dim", colour)]),
+  ].join("\n");
 }
 
 /** The lines below a day. */
-function details(run: Run, colour: boolean): string[] {
+function details(run: Run, colour: boolean, width: number): string[] {
   const [status] = run;
   const { day, notes } = status;
   const last = run.at(-1)!.day;
@@ -65,7 +76,7 @@ function details(run: Run, colour: boolean): string[] {
     repeatFlags(`deno task run --from ${day} --to ${last}`),
     `the same for each day to ${last}: ${plural(run.length, "day")}`,
   ];
-  const lines = note === "" ? [] : wrap(printable(note), WIDTH - INDENT.length);
+  const lines = note === "" ? [] : wrap(printable(note), width - INDENT.length);
   return [
     ...lines.map((line) => INDENT + paint(line, "dim", colour)),
     ...(command === undefined ? [] : [`${INDENT}next: ${paint(command, "bold", colour)}`]),

@@ -6,7 +6,7 @@ import { EXIT_CODES, explainedExit, worstExitCode } from "../cli/exit_code.ts";
 import type { WorkerReports } from "../cli/html_report.ts";
 import { type LakeOrder, serveOnLake } from "../cli/lake_worker.ts";
 import type { OUTPUTS } from "../cli/observer.ts";
-import { colourWanted, print, showStatus } from "../cli/terminal.ts";
+import { colourWanted, lineWidth, print, showStatus } from "../cli/terminal.ts";
 import { type MetricsFile, writeMetrics } from "../metrics/metrics_file.ts";
 import { commandMetrics } from "../metrics/run_metrics.ts";
 import { statusMetrics } from "../metrics/status_metrics.ts";
@@ -57,9 +57,9 @@ serveOnLake(async (order: StatusOrder, lake, send) => {
     throw error;
   });
   const exitCode = exitCodeOf(status, check);
-  const render = (format: StatusOrder["output"], colour: boolean) =>
+  const render = (format: StatusOrder["output"], colour: boolean, width?: number) =>
     format === "text"
-      ? renderStatus(status, colour)
+      ? renderStatus(status, colour, width)
       : [...status.days.map(renderJsonDay), renderJsonTotal(status, exitCode)].join("\n");
   const files = order.inFiles.map((format) => [format, `${render(format, false)}\n`]);
   const reports: WorkerReports = { files: Object.fromEntries(files) };
@@ -68,7 +68,7 @@ serveOnLake(async (order: StatusOrder, lake, send) => {
     const exit = explainedExit(exitCode);
     send({ ...reports, html: { command: "status", exit, calendar: calendarData(status) } });
   } else send(reports);
-  print(render(output, colourWanted()));
+  print(render(output, colourWanted(), lineWidth()));
   await writeFile(exitCode, status);
   return exitCode;
 });

@@ -48,15 +48,19 @@ const DEADLINE = 180_000;
 /**
  * Starts a task of deno.json on a terminal like an operator. Also records whether the task restores
  * the terminal's settings.
+ *
+ * @param columns the width of the terminal; default: unknown to the task
  */
 export function startOnTerminal(
   name: string,
   args: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
+  columns?: number,
 ): TerminalTask {
   const command = commandOf(name, args).map(quoted).join(" ");
+  const width = columns === undefined ? "" : `stty cols ${columns}; `;
   // The shell survives Ctrl-C, so that it can read the terminal's settings afterwards.
-  const shell = `trap : INT; before=$(stty -g); ${command}; code=$?; ` +
+  const shell = `${width}trap : INT; before=$(stty -g); ${command}; code=$?; ` +
     `[ "$before" = "$(stty -g)" ] && echo "<restored>"; exit $code`;
   const child = new Deno.Command("script", {
     args: ["-q", "-e", "-f", "-c", shell, "/dev/null"],

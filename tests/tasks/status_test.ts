@@ -9,6 +9,7 @@ import { validLines } from "../support/line_schema.ts";
 import { outbox } from "../support/postgres.ts";
 import { bronzeCommit, publish, silverCommit } from "../support/published_days.ts";
 import { environment, runTask, type TaskOutcome } from "../support/task.ts";
+import { atTerminal, startOnTerminal } from "../support/terminal.ts";
 
 // Runs the command like an operator, on a real Postgres and a directory.
 
@@ -284,4 +285,18 @@ Deno.test("status: reads a thousand days from their markers alone", async () => 
   const { days: told, total } = lines(outcome);
   assertEquals(told.map(({ date }) => date), days);
   assertEquals([total.days, total.settled, outcome.code], [1000, 1000, 0]);
+});
+
+atTerminal(Deno.test)("status: fits into a terminal of 60 columns", async () => {
+  await using db = await outbox({ events: [RUNBOOK_EVENTS] });
+  await using lake = await temporaryLake();
+  const env = { ...environment(db.config, lake.path), SEAL_GRACE_MINUTES: "0", NO_COLOR: "1" };
+  assertEquals((await runTask("run", ["2025-12-28"], env)).code, 0);
+  const task = startOnTerminal("status", ["2025-12-28"], env, 60);
+  assertEquals(await task.outcome, { code: 0, restored: true });
+  // deno-lint-ignore no-control-regex
+  const shown = task.shown().replaceAll(/\x1b\[[\d;?]*[A-Za-z]|\r/g, "");
+  assertMatch(shown, /day +bronze +events +silver +executions +outbox\n/);
+  assertMatch(shown, /2025-12-28 +sealed +2 +sealed +1 +same\n/);
+  assertStringIncludes(shown, "\na wider terminal also shows: size; published, UTC\n");
 });

@@ -44,6 +44,34 @@ Deno.test("renderStatus: no line of the table is wider than 100 characters, and 
   assertEquals(lines.slice(2, -1).map((line) => line.trim()).join(" "), REASON);
 });
 
+Deno.test("renderStatus: a narrow terminal gets fewer columns, and no line is broken", () => {
+  const next = "deno task run 2025-12-28";
+  const at = (width: number) => {
+    const lines = renderStatus(statusOf({ next }), false, width).split("\n");
+    const table = lines.slice(0, lines.findIndex((line) => line.startsWith("status:")));
+    for (const line of table) assert(line.length <= width, `${line.length} of ${width}: ${line}`);
+    assertEquals(table.slice(2, -1).map((line) => line.trim()).join(" "), REASON);
+    assertStringIncludes(table[1]!, "+321 late");
+    return { titles: table[0]!.split(/ {2,}/), last: lines.at(-1)! };
+  };
+  const rest = "day bronze events silver executions size".split(" ");
+  const compared = renderStatus(statusOf({ next }), false).split("\n").at(-1)!;
+  assertEquals(at(100), { titles: [...rest, "published, UTC", "outbox"], last: compared });
+  const wider = "a wider terminal also shows: ";
+  assertEquals(at(80), {
+    titles: [...rest, "outbox"],
+    last: `${wider}published, UTC`,
+  });
+  assertEquals(at(60), {
+    titles: ["day", "bronze", "events", "silver", "outbox"],
+    last: `${wider}executions; size; published, UTC`,
+  });
+  assertEquals(at(50), {
+    titles: ["day", "bronze", "silver", "outbox"],
+    last: `${wider}events; executions; size; published, UTC`,
+  });
+});
+
 Deno.test("renderStatus: a command is one line, however long", () => {
   const next = `deno task run --project /${"a-folder/".repeat(20)}shop.json --date 2025-12-28`;
   assertEquals(tableOf(statusOf({ next })).at(-1), `            next: ${next}`);
