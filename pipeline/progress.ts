@@ -22,7 +22,7 @@ export interface Progress {
 
 /**
  * When a part was made: rows were read and encoded in turn, and the part was stored while the next one
- * was made. Times are milliseconds since 1970.
+ * was made. Silver has only `put`. Times are milliseconds since 1970.
  */
 export interface Work {
   /** What was done: `copy` waits for rows, `encode` makes pages of them, and `put` stores the part. */

@@ -28,7 +28,7 @@ import {
   TARGET_BYTES,
 } from "./lake/parts.ts";
 import { confirmDayOfLake } from "./lake/source_record.ts";
-import { NAMED, type Observer, plural } from "./progress.ts";
+import { NAMED, type Observer, plural, type Work } from "./progress.ts";
 import { type ExecutionGroup, type Replay, replayEvents } from "./replay.ts";
 import { type Events, openEvents } from "./replay_order.ts";
 
@@ -203,7 +203,8 @@ async function transform(
     return;
   }
 
-  const parts = await storeParts(lake, cut, !dryRun, () => {});
+  const onWork = (work: Work) => observer.work?.(work);
+  const parts = await storeParts(lake, cut, !dryRun, () => {}, onWork);
   observer.step({
     step: "parts",
     says: `${plural(parts.length, "part")} for ${plural(totals.clients, "client")}`,

@@ -33,6 +33,9 @@ export interface RecordedWork {
 /** The number of samples at which every second one is removed, so that a long run needs no memory. */
 const MOST_SAMPLES = 400;
 
+/** The number of works at which every two are joined: silver of many clients has many parts. */
+const MOST_WORKS = 400;
+
 /** The least seconds between two samples of a short run. */
 const PAUSE = 0.02;
 
@@ -74,8 +77,28 @@ export function recordSteps(layer: string, recorded: Recorded, observer: Observe
     work({ kind, began, ended, busy }) {
       const second = (time: number) => (time - performance.timeOrigin) / 1000;
       works.push({ layer, kind, began: second(began), ended: second(ended), busy: busy / 1000 });
+      if (works.length >= MOST_WORKS) works.splice(0, works.length, ...joined(works));
     },
   };
+}
+
+/** Joins works of the same kind, two by two in the order of their beginning. */
+function joined(works: readonly RecordedWork[]): RecordedWork[] {
+  const waiting = new Map<string, RecordedWork>();
+  const pairs = works.toSorted((a, b) => a.began - b.began).flatMap((work) => {
+    const key = `${work.layer} ${work.kind}`;
+    const before = waiting.get(key);
+    if (before === undefined) {
+      waiting.set(key, work);
+      return [];
+    }
+    waiting.delete(key);
+    const { began } = before;
+    const ended = Math.max(before.ended, work.ended);
+    // Works that ran at the same time count once.
+    return [{ ...work, began, ended, busy: Math.min(before.busy + work.busy, ended - began) }];
+  });
+  return [...pairs, ...waiting.values()];
 }
 
 function now(): number {

@@ -2,6 +2,21 @@ import { chart } from "./calendar.js";
 import { drawPicture, shapesOf, startCells } from "./cells.js";
 import { count, element, plural, table, tableToOpen } from "./dom.js";
 
+/** What the page says about bars that overlap: of a run with bronze, and of silver alone. */
+const OVERLAPS = [
+  [
+    "copy",
+    "Copy, encode and put overlap: rows are encoded as they come, and a part is stored while the " +
+    "next one is made. The time beside their bars is their own time. Every other bar begins where " +
+    "the step before it ended.",
+  ],
+  [
+    "put",
+    "Put overlaps the other steps: a part is stored while the next one is made. Every other bar " +
+    "begins where the step before it ended.",
+  ],
+];
+
 /** Shows what happened while days were made. */
 export function startTimeline(runs, root) {
   const part = element("section", { class: "part" });
@@ -22,11 +37,10 @@ export function startTimeline(runs, root) {
     element(
       "p",
       {},
-      runs.some(({ work = [] }) => work.length > 0)
-        ? "Copy, encode and put overlap: rows are encoded as they come, and a part is stored while " +
-          "the next one is made. The time beside their bars is their own time. Every other bar " +
-          "begins where the step before it ended."
-        : "A bar begins where the step before it ended.",
+      OVERLAPS.find(([kind]) =>
+        runs.some(({ work = [] }) => work.some((each) => each.kind === kind))
+      )
+        ?.[1] ?? "A bar begins where the step before it ended.",
     ),
     picture,
   );
@@ -47,24 +61,13 @@ function daysTable(runs) {
   }, table("Days", titles, rows));
 }
 
-/** The bars of a day: its steps, the work on parts in place of their steps, and postflight as one. */
+/** The bars of a day: those of its layers, and postflight as one. */
 function barsOf({ steps, seconds, work = [] }) {
-  const isPart = ({ layer, step }) => step === "part" && work.some((each) => each.layer === layer);
-  const parts = steps.filter(isPart);
-  const first = steps.findIndex(isPart);
-  const overlapping = ["copy", "encode", "put"].flatMap((kind) =>
-    work.filter((each) => each.kind === kind).map((each) => ({
-      ...each,
-      step: kind,
-      says: `${WORK[kind]}. ${parts.length === 1 ? parts[0].says : plural(parts.length, "part")}`,
-    }))
-  );
-  const others = steps.filter((step) => !isPart(step)).map((step) =>
-    // The step before a marker is the last part, whose upload had only begun then.
-    step.step === "commit"
-      ? { ...step, began: d3.max([step.began, ...putsBefore(work, step)]) }
-      : step
-  );
+  const layers = [...new Set([...steps, ...work].map(({ layer }) => layer))];
+  const bars = layers.flatMap((layer) => {
+    const own = (each) => each.layer === layer;
+    return barsOfLayer(steps.filter(own), work.filter(own));
+  });
   const last = d3.max([...steps, ...work], ({ ended }) => ended) ?? 0;
   const checks = seconds.postflight === undefined ? [] : [{
     layer: "postflight",
@@ -73,13 +76,39 @@ function barsOf({ steps, seconds, work = [] }) {
     began: last,
     ended: last + seconds.postflight,
   }];
-  const before = first < 0 ? others.length : first;
-  return [...others.slice(0, before), ...overlapping, ...others.slice(before), ...checks];
+  return [...bars, ...checks];
 }
 
-/** When the uploads of a layer ended, up to the end of its marker. */
-function putsBefore(work, { layer, ended: until }) {
-  return work.filter((each) => each.layer === layer && each.kind === "put" && each.ended <= until)
+/**
+ * The bars of a layer: its steps, and the work on parts. In bronze, the work takes the place of the
+ * steps of its parts. In silver, it comes after the step of all parts.
+ */
+function barsOfLayer(steps, work) {
+  const isPart = ({ step }) => step === "part" && work.length > 0;
+  const parts = steps.filter((step) => isPart(step) || step.step === "parts");
+  const about = parts.length === 1 ? parts[0].says : plural(parts.length, "part");
+  const overlapping = ["copy", "encode", "put"].flatMap((kind) =>
+    work.filter((each) => each.kind === kind).map((each) => ({
+      ...each,
+      step: kind,
+      says: parts.length === 0 ? `${WORK[kind]}.` : `${WORK[kind]}. ${about}`,
+    }))
+  );
+  const others = steps.filter((step) => !isPart(step)).map((step) =>
+    // The step before a marker is the last part, whose upload had only begun then.
+    step.step === "commit"
+      ? { ...step, began: d3.max([step.began, ...putsBefore(work, step)]) }
+      : step
+  );
+  const first = steps.findIndex(isPart);
+  const all = others.findIndex(({ step }) => step === "parts");
+  const before = first >= 0 ? first : all >= 0 ? all + 1 : others.length;
+  return [...others.slice(0, before), ...overlapping, ...others.slice(before)];
+}
+
+/** When uploads ended, up to the end of the marker. */
+function putsBefore(work, { ended: until }) {
+  return work.filter(({ kind, ended }) => kind === "put" && ended <= until)
     .map(({ ended }) => ended);
 }
 
@@ -141,7 +170,7 @@ function timelineOf(run) {
       Plot.text(titles.map((title) => steps.filter((step) => step.title === title)), {
         x: (own) => d3.max(own, ({ to }) => to),
         y: (own) => own[0].title,
-        text: (own) => secondsText(d3.sum(own, ({ takes }) => takes)),
+        text: (own) => secondsText(timeOf(own)),
         textAnchor: "start",
         dx: 6,
         fill: "var(--front)",
@@ -183,6 +212,17 @@ function nameOf(step) {
 function timeText({ busy, takes, from, to }) {
   if (busy === undefined) return secondsText(takes);
   return `${secondsText(takes)} of ${secondsText(to - from)}`;
+}
+
+/** The time of bars in a row. Uploads that run at the same time count once. */
+function timeOf(bars) {
+  let covered = 0;
+  let until = -Infinity;
+  for (const { from, to } of d3.sort(bars, ({ from }) => from)) {
+    covered += Math.max(0, to - Math.max(from, until));
+    until = Math.max(until, to);
+  }
+  return Math.min(covered, d3.sum(bars, ({ takes }) => takes));
 }
 
 function secondsText(seconds) {

@@ -38,6 +38,24 @@ Deno.test("recordSteps: keeps every step, and a bounded number of samples", () =
   assert(recorded.samples!.every(({ memory, at }) => memory > 0 && at > 0));
 });
 
+Deno.test("recordSteps: keeps a bounded number of works, which cover the same time", () => {
+  const recorded: Parameters<typeof recordSteps>[1] = {};
+  const observer = recordSteps("silver", recorded, { step() {}, progress() {} });
+  const start = preciseTime();
+  // Two uploads at the same time, one pair after the other, with a pause after each pair.
+  const pairs = 1500;
+  for (let i = 0; i < 2 * pairs; i++) {
+    const began = start + 10 * Math.floor(i / 2);
+    observer.work!({ kind: "put", began, ended: began + 8, busy: 8 });
+  }
+  const works = recorded.work!;
+  assert(works.length < 400 && works.length >= 200, `${works.length} works`);
+  const [first, last] = [works[0]!, works.at(-1)!];
+  assert(Math.abs(last.ended - first.began - (10 * pairs - 2) / 1000) < 0.001);
+  const busy = works.reduce((sum, work) => sum + work.busy, 0);
+  assert(busy >= 8 * pairs / 1000 - 0.001 && busy <= last.ended - first.began, `${busy} s`);
+});
+
 browserTest("HTML report of run: the timeline and the checks of a real run", async (browser) => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(300)] });
   await using lake = await temporaryLake();
@@ -60,6 +78,7 @@ browserTest("HTML report of run: the timeline and the checks of a real run", asy
             "bronze encode",
             "bronze put",
             "bronze marker",
+            "silver put",
             "silver marker",
             "postflight checks",
           ]
@@ -83,6 +102,17 @@ browserTest("HTML report of run: the timeline and the checks of a real run", asy
         assert(encode!.x >= copy!.x && encode!.x <= rightOf(copy!), "encode begins within copy");
         assert(put!.x >= rightOf(encode!) - 5, "the only part is stored when it is encoded");
         assert(marker!.x >= rightOf(put!) - 5, "the marker is stored after the part");
+        const puts = page.getByRole("button", { name: /^silver put/ });
+        const silverPut = (await puts.last().boundingBox())!;
+        const silverMarker = await sides(/^silver marker/);
+        assert(silverPut.y > marker!.y, "silver comes after bronze");
+        assert(
+          silverMarker.y > silverPut.y,
+          "the row of silver's marker is below that of its parts",
+        );
+        assert(silverMarker.x >= rightOf(silverPut) - 5, "the marker is stored after the parts");
+        await puts.last().click(); // the bar in front of the others
+        assertMatch(await region.innerText(), /Stored a part.* parts? for \d+ clients?/);
         await page.getByRole("button", { name: /^bronze marker/ }).click();
         assertStringIncludes(await region.innerText(), "_commit.json, sealed");
         await page.getByText(`The steps of ${DAY} as a table`).click();
@@ -126,6 +156,30 @@ browserTest("HTML report of run and postflight: several days", async (browser) =
       const titles = await page.getByRole("heading", { level: 2 }).allTextContents();
       assertEquals(titles, ["Checks of 2025-12-27", `Checks of ${DAY}`]);
       assert(await page.locator("article.check.fail").count() > 0);
+    });
+  } finally {
+    await Deno.remove(path);
+  }
+});
+
+browserTest("HTML report of silver: each part has a bar", async (browser) => {
+  await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(300)] });
+  await using lake = await temporaryLake();
+  const env = environment(db.config, lake.path);
+  const path = await Deno.makeTempFile({ suffix: ".html" });
+  try {
+    assertEquals((await runTask("bronze", [DAY], env)).code, 0);
+    const { code, stdout } = await runTask("silver", [DAY, "--output", `html=${path}`], env);
+    assertEquals(code, 0);
+    const [, parts] = /parts {7}(\d+) parts? for/.exec(stdout) ?? [];
+    assert(Number(parts) > 1, stdout);
+    await browser.open(`file://${path}`, async (page) => {
+      const bars = page.getByRole("group", { name: `Steps of ${DAY}` });
+      assertEquals(await bars.getByRole("button", { name: /^silver put/ }).count(), Number(parts));
+      const text = await page.locator("#pictures").innerText();
+      assertStringIncludes(text, "Put overlaps the other steps");
+      assert(!text.includes("Copy"), text);
+      assertEquals(await violationsOn(page), []);
     });
   } finally {
     await Deno.remove(path);
