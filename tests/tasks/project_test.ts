@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { ROOT, runTaskIn, type TaskOutcome } from "../support/task.ts";
 
 // Where the commands find the project file. The manifests here are those of another platform: ours
@@ -174,3 +174,20 @@ for (const [command, args, text] of PRINTING) {
     assertStringIncludes(stdout + stderr, text);
   });
 }
+
+Deno.test("the image of the toolkit has the project file of the repository, and no similar file", async () => {
+  const dockerfile = await Deno.readTextFile(new URL("manifests/image/toolkit/Dockerfile", ROOT));
+  const sources = [...dockerfile.matchAll(/^COPY (.+) \S+$/gm)].flatMap(([, all]) =>
+    all!.split(" ")
+  );
+  const isCopied = (file: string) =>
+    sources.some((source) =>
+      new RegExp(`^${source.replaceAll(".", "\\.").replaceAll("*", "[^/]*")}$`).test(file)
+    );
+  const names = ["json", "yaml", "yml", "env"].map((extension) => `deep-storage.${extension}`);
+  assertEquals(names.map(isCopied), [true, true, true, false]);
+  // A pattern without a match is no error, but a missing file is one.
+  const plain = sources.filter((source) => !/[*[]/.test(source));
+  for (const source of plain) assert(await Deno.stat(new URL(source, ROOT)), source);
+  assertEquals(plain.filter((source) => source.startsWith("deep-storage")), []);
+});

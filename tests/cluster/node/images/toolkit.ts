@@ -52,12 +52,13 @@ export async function writeToolkitImage(folder: string): Promise<void> {
   });
 }
 
-/** The files that a source of COPY names, from the root of the repository. */
+/** The files that a source of COPY names, from the root of the repository. It can be a pattern. */
 function matching(source: string): string[] {
-  const [, folder, extension] = /^(.+\/)\*(\.\w+)$/.exec(source) ?? [];
-  if (folder === undefined) return [source];
-  return [...Deno.readDirSync(new URL(folder, ROOT))].map(({ name }) => name)
-    .filter((name) => name.endsWith(extension!)).sort().map((name) => folder + name);
+  if (!/[*[]/.test(source)) return [source];
+  const folder = source.slice(0, source.lastIndexOf("/") + 1);
+  const form = source.slice(folder.length).replaceAll(".", "\\.").replaceAll("*", ".*");
+  return [...Deno.readDirSync(new URL(`./${folder}`, ROOT))].map(({ name }) => name)
+    .filter((name) => new RegExp(`^${form}$`).test(name)).sort().map((name) => folder + name);
 }
 
 /** A file or a folder of this machine, and its path in the image. */
