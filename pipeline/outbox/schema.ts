@@ -108,9 +108,14 @@ const uniqueColumnsQuery = (oid: string) => `
     AND NOT EXISTS (SELECT FROM pg_inherits JOIN pg_class c ON c.oid = inhparent
                     WHERE inhparent = indrelid AND c.relkind <> 'p')`;
 
-/** Selects tables whose names have the words of the outbox's name, in the same order. */
+/**
+ * Selects tables whose names have the words of the outbox's name, in the same order. Postgres leaves
+ * out a schema of the search_path that the role may not use.
+ */
 const nearMissesQuery = (pattern: string) => `
-  SELECT oid::regclass::text AS name
+  SELECT oid::regclass::text || CASE WHEN has_schema_privilege(relnamespace, 'USAGE') THEN ''
+      ELSE ' (which needs: GRANT USAGE ON SCHEMA ' || relnamespace::regnamespace || ' TO ' ||
+        quote_ident(current_user) || ';)' END AS name
   FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND relname ~* ${literal(pattern)}
     AND relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
   ORDER BY name LIMIT 10`;

@@ -250,3 +250,30 @@ Deno.test("a role without USAGE on the schema gets the statements that let it re
     assertEquals(copied.code, 0, copied.stderr);
   });
 });
+
+Deno.test("a table in a schema of the search_path that the role may not use is named with the grant", async () => {
+  await using db = await outbox({ events: [RUNBOOK_EVENTS] });
+  const reader = await db.role("shop-reader", "REVOKE USAGE ON SCHEMA public FROM PUBLIC");
+  await withProject(db, "stop_events", async (run) => {
+    const login = { DJANGO_DB_USER: reader.user, DJANGO_DB_PASSWORD: reader.password };
+    const grant = 'GRANT USAGE ON SCHEMA public TO "shop-reader";';
+    const refused = await run("bronze", [DAY], login);
+    assertEquals(refused.code, 2);
+    assertStringIncludes(
+      refused.stderr,
+      `no such table in the user's search_path. Tables with similar names: ` +
+        `public.stop_events (which needs: ${grant}).`,
+    );
+    const only = ["--facts", "database", "--only", "table-name"];
+    const preflight = await run("preflight", only, login);
+    assertEquals(preflight.code, 1);
+    assertStringIncludes(preflight.stdout, `there is public.stop_events (which needs: ${grant})`);
+
+    await db.query(grant);
+    const next = await run("bronze", [DAY], login);
+    const [, select = ""] = /run: (GRANT .*;)/.exec(next.stderr) ?? [];
+    assertEquals(select, 'GRANT SELECT ON stop_events TO "shop-reader";');
+    await db.query(select);
+    assertEquals((await run("bronze", [DAY], login)).code, 0);
+  });
+});
