@@ -1,5 +1,6 @@
-import type { Code } from "../source_code/code.ts";
+import { type Code, placeIn } from "../source_code/code.ts";
 import { instructionsOf } from "../source_code/dockerfile.ts";
+import type { SparkSetting } from "./settings.ts";
 
 /** The folders of images with the configuration of Spark or of Hadoop. */
 const CONFIGURATION =
@@ -24,4 +25,19 @@ export function inImage(file: string, code: readonly Code[]): string | undefined
     })
   );
   return found === undefined ? undefined : `${file} of the image of ${found.file ?? "Dockerfile"}`;
+}
+
+/** A setting with files that Spark downloads, in a line of `spark-defaults.conf`. */
+const FILES =
+  /(?<![\w.#-])(spark\.(?:jars(?:\.packages)?|files|archives|submit\.pyFiles))[ =:]+([^\s"'\\;&|<>]+)/g;
+
+/** The settings with files that a Dockerfile writes into `spark-defaults.conf`. */
+export function filesInDefaults(code: Code): SparkSetting[] {
+  return instructionsOf(code).filter(({ name, text }) =>
+    /^(COPY|RUN)$/.test(name) && /(?<![\w-])spark-defaults\.conf(?!\.)/.test(text)
+  ).flatMap(({ text, offset }) =>
+    [...text.matchAll(FILES)].map(([, key, value]): SparkSetting => (
+      { key: key!, value: value!, source: "defaults", place: placeIn(code, offset) }
+    ))
+  );
 }

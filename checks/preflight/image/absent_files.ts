@@ -1,5 +1,5 @@
 import type { Tree } from "../../facts/tree.ts";
-import type { Finding, Place } from "../../finding.ts";
+import type { Finding, NotJudged, Place } from "../../finding.ts";
 import { parseImage } from "../../image/reference.ts";
 import { isInProject } from "../../kubernetes/jobs.ts";
 import { placeOf } from "../../kubernetes/objects.ts";
@@ -35,7 +35,7 @@ export interface AbsentFiles {
   /** The files that the Dockerfiles may copy, in a way that they do not show. */
   readonly unknown: readonly string[];
   /** The files that only commands of the Dockerfiles can add, which do not name them. */
-  readonly unchecked: readonly string[];
+  readonly notJudged: readonly NotJudged[];
 }
 
 /**
@@ -46,7 +46,7 @@ export interface AbsentFiles {
  * @param dockerfiles the Dockerfiles for Spark
  */
 export function absentFiles(tree: Tree, dockerfiles: readonly Code[]): AbsentFiles {
-  if (dockerfiles.length === 0) return { findings: [], unknown: [], unchecked: [] };
+  if (dockerfiles.length === 0) return { findings: [], unknown: [], notJudged: [] };
   const jobs = tree.jobs.filter(({ mode }) => mode !== "none");
   const images = new Set(jobs.flatMap(imagesOf));
   // Another image of another project can have a Dockerfile elsewhere.
@@ -59,6 +59,7 @@ export function absentFiles(tree: Tree, dockerfiles: readonly Code[]): AbsentFil
   ).flatMap((job) =>
     filesOf(job).map((file) => ({
       ...file,
+      label: job.label,
       presence: dockerfiles.map((each) => ({
         dockerfile: each.file ?? "Dockerfile",
         ...presenceOf(each, file.path, tree.listing),
@@ -78,16 +79,31 @@ export function absentFiles(tree: Tree, dockerfiles: readonly Code[]): AbsentFil
     unknown: wanted.flatMap(({ is, path, presence }) => {
       const by = presence.find((each) => each.is === "unclear");
       if (is !== "unclear" || by === undefined) return [];
-      return [`${by.dockerfile}: whether ${cut(by.by ?? "")} adds ${path} is ${UNTIL}`];
+      return [`${by.dockerfile}: whether ${cut(by.by ?? "")} adds ${path} is ${UNKNOWN_UNTIL}`];
     }),
-    unchecked: wanted.filter(({ is }) => is === "possible").map(({ path }) => path),
+    notJudged: wanted.flatMap(({ is, path, label, presence }) => {
+      const by = presence.find((each) => each.is === "possible");
+      const reason =
+        `no instruction of ${by?.dockerfile} names ${path}, but its commands can add it`;
+      return is === "possible" ? [{ object: label, reason }] : [];
+    }),
   };
 }
 
-const UNTIL = "not known until the image is read (see --image-archive)";
+/** When a fact about an image is known. */
+export const UNKNOWN_UNTIL = "not known until the image is read (see --image-archive)";
 
 function cut(text: string): string {
   return text.length > 60 ? `${text.slice(0, 59)}…` : text;
+}
+
+/**
+ * The application or another file of a job that a Dockerfile certainly adds, so that its image is the
+ * job's; undefined if it adds none.
+ */
+export function fileOfJobs(tree: Tree, dockerfile: Code): string | undefined {
+  return tree.jobs.filter(({ mode }) => mode !== "none").flatMap(filesOf)
+    .find(({ path }) => presenceOf(dockerfile, path, tree.listing).is === "there")?.path;
 }
 
 function imagesOf({ containers, images }: SparkJob): string[] {

@@ -128,7 +128,7 @@ function mayWrite(instruction: string, path: string, folder: string): boolean {
   const names = path.split("/").slice(1);
   const above = names.slice(0, -1).map((_, i) => `/${names.slice(0, i + 1).join("/")}`);
   const isNamed = above.some((each) =>
-    new RegExp(`(?<![\\w.-])${each.replaceAll(/[.+]/g, "\\$&")}(?![\\w.-])`).test(text)
+    new RegExp(`(?<![\\w.-])${each.replaceAll(/[.+]/g, "\\$&")}(?![\\w.-]|/[\\w.-])`).test(text)
   );
   if (isNamed || /\s\/(\s|$)/.test(text)) return true;
   // Commands without a path write into the current folder.

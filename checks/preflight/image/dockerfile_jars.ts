@@ -361,7 +361,9 @@ function otherReleaseFindings(code: Code, base: Base, { file, instruction }: Add
 
 function missingChecksumFindings(code: Code, jars: readonly AddedJar[]): Finding[] {
   // Only downloads need a checksum: files of the build context are under version control.
-  const remote = jars.filter(({ instruction: { name, text } }) =>
+  const remote = jars.filter(({ name: jar, instruction }, i) =>
+    jars.findIndex((each) => each.name === jar && each.instruction === instruction) === i
+  ).filter(({ instruction: { name, text } }) =>
     /https?:\/\//.test(text) && (name === "ADD" || name === "RUN") &&
     !/--checksum=sha(256|512):|sha(1|256|512)sum\b.*(-c|--check)\b/.test(text)
   );

@@ -3,18 +3,19 @@ import { plural } from "../../../pipeline/progress.ts";
 import { type Check, check } from "../../check.ts";
 import type { ImageFact } from "../../facts/image.ts";
 import type { Tree } from "../../facts/tree.ts";
-import type { Finding, Outcome, Place } from "../../finding.ts";
+import type { Finding, NotJudged, Outcome, Place } from "../../finding.ts";
 import { parseImage } from "../../image/reference.ts";
 import { namespaceOf, objectId, placeOf } from "../../kubernetes/objects.ts";
 import type { Code } from "../../source_code/code.ts";
 import { codeRunBy } from "../../source_code/job_source.ts";
+import { filesInDefaults } from "../../spark/image_files.ts";
 import { argumentsPath, type SparkJob } from "../../spark/spark_job.ts";
 import { printedValue, settingsIn, type SparkSetting } from "../../spark/settings.ts";
 import { naming } from "../../list_names.ts";
 import { inOperatorTerms } from "../operator_terms.ts";
 import { hasFailure, type Judged, outcomeOf } from "../outcome.ts";
 import { JOBS, onPlatform, PLATFORM } from "../platform.ts";
-import { absentFiles } from "./absent_files.ts";
+import { absentFiles, fileOfJobs, UNKNOWN_UNTIL } from "./absent_files.ts";
 import { judgeCommitters } from "./committers.ts";
 import { type DockerfileReading, judgeDockerfile } from "./dockerfile_jars.ts";
 import { judgeContents } from "./image_contents.ts";
@@ -57,9 +58,11 @@ function isOpened(image: ImageFact | undefined): boolean {
 /** Combines two outcomes. If one of them is a failure, the result is a failure. */
 function combined(a: Outcome, b: Outcome): Outcome {
   if ("findings" in a && "findings" in b) {
+    const notJudged = [...a.notJudged ?? [], ...b.notJudged ?? []];
     return {
       examined: `${a.examined}, ${b.examined}`,
       findings: [...a.findings, ...b.findings],
+      ...(notJudged.length === 0 ? {} : { notJudged }),
     };
   }
   const failed = [a, b].find(hasFailure);
@@ -69,6 +72,8 @@ function combined(a: Outcome, b: Outcome): Outcome {
 
 /** The result for images by their names and Dockerfiles. */
 export interface JudgedImages extends Judged {
+  /** The files that are not judged. */
+  readonly notJudged?: readonly NotJudged[];
   /** What only the contents of an image show; undefined if the names show everything. */
   readonly unknown?: string;
 }
@@ -98,6 +103,9 @@ export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undef
         { setting, readsData: true, isClosed: isClosed(tree, namespaceOfCode(each, tree)) }
       ))
     ),
+    ...dockerfiles.flatMap(({ code }) => filesInDefaults(code)).map((setting) => (
+      { setting, readsData: true, isClosed: isClosed(tree, tree.project.jobs.namespace) }
+    )),
   ];
   // The contents of an image show its files exactly.
   const files = absentFiles(tree, isOpened(image) ? [] : dockerfiles.map(({ code }) => code));
@@ -114,12 +122,12 @@ export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undef
   const unchecked = [
     [committers.unchecked, "because the jars of the image are not known: the committer of "],
     [committers.unread, "because a file can have more settings: the committer of "],
-    [files.unchecked, "because a command of the Dockerfile can add any file: "],
   ] as const;
   const left = unchecked.filter(([names]) => names.length > 0)
     .map(([names, reason]) => `; not checked, ${reason}${naming(names)}`).join("");
   return {
     ...(unread.length === 0 ? {} : { unknown: [...new Set(unread)].join("; ") }),
+    ...(files.notJudged.length === 0 ? {} : { notJudged: files.notJudged }),
     examined: `the images of ${plural(jobs.length, "job")}, ${
       plural(dockerfiles.length, "Dockerfile")
     }, ${plural(settings.length, "Spark setting")}${left}`,
@@ -149,9 +157,8 @@ export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undef
  * Judges the Dockerfiles. Beside an image of Spark, an image that installs Spark itself is for
  * another purpose, such as tests.
  */
-function dockerfilesOf(
-  { code, objects }: Tree,
-): (DockerfileReading & { readonly code: Code })[] {
+function dockerfilesOf(tree: Tree): (DockerfileReading & { readonly code: Code })[] {
+  const { code, objects } = tree;
   const texts = [
     ...code.filter(({ language }) => language !== "dockerfile").map(({ text }) => text),
     ...objects.map(({ value }) => JSON.stringify(value)),
@@ -162,8 +169,19 @@ function dockerfilesOf(
       const reading = judgeDockerfile(each, isNamed);
       return reading === undefined ? [] : [{ ...reading, code: each }];
     });
+  if (all.length === 0) return hiddenSpark(tree);
   const based = all.filter(({ isInstalled }) => isInstalled !== true);
   return based.length > 0 ? based : all;
+}
+
+/** The Dockerfiles of images that have a file of a job, and do not show how they get Spark. */
+function hiddenSpark(tree: Tree): (DockerfileReading & { readonly code: Code })[] {
+  return tree.code.filter(({ language }) => language === "dockerfile").flatMap((code) => {
+    const file = fileOfJobs(tree, code);
+    const unknown = `${code.file ?? "Dockerfile"}: the jars of the image with ${file} are ` +
+      UNKNOWN_UNTIL;
+    return file === undefined ? [] : [{ findings: [], unknown, code }];
+  });
 }
 
 /** What a job that reads or writes a bucket or a database names in its object or its code. */

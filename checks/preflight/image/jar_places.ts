@@ -85,7 +85,7 @@ export function unreadJars(
     const isAdding = found.some(([{ instruction }]) => instruction === each);
     const text = withoutHarmless(each.text);
     return isAdding
-      ? [...folders].reduce((text, folder) => withoutTarget(text, folder), text)
+      ? [...folders].reduce((text, folder) => withoutTargets(each, text, folder), text)
       : text;
   }).join("\n");
   // A configuration in the image can name any folder.
@@ -99,19 +99,21 @@ export function unreadJars(
   );
 }
 
-/** Removes the target of an instruction, which names a folder only to fill it. */
-function withoutTarget(text: string, folder: string): string {
+/** Removes the targets of an instruction, which names a folder only to fill it. */
+function withoutTargets({ name }: Instruction, text: string, folder: string): string {
+  if (name === "RUN") return text.replaceAll(OUTPUT, (all, to) => to === folder ? " " : all);
   const at = text.lastIndexOf(folder);
   return at < 0 ? text : `${text.slice(0, at)} ${text.slice(at + folder.length)}`;
 }
+
+/** The folder and the file that a download is written to. */
+const OUTPUT = /(?:(?<=\s)-[a-zA-Z]*[oO]|--output(?:-document)?)[\s=]["']?(\/\S+)\/(\S+)/g;
 
 /** The folder that an instruction adds a jar to; undefined if it is not written as a whole path. */
 export function folderOf({ file, instruction: { name, text } }: AddedJar): string | undefined {
   if (text.includes("<<")) return undefined;
   if (name === "RUN") {
-    const targets = [
-      ...text.matchAll(/(?:-o|--output|-O|--output-document)[\s=]["']?(\/\S+)\/(\S+)/g),
-    ];
+    const targets = [...text.matchAll(OUTPUT)];
     return targets.find((each) => each[2]!.startsWith(file))?.[1];
   }
   const target = text.replaceAll(/[[\],"]/g, " ").trim().split(/\s+/).at(-1)!;

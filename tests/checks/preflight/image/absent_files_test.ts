@@ -58,14 +58,14 @@ function found(
     objects: readings.flatMap(({ objects }) => objects),
     scripts: readings.flatMap(({ scripts }) => scripts),
   });
-  const { findings, unknown, unchecked } = absentFiles(
+  const { findings, unknown, notJudged } = absentFiles(
     tree,
     tree.code.filter(({ language }) => language === "dockerfile"),
   );
   return [
     ...findings.map(({ severity, field, problem }) => `${severity} ${field} ${problem}`),
     ...unknown.map((each) => `unknown: ${each}`),
-    ...unchecked.map((each) => `not checked: ${each}`),
+    ...notJudged.map(({ object, reason }) => `not judged: ${object}: ${reason}`),
   ];
 }
 
@@ -86,6 +86,7 @@ Deno.test("absentFiles finds an application that no instruction adds", () => {
       "WORKDIR /opt/job\nCOPY jobs/etl.py .",
       "RUN mkdir -p /opt/app && chown -R 185 /opt/app",
       "RUN pip install boto3",
+      "RUN cd /opt/spark/jars && curl -fO https://example.com/a.jar",
       "RUN apt-get update && apt-get install -y curl && rm -rf /var/lib/apt/lists/*",
       "RUN groupadd app; useradd -g app app",
       "COPY build.sh /tmp/",
@@ -237,7 +238,10 @@ Deno.test("absentFiles names a file that an instruction or a command may add", (
       "RUN curl -sSf https://example.com/setup | sh",
     ]
   ) {
-    assertEquals(found(dockerfile), ["not checked: /opt/app/etl.py"], dockerfile);
+    assertEquals(found(dockerfile), [
+      "not judged: Job analytics-jobs/etl: no instruction of image/Dockerfile names " +
+      "/opt/app/etl.py, but its commands can add it",
+    ], dockerfile);
   }
   const from = "registry.example.com/base:1";
   assertEquals(found("", { from }), [unclear(`FROM ${from}`)]);

@@ -170,6 +170,12 @@ const BAD: Readonly<Record<string, readonly [text: string, problem: RegExp]>> = 
     `FROM apache/spark:3.5.8\n${V1.replace("/opt/spark/jars/", "/tmp/jars/")}USER 185\n`,
     /^fail: the Dockerfile adds the hadoop-aws jar to \/tmp\/jars, which Spark does not read\n.*aws-java.*\n.*postgresql.*$/,
   ],
+  "downloads by one command into a folder that Spark does not read": [
+    `FROM apache/spark:3.5.8\n${
+      copy("hadoop-aws-3.3.4", "aws-java-sdk-bundle-1.12.262")
+    }RUN mkdir -p /opt/jars && curl -fo /opt/jars/x.jar https://x/x.jar && curl -fo /opt/jars/postgresql-42.7.4.jar https://x/postgresql-42.7.4.jar && echo 1 | sha256sum -c\n`,
+    /^fail: the Dockerfile adds the postgresql jar to \/opt\/jars, which Spark does not read$/,
+  ],
   "a download into a folder that Spark does not read": [
     `FROM apache/spark:3.5.8\n${
       V1.replace("postgresql-42.7.4.jar", "")

@@ -252,6 +252,37 @@ Deno.test("image-deps does not read the commands of a build as settings of jobs"
   });
 });
 
+Deno.test("image-deps finds downloads in the spark-defaults.conf that a Dockerfile writes", async () => {
+  const path = "/opt/spark/conf/spark-defaults.conf";
+  for (
+    const instruction of [
+      `RUN echo "spark.jars.packages a:b:1" >> ${path}`,
+      `RUN printf 'spark.jars.packages=a:b:1\\n' > ${path}`,
+      `COPY <<END ${path}\nspark.ui.enabled false\nspark.jars.packages   a:b:1\nEND`,
+    ]
+  ) {
+    const results = judgeImages(
+      treeOf(factOf({ ...FILES, "image/Dockerfile": `${DOCKERFILE}${instruction}\n` })),
+    )!;
+    assertEquals(results.findings.map(({ problem }) => problem), [
+      downloads("spark.jars.packages", "a:b:1"),
+    ], instruction);
+  }
+});
+
+Deno.test("image-deps does not know the jars of an image with a file of a job and another base", () => {
+  const unknown = (text: string) =>
+    judgeImages(treeOf(factOf({ ...FILES, "image/Dockerfile": text })))!.unknown ?? "";
+  const copy = "COPY jobs/bronze_ingest.py /opt/deep-storage/jobs/\n";
+  for (const base of ["registry.example.com/base:1", "${BASE}", "python:3.12"]) {
+    assertStringIncludes(
+      unknown(`FROM ${base}\n${copy}`),
+      "the jars of the image with /opt/deep-storage/jobs/bronze_ingest.py are not known until",
+    );
+  }
+  assertEquals(unknown("FROM python:3.12\nCOPY server.py /srv/\n"), "");
+});
+
 Deno.test("image-deps does not judge an image with Spark from pip beside an image of Spark", () => {
   const pip = "FROM python:3.11-slim\nRUN pip install pyspark==3.5.1\n";
   const unknown = (files: Readonly<Record<string, string>>) =>
