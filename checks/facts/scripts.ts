@@ -42,7 +42,10 @@ function parsedForm(language: ScriptLanguage, text: string): Pick<Script, "pytho
  */
 export function languageOf(name: string): Exclude<ScriptLanguage, "text"> | undefined {
   const base = name.slice(name.lastIndexOf("/") + 1);
-  if (/^Dockerfile(\..+)?$|\.[Dd]ockerfile$/.test(base)) return "dockerfile";
+  const isIgnore = base.endsWith(".dockerignore");
+  if (!isIgnore && /^(Dockerfile|Containerfile)([._-].+)?$|\.[Dd]ockerfile$/.test(base)) {
+    return "dockerfile";
+  }
   const ending = /\.(py|sql|sh)$/.exec(base)?.[1];
   return ending === undefined
     ? undefined

@@ -3,11 +3,12 @@ import type { Finding, NotJudged, Place } from "../../finding.ts";
 import { parseImage } from "../../image/reference.ts";
 import { isInProject } from "../../kubernetes/jobs.ts";
 import { placeOf } from "../../kubernetes/objects.ts";
+import { naming } from "../../list_names.ts";
 import type { Code } from "../../source_code/code.ts";
 import { driverMounts, hasUnknownMounts, isBelow, mountsOf } from "../../spark/mounts.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 import { applicationIn, wordsForSpark } from "../../spark/submit_words.ts";
-import { presenceOf, strongest } from "./dockerfile_files.ts";
+import { type Presence, presenceOf, strongest } from "./dockerfile_files.ts";
 import { isPlainSpark } from "./plain_images.ts";
 
 // The files that jobs name, and that no Dockerfile for Spark adds to the image.
@@ -76,11 +77,7 @@ export function absentFiles(tree: Tree, dockerfiles: readonly Code[]): AbsentFil
       why: "the job fails when it starts, because the file does not exist",
       fix: "Copy the file in the Dockerfile, or name a file that exists.",
     })),
-    unknown: wanted.flatMap(({ is, path, presence }) => {
-      const by = presence.find((each) => each.is === "unclear");
-      if (is !== "unclear" || by === undefined) return [];
-      return [`${by.dockerfile}: whether ${cut(by.by ?? "")} adds ${path} is ${UNKNOWN_UNTIL}`];
-    }),
+    unknown: unclearFiles(wanted),
     notJudged: wanted.flatMap(({ is, path, label, presence }) => {
       const by = presence.find((each) => each.is === "possible");
       const reason =
@@ -88,6 +85,28 @@ export function absentFiles(tree: Tree, dockerfiles: readonly Code[]): AbsentFil
       return is === "possible" ? [{ object: label, reason }] : [];
     }),
   };
+}
+
+/** The files that an instruction may add, one message for each instruction. */
+function unclearFiles(
+  wanted: readonly {
+    readonly is: Presence["is"];
+    readonly path: string;
+    readonly presence: readonly (Presence & { readonly dockerfile: string })[];
+  }[],
+): string[] {
+  const unclear = wanted.flatMap(({ is, path, presence }) => {
+    const by = presence.find((each) => each.is === "unclear");
+    return is !== "unclear" || by === undefined ? [] : [{ ...by, path }];
+  });
+  const groups = Map.groupBy(
+    unclear,
+    ({ dockerfile, by = "" }) => `${dockerfile}: whether ${cut(by)}`,
+  );
+  return [...groups].map(([start, files]) => {
+    const paths = naming([...new Set(files.map(({ path }) => path))]);
+    return `${start} adds ${paths} is ${UNKNOWN_UNTIL}`;
+  });
 }
 
 /** When a fact about an image is known. */

@@ -15,8 +15,8 @@ export interface AddedJar {
 
 /** The jars that an instruction adds, by file names and Maven coordinates. */
 export function jarsIn(instruction: Instruction): AddedJar[] {
-  // A file that a command removes is not added.
-  const text = instruction.text.replace(/\brm\s[^;&|]*/g, " ");
+  // A command that removes a file, or changes its mode, does not add it.
+  const text = instruction.text.replace(/\b(?:rm|chmod|chown|ls)\s[^;&|]*/g, " ");
   const files = [...text.matchAll(/(?<![\w.+$*-])([A-Za-z][\w.${}+-]*\.jar)\b/g)]
     .map(([, file]): AddedJar => {
       const { name, version } = jarOf(file!);

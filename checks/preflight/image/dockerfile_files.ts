@@ -68,8 +68,11 @@ function presenceIn(chain: readonly Stage[], path: string, build: Build): Presen
   const isSpark = isPlainSpark(base);
   let folder = isSpark ? "/opt/spark/work-dir" : "/";
   const found: Presence[] = [];
-  for (const instruction of chain.flatMap(({ instructions }) => instructions)) {
-    const { name, text } = instruction;
+  for (const each of chain.flatMap(({ instructions }) => instructions)) {
+    const { name } = each;
+    // All images of plain Spark have this home.
+    const text = isSpark ? each.text.replaceAll(/\$\{?SPARK_HOME\b\}?/g, "/opt/spark") : each.text;
+    const instruction = { ...each, text };
     if (name === "WORKDIR") folder = absolute(text, folder);
     else if (name === "RUN") found.push(ofCommand(text, path, folder));
     else if (name === "COPY" || name === "ADD") {

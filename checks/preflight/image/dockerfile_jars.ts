@@ -42,6 +42,14 @@ export interface DockerfileReading {
   readonly base?: string;
 }
 
+/** What jobs need jars for. */
+export interface Needs {
+  /** Whether a job reads or writes a bucket. */
+  readonly lake: boolean;
+  /** Whether a job reads or writes a database. */
+  readonly database: boolean;
+}
+
 /** The image that Spark comes from. */
 interface Base {
   readonly from: Instruction;
@@ -59,11 +67,13 @@ interface Base {
  * Checks the jars in a Dockerfile.
  *
  * @param isNamed whether a manifest or a script names a folder of the image
+ * @param needs what the jobs need jars for
  * @returns undefined if the image is not for Spark
  */
 export function judgeDockerfile(
   code: Code,
   isNamed: (folder: string) => boolean = () => false,
+  needs: Needs = { lake: true, database: true },
 ): DockerfileReading | undefined {
   const stages = stagesOf(instructionsOf(code));
   const used = usedStages(stages);
@@ -73,7 +83,7 @@ export function judgeDockerfile(
     /^(ADD|COPY|RUN)$/.test(name) ? text.match(/spark-hadoop-cloud[\w.-]*/g) ?? [] : []
   );
   return {
-    ...judgeStages(code, { used, final: finalStages(stages), isNamed }, base),
+    ...judgeStages(code, { used, final: finalStages(stages), isNamed, needs }, base),
     jars: names,
     base: base.reference,
     ...(base.isInstalled ? { isInstalled: true } : {}),
@@ -88,11 +98,13 @@ interface Stages {
   readonly final: readonly Stage[];
   /** Whether a manifest or a script names a folder of the image. */
   readonly isNamed: (folder: string) => boolean;
+  /** What the jobs need jars for. */
+  readonly needs: Needs;
 }
 
 function judgeStages(
   code: Code,
-  { used, final, isNamed }: Stages,
+  { used, final, isNamed, needs }: Stages,
   base: Base,
 ): DockerfileReading {
   const instructions = used.flatMap((stage) => stage.instructions)
@@ -121,7 +133,9 @@ function judgeStages(
   ];
   const whole = used.flatMap((stage) => stage.instructions);
   const seen = jars.filter((jar) => !isElsewhere(jar, base, whole, isNamed));
-  const missing = wantedJars(hadoop).filter((name) => seen.every((jar) => jar.name !== name));
+  const missing = wantedJars(hadoop, needs).filter((name) =>
+    seen.every((jar) => jar.name !== name)
+  );
   const unclear = whyUnclear(base, hadoop, all, instructions);
   if (unclear !== undefined && (missing.length > 0 || hadoop === undefined)) {
     return { findings: found, unknown: `${code.file ?? "Dockerfile"}: ${unclear}` };
@@ -217,8 +231,9 @@ function isElsewhere(
     !/SPARK_HOME/.test(jar.instruction.text);
 }
 
-function wantedJars(hadoop: string | undefined): string[] {
-  return ["hadoop-aws", ...(hadoop === undefined ? [] : [sdkName(hadoop)]), "postgresql"];
+function wantedJars(hadoop: string | undefined, { lake, database }: Needs): string[] {
+  const ofLake = ["hadoop-aws", ...(hadoop === undefined ? [] : [sdkName(hadoop)])];
+  return [...lake ? ofLake : [], ...database ? ["postgresql"] : []];
 }
 
 /** What the Dockerfile does not show about the jars; undefined if it shows everything. */

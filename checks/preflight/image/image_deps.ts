@@ -17,7 +17,7 @@ import { hasFailure, type Judged, outcomeOf } from "../outcome.ts";
 import { JOBS, onPlatform, PLATFORM } from "../platform.ts";
 import { absentFiles, fileOfJobs, UNKNOWN_UNTIL } from "./absent_files.ts";
 import { judgeCommitters } from "./committers.ts";
-import { type DockerfileReading, judgeDockerfile } from "./dockerfile_jars.ts";
+import { type DockerfileReading, judgeDockerfile, type Needs } from "./dockerfile_jars.ts";
 import { judgeContents } from "./image_contents.ts";
 import { imagesOf, onlySubmits } from "./image_uses.ts";
 import { otherExecutorImages, wrongJarsOfJobs } from "./image_versions.ts";
@@ -164,9 +164,10 @@ function dockerfilesOf(tree: Tree): (DockerfileReading & { readonly code: Code }
     ...objects.map(({ value }) => JSON.stringify(value)),
   ];
   const isNamed = (folder: string) => texts.some((text) => text.includes(folder));
+  const needs = needsOfJobs(tree);
   const all = code.filter(({ language }) => language === "dockerfile")
     .flatMap((each) => {
-      const reading = judgeDockerfile(each, isNamed);
+      const reading = judgeDockerfile(each, isNamed, needs);
       return reading === undefined ? [] : [{ ...reading, code: each }];
     });
   if (all.length === 0) return hiddenSpark(tree);
@@ -184,20 +185,45 @@ function hiddenSpark(tree: Tree): (DockerfileReading & { readonly code: Code })[
   });
 }
 
-/** What a job that reads or writes a bucket or a database names in its object or its code. */
-const DATA = /s3a|\bs3[nt]?:|\bjdbc\b|postgres|psycopg|(^|\W)(AWS|S3|PG|DJANGO_DB)_?[A-Z]/im;
+/** What a job that reads or writes a bucket names in its object or its code. */
+const LAKE = /s3a|\bs3[nt]?:|(^|\W)(AWS|S3)_?[A-Z]/im;
+
+/** What a job that reads or writes a database names in its object or its code. */
+const DATABASE = /\bjdbc\b|postgres|psycopg|(^|\W)(PG|DJANGO_DB)_?[A-Z]/im;
 
 /**
- * Returns whether a job can need the jars for the lake and the database. A job of another
- * namespace that names neither, such as an example of Spark, needs none of them.
+ * What a job can need jars for. A job of another namespace that names neither a bucket nor a database,
+ * such as an example of Spark, needs none of them.
  */
-function readsData({ workload, packages }: SparkJob, tree: Tree): boolean {
+function needsOf({ workload, packages }: SparkJob, tree: Tree): Needs {
   const { object } = workload;
   // Spark downloads the jars, which is a finding of its own.
-  if (packages.length > 0 && !isClosed(tree, namespaceOf(object))) return false;
-  return object.namespace === tree.project.jobs.namespace ||
-    DATA.test(JSON.stringify(object.value)) ||
-    codeRunBy(workload, tree.code).some(({ text }) => DATA.test(text));
+  const isDownloaded = packages.length > 0 && !isClosed(tree, namespaceOf(object));
+  const isOurs = object.namespace === tree.project.jobs.namespace;
+  const texts = [
+    JSON.stringify(object.value),
+    ...codeRunBy(workload, tree.code).map(({ text }) => text),
+  ];
+  const names = (pattern: RegExp) => texts.some((text) => pattern.test(text));
+  return {
+    lake: !isDownloaded && (isOurs || names(LAKE)),
+    database: !isDownloaded && (isOurs || names(DATABASE)),
+  };
+}
+
+function readsData(job: SparkJob, tree: Tree): boolean {
+  const { lake, database } = needsOf(job, tree);
+  return lake || database;
+}
+
+/** What all jobs need jars for. Without a job, the image is for any job. */
+function needsOfJobs(tree: Tree): Needs {
+  const jobs = tree.jobs.filter(({ mode }) => mode !== "none");
+  const needs = jobs.map((job) => needsOf(job, tree));
+  return {
+    lake: jobs.length === 0 || needs.some(({ lake }) => lake),
+    database: jobs.length === 0 || needs.some(({ database }) => database),
+  };
 }
 
 /** The namespace of the object that contains a configuration. */

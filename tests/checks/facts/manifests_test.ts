@@ -101,6 +101,10 @@ data:
     ["ConfigMap c", "data.conf", "text", 21],
     ["ConfigMap c", "data.run", "shell", 22],
   ]);
+  for (const name of ["Containerfile", "Dockerfile_aws", "Dockerfile-spark", "Dockerfile.etl"]) {
+    assertEquals(readFile(name, "FROM x").scripts.map(({ language }) => language), ["dockerfile"]);
+  }
+  assertEquals(readFile("Dockerfile.dockerignore", "*.zip").scripts, []);
   assertEquals(readFile("image/Dockerfile", "FROM x").scripts, [
     { file: "image/Dockerfile", line: 1, language: "dockerfile", text: "FROM x" },
   ]);

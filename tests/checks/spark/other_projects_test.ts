@@ -229,3 +229,33 @@ Deno.test("table-name skips if a file next to other objects cannot be read", asy
   const { verdict } = await resultOf("table-name", { "a.yaml": namespace, "b.yaml": "kind: [\n" });
   assertEquals(verdict, "skip");
 });
+
+Deno.test("preflight expects only the jars that the jobs of another project need in a Dockerfile", async () => {
+  const problems = async (mainFile: string, python: string) => {
+    const files = {
+      "app.yaml": PI.replace("apache/spark:4.0.1", "team/etl:1").replace(
+        "type: Scala",
+        "type: Python",
+      )
+        .replace(/mainApplicationFile: .*/, `mainApplicationFile: ${mainFile}`),
+      "Dockerfile": "FROM apache/spark:3.5.8\nCOPY etl.py /app/\n",
+      "etl.py": python,
+    };
+    const { findings } = await resultOf("image-deps", files);
+    return findings.map(({ severity, problem }) => `${severity}: ${problem}`);
+  };
+  const lacks = (name: string) => `fail: the Dockerfile does not add the ${name} jar`;
+  const plain =
+    "from pyspark.sql import SparkSession\nSparkSession.builder.getOrCreate().range(1)\n";
+  assertEquals(await problems("local:///app/etl.py", plain), []);
+  assertEquals(
+    await problems("local:///app/etl.py", `${plain}df.write.parquet("s3a://lake/x")\n`),
+    [
+      lacks("hadoop-aws"),
+      lacks("aws-java-sdk-bundle"),
+    ],
+  );
+  assertEquals(await problems("local:///app/etl.py", `${plain}spark.read.format("jdbc")\n`), [
+    lacks("postgresql"),
+  ]);
+});

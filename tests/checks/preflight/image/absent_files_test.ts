@@ -90,6 +90,8 @@ Deno.test("absentFiles finds an application that no instruction adds", () => {
       "RUN apt-get update && apt-get install -y curl && rm -rf /var/lib/apt/lists/*",
       "RUN groupadd app; useradd -g app app",
       "COPY build.sh /tmp/",
+      "WORKDIR $SPARK_HOME/jobs\nCOPY jobs/etl.py ./",
+      "ADD https://example.com/a.jar ${SPARK_HOME}/jars",
       'COPY --chown=185 ["jobs/other.py", "/opt/app/"]',
       "WORKDIR $SPARK_HOME/jobs\nWORKDIR /opt/job\nCOPY jobs/etl.py .",
       "ADD https://example.com/other.py /opt/app/",
@@ -208,8 +210,8 @@ Deno.test("absentFiles names a file that an instruction or a command may add", (
       "ARG TARGET\nCOPY jobs/ $TARGET",
       "ADD app.tar.gz /opt/",
       "ARG BASE\nWORKDIR ${BASE}/app\nCOPY jobs/etl.py .",
-      "WORKDIR $SPARK_HOME/jobs\nCOPY jobs/etl.py ./",
-      "WORKDIR $SPARK_HOME\nWORKDIR jobs\nCOPY jobs/etl.py ./",
+      "WORKDIR $BASE/jobs\nCOPY jobs/etl.py ./",
+      "WORKDIR $BASE\nWORKDIR jobs\nCOPY jobs/etl.py ./",
       "WORKDIR /opt/app\nCOPY [a-z]*.py ./",
       "COPY --parents app/etl.py /opt/",
       "FROM maven:3.9 AS build\nRUN mvn package\nFROM apache/spark:3.5.8\n" +
@@ -270,6 +272,12 @@ Deno.test("absentFiles looks into folders that are copied as a whole", () => {
     `fail ${field} ${problem("/opt/jars/b.jar")}`,
   ]);
   assertEquals(found(copied, { file: "local:///opt/app/etl.py", others }), ABSENT);
+  const home = { file: "local:///opt/spark/etl/etl.py" };
+  assertEquals(found("COPY jobs $SPARK_HOME/etl", home), []);
+  const two = zip("local:///opt/app/b.zip,local:///opt/app/a.zip");
+  assertEquals(found("COPY . /opt/app", two), [
+    unclear("COPY . /opt/app", "/opt/app/b.zip, /opt/app/a.zip"),
+  ]);
   const pattern = { ...zip("/opt/jars/b.jar"), others };
   assertEquals(found("COPY jars/*.jar /opt/jars/", pattern), [
     `fail ${field} ${problem("/opt/jars/b.jar")}`,

@@ -378,3 +378,26 @@ Deno.test("judgeDockerfile warns about jars for another release of Spark", () =>
     ]
   ) assertEquals(problemsOf(`${base}${copy(jar)}`), "", jar);
 });
+
+Deno.test("judgeDockerfile reports a jar once, not where a command changes its mode", () => {
+  const jar = "/opt/spark/jars/hadoop-aws-3.3.1.jar";
+  assertEquals(
+    problemsOf(
+      `FROM apache/spark:3.5.8\n${V1}ADD hadoop-aws-3.3.1.jar ${jar}\nRUN chmod 644 ${jar}\n`,
+    ),
+    "fail: hadoop-aws 3.3.1 does not match Spark 3.5, which includes Hadoop 3.3.4",
+  );
+});
+
+Deno.test("judgeDockerfile misses only the jars that jobs need", () => {
+  const lacking = (lake: boolean, database: boolean) =>
+    judgeDockerfile(
+      { language: "dockerfile", file: "Dockerfile", line: 1, text: "FROM apache/spark:3.5.8\n" },
+      () => false,
+      { lake, database },
+    )!.findings.map(({ problem }) => /the (\S+) jar/.exec(problem)?.[1]);
+  assertEquals(lacking(true, true), ["hadoop-aws", "aws-java-sdk-bundle", "postgresql"]);
+  assertEquals(lacking(true, false), ["hadoop-aws", "aws-java-sdk-bundle"]);
+  assertEquals(lacking(false, true), ["postgresql"]);
+  assertEquals(lacking(false, false), []);
+});
