@@ -252,7 +252,7 @@ Deno.test("image-deps does not read the commands of a build as settings of jobs"
   });
 });
 
-Deno.test("image-deps finds downloads in the spark-defaults.conf that a Dockerfile writes", async () => {
+Deno.test("image-deps finds downloads in the spark-defaults.conf that a Dockerfile writes", () => {
   const path = "/opt/spark/conf/spark-defaults.conf";
   for (
     const instruction of [
