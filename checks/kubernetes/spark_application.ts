@@ -1,5 +1,6 @@
 import { type Fields, fieldsIn, listOf, textOf } from "./fields.ts";
 import { sparkMebibytes } from "./quantities.ts";
+import { withSparkVersion } from "./spark_version.ts";
 import type { PodTemplate, Word } from "./pod_template.ts";
 
 /** The name of the driver's container in pods that Spark creates. */
@@ -46,7 +47,11 @@ export function sparkApplicationTemplate(object: Fields, group: string): PodTemp
     base,
     spec,
     conf: new Map(
-      Object.entries(fieldsIn(spec.sparkConf)).map(([key, value]) => [key, textOf(value) ?? ""]),
+      Object.entries(fieldsIn(spec.sparkConf)).map(([key, value]) => {
+        const text = textOf(value) ?? "";
+        const isImage = operator === "apache" && key.endsWith("container.image");
+        return [key, isImage ? withSparkVersion(text, spec) : text];
+      }),
     ),
   };
   return operator === "kubeflow" ? kubeflow(application) : apache(application);

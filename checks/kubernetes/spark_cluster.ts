@@ -1,5 +1,6 @@
 import { type Fields, fieldsIn, listOf, textOf } from "./fields.ts";
 import type { PodTemplate } from "./pod_template.ts";
+import { withSparkVersion } from "./spark_version.ts";
 
 /** The kind of a cluster of masters and workers, of the operator of Apache Spark. */
 export const SPARK_CLUSTER = "SparkCluster";
@@ -36,8 +37,10 @@ export function sparkClusterTemplates(object: Fields, group: string): PodTemplat
   const conf = fieldsIn(spec.sparkConf);
   const version = textOf(fieldsIn(spec.runtimeVersions).sparkVersion);
   // Without the setting, the operator uses an image of plain Spark.
-  const image = textOf(conf["spark.kubernetes.container.image"]) ??
-    (version === undefined ? "apache/spark" : `apache/spark:${version}`);
+  const named = textOf(conf["spark.kubernetes.container.image"]);
+  const image = named !== undefined
+    ? withSparkVersion(named, spec)
+    : (version === undefined ? "apache/spark" : `apache/spark:${version}`);
   const instances = fieldsIn(fieldsIn(spec.clusterTolerations).instanceConfig);
   const workers = [instances.initWorkers, instances.maxWorkers]
     .map((each) => typeof each === "number" && each >= 0 ? each : 0);

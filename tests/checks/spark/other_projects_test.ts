@@ -56,6 +56,7 @@ const ELSEWHERE = {
 Deno.test("preflight finds only the other namespace in an example of Spark of another project", async () => {
   assertEquals(await foundIn({ "pi.yaml": PI }), ELSEWHERE);
   assertEquals(await foundIn({ "pi.yaml": APACHE_PI }), {});
+  assertEquals((await resultOf("manifests-readable", { "pi.yaml": APACHE_PI })).verdict, "pass");
 });
 
 Deno.test("preflight names the accounts and the pool that it does not check", async () => {
@@ -258,4 +259,26 @@ Deno.test("preflight expects only the jars that the jobs of another project need
   assertEquals(await problems("local:///app/etl.py", `${plain}spark.read.format("jdbc")\n`), [
     lacks("postgresql"),
   ]);
+});
+
+Deno.test("preflight replaces the version of Spark in images, as Apache's operator does", async () => {
+  const problems = async (yaml: string) => {
+    const { findings } = await resultOf("image-deps", { "a.yaml": yaml });
+    return findings.map(({ problem }) => problem);
+  };
+  const job = APACHE_PI.replace("name: pi", "name: pi, namespace: analytics-jobs");
+  assertEquals(await problems(job), [PLAIN]);
+  const executor = "spark.kubernetes.executor.container.image: team/spark:{{SPARK_VERSION}}-x";
+  const other = job.replace("    spark.kubernetes.container", `    ${executor}\n$&`);
+  assertEquals(await problems(other), [PLAIN]);
+  const cluster = `apiVersion: spark.apache.org/v1
+kind: SparkCluster
+metadata: { name: prod, namespace: analytics-jobs }
+spec:
+  runtimeVersions: { sparkVersion: 4.0.1 }
+  clusterTolerations: { instanceConfig: { initWorkers: 1 } }
+  sparkConf:
+    spark.kubernetes.container.image: "apache/spark:{{SPARK_VERSION}}"
+`;
+  assertEquals(await problems(cluster), [PLAIN, PLAIN]);
 });
