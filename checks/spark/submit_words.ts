@@ -69,3 +69,12 @@ export function withoutArguments(script: string): string {
     return call.slice(0, end) + call.slice(end).replace(/[^\n\\]/g, " ");
   });
 }
+
+/** The application files of the calls of spark-submit in a shell script, as far as they are known. */
+export function applicationsInScript(script: string): string[] {
+  return [...script.matchAll(CALL)].flatMap(([call]) => {
+    const words = [...call.matchAll(WORD)].map(([text]) => ({ text: text.replace(/["']/g, "") }));
+    const at = applicationAfter(words.filter(({ text }) => text !== "\\"), 1);
+    return at === undefined ? [] : [words.filter(({ text }) => text !== "\\")[at]!.text];
+  });
+}

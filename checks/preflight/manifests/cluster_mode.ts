@@ -2,11 +2,13 @@ import type { Tree } from "../../facts/tree.ts";
 import type { Finding, NotJudged } from "../../finding.ts";
 import { isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 import { placeOf } from "../../kubernetes/objects.ts";
+import type { Word } from "../../kubernetes/pod_template.ts";
+import type { Container } from "../../kubernetes/workloads.ts";
 import { naming } from "../../list_names.ts";
 import { driverMounts, hasUnknownMounts, isBelow, mountsOf } from "../../spark/mounts.ts";
 import { settingsBelow } from "../../spark/pods.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
-import { applicationIn } from "../../spark/submit_words.ts";
+import { applicationIn, applicationsInScript } from "../../spark/submit_words.ts";
 
 // In deploy mode cluster, the driver is a pod of its own. It has neither the variables nor the
 // volumes of the pod that submits it.
@@ -52,20 +54,34 @@ const UPLOAD = "spark.kubernetes.file.upload.path";
 export function withoutUpload({ jobs }: Tree): Finding[] {
   return jobs.flatMap((job): Finding[] => {
     if (job.driver === undefined || job.unreadProperties !== undefined) return [];
-    if (job.settings.has(UPLOAD)) return [];
-    return job.containers.flatMap(({ words }): Finding[] => {
-      const word = words[applicationIn(words) ?? -1];
-      if (word === undefined || !/^(file:\/\/)?\/[^\s:]+\.(py|jar|R)$/.test(word.text)) return [];
-      return [{
-        severity: "fail",
-        ...placeOf(job.workload.object, word.path),
-        problem: `${word.text} is a file of this pod, and the job does not set ${UPLOAD}`,
-        why: "in deploy mode cluster, the driver is another pod, so spark-submit must upload the " +
-          "file, and ends with an error without a place to upload to",
-        fix: `Name a file of the image: local://${word.text.replace(/^file:\/\//, "")}`,
-      }];
-    });
+    if (job.settings.has(UPLOAD) || isSecondSpark(job)) return [];
+    return job.containers.flatMap(({ words }) => applicationsOf(words)).filter(({ text }) =>
+      /^(file:\/\/)?\/[^\s:$]+\.(py|jar|R)$/.test(text)
+    ).map(({ text, path }): Finding => ({
+      severity: "fail",
+      ...placeOf(job.workload.object, path),
+      problem: `${text} is a file of this pod, and the job does not set ${UPLOAD}`,
+      why: "in deploy mode cluster, the driver is another pod, so spark-submit must upload the " +
+        "file, and ends with an error without a place to upload to",
+      fix: `Name a file of the image: local://${text.replace(/^file:\/\//, "")}`,
+    }));
   });
+}
+
+/** Returns whether an image names Spark 2, which takes such a file for one of the driver's image. */
+function isSecondSpark({ containers, images }: SparkJob): boolean {
+  return [...containers.map(({ image }) => image), ...images.map(({ value }) => value)]
+    .some((image) => /:v?2\.\d/.test(image));
+}
+
+/** The application files in the words of a container, also in its script. */
+function applicationsOf(words: Container["words"]): Word[] {
+  const own = words[applicationIn(words) ?? -1];
+  return own !== undefined
+    ? [own]
+    : words.flatMap(({ text, path }) =>
+      applicationsInScript(text).map((file) => ({ text: file, path }))
+    );
 }
 
 /** The folders that the job's own pod mounts. */

@@ -88,4 +88,24 @@ Deno.test("withoutUpload fails for an application file that Spark cannot upload"
   assertEquals(problems(["local:///opt/app/etl.py", "s3a://b/etl.py"]), []);
   assertEquals(problems(), []);
   assertEquals(problems(local, CLIENT), []);
+  assertEquals(problems(local, ["etl:1", "spark:v2.4.4"]), []);
+  const script = (file: string, more = "") =>
+    problems(
+      ["command: [/opt/spark/bin/spark-submit]", "command: [sh, -c]"],
+      [
+        JOB.slice(JOB.indexOf("            - --master"), JOB.indexOf("          env:")),
+        "            - |\n              exec /opt/spark/bin/spark-submit --master k8s://https://a \\\n" +
+        `                --deploy-mode cluster ${more} ${file} /data/other.py\n`,
+      ],
+    );
+  assertEquals(script("/opt/app/etl.py"), [
+    "fail /opt/app/etl.py is a file of this pod, and the job does not set " +
+    "spark.kubernetes.file.upload.path",
+  ]);
+  assertEquals(script("local:///opt/app/etl.py"), []);
+  assertEquals(script("$FILE"), []);
+  assertEquals(
+    script("/opt/app/etl.py", "--conf spark.kubernetes.file.upload.path=s3a://b/x"),
+    [],
+  );
 });
