@@ -32,6 +32,24 @@ Deno.test("runbook: README.md links to every page", () => {
   for (const [name] of others) assertStringIncludes(guide![1], `](${name}.md)`);
 });
 
+Deno.test("runbook: each section of README.md sets the variables of its blocks, so it can be pasted alone", () => {
+  const known = new Map<string, Set<string>>();
+  const unknown: string[] = [];
+  for (const { section, language, text } of blocksOf(guide![1])) {
+    if (language !== "sh") continue;
+    const names = known.get(section) ?? new Set();
+    known.set(section, names);
+    for (
+      const [, set, used] of text.matchAll(/\b(?:export|for) ([A-Za-z_]+)(?:=| in )|\$\{?(\w+)/g)
+    ) {
+      if (set !== undefined) names.add(set);
+      else if (!names.has(used!)) unknown.push(`${section}: ${used}`);
+    }
+  }
+  assert(known.size > 5);
+  assertEquals(unknown, []);
+});
+
 for (const [name, page] of others) {
   Deno.test(`runbook: the page ${name} has the five sections, and says whether it can wait`, () => {
     const headings = page.split("\n").filter((line) => /^##? /.test(line));

@@ -156,7 +156,8 @@ const CERTIFICATE: readonly (readonly [code: RegExp, problem: string, remedy: st
   [
     /^(UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_SELF_SIGNED)/,
     "its certificate is signed by an unknown CA",
-    "Set DENO_CERT to a file with the certificate of that CA",
+    "Set DENO_CERT to a file with the certificate of that CA. If NODE_EXTRA_CA_CERTS is set, it " +
+    "counts instead of DENO_CERT: add the certificate to its file",
   ],
   [
     /ALTNAME_INVALID$/,

@@ -83,6 +83,7 @@ Deno.test("workflows, the image, the action and the package use the same version
     ["release/preflight_action.sh", /\bdeno=(\S+)$/m],
     [".ci/run", /npx -y deno@(\S+)/],
     ["README.md", /npx -y deno@([\w.]+)/],
+    ["runbook/README.md", /npx -y deno@([\w.]+)/],
   ];
   for (const [file, pattern] of others) {
     assertEquals([file, pattern.exec(await read(file))?.[1]], [file, version]);

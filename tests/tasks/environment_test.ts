@@ -55,6 +55,20 @@ async function storeWithTls(by: Authority) {
   };
 }
 
+Deno.test("environment: NODE_EXTRA_CA_CERTS counts instead of DENO_CERT, and the message says so", async () => {
+  await using by = await authority();
+  await using other = await authority();
+  const store = await storeWithTls(by);
+  const [file, otherFile] = [`${by.folder}/known.pem`, `${other.folder}/known.pem`];
+  await Deno.writeTextFile(file, by.ca);
+  await Deno.writeTextFile(otherFile, other.ca);
+  const both = { ...store.variables, DENO_CERT: file, NODE_EXTRA_CA_CERTS: otherFile };
+  const { code, stderr } = await runTask("silver", ["2025-12-28"], both);
+  assertEquals(code, 3, stderr);
+  assertStringIncludes(stderr, "If NODE_EXTRA_CA_CERTS is set, it counts instead of DENO_CERT");
+  await store.stop();
+});
+
 for (const name of ["DENO_CERT", "NODE_EXTRA_CA_CERTS"]) {
   Deno.test(`environment: ${name} makes the store's CA trusted`, async () => {
     await using by = await authority();
