@@ -2,6 +2,7 @@ import { DEFAULT_PROJECT, type Project } from "../../pipeline/contract/project.t
 import { withResources } from "../kubernetes/argo_resources.ts";
 import type { ManifestObject } from "../kubernetes/objects.ts";
 import type { Code } from "../source_code/code.ts";
+import { variablesSetBy } from "../source_code/dockerfile.ts";
 import { withHeredocs } from "../source_code/shell.ts";
 import { type SparkJob, sparkJobsOf } from "../spark/spark_job.ts";
 import { pathOf } from "./manifest_files.ts";
@@ -24,6 +25,8 @@ export interface Tree {
   readonly listing: readonly string[];
   /** The Spark jobs, which are read once. */
   readonly jobs: readonly SparkJob[];
+  /** The names of the variables that Dockerfiles set, which are read once. */
+  readonly imageVariables: readonly string[];
   /** The names of the platform. */
   readonly project: Project;
 }
@@ -54,6 +57,7 @@ export function treeOf(
     })).flatMap(withHeredocs),
   };
   let jobs: readonly SparkJob[] | undefined;
+  let imageVariables: readonly string[] | undefined;
   return {
     ...source,
     all,
@@ -62,6 +66,9 @@ export function treeOf(
     project,
     get jobs() {
       return jobs ??= sparkJobsOf({ ...source, project });
+    },
+    get imageVariables() {
+      return imageVariables ??= source.code.flatMap(variablesSetBy);
     },
   };
 }

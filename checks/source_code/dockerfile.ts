@@ -103,7 +103,7 @@ export function withoutBuildCommands(code: Code): string {
 }
 
 /** The names of the variables that a Dockerfile sets with `ENV`; empty for other code. */
-export function imageVariables(code: Code): string[] {
+export function variablesSetBy(code: Code): string[] {
   if (code.language !== "dockerfile") return [];
   return instructionsOf(code).filter(({ name }) => name === "ENV")
     .flatMap(({ text }) => [...text.matchAll(/(?:^|\s)(\w+)(?:=| )/g)].map(([, name]) => name!));

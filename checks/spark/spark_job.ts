@@ -46,6 +46,8 @@ export type SparkMode = "none" | "local" | "client" | "cluster" | "unknown";
 export interface SparkJob {
   /** The Job, CronJob or Pod with its containers. */
   readonly workload: Workload;
+  /** The code that the pods of the workload run, with the modules that it imports. */
+  readonly code: readonly Code[];
   /** The object's name for people, as in `Job analytics-jobs/bronze-ingest-manual`. */
   readonly label: string;
   /** The containers that run the job, without sidecars. */
@@ -171,6 +173,7 @@ function readJob(
     (settings.get(key)?.value ?? "").split(",").map((each) => each.trim()).filter((each) => each);
   return {
     workload,
+    code: codeRunBy(workload, source.code),
     label: `${object.kind} ${namespace}/${object.name}`,
     containers: own.containers,
     environment,

@@ -3,7 +3,6 @@ import { isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 import { namespaceOf, ofKind } from "../../kubernetes/objects.ts";
 import type { Container, Workload } from "../../kubernetes/workloads.ts";
 import type { Code } from "../../source_code/code.ts";
-import { imageVariables } from "../../source_code/dockerfile.ts";
 import { exportsOf, type ShellStart } from "../../source_code/shell_reads.ts";
 import { startsNounset } from "../../source_code/shell_syntax.ts";
 import { keysOf } from "../secrets/secret_references.ts";
@@ -32,12 +31,12 @@ export function othersOf(source: Code, sources: readonly Code[]): Code[] {
 export function variablesOfJob(
   { object, containers }: Workload,
   sources: readonly Code[],
-  { objects, code }: Pick<Tree, "objects" | "code">,
+  { objects, imageVariables }: Pick<Tree, "objects" | "imageVariables">,
 ): JobVariables {
   const scripts = sources.filter(({ language }) => language === "shell")
     .map(({ text }) => exportsOf(text));
   const names = new Set<string>([
-    ...code.flatMap(imageVariables),
+    ...imageVariables,
     ...scripts.flatMap((each) => each.names),
   ]);
   let open = scripts.some((each) => each.open);

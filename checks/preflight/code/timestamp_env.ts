@@ -9,9 +9,8 @@ import {
   ofKind,
   placeOf,
 } from "../../kubernetes/objects.ts";
-import { isInProject, jobsOf } from "../../kubernetes/jobs.ts";
+import { isInProject } from "../../kubernetes/jobs.ts";
 import { type Code, placeIn } from "../../source_code/code.ts";
-import { codeRunBy } from "../../source_code/job_source.ts";
 import type { VariableRead } from "../../source_code/shell_reads.ts";
 import { dayPlaceholderIn, optionAt } from "./date_placeholders.ts";
 import { othersOf, shellStartOf, variablesOfJob } from "./job_variables.ts";
@@ -87,12 +86,8 @@ export function judgeEnvironments(tree: Tree): Judged | undefined {
 
 /** Finds the code that cannot run for today, because it reads JOB_DATE and nothing sets JOB_DATE. */
 function dayReads(tree: Tree, sources: readonly Code[]): Finding[] {
-  const jobs = jobsOf(tree.objects, tree.project);
-  const foreign = foreignObjects(tree, jobs);
-  const runs = jobs.map((job) => {
-    const sources = codeRunBy(job, tree.code);
-    return { job, sources };
-  });
+  const foreign = foreignObjects(tree);
+  const runs = tree.jobs.map(({ workload, code }) => ({ job: workload, sources: code }));
   return sources.flatMap((source): Finding[] => {
     const own = runs.filter((run) => run.sources.includes(source));
     if (own.length === 0 && foreign.has(source.object)) return [];
@@ -110,8 +105,8 @@ function dayReads(tree: Tree, sources: readonly Code[]): Finding[] {
 }
 
 /** The ids of objects in namespaces without a job of the project. Their JOB_DATE is not ours. */
-function foreignObjects(tree: Tree, jobs: readonly Workload[]): ReadonlySet<string | undefined> {
-  const namespaces = jobs.map(({ object }) => namespaceOf(object));
+function foreignObjects(tree: Tree): ReadonlySet<string | undefined> {
+  const namespaces = tree.jobs.map(({ workload }) => namespaceOf(workload.object));
   const isForeign = (object: ManifestObject) =>
     !isInProject(object, tree.project) && !namespaces.includes(namespaceOf(object));
   return new Set(tree.objects.filter(isForeign).map(objectId));

@@ -1,7 +1,6 @@
 import type { ImageFact } from "../../facts/image.ts";
 import type { Tree } from "../../facts/tree.ts";
 import type { Finding } from "../../finding.ts";
-import { codeRunBy } from "../../source_code/job_source.ts";
 import { UNREAD_FILE } from "../../spark/configuration_files.ts";
 import { printedValue, type SparkSetting } from "../../spark/settings.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
@@ -48,7 +47,7 @@ export interface JarSources {
 export function judgeCommitters(tree: Tree, sources: JarSources): CommitterReading {
   const jobs = tree.jobs.map((job) => ({
     job,
-    findings: settingFindings(job, tree),
+    findings: settingFindings(job),
     unread: unreadReason(job),
     jar: jarOfClasses(job, tree, sources),
   }));
@@ -81,7 +80,7 @@ function classesOf(job: SparkJob): SparkSetting[] {
     .filter(({ value }) => CLOUD_CLASSES.test(value));
 }
 
-function settingFindings(job: SparkJob, tree: Tree): Finding[] {
+function settingFindings(job: SparkJob): Finding[] {
   const name = known(job, `${S3A}.name`);
   const magic = known(job, `${S3A}.magic.enabled`);
   const [ofClass] = classesOf(job);
@@ -144,7 +143,7 @@ function settingFindings(job: SparkJob, tree: Tree): Finding[] {
   return [
     ...findings,
     ...staging(job, name),
-    ...secondVersion(job, tree),
+    ...secondVersion(job),
     ...forOtherStores(job),
     ...removedClass(job),
   ];
@@ -201,11 +200,11 @@ const VERSION = "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version";
  * Warns about version 2 of the committer that renames. It does no harm to a job that writes to a
  * staging folder, and publishes the files of that folder later.
  */
-function secondVersion(job: SparkJob, tree: Tree): Finding[] {
+function secondVersion(job: SparkJob): Finding[] {
   const version = known(job, VERSION);
   const renames = classesOf(job).length === 0 || known(job, `${S3A}.name`)?.value === "file";
   if (version?.value !== "2" || !renames) return [];
-  const stages = codeRunBy(job.workload, tree.code).some(({ text }) => /staging/i.test(text));
+  const stages = job.code.some(({ text }) => /staging/i.test(text));
   if (stages) return [];
   return [{
     severity: "warn",

@@ -7,7 +7,6 @@ import type { Finding, NotJudged, Outcome, Place } from "../../finding.ts";
 import { parseImage } from "../../image/reference.ts";
 import { namespaceOf, objectId, placeOf } from "../../kubernetes/objects.ts";
 import type { Code } from "../../source_code/code.ts";
-import { codeRunBy } from "../../source_code/job_source.ts";
 import { filesInDefaults } from "../../spark/image_files.ts";
 import { argumentsPath, type SparkJob } from "../../spark/spark_job.ts";
 import { printedValue, settingsIn, type SparkSetting } from "../../spark/settings.ts";
@@ -195,14 +194,14 @@ const DATABASE = /\bjdbc\b|postgres|psycopg|(^|\W)(PG|DJANGO_DB)_?[A-Z]/im;
  * What a job can need jars for. A job of another namespace that names neither a bucket nor a database,
  * such as an example of Spark, needs none of them.
  */
-function needsOf({ workload, packages }: SparkJob, tree: Tree): Needs {
+function needsOf({ workload, packages, code }: SparkJob, tree: Tree): Needs {
   const { object } = workload;
   // Spark downloads the jars, which is a finding of its own.
   const isDownloaded = packages.length > 0 && !isClosed(tree, namespaceOf(object));
   const isOurs = object.namespace === tree.project.jobs.namespace;
   const texts = [
     JSON.stringify(object.value),
-    ...codeRunBy(workload, tree.code).map(({ text }) => text),
+    ...code.map(({ text }) => text),
   ];
   const names = (pattern: RegExp) => texts.some((text) => pattern.test(text));
   return {

@@ -3,7 +3,6 @@ import type { Finding, Place } from "../../finding.ts";
 import { namespaceOf, objectId, ofKind, placeOf } from "../../kubernetes/objects.ts";
 import type { Container } from "../../kubernetes/workloads.ts";
 import { type Code, placeIn } from "../../source_code/code.ts";
-import { codeRunBy } from "../../source_code/job_source.ts";
 import { printedValue, type SparkSetting } from "../../spark/settings.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 import {
@@ -75,8 +74,7 @@ export function runtimeDownloads(tree: Tree): Finding[] {
     const { object, containers } = job.workload;
     const namespace = namespaceOf(object);
     const isWithoutNetwork = isClosed(tree, namespace);
-    const scripts = codeRunBy(job.workload, tree.code)
-      .filter((code) => code.object !== objectId(object));
+    const scripts = job.code.filter((code) => code.object !== objectId(object));
     const found = [
       ...containers.flatMap((container) => downloadsOf(job, container)),
       ...scripts.flatMap((code) =>

@@ -2,7 +2,6 @@ import { plural } from "../../../pipeline/progress.ts";
 import type { ClusterOpened } from "../../facts/cluster.ts";
 import type { Finding } from "../../finding.ts";
 import { placeIn } from "../../source_code/code.ts";
-import { codeRunBy } from "../../source_code/job_source.ts";
 import { variablesReadBy } from "../../source_code/environment.ts";
 import { naming } from "../../list_names.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
@@ -19,10 +18,10 @@ import { judgeSecret, judgeStored } from "./secret_values.ts";
 import { judgeObjectReads, missingObjects, misspelledNames } from "./object_references.ts";
 import { fileKeysOf, judgeReads, missingSecrets, variablesOf } from "./secret_references.ts";
 import { isFilledByTool } from "../../kubernetes/filled_values.ts";
-import { jobsOf } from "../../kubernetes/jobs.ts";
-import { type Workload, workloadsOf } from "../../kubernetes/workloads.ts";
+import { workloadsOf } from "../../kubernetes/workloads.ts";
 import { type Judged, outcomeOf } from "../outcome.ts";
 import { namespaceOf, objectId, ofKind, placeOf } from "../../kubernetes/objects.ts";
+import type { SparkJob } from "../../spark/spark_job.ts";
 import type { Tree } from "../../facts/tree.ts";
 
 /** Secrets hold usable values, and jobs get every key and variable that they read. */
@@ -48,7 +47,7 @@ export const secretEscaping: PlatformCheck = platformCheck({
 export function judgeSecrets(tree: Tree, cluster?: ClusterOpened): Judged | undefined {
   const { objects, project } = tree;
   const workloads = workloadsOf(objects);
-  const jobs = jobsOf(objects, project);
+  const jobs = tree.jobs.map(({ workload }) => workload);
   const namespaces = new Set([
     project.jobs.namespace,
     ...jobs.map(({ object }) => namespaceOf(object)),
@@ -101,14 +100,13 @@ export function judgeSecrets(tree: Tree, cluster?: ClusterOpened): Judged | unde
       ...(cluster === undefined ? misspelledNames(workloads, objects) : []),
       ...localServers(jobs, objects, project),
       ...tree.jobs.flatMap((job) => [...localSettings(job, project), ...composedUrls(job)]),
-      ...jobs.flatMap((job) => unsetVariables(job, tree)),
+      ...tree.jobs.flatMap((job) => unsetVariables(job, tree)),
     ],
   };
 }
 
 /** Finds the variables that a job's code reads without a default, and that nothing sets. */
-function unsetVariables(job: Workload, tree: Tree): Finding[] {
-  const sources = codeRunBy(job, tree.code);
+function unsetVariables({ workload: job, code: sources }: SparkJob, tree: Tree): Finding[] {
   const missing = new Map<string, { readonly place: string; readonly isSure: boolean }>();
   for (const source of sources) {
     const variables = variablesOfJob(job, othersOf(source, sources), tree);
