@@ -146,6 +146,11 @@ const MAX_SOURCE = 2 * 1024 * 1024;
 /** Code with more open brackets is not parsed. Python itself takes 200. */
 const MAX_DEPTH = 1000;
 
+/** Words before a value, without end. The parser needs the square of their number in steps. */
+const WORDS = new RegExp(
+  `(?:\\b(?:if|elif|while|not|lambda|await|yield)\\b[\\s:]*){${MAX_DEPTH + 1}}`,
+);
+
 /** Returns a function that parses a text once. */
 export function parsedOnce(text: string): () => Python {
   return lazy(() => readPython(text));
@@ -245,6 +250,9 @@ function lazy<T>(make: () => T): () => T {
 
 function parse(source: string): { readonly tree: Tree; readonly error: Python["error"] } {
   if (source.length > MAX_SOURCE) return withoutTree("this Python code has more than 2 MiB");
+  if (WORDS.test(source)) {
+    return withoutTree(`this Python code has more than ${MAX_DEPTH} operators in a row`);
+  }
   if (isDeep(source)) return withoutTree(`this Python code nests more than ${MAX_DEPTH} brackets`);
   const problem = "this Python code could not be parsed";
   try {

@@ -12,8 +12,11 @@ export interface Statement {
   readonly target: string | undefined;
   /** The variables that the statement reads. */
   readonly names: ReadonlySet<string>;
-  /** The format in which the statement writes a frame; undefined without a write. */
-  readonly sink: "parquet" | "other" | undefined;
+  /**
+   * Whether Spark refuses a column without a type in the format in which the statement writes a
+   * frame: `refusing` for Parquet, CSV, ORC and text; undefined without a write.
+   */
+  readonly sink: "refusing" | "other" | undefined;
 }
 
 /** Where the frames of a source go, and which columns get a type. Read once for a source. */
@@ -24,16 +27,17 @@ export interface NullFlow {
   readonly typed: ReadonlyMap<string, number>;
 }
 
-/** Methods that end a chain of frames without a Parquet file. */
+/** Methods that end a chain of frames without a file that needs types. JSON leaves nulls out. */
 const ACTIONS =
-  /\.\s*(?:show|count|collect|take|first|head|isEmpty|toPandas|toLocalIterator|printSchema|explain|foreach|foreachPartition|csv|json|jdbc|orc|text|insertInto|writeTo)\s*\(/;
+  /\.\s*(?:show|count|collect|take|first|head|isEmpty|toPandas|toLocalIterator|printSchema|explain|foreach|foreachPartition|json|jdbc|insertInto|writeTo)\s*\(/;
 
 /** Methods whose result has the types of another frame. */
 const RETYPING =
-  /\.\s*(?:union|unionAll|unionByName|to)\s*\(|\bcreateDataFrame\s*\(\s*\w+\s*\.\s*rdd\s*,/;
+  /\.\s*(?:union|unionAll|unionByName|to)\s*\(|\bcreateDataFrame\s*\(\s*\w+\s*\.\s*(?:rdd|collect\s*\(\s*\))\s*,/;
 
 /** A new schema before the write of the same statement. */
-const NEW_SCHEMA = /\.\s*to\s*\((?=[^]*\.\s*write\b)/;
+const NEW_SCHEMA =
+  /(?:\.\s*to\s*\(|\bcreateDataFrame\s*\(\s*\w+\s*\.\s*(?:rdd|collect\s*\(\s*\))\s*,)(?=[^]*\.\s*write\b)/;
 
 /**
  * Reads where the frames of a source go.
@@ -95,7 +99,7 @@ export function canReachParquet(
       continue;
     }
     const after = i === first ? text.slice(start - own) : text;
-    if (sink === "parquet" && !NEW_SCHEMA.test(after)) return true;
+    if (sink === "refusing" && !NEW_SCHEMA.test(after)) return true;
     if (sink === "other" || ACTIONS.test(after) || RETYPING.test(after)) isContained = true;
     else if (target !== undefined) frames.add(target);
     else escapes = true;
@@ -138,10 +142,10 @@ function statementsOf(python: Python): Statement[] {
 
 function sinkOf(text: string, writersIn: () => readonly Call[]): Statement["sink"] {
   if (!/\.\s*write(Stream)?\b/.test(text)) return undefined;
-  if (/\.\s*parquet\s*\(/.test(text)) return "parquet";
-  if (/\.\s*(csv|json|jdbc|orc|text|insertInto|delta)\s*\(/.test(text)) return "other";
+  if (/\.\s*(parquet|csv|orc|text)\s*\(/.test(text)) return "refusing";
+  if (/\.\s*(json|jdbc|insertInto|delta)\s*\(/.test(text)) return "other";
   const writers = writersIn();
   const format = writers.find(({ name }) => name === "format")?.args[0]?.string ??
     writers.flatMap(({ args }) => args).find(({ keyword }) => keyword === "format")?.string;
-  return format === undefined || format.toLowerCase() === "parquet" ? "parquet" : "other";
+  return format === undefined || /^(?:parquet|csv|orc|text)$/i.test(format) ? "refusing" : "other";
 }

@@ -68,6 +68,8 @@ function bareNulls(text: string, lists: ReturnType<typeof selectLists>): SqlNull
 
 /** The nulls without a type in the columns of a query. */
 function nullsOfSql(text: string): SqlNull[] {
+  // JSON leaves nulls out, so that the column needs no type.
+  if (/\bUSING\s+json\b/i.test(text)) return [];
   const lists = selectLists(text);
   const isUnion = /\b(?:UNION|EXCEPT|INTERSECT)\b/i.test(text);
   const isNullItem = ({ expression }: SelectItem) => isNullSql(expression);
