@@ -105,7 +105,7 @@ function judge(
     new Set([...databases.values()].map(({ peer }) => JSON.stringify(peer))).size > 1;
   return judgeDenied(network, denied, examined, {
     why: `${WHY}; policies select the labels of pods and namespaces, never a Service`,
-    fix: (each) => fix(each, denials.get(each)!, network.project.jobs.namespace, isOneOfMany),
+    fix: (each) => fix(network, each, denials.get(each)!, isOneOfMany),
   });
 }
 
@@ -115,18 +115,18 @@ function allowsPort(port: number): RuleFilter {
 }
 
 function fix(
+  network: Network,
   denied: DeniedConnection,
   { namespace, labels, peer, port, to }: Database,
-  jobsNamespace: string,
   keepsPeer: boolean,
 ): string {
   const { cause } = denied;
   const isIngress = cause.direction === "ingress";
-  const command = fixDenial(cause, {
+  const command = fixDenial(network, cause, {
     ...(isIngress
       ? { name: "allow-outbox", pods: { matchLabels: Object.fromEntries(labels ?? []) } }
       : newPolicyFor(denied, "allow-outbox")),
-    peer: isIngress ? podsOf(jobsNamespace) : peer,
+    peer: isIngress ? podsOf(network.project.jobs.namespace) : peer,
     ports: [{ protocol: "TCP", port }],
     keepsPeer,
   });

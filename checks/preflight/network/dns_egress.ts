@@ -65,7 +65,7 @@ export const dnsEgress: PlatformCheck = platformCheck({
         "job finds no database, no object store and no Kubernetes API, and " +
         runEnds("after retries", "External scheduler cannot be instantiated"),
       fix: ({ cause }, all) =>
-        fixDenial(cause, {
+        fixDenial(network, cause, {
           name: "allow-dns-egress",
           pods: {},
           peer: DNS_PEER,

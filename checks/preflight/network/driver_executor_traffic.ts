@@ -53,7 +53,7 @@ export const driverExecutorTraffic: PlatformCheck = platformCheck({
           : "Spark replaces each executor that cannot register, and gives up after some; " +
             runEnds("after retries", "SparkContext was shut down"),
       fix: ({ cause, destination }, all) =>
-        fixDenial(cause, {
+        fixDenial(network, cause, {
           name: destination === MASTER
             ? "allow-spark-cluster-traffic"
             : "allow-driver-executor-traffic",

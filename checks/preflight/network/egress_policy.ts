@@ -121,7 +121,7 @@ function judgeEgress(network: Network, invalid: readonly Finding[]): Outcome {
   }
   const findings = [
     ...invalid,
-    ...denialFindings(network, denied, { why: WHY, fix }),
+    ...denialFindings(network, denied, { why: WHY, fix: (each) => fix(network, each) }),
     ...partialFindings(network, partial),
     ...meshFindings(network),
     ...ambientFindings(network),
@@ -203,9 +203,9 @@ function isStoreRule(rule: Rule): boolean {
     peers.some((peer) => peer.type === "pods" || publicPart(rangesOf(peer)).length > 0);
 }
 
-function fix(denied: DeniedStore): string {
+function fix(network: Network, denied: DeniedStore): string {
   const { cause, protocol, port, store } = denied;
-  const command = fixDenial(cause, {
+  const command = fixDenial(network, cause, {
     ...newPolicyFor(denied, "allow-s3-egress"),
     peer: peerFor(store),
     ports: [{ protocol, port }],

@@ -143,7 +143,7 @@ function defaultDeny(network: Network): Finding[] {
     ...place(namespace, ""),
     problem: `no policy denies ${without.join(" and ")} to all pods by default` +
       (open.length > 0 ? "" : "; the pods are isolated only by policies that also allow traffic"),
-    fix: createPolicy(name, "default-deny", { podSelector: {}, policyTypes: types }),
+    fix: createPolicy(network, name, "default-deny", { podSelector: {}, policyTypes: types }),
   }];
 }
 

@@ -58,7 +58,7 @@ export const kubernetesApiEgress: PlatformCheck = platformCheck({
         denied.push({ ...client, protocol: "TCP", destination, ...access });
       }
     }
-    const advice = { why, fix: (each: DeniedConnection) => fix(api, each) };
+    const advice = { why, fix: (each: DeniedConnection) => fix(network, api, each) };
     const judged = {
       examined: examinedPods(network),
       findings: [
@@ -189,9 +189,9 @@ function isApiRule({ peers, ports }: Rule): boolean {
     peers.every((peer) => peer.type === "pods" || publicPart(rangesOf(peer)).length === 0);
 }
 
-function fix(api: Api, denied: DeniedConnection): string {
+function fix(network: Network, api: Api, denied: DeniedConnection): string {
   const { cause } = denied;
-  const command = fixCommand(api, denied);
+  const command = fixCommand(network, api, denied);
   if (cause.kind === "podSelector" || cause.kind === "policyTypes") return command;
   const instruction = api.server === undefined
     ? 'Allow the address that "kubectl get endpoints kubernetes" prints, or allow all addresses'
@@ -199,7 +199,7 @@ function fix(api: Api, denied: DeniedConnection): string {
   return `${instruction}: ${command}`;
 }
 
-function fixCommand(api: Api, denied: DeniedConnection): string {
+function fixCommand(network: Network, api: Api, denied: DeniedConnection): string {
   const { cause, job } = denied;
   const { host, port } = masterOf(job);
   const rule = ruleFor(api, host === undefined ? undefined : port);
@@ -208,7 +208,7 @@ function fixCommand(api: Api, denied: DeniedConnection): string {
   if (policy !== undefined && wrong !== undefined && isInRule) {
     return patchPolicy(policy, { op: "replace", path: wrong.path, value: rule });
   }
-  return fixDenial(cause, {
+  return fixDenial(network, cause, {
     ...newPolicyFor(denied, "allow-kubernetes-api-egress", {
       matchLabels: { "spark-role": "driver" },
     }),
@@ -241,7 +241,7 @@ function serviceOnlyFinding(network: Network, api: Api, client: ApiClient): Find
   const cause = causeOfDenial(network, flow, "api", isApiRule)!;
   const destination = api.server === undefined ? "any address" : destinationOf(api, client);
   const denied = { ...client, protocol: "TCP", port, destination, cause } as const;
-  const advice = { why, fix: (each: DeniedConnection) => fix(api, each) };
+  const advice = { why, fix: (each: DeniedConnection) => fix(network, api, each) };
   const finding = denialFindings(network, [denied], advice)[0]!;
   const opening = decide(network.cluster, { ...flow, to: service, port: 443 }, "egress").rules[0]
     ?.policy;

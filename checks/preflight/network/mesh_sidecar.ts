@@ -111,7 +111,7 @@ export function meshFindings(network: Network): Finding[] {
     );
     if (pods.length === 0) return [];
     const denied = pods.filter(({ actor }) => !reachesControlPlane(network, mesh, actor));
-    if (denied.length > 0) return [deniedFinding(mesh, denied)];
+    if (denied.length > 0) return [deniedFinding(network, mesh, denied)];
     const ending = pods.filter((each) =>
       !ENDLESS.includes(each.job.object.kind) && !isNative(network, mesh, each)
     );
@@ -177,9 +177,10 @@ function reachesControlPlane(network: Network, mesh: Mesh, { pod: from }: Actor)
   );
 }
 
-function deniedFinding(mesh: Mesh, pods: readonly JobPod[]): Finding {
+function deniedFinding(network: Network, mesh: Mesh, pods: readonly JobPod[]): Finding {
   const peer = { namespaceSelector: { matchLabels: { [NAME_LABEL]: mesh.control.namespace } } };
   const allow = createPolicy(
+    network,
     pods[0]!.actor.pod.namespace,
     `allow-${mesh.name.toLowerCase()}-egress`,
     {

@@ -7,12 +7,14 @@ import {
   SELF_BLOCKS,
 } from "../../network_policy/address.ts";
 import { isFields } from "../../kubernetes/fields.ts";
+import { ofKind } from "../../kubernetes/objects.ts";
 import type { Direction, Policy } from "../../network_policy/model.ts";
 import type { DenialCause } from "./denial.ts";
+import type { Network } from "./job_network.ts";
 
 /** The missing rule for one end of a connection. */
 export interface MissingRule {
-  /** The name for a new policy if no policy can be patched, as in `allow-outbox`. */
+  /** The name for a new policy if no policy can be patched, as in `allow-outbox`, if it is free. */
   readonly name: string;
   /** The pods that the policy selects, as a `podSelector`. */
   readonly pods: unknown;
@@ -50,6 +52,7 @@ export function blockOf(address: Address): { readonly ipBlock: { readonly cidr: 
  * addresses of nodes include the metadata service of cloud providers.
  */
 export function fixDenial(
+  network: Network,
   cause: DenialCause,
   { name, pods, peer, ports, both, keepsPeer = false }: MissingRule,
 ): string {
@@ -60,8 +63,8 @@ export function fixDenial(
   const { kind, policy, rule, direction, namespace } = cause;
   if (policy === undefined || rule === undefined) {
     const spec = specWithRule(direction, pods, peer, ports);
-    if (!both) return createPolicy(namespace, name, spec);
-    return createPolicy(namespace, name, {
+    if (!both) return createPolicy(network, namespace, name, spec);
+    return createPolicy(network, namespace, name, {
       ...specWithRule("ingress", pods, peer, ports),
       ...specWithRule("egress", pods, peer, ports),
       policyTypes: ["Ingress", "Egress"],
@@ -112,16 +115,25 @@ export function patchPolicy({ namespace, name }: Policy, ...steps: readonly Patc
     shell`-p ${JSON.stringify(patch)}`;
 }
 
-/** Returns the command that creates a policy. The command never replaces a policy of the same name. */
+/**
+ * Returns the command that creates a policy. The command never replaces a policy of the same name. If
+ * the namespace has such a policy, the new one gets a number.
+ */
 export function createPolicy(
+  { manifests }: Pick<Network, "manifests">,
   namespace: string,
   name: string,
   spec: Readonly<Record<string, unknown>>,
 ): string {
+  const taken = new Set(
+    ofKind(manifests.objects, "NetworkPolicy", namespace).map((each) => each.name),
+  );
+  let free = name;
+  for (let i = 2; taken.has(free); i++) free = `${name}-${i}`;
   const policy = {
     apiVersion: "networking.k8s.io/v1",
     kind: "NetworkPolicy",
-    metadata: { name, namespace },
+    metadata: { name: free, namespace },
     spec,
   };
   return shell`echo ${JSON.stringify(policy)} | kubectl create -f -`;

@@ -7,6 +7,7 @@ import {
   manifests,
   onlyFinding,
   type Parts,
+  policy,
   SPARK_PODS,
 } from "../../healthy/connections.ts";
 
@@ -39,11 +40,21 @@ function patched(object: unknown, steps: readonly Step[]): unknown {
   return copy;
 }
 
+/** Returns whether kubectl would refuse to create a policy, because an object has its name. */
+function isSame(
+  { kind, namespace, name }: ManifestsFact["objects"][number],
+  created: { readonly name: string; readonly namespace: string } | undefined,
+): boolean {
+  return kind === "NetworkPolicy" && name === created?.name && namespace === created.namespace;
+}
+
 function pasted(fact: ManifestsFact, fix: string): ManifestsFact {
   const [, namespace, name, steps] =
     /kubectl -n (\S+) patch networkpolicy (\S+) --type=json -p '(.*)'/.exec(fix) ?? [];
   const [, applied] = /echo '(.*)' \| kubectl create -f -/.exec(fix) ?? [];
   const [, deleted] = /delete networkpolicy (\S+)/.exec(fix) ?? [];
+  const created = applied === undefined ? undefined : JSON.parse(applied).metadata;
+  assertEquals(fact.objects.some((each) => isSame(each, created)), false, fix);
   const objects = fact.objects.filter((each) => each.name !== deleted).map(({ value, ...each }) =>
     steps !== undefined && each.name === name && each.namespace === namespace
       ? patched(value, JSON.parse(steps))
@@ -54,7 +65,7 @@ function pasted(fact: ManifestsFact, fix: string): ManifestsFact {
   return { directory: "manifests", files: 1, ...readFile("all.yaml", text) };
 }
 
-const faults: Readonly<Record<string, Parts>> = {
+const faults: Record<string, Parts> = {
   "no rule for the store": { store: "" },
   "the trap": {
     store: HEALTHY.store.replace(/- ipBlock:[^]*(?=ports)/, "- namespaceSelector: {}\n      "),
@@ -89,6 +100,28 @@ const faults: Readonly<Record<string, Parts>> = {
   "inner addresses": edited("store", "              - 169.254.0.0/16\n", ""),
   "one port more": edited("store", "port: 443", "port: 443\n        - port: 22"),
 };
+
+/** Policies for other pods, with the names that fixes give to new policies. */
+const taken = [
+  "default-deny",
+  "allow-dns-egress",
+  "allow-s3-egress",
+  "allow-outbox",
+  "allow-kubernetes-api-egress",
+  "allow-driver-executor-traffic",
+].map((name) => policy(name, "podSelector: { matchLabels: { app: web } }\n  egress: []"))
+  .join("---");
+
+for (const part of ["store", "dns", "outbox", "api", "spark", "deny"] as const) {
+  // The other policies have other names.
+  const others = Object.entries(HEALTHY).map((
+    [each, text],
+  ) => [each, each === part ? "" : text.replace(/name: (allow-|default-)/, "name: our-$1")]);
+  faults[`no rule of ${part}, and its name is taken`] = {
+    ...Object.fromEntries(others),
+    more: taken,
+  };
+}
 
 for (const [name, changes] of Object.entries(faults)) {
   Deno.test(`connection checks: the fix of a connection check removes the finding: ${name}`, () => {
