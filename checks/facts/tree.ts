@@ -4,6 +4,7 @@ import type { ManifestObject } from "../kubernetes/objects.ts";
 import type { Code } from "../source_code/code.ts";
 import { variablesSetBy } from "../source_code/dockerfile.ts";
 import { withHeredocs } from "../source_code/shell.ts";
+import { judgedNamespace } from "../preflight/access/pod_namespace.ts";
 import { type SparkJob, sparkJobsOf } from "../spark/spark_job.ts";
 import { pathOf } from "./manifest_files.ts";
 import type { ManifestsFact } from "./manifests.ts";
@@ -65,7 +66,9 @@ export function treeOf(
       source.code.flatMap(({ file, object }) => object === undefined ? file ?? [] : []),
     project,
     get jobs() {
-      return jobs ??= sparkJobsOf({ ...source, project });
+      return jobs ??= sparkJobsOf({ ...source, project }).map((job) => (
+        { ...job, namespace: judgedNamespace(job, source.objects) }
+      ));
     },
     get imageVariables() {
       return imageVariables ??= source.code.flatMap(variablesSetBy);

@@ -1,7 +1,6 @@
 import {
   child,
   type Fields,
-  fieldsIn,
   isFields,
   type Problem,
   readBoolean,
@@ -25,6 +24,7 @@ import {
   type Policy,
   UNKNOWN_VALUE,
 } from "./model.ts";
+import { isClusterWide, isForeignPolicy } from "./foreign_policies.ts";
 import { readPolicy, readProtocol } from "./read_policy.ts";
 
 /** A Kubernetes object from a file or a cluster. */
@@ -61,43 +61,6 @@ export interface ClusterReading {
   readonly foreign: readonly string[];
   /** Namespaces that are used but not declared; only their name label is known. */
   readonly undeclared: readonly string[];
-}
-
-/** The kinds of policies of other APIs. */
-const FOREIGN = new Set([
-  "NetworkPolicy",
-  "GlobalNetworkPolicy",
-  "StagedNetworkPolicy",
-  "ClusterNetworkPolicy",
-  "AdminNetworkPolicy",
-  "BaselineAdminNetworkPolicy",
-  "CiliumNetworkPolicy",
-  "CiliumClusterwideNetworkPolicy",
-  "EgressFirewall",
-  "EgressNetworkPolicy",
-  "AuthorizationPolicy",
-]);
-
-/**
- * Returns whether an object is a policy of another API, which also decides about connections, such as
- * a `CiliumNetworkPolicy`, or a `Sidecar` of Istio that allows only registered addresses.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { isForeignPolicy } from "./read_cluster.ts";
- *
- * const foreign = { apiVersion: "cilium.io/v2", kind: "CiliumNetworkPolicy" };
- * assertEquals(isForeignPolicy(foreign), true);
- * assertEquals(isForeignPolicy({ apiVersion: "v1", kind: "Pod" }), false);
- * ```
- */
-export function isForeignPolicy({ apiVersion, kind, spec }: Fields): boolean {
-  const group = groupOf(apiVersion);
-  if (group === "networking.istio.io" && kind === "Sidecar") {
-    return fieldsIn(fieldsIn(spec).outboundTrafficPolicy).mode === "REGISTRY_ONLY";
-  }
-  return group !== "networking.k8s.io" && FOREIGN.has(String(kind));
 }
 
 /**
@@ -208,7 +171,8 @@ function identityOf(
 ): Pick<ObjectProblem, "object" | "kind" | "namespace" | "name"> {
   const given = isFields(metadata) ? metadata : {};
   const text = (each: unknown) => typeof each === "string" && each !== "" ? each : undefined;
-  const namespace = kind === "Namespace" ? undefined : text(given.namespace) ?? "default";
+  const isGlobal = kind === "Namespace" || given.namespace === undefined && isClusterWide(kind);
+  const namespace = isGlobal ? undefined : text(given.namespace) ?? "default";
   const name = text(given.name) ?? "";
   const scope = namespace === undefined ? "" : `${namespace}/`;
   const object = `${String(kind)} ${scope}${name || "(no name)"}`;

@@ -11,7 +11,14 @@ import {
   type Watching,
 } from "./cluster.ts";
 import type { Connection, Request } from "./connection.ts";
-import { discover, type Lookup, objectPath, type Resource, unknownKind } from "./discovery.ts";
+import {
+  apiGroupsOf,
+  discover,
+  type Lookup,
+  objectPath,
+  type Resource,
+  unknownKind,
+} from "./discovery.ts";
 import { readLog } from "./log.ts";
 import { forwardPort } from "./port_forward.ts";
 import {
@@ -48,6 +55,7 @@ export function clusterOf(
     server,
     namespace,
     version: (options) => version(api, options),
+    apiGroups: ({ signal } = {}) => apiGroupsOf(connection, signal),
     isNamespaced: async (kind, { signal } = {}) =>
       (await api.lookUp(kind, `look up the kind ${kind.kind}`, signal))?.namespaced,
     list: (...args) => list(api, ...args),

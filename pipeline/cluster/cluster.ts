@@ -105,6 +105,8 @@ export interface Cluster {
   readonly namespace: string;
   /** Returns the server's version, for example `v1.34.2`. */
   version(options?: RequestOptions): Promise<string>;
+  /** Returns the server's API groups, each with its API versions, the preferred one first. */
+  apiGroups(options?: RequestOptions): Promise<ReadonlyMap<string, readonly string[]>>;
   /** Returns whether a kind is namespaced, or undefined if the server does not know the kind. */
   isNamespaced(kind: Kind, options?: RequestOptions): Promise<boolean | undefined>;
   /** Lists all objects of a kind, in one namespace or (undefined) in all namespaces. */

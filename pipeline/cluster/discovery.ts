@@ -38,6 +38,25 @@ export function discover(connection: Connection): Lookup {
   };
 }
 
+/** Returns the server's API groups, each with its API versions, the preferred one first. */
+export async function apiGroupsOf(
+  connection: Connection,
+  signal: AbortSignal | undefined,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const task = "list the API groups";
+  const answered = { task, access: connection.access };
+  const answer = await connection.send({ task, method: "GET", path: "/apis", signal });
+  const { groups } = parseObject(answer, answered);
+  if (!Array.isArray(groups)) throw notAnApiServer(answer, answered);
+  return new Map(
+    groups.filter(isFields).map(({ name, preferredVersion, versions }) => {
+      const listed = [preferredVersion, ...(Array.isArray(versions) ? versions : [])];
+      const names = listed.flatMap((each) => isFields(each) ? String(each.groupVersion) : []);
+      return [String(name), [...new Set(names)]];
+    }),
+  );
+}
+
 /** Returns the failure for a kind that the server does not know. */
 export function unknownKind({ apiVersion, kind }: Kind, task: string): ApiError {
   const serverMessage = `there is no kind ${JSON.stringify(kind)} in ${JSON.stringify(apiVersion)}`;

@@ -7,6 +7,8 @@ import {
 } from "../../../pipeline/cluster/cluster.ts";
 import { DEFAULT_PROJECT, type Project } from "../../../pipeline/contract/project.ts";
 import { decodeBase64, type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
+import { groupOf } from "../../kubernetes/workloads.ts";
+import { FOREIGN_KINDS } from "../../network_policy/foreign_policies.ts";
 import type { ManifestObject } from "../../kubernetes/objects.ts";
 
 // The objects that are read from a cluster, in addition to those of the manifests.
@@ -61,23 +63,6 @@ export const API_SERVER = {
   kinds: [core("Service"), SLICE],
 } as const;
 
-/**
- * Policies of other APIs, which also decide about connections. The checks report them without
- * evaluating them.
- */
-export const FOREIGN: readonly Kind[] = [
-  ...["AdminNetworkPolicy", "BaselineAdminNetworkPolicy"].map((kind) => (
-    { apiVersion: "policy.networking.k8s.io/v1alpha1", kind }
-  )),
-  { apiVersion: "policy.networking.k8s.io/v1alpha2", kind: "ClusterNetworkPolicy" },
-  ...["CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy"].map((kind) => (
-    { apiVersion: "cilium.io/v2", kind }
-  )),
-  ...["NetworkPolicy", "GlobalNetworkPolicy"].map((kind) => (
-    { apiVersion: "crd.projectcalico.org/v1", kind }
-  )),
-];
-
 /** Returns whether an object is in one of the lists that are always read. */
 function isListed({ apiVersion, kind, namespace }: ManifestObject, project: Project): boolean {
   const read = kindsByNamespace(project).find(([each]) => each === namespace)?.[1];
@@ -114,7 +99,7 @@ export async function readObjects(
       all.map((each) => kind(each, namespace))
     ),
     ...kinds.map((each) => readOne(cluster, each, { name, namespace }, signal)),
-    ...FOREIGN.map((each) => readForeign(cluster, each, peers, signal)),
+    readForeign(cluster, peers, signal),
     ...others.map((object) => readOne(cluster, object, object, signal)),
   ]);
   const { scheduledPods } = pods;
@@ -144,24 +129,61 @@ async function readPods(
   }
 }
 
-/** Reads policies of another API, if the server knows their kind. */
+/** The root namespace of Istio, whose policies apply to all namespaces. */
+const ISTIO_ROOT = "istio-system";
+
+/**
+ * Reads policies of other APIs, which also decide about connections, if the server has their kinds.
+ * The checks report them without evaluating them.
+ */
 async function readForeign(
   cluster: Cluster,
-  kind: Kind,
   peers: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<Reading> {
-  const isNamespaced = await cluster.isNamespaced(kind, { signal });
-  if (isNamespaced === undefined) return { objects: [], unread: [] };
-  const namespaces = isNamespaced ? peers : [undefined];
-  const { objects, unread } = joined(
-    await Promise.all(namespaces.map((each) => readKind(cluster, kind, each, signal))),
+  let groups: ReadonlyMap<string, readonly string[]>;
+  try {
+    groups = await cluster.apiGroups({ signal });
+  } catch (error) {
+    if (!isForbidden(error)) throw error;
+    const kind = "policies of other APIs, such as cilium.io";
+    return { objects: [], unread: [{ kind, failure: error }] };
+  }
+  // The API server of Calico shows the same objects in a second group.
+  const known = Object.entries(FOREIGN_KINDS).filter(([group]) =>
+    groups.has(group) && !(group === "projectcalico.org" && groups.has(`crd.${group}`))
   );
-  const group = kind.apiVersion.split("/")[0];
-  return {
-    objects,
-    unread: unread.map((each) => ({ ...each, kind: `${each.kind}.${group}` })),
-  };
+  return joined(
+    await Promise.all(known.flatMap(([group, kinds]) => {
+      const namespaces = group.endsWith(".istio.io") ? [...peers, ISTIO_ROOT] : peers;
+      return kinds.map((kind) =>
+        readForeignKind(cluster, kind, groups.get(group)!, namespaces, signal)
+      );
+    })),
+  );
+}
+
+/** Reads policies of another API in the first version of its group that has their kind. */
+async function readForeignKind(
+  cluster: Cluster,
+  kind: string,
+  apiVersions: readonly string[],
+  peers: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<Reading> {
+  for (const apiVersion of apiVersions) {
+    const isNamespaced = await cluster.isNamespaced({ apiVersion, kind }, { signal });
+    if (isNamespaced === undefined) continue;
+    const namespaces = isNamespaced ? peers : [undefined];
+    const { objects, unread } = joined(
+      await Promise.all(
+        namespaces.map((each) => readKind(cluster, { apiVersion, kind }, each, signal)),
+      ),
+    );
+    const name = `${kind}.${groupOf(apiVersion)}`;
+    return { objects, unread: unread.map((each) => ({ ...each, kind: name })) };
+  }
+  return { objects: [], unread: [] };
 }
 
 /**

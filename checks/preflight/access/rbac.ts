@@ -17,12 +17,13 @@ import {
   USEFUL,
   USEFUL_FOR_TOOLKIT,
 } from "./required_permissions.ts";
-import { bindingsOf, may, mayBeBoundElsewhere } from "./role_rules.ts";
+import { NAMESPACE, otherNamespaceOf } from "./pod_namespace.ts";
+import { bindingsOf, mayBeBoundElsewhere } from "./role_rules.ts";
 import { printedValue } from "../../spark/settings.ts";
 import { argumentsPath, type SparkJob } from "../../spark/spark_job.ts";
 import { type Account, accountId } from "../../kubernetes/jobs.ts";
 import { hasFailure, type Judged, outcomeOfWhole, unlessUnknown } from "../outcome.ts";
-import { namespaceOf, objectId, placeOf } from "../../kubernetes/objects.ts";
+import { objectId, placeOf } from "../../kubernetes/objects.ts";
 
 /**
  * The service accounts of jobs have the permissions that Spark and the toolkit need in their
@@ -201,16 +202,23 @@ function needsOf({ mode, settings }: SparkJob, needs: readonly Need[]): readonly
     : needs;
 }
 
-const NAMESPACE = "spark.kubernetes.namespace";
-
-/** A message about the jobs that may set their namespace in a file outside the manifests. */
-function unknownNamespaces({ jobs }: Tree): string | undefined {
+/**
+ * A message about the jobs whose namespace is not known: a file outside the manifests can set it, or
+ * only roles with unknown rules can let the job create pods there.
+ */
+function unknownNamespaces({ jobs, objects }: Tree): string | undefined {
   const unknown = jobs.flatMap(({ label, mode, settings, unreadProperties }) =>
     (mode === "client" || mode === "cluster") && !settings.has(NAMESPACE) &&
       unreadProperties !== undefined
       ? [`${NAMESPACE} of ${label}, which ${unreadProperties} can set`]
       : []
   );
+  for (const job of jobs) {
+    const other = otherNamespaceOf(job, objects);
+    for (const { object, role } of other?.unknown ?? []) {
+      unknown.push(`the rules of ${role} (${objectId(object)})`);
+    }
+  }
   return unknown.length === 0
     ? undefined
     : `not in the manifests, so not checked: ${unknown.join(", ")}`;
@@ -218,27 +226,19 @@ function unknownNamespaces({ jobs }: Tree): string | undefined {
 
 /** Without a setting, Spark creates its pods in the namespace `default`. */
 function inOtherNamespace(job: SparkJob, { objects }: Tree): Finding[] {
-  const { workload: { object }, mode, settings, account: name = "default" } = job;
-  const setting = settings.get(NAMESPACE);
-  const namespace = namespaceOf(object);
-  const target = setting?.value ?? "default";
-  const makesPods = mode === "client" || mode === "cluster";
-  if (!makesPods || setting?.unknown !== undefined || target === namespace) return [];
-  if (setting === undefined && job.unreadProperties !== undefined) return [];
-  const account = { name, namespace };
-  const create = { resource: "pods", verb: "create", namespace: target };
-  const isAllowed = may(bindingsOf(objects, account, target), create);
+  const other = otherNamespaceOf(job, objects);
   // A job that names another namespace means it, if its account may create pods there.
-  if (isAllowed && setting !== undefined) return [];
+  if (other === undefined || other.isAllowed !== false && other.setting !== undefined) return [];
+  const { setting, account, isAllowed } = other;
   return [{
     severity: "fail",
-    ...(setting?.place ?? placeOf(object, argumentsPath(job))),
+    ...(setting?.place ?? placeOf(job.workload.object, argumentsPath(job))),
     problem: setting === undefined
       ? `the job does not set ${NAMESPACE}, so Spark makes its pods in the namespace default`
       : `Spark makes the job's pods in the namespace ${printedValue(setting)}`,
-    why: isAllowed
-      ? "the quota, the policies and the Secrets of the job's namespace do not apply there"
-      : `the service account ${accountId(account)} may not create pods in that namespace`,
-    fix: `Set the job's own namespace: --conf=${NAMESPACE}=${namespace}`,
+    why: isAllowed === false
+      ? `the service account ${accountId(account)} may not create pods in that namespace`
+      : "the quota, the policies and the Secrets of the job's namespace do not apply there",
+    fix: `Set the job's own namespace: --conf=${NAMESPACE}=${account.namespace}`,
   }];
 }

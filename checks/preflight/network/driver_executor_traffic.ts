@@ -16,6 +16,7 @@ import { ROLE_LABEL } from "../../spark/pods.ts";
 import type { Actor, JobWithPods } from "./job_pods.ts";
 import type { ManifestObject } from "../../kubernetes/objects.ts";
 import { SPARK_CLUSTER } from "../../kubernetes/spark_cluster.ts";
+import { NAME_LABEL } from "../../network_policy/model.ts";
 import { serviceOf } from "./service_host.ts";
 import { fixDenial } from "./policy_fix.ts";
 
@@ -52,13 +53,16 @@ export const driverExecutorTraffic: PlatformCheck = platformCheck({
           ? "the master of a SparkCluster knows only the workers and the drivers that register with it"
           : "Spark replaces each executor that cannot register, and gives up after some; " +
             runEnds("after retries", "SparkContext was shut down"),
-      fix: ({ cause, destination }, all) =>
+      fix: ({ job, cause, destination }, all) =>
         fixDenial(network, cause, {
           name: destination === MASTER
             ? "allow-spark-cluster-traffic"
             : "allow-driver-executor-traffic",
           pods: destination === MASTER ? CLUSTER : SPARK,
-          peer: { podSelector: destination === MASTER ? CLUSTER : SPARK },
+          peer: {
+            ...selectorOfNamespace(job, cause.namespace),
+            podSelector: destination === MASTER ? CLUSTER : SPARK,
+          },
           both: true,
           ports: portsOf(all),
         }),
@@ -72,6 +76,12 @@ export const driverExecutorTraffic: PlatformCheck = platformCheck({
     return hasFailure(judged) ? judged : unknownModes(network) ?? judged;
   },
 });
+
+/** Selects the namespace of a job's other pods, if they are not in the namespace of a policy. */
+function selectorOfNamespace({ actors }: JobWithPods, own: string) {
+  const other = actors.map(({ pod }) => pod.namespace).find((each) => each !== own);
+  return other === undefined ? {} : { namespaceSelector: { matchLabels: { [NAME_LABEL]: other } } };
+}
 
 /** The labels of drivers and executors, which Spark or the manifest sets. */
 const SPARK = {

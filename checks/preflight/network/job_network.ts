@@ -1,3 +1,4 @@
+import { naming } from "../../list_names.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import { absence } from "../outcome.ts";
 import type { Project } from "../../../pipeline/contract/project.ts";
@@ -166,8 +167,11 @@ export function unknownModes({ jobs }: Pick<Network, "jobs">): Outcome | undefin
 }
 
 /** The reason that policies cannot be evaluated. */
-export function noPolicy({ project }: Pick<Network, "project">): string {
-  return `there is no NetworkPolicy in namespace ${project.jobs.namespace}`;
+export function noPolicy({ project, foreign }: Pick<Network, "project" | "foreign">): string {
+  const others = foreign.length === 0
+    ? ""
+    : `, and the checks do not evaluate ${naming(foreign)}, which also decides about connections`;
+  return `there is no NetworkPolicy in namespace ${project.jobs.namespace}${others}`;
 }
 
 /** Returns the reference, file and line of an object's field for a finding. */

@@ -257,6 +257,13 @@ Deno.test("readCluster lists policies of meshes, and firewalls of OVN and OpenSh
       ["network.openshift.io/v1", "EgressNetworkPolicy", ""],
       ["security.istio.io/v1", "AuthorizationPolicy", ""],
       ["policy.linkerd.io/v1alpha1", "AuthorizationPolicy", ""],
+      ["policy.linkerd.io/v1beta3", "Server", ""],
+      ["example.com/v1", "Server", "", false],
+      ["kuma.io/v1alpha1", "MeshTrafficPermission", ""],
+      ["consul.hashicorp.com/v1alpha1", "ServiceIntentions", ""],
+      ["networking.gke.io/v1alpha1", "FQDNNetworkPolicy", ""],
+      ["networking.k8s.aws/v1alpha1", "ApplicationNetworkPolicy", ""],
+      ["crd.antrea.io/v1beta1", "NetworkPolicy", ""],
       sidecar("REGISTRY_ONLY"),
       [...sidecar("ALLOW_ANY"), false],
       [...sidecar(""), false],
@@ -269,6 +276,20 @@ Deno.test("readCluster lists policies of meshes, and firewalls of OVN and OpenSh
     ]);
     assertEquals(foreign, isListed ? [`${kind} jobs/x`] : [], `${apiVersion} ${kind} ${mode}`);
     assertEquals(problems, []);
+  }
+});
+
+Deno.test("readCluster names a policy of the whole cluster without a namespace", () => {
+  for (
+    const [apiVersion, kind] of [
+      ["cilium.io/v2", "CiliumClusterwideNetworkPolicy"],
+      ["projectcalico.org/v3", "GlobalNetworkPolicy"],
+      ["policy.networking.k8s.io/v1alpha1", "BaselineAdminNetworkPolicy"],
+      ["policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy"],
+    ] as const
+  ) {
+    const { foreign } = readCluster([{ value: { apiVersion, kind, metadata: { name: "x" } } }]);
+    assertEquals(foreign, [`${kind} x`]);
   }
 });
 

@@ -192,6 +192,7 @@ Deno.test("readObjects reads the namespaces of the project, also if both are the
     const cluster = {
       list,
       get: () => Promise.resolve(undefined),
+      apiGroups: () => Promise.resolve(new Map()),
       isNamespaced: () => Promise.resolve(undefined),
     } as Partial<Cluster> as Cluster;
     await readObjects(cluster, [], undefined, project);

@@ -84,6 +84,14 @@ clusterTest("api: isNamespaced: true, false, or undefined for an unknown kind", 
   }
 });
 
+clusterTest("api: apiGroups: the versions of each group, the preferred one first", async () => {
+  await using opened = await open(kubeconfig(controlPlane().admin));
+  const groups = await opened.cluster.apiGroups();
+  assertEquals(groups.get("networking.k8s.io")?.[0], "networking.k8s.io/v1");
+  assertEquals(groups.get("batch"), ["batch/v1"]);
+  assertEquals(groups.get("cilium.io"), undefined);
+});
+
 clusterTest("api: list: has every object once, with any number of pages", async () => {
   await using own = await space(undefined, 3);
   const names = Array.from({ length: 10 }, (_, i) => `c-${i}`);

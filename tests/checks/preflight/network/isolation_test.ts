@@ -25,6 +25,19 @@ Deno.test("isolation fails without a default deny", () => {
   assertStringIncludes(found.fix, '{"podSelector":{},"policyTypes":["Ingress","Egress"]}');
 });
 
+Deno.test("connection checks are unknown without a NetworkPolicy, and name policies of other APIs", () => {
+  const cilium = "apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\n" +
+    "metadata: { name: x, namespace: analytics-jobs }\nspec: {}\n";
+  const none = { deny: "", dns: "", store: "", outbox: "", api: "", spark: "" };
+  for (const [more, told] of [["", ""], [`\n${cilium}`, "CiliumNetworkPolicy analytics-jobs/x"]]) {
+    const outcome = judge(manifests({ ...none, more: more! })).get("egress-policy")!;
+    const reason = "unknown" in outcome ? outcome.unknown : "";
+    assertStringIncludes(reason, "there is no NetworkPolicy in namespace analytics-jobs");
+    assertEquals(reason.includes("do not evaluate"), told !== "");
+    assertStringIncludes(reason, told!);
+  }
+});
+
 const denies = [
   ["one direction", "[Ingress, Egress]", "[Egress]", "fail", "spec.policyTypes"],
   // Policies that allow traffic also isolate the pods.

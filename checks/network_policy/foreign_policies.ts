@@ -1,0 +1,59 @@
+import { type Fields, fieldsIn } from "../kubernetes/fields.ts";
+import { groupOf } from "../kubernetes/workloads.ts";
+
+/** The kinds of policies of other APIs, by API group. */
+export const FOREIGN_KINDS: Readonly<Record<string, readonly string[]>> = {
+  "policy.networking.k8s.io": [
+    "AdminNetworkPolicy",
+    "BaselineAdminNetworkPolicy",
+    "ClusterNetworkPolicy",
+  ],
+  "cilium.io": ["CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy"],
+  "crd.projectcalico.org": ["NetworkPolicy", "GlobalNetworkPolicy"],
+  "projectcalico.org": ["NetworkPolicy", "GlobalNetworkPolicy"],
+  "crd.antrea.io": ["NetworkPolicy", "ClusterNetworkPolicy"],
+  "k8s.ovn.org": ["EgressFirewall"],
+  "network.openshift.io": ["EgressNetworkPolicy"],
+  "networking.k8s.aws": ["ApplicationNetworkPolicy", "ClusterNetworkPolicy"],
+  "networking.gke.io": ["FQDNNetworkPolicy"],
+  "security.istio.io": ["AuthorizationPolicy"],
+  "networking.istio.io": ["Sidecar"],
+  "policy.linkerd.io": ["AuthorizationPolicy", "Server", "EgressNetwork"],
+  "kuma.io": ["MeshTrafficPermission"],
+  "consul.hashicorp.com": ["ServiceIntentions"],
+};
+
+/** Names of policies that a group of the table, or a group that is not in it, can have. */
+const NAMES = new Set([
+  ...Object.values(FOREIGN_KINDS).flat().filter((kind) => /Policy$|Firewall$/.test(kind)),
+  "StagedNetworkPolicy",
+]);
+
+/**
+ * Returns whether an object is a policy of another API, which also decides about connections, such as
+ * a `CiliumNetworkPolicy`, or a `Sidecar` of Istio that allows only registered addresses.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { isForeignPolicy } from "./foreign_policies.ts";
+ *
+ * const foreign = { apiVersion: "cilium.io/v2", kind: "CiliumNetworkPolicy" };
+ * assertEquals(isForeignPolicy(foreign), true);
+ * assertEquals(isForeignPolicy({ apiVersion: "v1", kind: "Pod" }), false);
+ * ```
+ */
+export function isForeignPolicy({ apiVersion, kind, spec }: Fields): boolean {
+  const group = groupOf(apiVersion);
+  const name = String(kind);
+  if (group === "networking.istio.io" && name === "Sidecar") {
+    return fieldsIn(fieldsIn(spec).outboundTrafficPolicy).mode === "REGISTRY_ONLY";
+  }
+  if (FOREIGN_KINDS[group]?.includes(name)) return true;
+  return group !== "networking.k8s.io" && NAMES.has(name);
+}
+
+/** Returns whether policies of a kind belong to no namespace. */
+export function isClusterWide(kind: unknown): boolean {
+  return /^(Global|\w*Cluster|\w*Admin)\w*NetworkPolicy$/.test(String(kind));
+}

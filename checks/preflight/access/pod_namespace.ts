@@ -1,0 +1,52 @@
+import { type Account } from "../../kubernetes/jobs.ts";
+import { type ManifestObject, namespaceOf } from "../../kubernetes/objects.ts";
+import type { SparkSetting } from "../../spark/settings.ts";
+import type { SparkJob } from "../../spark/spark_job.ts";
+import { type Binding, bindingsOf, may } from "./role_rules.ts";
+
+/** The setting with the namespace of the pods that Spark creates. */
+export const NAMESPACE = "spark.kubernetes.namespace";
+
+/** A namespace, other than the job's own, in which Spark creates the pods of a job. */
+export interface OtherNamespace {
+  /** The namespace. */
+  readonly name: string;
+  /** The setting; undefined if the job does not set a namespace, so that Spark uses `default`. */
+  readonly setting: SparkSetting | undefined;
+  /** The account of the job's own pod, which creates the pods. */
+  readonly account: Account;
+  /** Whether the account may create pods there; undefined if the rules of its roles are unknown. */
+  readonly isAllowed: boolean | undefined;
+  /** The bindings of the account there, with unknown rules. */
+  readonly unknown: readonly Binding[];
+}
+
+/** Returns the other namespace in which Spark creates the pods of a job; undefined without one. */
+export function otherNamespaceOf(
+  { workload: { object }, mode, settings, account: name = "default", unreadProperties }: SparkJob,
+  objects: readonly ManifestObject[],
+): OtherNamespace | undefined {
+  const setting = settings.get(NAMESPACE);
+  const namespace = namespaceOf(object);
+  const target = setting?.value ?? "default";
+  const makesPods = mode === "client" || mode === "cluster";
+  if (!makesPods || setting?.unknown !== undefined || target === namespace) return undefined;
+  if (setting === undefined && unreadProperties !== undefined) return undefined;
+  const account = { name, namespace };
+  const bindings = bindingsOf(objects, account, target);
+  const isCreator = may(bindings, { resource: "pods", verb: "create", namespace: target });
+  const unknown = isCreator ? [] : bindings.filter(({ rules }) => rules === undefined);
+  const isAllowed = unknown.length > 0 ? undefined : isCreator;
+  return { name: target, setting, account, isAllowed, unknown };
+}
+
+/**
+ * Returns the namespace in which the checks judge the pods that Spark creates. A namespace that is
+ * not known, or in which the account may not create pods, is a mistake that rbac reports. The other
+ * checks then judge the job's own namespace, because the pods never exist in the other one.
+ */
+export function judgedNamespace(job: SparkJob, objects: readonly ManifestObject[]): string {
+  const own = namespaceOf(job.workload.object);
+  if (job.settings.get(NAMESPACE)?.unknown !== undefined) return own;
+  return otherNamespaceOf(job, objects)?.isAllowed === false ? own : job.namespace;
+}

@@ -1,0 +1,73 @@
+import { PREFLIGHT } from "../../../../checks/preflight/catalog.ts";
+import { runChecks } from "../../../../checks/runner.ts";
+import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
+import { change, factOf, FILES, JOB } from "../../healthy/manifests.ts";
+
+const OWN = "spark.kubernetes.namespace=analytics-jobs";
+const elsewhere = (namespace: string) => change(JOB, OWN, OWN.replace("analytics-jobs", namespace));
+
+const binding = (role: string) =>
+  `apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: { name: jobs, namespace: etl }
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ${role.split(" ")[0]}, name: ${
+    role.split(" ")[1]
+  } }
+subjects: [{ kind: ServiceAccount, name: spark-jobs, namespace: analytics-jobs }]
+`;
+const ROLE = `apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: { name: jobs, namespace: etl }
+rules: [{ apiGroups: [""], resources: [pods], verbs: [create, get, list, watch] }]
+`;
+
+const OUT = { absent: "left out", requested: true } as const;
+
+/** The results of all checks of manifests, by id. */
+async function judge(files: Readonly<Record<string, string>>) {
+  const results = await runChecks(PREFLIGHT, {
+    manifests: () => Promise.resolve(factOf(files)),
+    cluster: OUT,
+    database: OUT,
+    lake: OUT,
+    image: OUT,
+  }, { timeoutMs: 60_000 });
+  return new Map(results.map((result) => [result.id, result]));
+}
+
+const problems = (results: Awaited<ReturnType<typeof judge>>) =>
+  [...results.values()].flatMap(({ id, findings }) => findings.map(() => id));
+
+for (const namespace of ["default", "robson", "monitoring"]) {
+  Deno.test(`rbac alone reports executors in ${namespace}, where the account may not create pods`, async () => {
+    assertEquals(problems(await judge(FILES)), []);
+    const results = await judge(elsewhere(namespace));
+    assertEquals(problems(results), ["rbac"]);
+    const [finding] = results.get("rbac")!.findings;
+    assertEquals(finding!.problem, `Spark makes the job's pods in the namespace ${namespace}`);
+    assertStringIncludes(finding!.fix, `--conf=${OWN}`);
+  });
+}
+
+Deno.test("driver-executor-traffic selects the namespace in which the account may create executors", async () => {
+  const files = { ...elsewhere("etl"), "etl.yaml": `${ROLE}---\n${binding("Role jobs")}` };
+  const { findings } = (await judge(files)).get("driver-executor-traffic")!;
+  assertEquals(findings.length, 2);
+  for (const { fix } of findings) {
+    assertStringIncludes(
+      fix,
+      '"value":{"namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":"etl"}},' +
+        '"podSelector":{"matchExpressions":[{"key":"spark-role"',
+    );
+  }
+});
+
+Deno.test("rbac names a role with unknown rules that may allow executors in another namespace", async () => {
+  const files = { ...elsewhere("etl"), "etl.yaml": binding("ClusterRole makers") };
+  const { examined, findings } = (await judge(files)).get("rbac")!;
+  assertEquals(findings, []);
+  assertStringIncludes(
+    examined!,
+    "so not checked: the rules of ClusterRole makers (RoleBinding etl/jobs)",
+  );
+});
