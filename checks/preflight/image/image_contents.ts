@@ -15,6 +15,7 @@ import {
   sdkOf,
 } from "../../image/spark_jars.ts";
 import { naming } from "../../list_names.ts";
+import type { Needs } from "./dockerfile_jars.ts";
 import { type ImageUse, readingFor } from "./image_uses.ts";
 import { oldDriver, scalaIn, wrongScala, wrongSpark } from "./jar_rules.ts";
 import { isPlainSpark } from "./plain_images.ts";
@@ -34,8 +35,13 @@ interface UsedImage {
  *
  * @param uses the images that jobs run; if empty, every image of the fact counts as an image for
  *   Spark
+ * @param needsOf what the jobs of these uses need jars for
  */
-export function judgeContents(fact: ImageFact, uses: readonly ImageUse[]): Outcome {
+export function judgeContents(
+  fact: ImageFact,
+  uses: readonly ImageUse[],
+  needsOf: (uses: readonly ImageUse[]) => Needs = () => ({ lake: true, database: true }),
+): Outcome {
   const all = fact.images.map((reading): UsedImage => (
     { reading, uses: uses.filter((use) => readingFor(use, fact.images) === reading) }
   ));
@@ -46,7 +52,7 @@ export function judgeContents(fact: ImageFact, uses: readonly ImageUse[]): Outco
   if (unread !== undefined) return { unknown: `${unread.reference} was not read` };
   if (images.length === 0) return { unknown: "no image was read" };
   const findings = known.filter((image) => !isPlainInManifests(image))
-    .flatMap((image) => judgeImage(image, fact.platform));
+    .flatMap((image) => judgeImage(image, fact.platform, needsOf(image.uses)));
   const elsewhere = fact.archive === undefined ? undefined : images.map(({ reading }) => reading)
     .find((reading): reading is ImageRefusal => isPullFailure(reading));
   if (elsewhere !== undefined && findings.length === 0) {
@@ -79,13 +85,17 @@ function isPullFailure(reading: ImageReading): reading is ImageRefusal {
   return !reading.opened && (reading.trouble === "denied" || reading.trouble === "unknown");
 }
 
-function judgeImage({ reading, uses }: UsedImage, nodePlatform: string): Finding[] {
+function judgeImage(
+  { reading, uses }: UsedImage,
+  nodePlatform: string,
+  needs: Needs,
+): Finding[] {
   const place = imagePlace(reading, uses);
   if (!reading.opened) return [unusableImageFinding(reading, place)];
   const isSpark = uses.length === 0 || uses.some((use) => use.isSpark);
   return [
     ...wrongPlatform(reading, nodePlatform, place),
-    ...(isSpark ? judgeJars(reading, place) : []),
+    ...(isSpark ? judgeJars(reading, place, needs) : []),
     ...missingFiles(reading, uses),
   ];
 }
@@ -123,7 +133,7 @@ function wrongPlatform(
   }];
 }
 
-function judgeJars(image: ImageContents, place: ImagePlace): Finding[] {
+function judgeJars(image: ImageContents, place: ImagePlace, needs: Needs): Finding[] {
   const { jars, jarsFolder, hadoopVersion } = image;
   if (jars === undefined || hadoopVersion === undefined) {
     return [{
@@ -140,11 +150,11 @@ function judgeJars(image: ImageContents, place: ImagePlace): Finding[] {
   const sdk = sdkOf(hadoopVersion);
   const hasSdk = jars.some(({ name }) => name === "bundle" || name === "aws-java-sdk-bundle");
   const aws = { name: "hadoop-aws", version: hadoopVersion };
-  const wanted: JarVersion[] = [
+  const ofLake: JarVersion[] = [
     aws,
     ...(sdk === undefined && hasSdk ? [] : [sdk ?? { name: sdkName(hadoopVersion), version: "" }]),
-    POSTGRESQL,
   ];
+  const wanted = [...needs.lake ? ofLake : [], ...needs.database ? [POSTGRESQL] : []];
   return [
     ...wanted.flatMap((jar) => missingJar(image, jar, place)),
     ...jars.flatMap((jar) => damagedJar(jar, place)),

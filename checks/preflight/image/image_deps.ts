@@ -18,7 +18,7 @@ import { absentFiles, fileOfJobs, UNKNOWN_UNTIL } from "./absent_files.ts";
 import { judgeCommitters } from "./committers.ts";
 import { type DockerfileReading, judgeDockerfile, type Needs } from "./dockerfile_jars.ts";
 import { judgeContents } from "./image_contents.ts";
-import { imagesOf, onlySubmits } from "./image_uses.ts";
+import { imagesOf, type ImageUse, onlySubmits } from "./image_uses.ts";
 import { otherExecutorImages, wrongJarsOfJobs } from "./image_versions.ts";
 import { hasUnknownJars, isPlainSpark, whyUnpinned } from "./plain_images.ts";
 import { downloads, isClosed, runtimeDownloads } from "./runtime_downloads.ts";
@@ -45,7 +45,9 @@ export const imageDeps: Check<never, "manifests" | "cluster" | "image"> = check(
       const unknown = unknownImages(tree) ?? (isOpened(image) ? undefined : ofImages);
       const named = unknown === undefined || hasFailure(judged) ? judged : { unknown };
       const isRead = image !== undefined && (image.images.length > 0 || "findings" in named);
-      return isRead ? combined(named, judgeContents(image, imagesOf(tree))) : named;
+      return isRead
+        ? combined(named, judgeContents(image, imagesOf(tree), (uses) => needsOfUses(uses, tree)))
+        : named;
     }));
   },
 });
@@ -163,7 +165,7 @@ function dockerfilesOf(tree: Tree): (DockerfileReading & { readonly code: Code }
     ...objects.map(({ value }) => JSON.stringify(value)),
   ];
   const isNamed = (folder: string) => texts.some((text) => text.includes(folder));
-  const needs = needsOfJobs(tree);
+  const needs = needsOfJobs(tree.jobs, tree);
   const all = code.filter(({ language }) => language === "dockerfile")
     .flatMap((each) => {
       const reading = judgeDockerfile(each, isNamed, needs);
@@ -215,9 +217,17 @@ function readsData(job: SparkJob, tree: Tree): boolean {
   return lake || database;
 }
 
-/** What all jobs need jars for. Without a job, the image is for any job. */
-function needsOfJobs(tree: Tree): Needs {
-  const jobs = tree.jobs.filter(({ mode }) => mode !== "none");
+/** What the jobs need jars for that use an image. */
+function needsOfUses(uses: readonly ImageUse[], tree: Tree): Needs {
+  const objects = new Set(uses.map(({ place }) => place.object));
+  const jobs = tree.jobs.filter(({ workload: { object } }) => objects.has(objectId(object)));
+  // A setting of another object, such as a ConfigMap, can name the image of any job.
+  return needsOfJobs(jobs.length < objects.size ? tree.jobs : jobs, tree);
+}
+
+/** What jobs need jars for. Without a job, an image is for any job. */
+function needsOfJobs(all: readonly SparkJob[], tree: Tree): Needs {
+  const jobs = all.filter(({ mode }) => mode !== "none");
   const needs = jobs.map((job) => needsOf(job, tree));
   return {
     lake: jobs.length === 0 || needs.some(({ lake }) => lake),

@@ -48,7 +48,7 @@ function reasonOf(
     const isElsewhere = namespace !== undefined && namespace !== project.jobs.namespace;
     if (kind === "Job" || kind === "CronJob") {
       return isElsewhere
-        ? `it is in the namespace ${namespace}, and does not start Spark`
+        ? `it is in the namespace ${namespace}, and its command does not call spark-submit`
         : undefined;
     }
     if (kind === "PodTemplate") return "it creates no pods itself";

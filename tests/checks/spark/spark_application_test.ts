@@ -247,7 +247,7 @@ spec: { template: { spec: { restartPolicy: Never, containers: [{ name: a, image:
     { object: "SparkCluster c", reason: "kind is not supported" },
     {
       object: "Job robson/clean",
-      reason: "it is in the namespace robson, and does not start Spark",
+      reason: "it is in the namespace robson, and its command does not call spark-submit",
     },
   ]);
   const own = await preflightOf(FILES);

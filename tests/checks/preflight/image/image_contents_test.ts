@@ -1,8 +1,7 @@
 import type { ImageFact, ImageReading } from "../../../../checks/facts/image.ts";
 import type { Finding, Result } from "../../../../checks/finding.ts";
 import { type Jar, jarOf } from "../../../../checks/image/spark_jars.ts";
-import { imageDeps, judgeImages } from "../../../../checks/preflight/image/image_deps.ts";
-import { treeOf } from "../../../../checks/facts/tree.ts";
+import { imageDeps } from "../../../../checks/preflight/image/image_deps.ts";
 import { type Gatherers, runChecks } from "../../../../checks/runner.ts";
 import { Failure } from "../../../../pipeline/errors.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../../support/assert.ts";
@@ -448,29 +447,28 @@ Deno.test("image-deps looks in an archive for the driver's image in cluster mode
   assertEquals((await judge(live, files)).verdict, "skip");
 });
 
-Deno.test("image-deps accepts plain Spark in a pod that only submits the driver", () => {
-  const plain = change(
-    JOB,
-    `image: ${IMAGE}`,
-    "image: apache/spark:3.5.8",
-    change(
-      JOB,
-      "- --driver-memory=1g",
-      `- --deploy-mode=cluster\n            - --conf=spark.kubernetes.container.image=${IMAGE}`,
-      ONE_IMAGE,
-    ),
-  );
-  const problems = (files: Readonly<Record<string, string>>) =>
-    judgeImages(treeOf(factOf(files)))!.findings.filter(({ severity }) => severity === "fail")
-      .map(({ problem }) => problem);
-  assertEquals(problems(plain), []);
-  const upload = "--conf=spark.kubernetes.file.upload.path=s3a://rbs/upload";
-  assertEquals(
-    problems(
-      change(JOB, "--deploy-mode=cluster", `--deploy-mode=cluster\n            - ${upload}`, plain),
-    ),
-    [
-      "apache/spark:3.5.8 is plain Spark",
-    ],
-  );
+Deno.test("image-deps expects only the jars that the jobs of another project need in their image", async () => {
+  const lacking = async (text: string) => {
+    const job = `apiVersion: batch/v1
+kind: Job
+metadata: { name: pi, namespace: etl }
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+        - name: pi
+          image: team/spark:1
+          command: [spark-submit, "--master=local[2]", /opt/pi.py, "${text}"]
+`;
+    const jars = JARS.filter(({ name }) =>
+      !/^(hadoop-aws|aws-java-sdk-bundle|postgresql)$/.test(name)
+    );
+    const fact = factWith(contents("team/spark:1", { files: ["/opt/pi.py"], jars }));
+    const { findings } = await judge(fact, { "pi.yaml": job });
+    return findings.flatMap(({ problem }) => /no (\S+) jar/.exec(problem)?.[1] ?? []);
+  };
+  assertEquals(await lacking("100"), []);
+  assertEquals(await lacking("s3a://lake/x"), ["hadoop-aws", "aws-java-sdk-bundle"]);
+  assertEquals(await lacking("jdbc:postgresql://db/x"), ["postgresql"]);
 });

@@ -15,6 +15,7 @@ import {
   JOB,
   JOB_ID,
   lineOf,
+  ONE_IMAGE,
 } from "../../healthy/manifests.ts";
 
 const ID = "image-deps";
@@ -319,4 +320,31 @@ Deno.test("parseImage, isPlainSpark and whyUnpinned read references as container
   assertEquals(parseImage("a:1@sha256:2"), { repository: "a", tag: "1", digest: "sha256:2" });
   assertEquals(isPlainSpark(parseImage("ghcr.io/example/spark:1")), false);
   assertEquals(whyUnpinned(parseImage("a:latest-3")), undefined);
+});
+
+Deno.test("image-deps accepts plain Spark in a pod that only submits the driver", () => {
+  const plain = change(
+    JOB,
+    `image: ${IMAGE}`,
+    "image: apache/spark:3.5.8",
+    change(
+      JOB,
+      "- --driver-memory=1g",
+      `- --deploy-mode=cluster\n            - --conf=spark.kubernetes.container.image=${IMAGE}`,
+      ONE_IMAGE,
+    ),
+  );
+  const problems = (files: Readonly<Record<string, string>>) =>
+    judgeImages(treeOf(factOf(files)))!.findings.filter(({ severity }) => severity === "fail")
+      .map(({ problem }) => problem);
+  assertEquals(problems(plain), []);
+  const upload = "--conf=spark.kubernetes.file.upload.path=s3a://rbs/upload";
+  assertEquals(
+    problems(
+      change(JOB, "--deploy-mode=cluster", `--deploy-mode=cluster\n            - ${upload}`, plain),
+    ),
+    [
+      "apache/spark:3.5.8 is plain Spark",
+    ],
+  );
 });
