@@ -1,6 +1,12 @@
 import { type ManifestObject, objectsOf } from "../kubernetes/objects.ts";
 import { parseDocuments } from "../kubernetes/yaml.ts";
-import { embeddedScripts, languageOf, type Script, scriptFile } from "./scripts.ts";
+import {
+  embeddedScripts,
+  languageOf,
+  type Script,
+  scriptFile,
+  unreadLanguageOf,
+} from "./scripts.ts";
 import { templateOf } from "./templates.ts";
 
 /** A file, or a place in a file, that cannot be read. */
@@ -52,6 +58,10 @@ const OBJECT_KEY = /^[\s\-?{,"']*(apiVersion|kind)["']?\s*:/m;
 export function readFile(file: string, text: string): FileReading {
   const language = languageOf(file);
   if (language !== undefined) return { ...EMPTY, scripts: [scriptFile(file, language, text)] };
+  const unread = unreadLanguageOf(file);
+  if (unread !== undefined) {
+    return /spark/i.test(text) ? ignoring(file, `code of Spark in ${unread}, not judged`) : EMPTY;
+  }
   const { documents, problems } = parseDocuments(text);
   const template = templateOf(text, documents, problems);
   if (template !== undefined) return { ...EMPTY, problems: [{ file, ...template }] };

@@ -13,7 +13,7 @@ import {
   type Wanted,
 } from "./manifest_files.ts";
 import { EMPTY, type FileReading, readFile } from "./manifest_text.ts";
-import { embeddedScripts, languageOf } from "./scripts.ts";
+import { embeddedScripts, languageOf, unreadLanguageOf } from "./scripts.ts";
 import { chartsIn, isBelow, isChartTemplate, unrenderedChart } from "./templates.ts";
 
 export type { Replaced } from "./duplicates.ts";
@@ -209,7 +209,8 @@ async function readStream(signal?: AbortSignal): Promise<FileReading> {
 /** JSON in a Python package, such as `jobs/helpers/units.json`, is not a manifest. */
 function isWanted(name: string, siblings: ReadonlySet<string>): boolean {
   if (name.endsWith(".json")) return !siblings.has("__init__.py");
-  return /\.ya?ml$|^Kustomization$/.test(name) || languageOf(name) !== undefined;
+  return /\.ya?ml$|^Kustomization$/.test(name) || languageOf(name) !== undefined ||
+    unreadLanguageOf(name) !== undefined;
 }
 
 function message(error: unknown): string {

@@ -52,6 +52,24 @@ export function languageOf(name: string): Exclude<ScriptLanguage, "text"> | unde
     : ({ py: "python", sql: "sql", sh: "shell" } as const)[ending as "py" | "sql" | "sh"];
 }
 
+/** The languages of jobs that the checks do not read, by the end of the file's name. */
+const UNREAD = new Map([
+  ["scala", "Scala"],
+  ["java", "Java"],
+  ["kt", "Kotlin"],
+  ["R", "R"],
+  ["ipynb", "a notebook"],
+]);
+
+/**
+ * The language of a file that can have a job, and that the checks do not read.
+ *
+ * @returns undefined for any other file
+ */
+export function unreadLanguageOf(name: string): string | undefined {
+  return UNREAD.get(name.slice(name.lastIndexOf(".") + 1));
+}
+
 /** The scripts in an object: in its containers' command and args, or in a ConfigMap's data. */
 export function embeddedScripts(object: ManifestObject): Script[] {
   return object.kind === "ConfigMap" ? inConfigMap(object) : inPods(object);

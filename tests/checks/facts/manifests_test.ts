@@ -252,3 +252,34 @@ for (
     }
   });
 }
+
+Deno.test("readFile names the code of Spark that the checks do not read", () => {
+  for (
+    const [file, language] of [
+      ["src/Job.scala", "Scala"],
+      ["src/Job.java", "Java"],
+      ["src/Job.kt", "Kotlin"],
+      ["job.R", "R"],
+      ["job.ipynb", "a notebook"],
+    ] as const
+  ) {
+    const reading = readFile(file, "import org.apache.spark.sql.SparkSession\n");
+    const content = `code of Spark in ${language}, not judged`;
+    assertEquals(reading.ignored, [{ file, content }]);
+    assertEquals(reading.problems, []);
+    assertEquals(readFile(file, "print(1)\n").ignored, []);
+  }
+});
+
+Deno.test("gatherManifests names a notebook and a source in Scala", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${directory}/job.scala`, "val spark = SparkSession.builder\n");
+    await Deno.writeTextFile(`${directory}/job.ipynb`, '{"cells": [{"source": "spark.range(1)"}]}');
+    const { ignored, problems } = await gatherManifests(directory);
+    assertEquals(ignored.map(({ file }) => file).toSorted(), ["job.ipynb", "job.scala"]);
+    assertEquals(problems, []);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
