@@ -1,5 +1,6 @@
 import { shellPath } from "../../pipeline/shell.ts";
 import type { DocumentProblem, ManifestDocument } from "../kubernetes/yaml.ts";
+import { typeOf } from "../kubernetes/api_types.ts";
 import { type Fields, fieldsIn, isFields, listOf } from "../kubernetes/fields.ts";
 import { groupOf, podTemplatesOf } from "../kubernetes/workloads.ts";
 import { parentOf } from "./manifest_files.ts";
@@ -25,7 +26,7 @@ const EXPRESSION = /\{\{|\{%|\$\{/;
 
 /**
  * Recognizes a template outside of a Helm chart: text of Helm, text with `{{` that is not YAML, or
- * an object whose name or image is an expression. Other expressions, such as those of Argo, are
+ * an object whose name, image, label, port or address is an expression. Other expressions, such as those of Argo, are
  * texts.
  */
 export function templateOf(
@@ -51,7 +52,35 @@ function isTemplate({ value }: ManifestDocument): boolean {
   const names = [value.kind, value.apiVersion, name, namespace, generateName];
   // Argo fills in the images of its workflows itself.
   const images = groupOf(String(value.apiVersion)) === "argoproj.io" ? [] : imagesOf(value);
-  return [...names, ...images].some((each) => typeof each === "string" && EXPRESSION.test(each));
+  // A resource of another API can have expressions that its controller fills in.
+  const fields = typeOf(String(value.apiVersion), String(value.kind)) === undefined
+    ? []
+    : refusedTexts(value);
+  return [...names, ...images, ...fields].some((each) =>
+    typeof each === "string" && EXPRESSION.test(each)
+  );
+}
+
+/** Fields of objects of Kubernetes with names, labels, ports and addresses, never free text. */
+const LABELS = new Set(["labels", "matchLabels", "nodeSelector", "selector", "hard"]);
+const LISTS = new Set(["values", "except", "resourceNames"]);
+const WORDS = new Set([
+  "cidr",
+  "port",
+  "endPort",
+  "targetPort",
+  "containerPort",
+  "serviceAccountName",
+]);
+
+/** The texts of an object in fields in which the API server refuses an expression. */
+function refusedTexts(value: unknown, key = ""): unknown[] {
+  if (Array.isArray(value)) {
+    return value.flatMap((each) => LISTS.has(key) ? [each] : refusedTexts(each));
+  }
+  if (!isFields(value)) return WORDS.has(key) ? [value] : [];
+  const own = LABELS.has(key) ? [...Object.keys(value), ...Object.values(value)] : [];
+  return [...own, ...Object.entries(value).flatMap(([name, each]) => refusedTexts(each, name))];
 }
 
 function imagesOf(value: Fields): unknown[] {

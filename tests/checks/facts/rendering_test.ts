@@ -223,6 +223,26 @@ for (const expression of ["{{ image }}", "${IMAGE}", "ghcr.io/acme/etl:${TAG:-1}
   });
 }
 
+for (
+  const spec of [
+    "podSelector: { matchLabels: { app: '${APP}' } }",
+    "podSelector: { matchExpressions: [{ key: a, operator: In, values: ['${APP}'] }] }",
+    "podSelector: {}, egress: [{ ports: [{ port: '${PORT}' }] }]",
+    "podSelector: {}, egress: [{ to: [{ ipBlock: { cidr: '${IP}/32' } }] }]",
+  ]
+) {
+  Deno.test(`gatherManifests takes a policy with an expression for a template: ${spec}`, async () => {
+    const text = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n" +
+      `metadata: { name: a, annotations: { note: '${"$"}{NOTE}' } }\nspec: { ${spec} }\n`;
+    const { problems } = await gather({ "policy.yaml": text });
+    assertEquals(problems.map(({ problem }) => problem), [
+      "the file is a template, and was not rendered",
+    ]);
+    const filled = text.replace(/'\$\{(APP|PORT)\}'/, "http").replace("${IP}", "10.0.0.1");
+    assertEquals((await gather({ "policy.yaml": filled })).problems, []);
+  });
+}
+
 Deno.test("gatherManifests takes an object whose name envsubst fills in for a template", async () => {
   const text = "apiVersion: v1\nkind: Namespace\nmetadata: { name: '${NAME}' }\n";
   const { problems } = await gather({ "namespace.yaml": text });
