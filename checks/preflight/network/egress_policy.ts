@@ -37,6 +37,7 @@ import { meshFindings } from "./mesh_sidecar.ts";
 import { blockOf, fixDenial, OUTSIDE_PEER, patchPolicy } from "./policy_fix.ts";
 import { newPolicyFor } from "./schedule_policies.ts";
 import { doubtAboutAddress } from "./service_host.ts";
+import { sharedExceptionFindings } from "./shared_exceptions.ts";
 import { type Store, storeOf, unreadEndpoint } from "./store_endpoint.ts";
 
 /**
@@ -123,6 +124,7 @@ function judgeEgress(network: Network, invalid: readonly Finding[]): Outcome {
     ...invalid,
     ...denialFindings(network, denied, { why: WHY, fix: (each) => fix(network, each) }),
     ...partialFindings(network, partial),
+    ...sharedExceptionFindings(network),
     ...meshFindings(network),
     ...ambientFindings(network),
   ];

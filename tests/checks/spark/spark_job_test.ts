@@ -223,6 +223,19 @@ Deno.test("sparkJobsOf reads the file of --properties-file in place of spark-def
   assertEquals(jobOf({ args, container: MOUNT, pod: VOLUME, more }).executor?.count, 5);
 });
 
+/** A role that lets the jobs' account create pods in the namespace `other`. */
+const CREATES_PODS = `apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: { name: pods, namespace: other }
+rules: [{ apiGroups: [""], resources: [pods], verbs: [create] }]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: { name: pods, namespace: other }
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: Role, name: pods }
+subjects: [{ kind: ServiceAccount, name: spark-jobs, namespace: analytics-jobs }]
+`;
+
 Deno.test("sparkJobsOf reports the source of each value", () => {
   const job = jobOf({
     args: [
@@ -236,6 +249,7 @@ Deno.test("sparkJobsOf reports the source of each value", () => {
       "local:///opt/jobs/bronze.py",
     ],
     pod: "serviceAccountName: spark-jobs\n",
+    more: CREATES_PODS,
   });
   const place = (i: number) => ({
     object: "Job analytics-jobs/bronze",
