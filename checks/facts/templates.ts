@@ -26,8 +26,8 @@ const EXPRESSION = /\{\{|\{%|\$\{/;
 
 /**
  * Recognizes a template outside of a Helm chart: text of Helm, text with `{{` that is not YAML, or
- * an object whose name, image, label, port or address is an expression. Other expressions, such as those of Argo, are
- * texts.
+ * an object whose name, image, label, port or address is an expression. Other expressions, such as
+ * those of Argo, are texts.
  */
 export function templateOf(
   text: string,
@@ -61,10 +61,12 @@ function isTemplate({ value }: ManifestDocument): boolean {
   );
 }
 
-/** Fields of objects of Kubernetes with names, labels, ports and addresses, never free text. */
-const LABELS = new Set(["labels", "matchLabels", "nodeSelector", "selector", "hard"]);
+/** Fields whose keys and values the API server checks. */
+const MAPPINGS = new Set(["labels", "matchLabels", "nodeSelector", "selector", "hard"]);
+/** Fields with a list of names or addresses. */
 const LISTS = new Set(["values", "except", "resourceNames"]);
-const WORDS = new Set([
+/** Fields with one port, name or address. */
+const SINGLE = new Set([
   "cidr",
   "port",
   "endPort",
@@ -73,14 +75,18 @@ const WORDS = new Set([
   "serviceAccountName",
 ]);
 
+/** Fields with texts of any kind. */
+const FREE = new Set(["data", "stringData", "binaryData", "annotations"]);
+
 /** The texts of an object in fields in which the API server refuses an expression. */
 function refusedTexts(value: unknown, key = ""): unknown[] {
   if (Array.isArray(value)) {
     return value.flatMap((each) => LISTS.has(key) ? [each] : refusedTexts(each));
   }
-  if (!isFields(value)) return WORDS.has(key) ? [value] : [];
-  const own = LABELS.has(key) ? [...Object.keys(value), ...Object.values(value)] : [];
-  return [...own, ...Object.entries(value).flatMap(([name, each]) => refusedTexts(each, name))];
+  if (!isFields(value)) return SINGLE.has(key) ? [value] : [];
+  const own = MAPPINGS.has(key) ? [...Object.keys(value), ...Object.values(value)] : [];
+  const entries = Object.entries(value).filter(([name]) => !FREE.has(name));
+  return [...own, ...entries.flatMap(([name, each]) => refusedTexts(each, name))];
 }
 
 function imagesOf(value: Fields): unknown[] {

@@ -1,3 +1,4 @@
+import { entryOf } from "../kubernetes/fields.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { inParallelFailingFast, stoppedBy } from "../../pipeline/parallel.ts";
 import { digestOf, readVerified, whole } from "./byte_stream.ts";
@@ -204,7 +205,7 @@ export function openRegistry(address: ImageAddress, options: RegistryOptions): R
  * Returns the base URL of a repository's API. Only a registry on this machine may work without TLS.
  */
 async function baseOf({ registry, path }: ImageAddress, http: Http): Promise<URL> {
-  const host = HOSTS[registry] ?? registry;
+  const host = entryOf(HOSTS, registry) ?? registry;
   const base = new URL(`https://${host}/v2/${path}/`);
   if (!isLoopback(host)) return base;
   try {

@@ -1,5 +1,5 @@
 import apiSchema from "./api_schema.json" with { type: "json" };
-import { child, type Fields, isFields, kindOf, typeNameOf } from "./fields.ts";
+import { child, entryOf, type Fields, isFields, kindOf, typeNameOf } from "./fields.ts";
 import { parseQuantity } from "./quantities.ts";
 import { closestWord } from "./spelling.ts";
 import type { Sources } from "./yaml.ts";
@@ -319,7 +319,7 @@ function wrongScalar(value: unknown, code: string, at: At, use: Use): Wrong | un
 }
 
 function wrongValue(field: string, name: string, value: unknown): Wrong | undefined {
-  const known = VALUES[field]?.split(" ");
+  const known = entryOf(VALUES, field)?.split(" ");
   if (known !== undefined && typeof value === "string" && value !== "" && !known.includes(value)) {
     const meant = closestWord(value, known);
     return {
@@ -327,7 +327,7 @@ function wrongValue(field: string, name: string, value: unknown): Wrong | undefi
       fix: meant === undefined ? `Write one of them.` : `Write ${name}: ${meant}`,
     };
   }
-  const least = LEAST[field];
+  const least = entryOf(LEAST, field);
   if (least !== undefined && typeof value === "number" && value < least) {
     return { problem: `must be ${least} or more, but is ${value}`, fix: `Write ${least} or more.` };
   }

@@ -159,3 +159,20 @@ export function decodeBase64(encoded: string): string | undefined {
     return undefined;
   }
 }
+
+/**
+ * Returns the entry of a table for a name of a manifest; undefined without one. A plain index would
+ * also find what every object inherits, as for the name `constructor`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { entryOf } from "./fields.ts";
+ *
+ * assertEquals(entryOf({ Job: 1 }, "Job"), 1);
+ * assertEquals(entryOf({ Job: 1 }, "constructor"), undefined);
+ * ```
+ */
+export function entryOf<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
+}

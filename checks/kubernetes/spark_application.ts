@@ -1,4 +1,4 @@
-import { type Fields, fieldsIn, listOf, textOf } from "./fields.ts";
+import { entryOf, type Fields, fieldsIn, listOf, textOf } from "./fields.ts";
 import { sparkMebibytes } from "./quantities.ts";
 import { withSparkVersion } from "./spark_version.ts";
 import type { PodTemplate, Word } from "./pod_template.ts";
@@ -31,7 +31,7 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
  * @returns undefined for an object of another kind
  */
 export function sparkApplicationTemplate(object: Fields, group: string): PodTemplate | undefined {
-  const operator = OPERATORS[group];
+  const operator = entryOf(OPERATORS, group);
   const isScheduled = object.kind === "ScheduledSparkApplication";
   if (operator === undefined || object.kind !== "SparkApplication" && !isScheduled) {
     return undefined;

@@ -1,4 +1,4 @@
-import { type Fields, fieldsIn } from "../kubernetes/fields.ts";
+import { entryOf, type Fields, fieldsIn } from "../kubernetes/fields.ts";
 import { groupOf } from "../kubernetes/workloads.ts";
 
 /** The kinds of policies of other APIs, by API group. */
@@ -49,7 +49,7 @@ export function isForeignPolicy({ apiVersion, kind, spec }: Fields): boolean {
   if (group === "networking.istio.io" && name === "Sidecar") {
     return fieldsIn(fieldsIn(spec).outboundTrafficPolicy).mode === "REGISTRY_ONLY";
   }
-  if (FOREIGN_KINDS[group]?.includes(name)) return true;
+  if (entryOf(FOREIGN_KINDS, group)?.includes(name)) return true;
   return group !== "networking.k8s.io" && NAMES.has(name);
 }
 

@@ -1,5 +1,6 @@
 import {
   child,
+  entryOf,
   type Fields,
   isFields,
   type Problem,
@@ -321,7 +322,9 @@ function withControllerLabels(labels: Map<string, string>, object: Fields, name:
     }
   }
   const indexed = isFields(object.spec) && indexedSpec(kind, object.spec) !== undefined;
-  for (const key of [...CONTROLLER_LABELS[kind] ?? [], ...(indexed ? [COMPLETION_INDEX] : [])]) {
+  for (
+    const key of [...entryOf(CONTROLLER_LABELS, kind) ?? [], ...(indexed ? [COMPLETION_INDEX] : [])]
+  ) {
     if (!labels.has(key)) labels.set(key, UNKNOWN_VALUE);
   }
   return labels;

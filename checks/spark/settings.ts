@@ -1,3 +1,4 @@
+import { entryOf } from "../kubernetes/fields.ts";
 import { maskSecrets } from "../kubernetes/secret_text.ts";
 import type { Place } from "../finding.ts";
 import { placeOf } from "../kubernetes/objects.ts";
@@ -176,7 +177,7 @@ function ofVariable(name: string, { text, ...rest }: Token, bySubmit: boolean): 
   const tokens = split(text).map((each) => ({ ...rest, text: each }));
   if (name === "PYSPARK_SUBMIT_ARGS") return bySubmit ? [] : ofTokens(tokens, bySubmit);
   if (JAVA_VARIABLES.includes(name)) return ofTokens(tokens, bySubmit, "java");
-  const key = VARIABLES[name];
+  const key = entryOf(VARIABLES, name);
   if (key !== undefined) return [{ ...rest, key, value: text, place, source: "variable" }];
   // The image can pass any other variable to Spark.
   return ofTokens(tokens, bySubmit).map((each) => ({ ...each, source: "fallback" }));

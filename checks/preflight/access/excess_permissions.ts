@@ -2,7 +2,7 @@ import { shell } from "../../../pipeline/shell.ts";
 import type { Finding } from "../../finding.ts";
 import { type ManifestObject, objectId, placeOf } from "../../kubernetes/objects.ts";
 import { naming } from "../../list_names.ts";
-import { listOf } from "../../kubernetes/fields.ts";
+import { entryOf, listOf } from "../../kubernetes/fields.ts";
 import { partsOf } from "./required_permissions.ts";
 import { type AppliedRule, type Binding, isBuiltIn } from "./role_rules.ts";
 
@@ -125,7 +125,7 @@ const SERVED: Readonly<Record<string, readonly string[]>> = {
 function isHarmless(
   { resource, verb }: { readonly resource: string; readonly verb: string },
 ): boolean {
-  const served = SERVED[resource];
+  const served = entryOf(SERVED, resource);
   if (served !== undefined) return !served.includes(verb);
   return !resource.includes("/") && ["get", "list", "watch"].includes(verb);
 }

@@ -1,7 +1,7 @@
 import type { Tree } from "../../facts/tree.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import type { Finding } from "../../finding.ts";
-import { fieldsIn } from "../../kubernetes/fields.ts";
+import { entryOf, fieldsIn } from "../../kubernetes/fields.ts";
 import { type ManifestObject, namespaceOf, objectId, placeOf } from "../../kubernetes/objects.ts";
 import { parseQuantity } from "../../kubernetes/quantities.ts";
 import { naming } from "../../list_names.ts";
@@ -66,7 +66,7 @@ function termsOf(
   const namespace = namespaceOf(quota);
   const own = objects.filter((each) => namespaceOf(each) === namespace);
   const declared = own.filter((each) => each.kind === kind).map(({ name }) => name);
-  const ofKubernetes = OF_KUBERNETES[kind];
+  const ofKubernetes = entryOf(OF_KUBERNETES, kind);
   const all = new Set([...declared, ...ofKubernetes === undefined ? [] : [ofKubernetes]]);
   const made = [
     ...(kind === "Job"

@@ -1,3 +1,4 @@
+import { entryOf } from "../../kubernetes/fields.ts";
 import { shell, shellPath } from "../../../pipeline/shell.ts";
 import { DEFAULT_PROJECT } from "../../../pipeline/contract/project.ts";
 import { plural } from "../../../pipeline/progress.ts";
@@ -119,7 +120,7 @@ function undeclaredFindings(
   const declared = new Set(plan.map(({ object }) => idOf(object)));
   return objects.flatMap((object): Finding[] => {
     const { kind, name, namespace } = object;
-    const why = EFFECTS[kind];
+    const why = entryOf(EFFECTS, kind);
     if (why === undefined || namespace !== own || declared.has(idOf(object))) {
       return [];
     }
@@ -148,7 +149,7 @@ function unreadIn(
   own: string,
 ): string[] {
   const effective = unread.filter(({ kind, namespace }) =>
-    EFFECTS[kind] !== undefined && namespace === own
+    entryOf(EFFECTS, kind) !== undefined && namespace === own
   );
   const problems = [
     ...plan.filter(({ action }) => action === "unknown").map(({ reason }) => reason!),

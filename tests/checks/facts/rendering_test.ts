@@ -243,6 +243,16 @@ for (
   });
 }
 
+Deno.test("gatherManifests takes texts with expressions in data and annotations for YAML", async () => {
+  const head = (kind: string) =>
+    `apiVersion: v1\nkind: ${kind}\nmetadata: { name: a, annotations: { port: "\${P}" } }\n`;
+  const texts = [
+    head("ConfigMap") + 'data: { port: "${PG_PORT}", cidr: "{{ cidr }}", labels: "${L}" }\n',
+    head("Secret") + 'stringData: { port: "${PG_PORT}" }\n',
+  ];
+  for (const text of texts) assertEquals((await gather({ "a.yaml": text })).problems, []);
+});
+
 Deno.test("gatherManifests takes an object whose name envsubst fills in for a template", async () => {
   const text = "apiVersion: v1\nkind: Namespace\nmetadata: { name: '${NAME}' }\n";
   const { problems } = await gather({ "namespace.yaml": text });
