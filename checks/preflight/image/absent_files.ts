@@ -40,9 +40,9 @@ export interface AbsentFiles {
 }
 
 /**
- * Judges whether the Dockerfiles add the files that jobs name. That is not known if a file is in a folder
- * that a Dockerfile copies as a whole and is not beside the Dockerfile, or if a script or an unknown
- * base image can add it.
+ * Judges whether the Dockerfiles add the files that jobs name. That is not known if a Dockerfile
+ * copies a whole folder and the file is not found in it, or if a script or an unknown base image can
+ * add the file.
  *
  * @param dockerfiles the Dockerfiles for Spark
  */
@@ -117,8 +117,8 @@ function cut(text: string): string {
 }
 
 /**
- * The application or another file of a job that a Dockerfile certainly adds, so that its image is the
- * job's; undefined if it adds none.
+ * The application or another file of a job that a Dockerfile certainly adds, so that its image is
+ * the job's; undefined if it adds no such file.
  */
 export function fileOfJobs(tree: Tree, dockerfile: Code): string | undefined {
   return tree.jobs.filter(({ mode }) => mode !== "none").flatMap(filesOf)
@@ -133,7 +133,7 @@ function imagesOf({ containers, images }: SparkJob): string[] {
 /** The flags with lists of files. */
 const FLAGS = /^--(?:jars|py-files|files|archives)(?:=|$)/;
 
-/** The paths in a list of a flag. In deploy mode client, a path without a scheme is in this image. */
+/** The paths in a flag's list. In deploy mode client, a path without a scheme is in this image. */
 function listedIn(words: readonly string[], i: number): string[] {
   const text = words[i]!;
   const list = FLAGS.test(text)

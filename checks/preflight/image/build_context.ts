@@ -29,17 +29,22 @@ export interface Context {
   readonly names: readonly string[];
 }
 
-/** The files of a program or of its configuration, which a build does not make. */
-const WRITTEN = /\.(py|R|sh|sql|ya?ml|json|txt|toml|conf|properties|xml)$/;
-
 /** The ending of a single file. */
-const FILE = /\.(py|jar|egg|whl|zip|R|sh|sql|ya?ml|json|txt|toml|conf|properties|xml)$/;
+const FILE =
+  /\.(py|jar|egg|whl|zip|tar|tgz|gz|bz2|xz|zst|R|sh|sql|ya?ml|json|txt|toml|conf|cfg|properties|xml|avsc|jks|pem)$/;
+
+/**
+ * The files whose absence a folder can show, because people write them. A build makes archives, and
+ * configuration is often not in the repository.
+ */
+const WRITTEN = ".py";
 
 /**
  * Returns whether a source of COPY brings a file into the target.
  *
- * A build can make a file, such as an archive, just before the image is built. So a file that is not
- * there counts as absent only if its folder shows other files of its kind.
+ * A file that is not there counts as absent only if it is a Python file, and the copied folder has
+ * other ones. The files of the whole context are not known, because its folder can be above the
+ * manifests.
  *
  * @param below the path of the file below the target
  * @returns undefined if the files do not show it
@@ -48,31 +53,22 @@ export function isCopied(source: string, below: string, context: Context): boole
   const plain = source.replace(/^\.?\/+/, "").replace(/\/*\.?$/, "");
   const name = plain.slice(plain.lastIndexOf("/") + 1);
   if (/[*?[]/.test(plain)) return isMatched(plain, below, context);
-  if (/:\/\//.test(source) || FILE.test(name)) {
-    // A single file can be copied to a name, which is no folder then.
-    return name === below;
-  }
-  const copied = contextsOf(context.dockerfile).map((each) => ({
-    isOwn: each === ownContext(context.dockerfile),
-    start: `${each}${plain === "" ? "" : `${plain}/`}`,
-  }));
+  if (name === below) return true;
+  // A single file can be copied to a name, which is no folder then.
+  if (FILE.test(name)) return false;
+  const copied = contextsOf(context.dockerfile).map((each) =>
+    `${each}${plain === "" ? "" : `${plain}/`}`
+  );
   const { names } = context;
-  if (copied.some(({ start }) => names.includes(`${start}${below}`))) return true;
-  const folder = below.slice(0, below.lastIndexOf("/") + 1);
-  const ending = /\.\w+$/.exec(below)?.[0] ?? "";
-  const others = copied.some(({ start, isOwn }) => {
-    if (plain === "" && !isOwn) return false;
-    const isDeep = plain !== "" && ending === ".py";
-    const at = isDeep ? start : `${start}${folder}`;
-    return names.some((each) =>
-      each.startsWith(at) && each.endsWith(ending) &&
-      (isDeep || !each.slice(at.length).includes("/"))
-    );
-  });
-  return others && (plain !== "" || WRITTEN.test(below)) ? false : undefined;
+  if (copied.some((start) => names.includes(`${start}${below}`))) return true;
+  if (plain === "" || !below.endsWith(WRITTEN)) return undefined;
+  const others = copied.some((start) =>
+    names.some((each) => each.startsWith(start) && each.endsWith(WRITTEN))
+  );
+  return others ? false : undefined;
 }
 
-/** Returns whether a pattern matches a file; undefined if it matches no file of the same kind. */
+/** Returns whether a pattern matches a file; undefined if the files do not show it. */
 function isMatched(
   pattern: string,
   below: string,
@@ -95,12 +91,8 @@ function isMatched(
     })
   );
   if (found.includes(below)) return true;
-  const ending = /\.\w+$/.exec(below)?.[0] ?? "";
-  return found.some((each) => each.endsWith(ending)) ? false : undefined;
-}
-
-function ownContext(dockerfile: string): string {
-  return dockerfile.slice(0, dockerfile.lastIndexOf("/") + 1);
+  if (!pattern.includes("/") || !below.endsWith(WRITTEN)) return undefined;
+  return found.some((each) => each.endsWith(WRITTEN)) ? false : undefined;
 }
 
 /** The folders that a build can read: that of the Dockerfile, and those above it. */

@@ -107,8 +107,8 @@ const HIDDEN =
 const INTO_FOLDER = /\b(git|curl|wget|tar|unzip|cp|mv|ln|install)\b/;
 
 /**
- * Returns whether a command adds a file. That is unclear if it names a folder above the file, or starts
- * a program that can write any file.
+ * Returns whether a command adds a file. That is possible if it names a folder above the file, or
+ * starts a program that can write any file.
  */
 function ofCommand(instruction: string, path: string, folder: string): Presence {
   const names = (text: string) =>
@@ -154,7 +154,7 @@ function ofCopy(
 ): Presence {
   const unclear: Presence = { is: "unclear", by: `${name} ${text}` };
   const words = wordsOfCopy(text);
-  if (words.some((word) => word.includes("$")) || /--parents\b/.test(text)) return unclear;
+  if (words.some((word) => word.includes("$")) || /--(parents|unpack)\b/.test(text)) return unclear;
   const target = absolute(words.at(-1) ?? "", folder);
   if (target === path) return THERE;
   if (target.includes("$")) return unclear;
@@ -176,9 +176,9 @@ function ofCopy(
   );
 }
 
-/** Returns whether ADD unpacks a file, whose content is not known. */
+/** Returns whether ADD unpacks a file, whose content is not known. It unpacks no download. */
 function isArchive(name: string, source: string): boolean {
-  return name === "ADD" && /\.(tar|tgz|gz|bz2|xz|zst)$/.test(source);
+  return name === "ADD" && !source.includes("://") && /\.(tar|tgz|gz|bz2|xz|zst)$/.test(source);
 }
 
 /**

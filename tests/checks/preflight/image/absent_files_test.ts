@@ -117,6 +117,7 @@ Deno.test("absentFiles finds an application that no instruction adds", () => {
   ]);
   const others = { "image/jobs/etl.py": "", "image/jobs/more/other.py": "" };
   assertEquals(found("COPY jobs/more/ /opt/app/", { others }), ABSENT);
+  assertEquals(found("COPY jobs/more/*.py /opt/app/", { others }), ABSENT);
   assertEquals(found("COPY jobs/ /opt/app/", { manifest: APPLICATION }), [
     `fail spec.deps.jars ${problem("/opt/jars/a.jar")}`,
   ]);
@@ -209,6 +210,9 @@ Deno.test("absentFiles names a file that an instruction or a command may add", (
       "COPY --from=build /out/*.py /opt/app/",
       "ARG TARGET\nCOPY jobs/ $TARGET",
       "ADD app.tar.gz /opt/",
+      "ADD --unpack=true https://example.com/app.tar.gz /opt/app/",
+      "ADD https://example.com/app.git#v1 /opt/app/",
+      "ADD git@example.com:etl/app.git /opt/app",
       "ARG BASE\nWORKDIR ${BASE}/app\nCOPY jobs/etl.py .",
       "WORKDIR $BASE/jobs\nCOPY jobs/etl.py ./",
       "WORKDIR $BASE\nWORKDIR jobs\nCOPY jobs/etl.py ./",
@@ -261,17 +265,20 @@ Deno.test("absentFiles looks into folders that are copied as a whole", () => {
   for (const path of ["local:///opt/app/lib.zip", "/opt/app/lib.zip", "local:///opt/jars/a.jar"]) {
     assertEquals(found(copied, { ...zip(path), others }), [], path);
   }
-  // The build can make an archive, but not a second jar beside the jars of the project.
-  for (const path of ["/opt/app/other.zip", "/opt/app/dist/lib.zip", "/opt/app/target/a.jar"]) {
-    const expected = [unclear("COPY . /opt/app", path)];
+  // A build can make an archive, also beside an older one.
+  for (
+    const [path, by] of [
+      ["/opt/app/other.zip", "COPY . /opt/app"],
+      ["/opt/app/dist/lib.zip", "COPY . /opt/app"],
+      ["/opt/app/target/a.jar", "COPY . /opt/app"],
+      ["/opt/jars/b.jar", "COPY jars /opt/jars"],
+      ["/opt/jars/b.zip", "COPY jars /opt/jars"],
+    ] as const
+  ) {
+    const expected = [unclear(by, path)];
     assertEquals(found(copied, { ...zip(`local://${path}`), others }), expected, path);
     assertEquals(found(copied, { ...zip(path), others }), expected, path);
   }
-  const field = "spec.template.spec.containers[0].args[2]";
-  assertEquals(found(copied, { ...zip("/opt/jars/b.jar"), others }), [
-    `fail ${field} ${problem("/opt/jars/b.jar")}`,
-  ]);
-  assertEquals(found(copied, { file: "local:///opt/app/etl.py", others }), ABSENT);
   const home = { file: "local:///opt/spark/etl/etl.py" };
   assertEquals(found("COPY jobs $SPARK_HOME/etl", home), []);
   const two = zip("local:///opt/app/b.zip,local:///opt/app/a.zip");
@@ -279,12 +286,46 @@ Deno.test("absentFiles looks into folders that are copied as a whole", () => {
     unclear("COPY . /opt/app", "/opt/app/b.zip, /opt/app/a.zip"),
   ]);
   const pattern = { ...zip("/opt/jars/b.jar"), others };
-  assertEquals(found("COPY jars/*.jar /opt/jars/", pattern), [
-    `fail ${field} ${problem("/opt/jars/b.jar")}`,
-  ]);
-  assertEquals(found("COPY lib?.jar /opt/jars/", pattern), [
-    unclear("COPY lib?.jar /opt/jars/", "/opt/jars/b.jar"),
-  ]);
+  for (const by of ["COPY jars/*.jar /opt/jars/", "COPY lib?.jar /opt/jars/"]) {
+    assertEquals(found(by, pattern), [unclear(by, "/opt/jars/b.jar")], by);
+  }
+});
+
+Deno.test("absentFiles does not take the folder of a Dockerfile for the whole context", () => {
+  const others = { "image/main.py": "", "image/values.yaml": "" };
+  for (const by of ["COPY . /opt/app/", "ADD ./ /opt/app", "COPY *.py /opt/app/"]) {
+    assertEquals(found(by, { others }), [unclear(by)], by);
+  }
+  const manifest = JOB.replace("--py-files", "--files")
+    .replace("/mounted/lib.zip", "/opt/app/settings.yaml");
+  const file = "local:///mounted/etl.py";
+  for (const by of ["COPY . /opt/app/", "COPY conf /opt/app", "COPY conf/*.yaml /opt/app/"]) {
+    const files = { ...others, "image/conf/log.yaml": "" };
+    assertEquals(found(by, { manifest, file, others: files }), [
+      unclear(by, "/opt/app/settings.yaml"),
+    ], by);
+  }
+});
+
+Deno.test("absentFiles accepts a single file of any kind that COPY names", () => {
+  for (
+    const name of ["env.tar.gz", "env.tgz", "a.avsc", "a.jks", "ca.pem", "a.csv", "a.cfg", "a.b"]
+  ) {
+    const manifest = JOB.replace("--py-files", "--archives")
+      .replace("/mounted/lib.zip", `/opt/app/${name}#env`);
+    for (
+      const dockerfile of [
+        `COPY ${name} jobs/etl.py /opt/app/`,
+        `COPY ["build/${name}", "jobs/etl.py", "/opt/app/"]`,
+        `COPY jobs/etl.py /opt/app/\nADD https://example.com/${name} /opt/app/`,
+        `COPY jobs/etl.py /opt/app/\nCOPY other.bin /opt/app/${name}`,
+      ]
+    ) assertEquals(found(dockerfile, { manifest }), [], dockerfile);
+  }
+  for (const name of ["env.tar.gz", "env.tgz", "a.avsc", "a.jks", "ca.pem", "a.cfg"]) {
+    assertEquals(found(`COPY ${name} /opt/app/`), ABSENT, name);
+    assertEquals(found(`ADD https://example.com/${name} /opt/app/`), ABSENT, name);
+  }
 });
 
 Deno.test("absentFiles judges no file of a base image, a volume or a lake", () => {
