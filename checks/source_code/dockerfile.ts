@@ -93,6 +93,28 @@ export function copiedFrom({ instructions }: Pick<Stage, "instructions">): strin
   );
 }
 
+/** The words of COPY or ADD after its options: the sources, and the target. */
+export function wordsOfCopy(text: string): string[] {
+  const rest = text.replace(/^(--\S+\s+)+/, "");
+  const words = jsonWords(rest) ??
+    rest.split(" ").map((word) => word.replace(/^(["'])(.*)\1$/, "$2"));
+  if (!words[0]?.startsWith("<<")) return words;
+  // A here-document is a file with the name of its delimiter. Its lines follow the target.
+  const target = words.findIndex((word) => !word.startsWith("<<"));
+  return words.slice(0, target + 1).map((word) => word.replace(/^<<-?|["']/g, ""));
+}
+
+/** The words of the JSON form of COPY; undefined for the form of a shell, as with `[a-z]*.py`. */
+function jsonWords(text: string): string[] | undefined {
+  if (!text.startsWith("[")) return undefined;
+  try {
+    const words: unknown = JSON.parse(text);
+    return Array.isArray(words) ? words.map(String) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The text of a Dockerfile without its `RUN` instructions, with equal offsets. */
 export function withoutBuildCommands(code: Code): string {
   return instructionsOf(code).filter(({ name }) => name === "RUN").reduce(

@@ -1,5 +1,5 @@
 import { type Code, placeIn } from "../source_code/code.ts";
-import { instructionsOf } from "../source_code/dockerfile.ts";
+import { instructionsOf, wordsOfCopy } from "../source_code/dockerfile.ts";
 import type { SparkSetting } from "./settings.ts";
 
 /** The folders of images with the configuration of Spark or of Hadoop. */
@@ -18,8 +18,7 @@ export function inImage(file: string, code: readonly Code[]): string | undefined
     instructionsOf(each).some(({ name: instruction, text }) => {
       if (!/^(ADD|COPY|RUN)$/.test(instruction)) return false;
       if (name.test(text)) return true;
-      const words = text.replaceAll(/["[\],]/g, " ").trim().split(/\s+/)
-        .filter((word) => !word.startsWith("--"));
+      const words = wordsOfCopy(text);
       return instruction !== "RUN" && CONFIGURATION.test(words.at(-1) ?? "") &&
         words.slice(0, -1).some((word) => !/\w\.\w+$/.test(word));
     })

@@ -1,26 +1,5 @@
 // The files that a build copies from its context.
 
-/** The words of COPY or ADD after its options: the sources, and the target. */
-export function wordsOfCopy(text: string): string[] {
-  const rest = text.replace(/^(--\S+\s+)+/, "");
-  const words = jsonWords(rest) ?? rest.split(" ");
-  if (!words[0]?.startsWith("<<")) return words;
-  // A here-document is a file with the name of its delimiter. Its lines follow the target.
-  const target = words.findIndex((word) => !word.startsWith("<<"));
-  return words.slice(0, target + 1).map((word) => word.replace(/^<<-?|["']/g, ""));
-}
-
-/** The words of the JSON form of COPY; undefined for the form of a shell, as with `[a-z]*.py`. */
-function jsonWords(text: string): string[] | undefined {
-  if (!text.startsWith("[")) return undefined;
-  try {
-    const words: unknown = JSON.parse(text);
-    return Array.isArray(words) ? words.map(String) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 /** A Dockerfile, and the files that can be in the context of its build. */
 export interface Context {
   /** The file of the Dockerfile. */

@@ -6,8 +6,9 @@ import {
   instructionsOf,
   type Stage,
   stagesOf,
+  wordsOfCopy,
 } from "../../source_code/dockerfile.ts";
-import { isCopied, wordsOfCopy } from "./build_context.ts";
+import { isCopied } from "./build_context.ts";
 import { finalStages, withoutHarmless } from "./jar_places.ts";
 import { isPlainSpark } from "./plain_images.ts";
 

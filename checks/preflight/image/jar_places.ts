@@ -1,7 +1,12 @@
 import type { Finding } from "../../finding.ts";
 import { JARS } from "../../image/spark_jars.ts";
 import { type Code, placeIn } from "../../source_code/code.ts";
-import { copiedFrom, type Instruction, type Stage } from "../../source_code/dockerfile.ts";
+import {
+  copiedFrom,
+  type Instruction,
+  type Stage,
+  wordsOfCopy,
+} from "../../source_code/dockerfile.ts";
 import type { AddedJar } from "./added_jars.ts";
 
 /** The folder whose jars Spark loads. */
@@ -116,7 +121,7 @@ export function folderOf({ file, instruction: { name, text } }: AddedJar): strin
     const targets = [...text.matchAll(OUTPUT)];
     return targets.find((each) => each[2]!.startsWith(file))?.[1];
   }
-  const target = text.replaceAll(/[[\],"]/g, " ").trim().split(/\s+/).at(-1)!;
+  const target = wordsOfCopy(text).at(-1) ?? "";
   if (!/^(\/|\$\{?SPARK_HOME\}?\/)/.test(target)) return undefined;
   return target.replace(target.endsWith(".jar") ? /\/[^/]*$/ : /\/+$/, "");
 }

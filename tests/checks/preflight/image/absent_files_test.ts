@@ -174,6 +174,7 @@ Deno.test("absentFiles accepts a file that an instruction adds", () => {
       "COPY jobs/etl.py /opt/app/",
       "COPY jobs/main.py /opt/app/etl.py",
       'COPY ["jobs/etl.py", "/opt/app/"]',
+      `COPY "jobs/etl.py" '/opt/app/'`,
       'COPY --chown=185 ["jobs/etl.py", "/opt/app/"]',
       "WORKDIR /opt\nWORKDIR app\nCOPY jobs/etl.py ./",
       "WORKDIR /opt/app\nCOPY jobs/[a-z]*.py ./",
