@@ -2,7 +2,7 @@ import { runEnds } from "../run_end.ts";
 import { shell, shellPath } from "../../../pipeline/shell.ts";
 import { noExecutors, unknownModes } from "./job_network.ts";
 import { hasFailure } from "../outcome.ts";
-import type { Finding } from "../../finding.ts";
+import type { Finding, Outcome } from "../../finding.ts";
 import { CONNECTIONS, type PlatformCheck, platformCheck } from "../platform.ts";
 import {
   deniedConnections,
@@ -73,7 +73,7 @@ export const driverExecutorTraffic: PlatformCheck = platformCheck({
       ...jobs.flatMap((job) => missingPorts(job)),
     ];
     const judged = { examined, findings: [...outcome.findings, ...settings] };
-    return hasFailure(judged) ? judged : unknownModes(network) ?? judged;
+    return hasFailure(judged) ? judged : unknownModes(network) ?? unknownPorts(jobs) ?? judged;
   },
 });
 
@@ -217,14 +217,8 @@ function missingLabel(job: JobWithPods): Finding {
  * warning.
  */
 function missingPorts(job: JobWithPods): Finding[] {
-  if (!job.onKubernetes) return [];
-  const { mode, settings } = job;
-  // A file that was not read can set the ports.
-  if (job.unreadProperties !== undefined) return [];
-  const isSet = (key: string) => Number(settings.get(key)?.value) > 0;
-  const keys = mode === "client" ? [DRIVER_PORT, DRIVER_BLOCKS, BLOCKS] : [BLOCKS];
-  const missing = keys.filter((key) => !isSet(key) && !(key === DRIVER_BLOCKS && isSet(BLOCKS)));
-  if (missing.length === 0) return [];
+  const missing = portsNotSet(job);
+  if (missing.length === 0 || job.unreadProperties !== undefined) return [];
   const field = job.argumentsPath;
   return [{
     severity: "warn",
@@ -237,4 +231,26 @@ function missingPorts(job: JobWithPods): Finding[] {
       missing.map((key) => `--conf=${key}=${DEFAULTS[key]}`).join(" ")
     }`,
   }];
+}
+
+/** Returns the outcome if a file that was not read can set ports; undefined without such a file. */
+function unknownPorts(jobs: readonly JobWithPods[]): Outcome | undefined {
+  const unknown = jobs.flatMap((job) => {
+    const missing = portsNotSet(job);
+    const { label, unreadProperties: file } = job;
+    return missing.length === 0 || file === undefined
+      ? []
+      : [`${missing.join(", ")} of ${label}, which ${file} can set`];
+  });
+  return unknown.length === 0
+    ? undefined
+    : { unknown: `not in the manifests, so not checked: ${unknown.join("; ")}` };
+}
+
+/** The settings with ports that a job needs and does not set. */
+function portsNotSet({ onKubernetes, mode, settings }: JobWithPods): string[] {
+  if (!onKubernetes) return [];
+  const isSet = (key: string) => Number(settings.get(key)?.value) > 0;
+  const keys = mode === "client" ? [DRIVER_PORT, DRIVER_BLOCKS, BLOCKS] : [BLOCKS];
+  return keys.filter((key) => !isSet(key) && !(key === DRIVER_BLOCKS && isSet(BLOCKS)));
 }

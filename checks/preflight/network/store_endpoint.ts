@@ -81,12 +81,8 @@ export function storeOf(network: Network, job: JobWithPods, from: Pod): Store {
 export function unreadEndpoint(job: JobWithPods): string | undefined {
   const { source } = endpointOf(job);
   const setting = job.settings.get(source);
-  // A variable from a Secret has a value that is not known, and counts more than a file.
-  const isDeclared = VARIABLES.some((name) => {
-    const variable = job.environment.variable(name);
-    return variable !== undefined && variable.value !== "";
-  });
-  const isSet = isDeclared ||
+  // A variable of unknown value shows no endpoint, and the code may not read the variable.
+  const isSet = (job.environment.value(source) ?? "") !== "" ||
     setting !== undefined && setting.source !== "hadoop";
   return isSet ? undefined : job.settings.get(UNREAD_FILE)?.unknown;
 }

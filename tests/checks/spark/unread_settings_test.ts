@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "../../support/assert.ts";
-import { FILES, JOB } from "../healthy/manifests.ts";
+import { FILES, JOB, JOB_ID } from "../healthy/manifests.ts";
 import { preflightOf } from "./whole_preflight.ts";
 
 const APPLICATION = "            - local:///opt/deep-storage/jobs/bronze_ingest.py";
@@ -72,6 +72,52 @@ Deno.test("preflight fails for no missing setting that a file can have which is 
       assertEquals([id, verdict], [id, "error"], name);
       assertStringIncludes(reason, name);
     }
+  }
+});
+
+Deno.test("driver-executor-traffic names the file that can set the ports of a job", async () => {
+  const set = ["container.image=apache/spark:3.5.8", "namespace=analytics-jobs"]
+    .map((each) => `--conf=spark.kubernetes.${each}`);
+  const blocks = "--conf=spark.blockManager.port=7079";
+  const ports = ["--conf=spark.driver.port=7078", blocks];
+  const unread = "--properties-file=/opt/etl.conf";
+  const all = "spark.driver.port, spark.driver.blockManager.port, spark.blockManager.port";
+  const cases: readonly (readonly [string[], string, string?])[] = [
+    [[unread, ...set], "error", `${all} of ${JOB_ID}, which /opt/etl.conf can set`],
+    [[unread, ...set, blocks], "error", `spark.driver.port of ${JOB_ID}, which /opt/etl.conf`],
+    [[unread, ...set, ...ports], "pass"],
+    [set, "warn"],
+  ];
+  for (const [args, verdict, named = ""] of cases) {
+    const results = await preflightOf(withArguments(args));
+    const result = results.find(({ id }) => id === "driver-executor-traffic")!;
+    assertEquals(result.verdict, verdict, args.join(" "));
+    assertStringIncludes(result.reason ?? "", named);
+  }
+});
+
+Deno.test("egress-policy names a file that can set the endpoint, beside a variable of unknown value", async () => {
+  const files = withArguments(
+    ["--conf=spark.kubernetes.container.image=apache/spark:3.5.8"],
+    "            - { name: conf, mountPath: /opt/hadoop/conf }\n",
+    volumeOf("configMap: { name: absent }"),
+    "            - { name: HADOOP_CONF_DIR, value: /opt/hadoop/conf }\n",
+  );
+  const known = "name: contabo-s3-credentials\n                  key: S3_ENDPOINT";
+  assertStringIncludes(files[JOB]!, known);
+  const absent = {
+    ...files,
+    [JOB]: files[JOB]!.replace(known, "name: absent\n                  key: S3_ENDPOINT"),
+  };
+  const cases = [
+    [absent, "error", "ConfigMap absent can have the file core-site.xml"],
+    [files, "pass", ""],
+  ] as const;
+  for (const [changed, verdict, named] of cases) {
+    const results = await preflightOf(changed);
+    const result = results.find(({ id }) => id === "egress-policy")!;
+    assertEquals(result.verdict, verdict);
+    assertStringIncludes(result.reason ?? "", named);
   }
 });
 
