@@ -72,8 +72,14 @@ async function install(api: Api): Promise<void> {
 
 async function uninstall(api: Api): Promise<void> {
   const crds = KINDS.map(([group, , plural]) => `${CRDS}/${plural}.${group}`);
-  for (const path of [...crds, "/api/v1/namespaces/istio-system"]) {
-    await (await api.send("DELETE", path)).body?.cancel();
+  const paths = [...crds, "/api/v1/namespaces/istio-system"];
+  for (const path of paths) await (await api.send("DELETE", path)).body?.cancel();
+  for (const path of paths) {
+    await until(`${path} is deleted`, async () => {
+      const response = await api.send("GET", path);
+      await response.body?.cancel();
+      return response.status === 404;
+    });
   }
 }
 
