@@ -80,6 +80,8 @@ export interface DenialCause {
   readonly direction: Direction;
   /** The namespace of this end. */
   readonly namespace: string;
+  /** The other end. */
+  readonly other: Endpoint;
   /** The policy; undefined if the rule is missing. */
   readonly policy?: Policy;
   /** The rule. */
@@ -222,10 +224,15 @@ export function causeOfDenial(
 ): DenialCause | undefined {
   for (const direction of ["egress", "ingress"] as const) {
     const { allowed, policies } = decide(network.cluster, flow, direction);
-    if (!allowed) return findCause(network, flow, direction, policies, purpose, isCandidate);
+    if (allowed) continue;
+    const [, other] = ends(flow, direction);
+    return { ...findCause(network, flow, direction, policies, purpose, isCandidate), other };
   }
   return undefined;
 }
+
+/** A cause without the other end, which is the same for all causes of a denial. */
+type Fault = Omit<DenialCause, "other">;
 
 function findCause(
   network: Network,
@@ -234,7 +241,7 @@ function findCause(
   policies: readonly Policy[],
   purpose: Purpose,
   isCandidate: RuleFilter,
-): DenialCause {
+): Fault {
   const causes = [
     ...policies.flatMap((policy) => nearRules(network, flow, direction, policy, isCandidate)),
     ...nearPolicies(network, flow, direction, policies),
@@ -277,12 +284,12 @@ const TARGETS: Readonly<Record<Purpose, string>> = {
   spark: "driver and executors",
 };
 
-function objectOfPolicy(network: Network, { policy }: DenialCause) {
+function objectOfPolicy(network: Network, { policy }: Fault) {
   return policy && objectOf(network, "NetworkPolicy", policy.name, policy.namespace);
 }
 
 /** Returns how much a rule resembles the required rule: the type of its peers, and its ports. */
-function affinity({ rule, peer }: DenialCause, flow: Flow, direction: Direction): number {
+function affinity({ rule, peer }: Fault, flow: Flow, direction: Direction): number {
   const [, other] = ends(flow, direction);
   const type = other.type === "pod" ? "pods" : "block";
   const isOnlyPort = rule?.ports.length === 1 && rule.ports[0]!.port === flow.port;
@@ -296,9 +303,9 @@ function nearRules(
   direction: Direction,
   policy: Policy,
   isCandidate: RuleFilter,
-): DenialCause[] {
+): Fault[] {
   const [, other] = ends(flow, direction);
-  return policy.rules[direction].filter(isCandidate).flatMap((rule): DenialCause[] => {
+  return policy.rules[direction].filter(isCandidate).flatMap((rule): Fault[] => {
     const matchesPeer = matchingPeers(network.cluster, policy, rule, other)?.length !== 0;
     const matchesPort = matchingPorts(rule, flow.to, flow.protocol, flow.port)?.length !== 0;
     const common = { direction, namespace: policy.namespace, policy, rule };
@@ -347,13 +354,13 @@ function nearPolicies(
   flow: Flow,
   direction: Direction,
   isolating: readonly Policy[],
-): DenialCause[] {
+): Fault[] {
   const [self, other] = ends(flow, direction);
   if (self.type === "outside") return [];
   const candidates = network.cluster.policies.filter((policy) =>
     policy.namespace === self.namespace && !isolating.includes(policy)
   );
-  return candidates.flatMap((policy): DenialCause[] => {
+  return candidates.flatMap((policy): Fault[] => {
     const rule = policy.declaredRules[direction].find((each) =>
       matchingPeers(network.cluster, policy, each, other)?.length !== 0 &&
       matchingPorts(each, flow.to, flow.protocol, flow.port)?.length !== 0
@@ -402,8 +409,10 @@ function destinationsOf(denied: readonly DeniedConnection[]): string {
   }));
 }
 
-function keyOf({ job, cause: { kind, policy, path, direction } }: DeniedConnection): string {
-  const newPolicy = policy === undefined ? [direction, runsToolkit(job)] : [];
+function keyOf(
+  { job, cause: { kind, policy, path, direction, namespace } }: DeniedConnection,
+): string {
+  const newPolicy = policy === undefined ? [direction, namespace, runsToolkit(job)] : [];
   return [kind, policy?.namespace, policy?.name, path, ...newPolicy].join(" ");
 }
 

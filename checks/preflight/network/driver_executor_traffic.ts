@@ -5,6 +5,8 @@ import { hasFailure } from "../outcome.ts";
 import type { Finding, Outcome } from "../../finding.ts";
 import { CONNECTIONS, type PlatformCheck, platformCheck } from "../platform.ts";
 import {
+  type DenialCause,
+  type DeniedConnection,
   deniedConnections,
   examinedPods,
   judgeDenied,
@@ -16,6 +18,7 @@ import { ROLE_LABEL } from "../../spark/pods.ts";
 import type { Actor, JobWithPods } from "./job_pods.ts";
 import type { ManifestObject } from "../../kubernetes/objects.ts";
 import { SPARK_CLUSTER } from "../../kubernetes/spark_cluster.ts";
+import { selectsEndpoint } from "../../network_policy/matching.ts";
 import { NAME_LABEL } from "../../network_policy/model.ts";
 import { serviceOf } from "./service_host.ts";
 import { fixDenial } from "./policy_fix.ts";
@@ -53,19 +56,21 @@ export const driverExecutorTraffic: PlatformCheck = platformCheck({
           ? "the master of a SparkCluster knows only the workers and the drivers that register with it"
           : "Spark replaces each executor that cannot register, and gives up after some; " +
             runEnds("after retries", "SparkContext was shut down"),
-      fix: ({ job, cause, destination }, all) =>
-        fixDenial(network, cause, {
+      fix: ({ cause, destination }, all) => {
+        const pods = destination === MASTER ? CLUSTER : SPARK;
+        const [peer, ...morePeers] = peersOf(all, pods);
+        return fixDenial(network, cause, {
           name: destination === MASTER
             ? "allow-spark-cluster-traffic"
             : "allow-driver-executor-traffic",
-          pods: destination === MASTER ? CLUSTER : SPARK,
-          peer: {
-            ...selectorOfNamespace(job, cause.namespace),
-            podSelector: destination === MASTER ? CLUSTER : SPARK,
-          },
+          pods,
+          peer,
+          morePeers,
           both: true,
           ports: portsOf(all),
-        }),
+          keepsPeer: selectsJobs(network, cause),
+        });
+      },
     });
     if (!("findings" in outcome)) return outcome;
     const settings = [
@@ -77,10 +82,25 @@ export const driverExecutorTraffic: PlatformCheck = platformCheck({
   },
 });
 
-/** Selects the namespace of a job's other pods, if they are not in the namespace of a policy. */
-function selectorOfNamespace({ actors }: JobWithPods, own: string) {
-  const other = actors.map(({ pod }) => pod.namespace).find((each) => each !== own);
-  return other === undefined ? {} : { namespaceSelector: { matchLabels: { [NAME_LABEL]: other } } };
+/** Selects pods in each namespace that the denied connections need, as peers of a policy. */
+function peersOf(denied: readonly DeniedConnection[], podSelector: unknown): unknown[] {
+  const namespaces = denied.map(({ cause: { namespace, other } }) =>
+    other.type === "pod" && other.namespace !== namespace ? other.namespace : undefined
+  );
+  return [...new Set(namespaces)].map((name) =>
+    name === undefined ? { podSelector } : {
+      namespaceSelector: { matchLabels: { [NAME_LABEL]: name } },
+      podSelector,
+    }
+  );
+}
+
+/** Returns whether the present peer selects a pod of a job, which may need it. */
+function selectsJobs({ cluster, jobs }: Network, { policy, rule, peer }: DenialCause): boolean {
+  if (policy === undefined || rule === undefined || peer === undefined) return false;
+  return jobs.some(({ actors }) =>
+    actors.some(({ pod }) => selectsEndpoint(cluster, policy, peer, pod))
+  );
 }
 
 /** The labels of drivers and executors, which Spark or the manifest sets. */

@@ -20,6 +20,8 @@ export interface MissingRule {
   readonly pods: unknown;
   /** The other end, as a peer of a rule. */
   readonly peer: unknown;
+  /** More ends for the same rule, as peers. */
+  readonly morePeers?: readonly unknown[];
   /** The ports of the rule, as items of `ports`. */
   readonly ports: readonly unknown[];
   /** True if a new policy needs the rule in both directions, because it selects both ends. */
@@ -54,30 +56,34 @@ export function blockOf(address: Address): { readonly ipBlock: { readonly cidr: 
 export function fixDenial(
   network: Network,
   cause: DenialCause,
-  { name, pods, peer, ports, both, keepsPeer = false }: MissingRule,
+  { name, pods, peer, morePeers = [], ports, both, keepsPeer = false }: MissingRule,
 ): string {
   if (isOfOneMachine(peer)) {
     return "Use the address of the server instead of a loopback or link-local address, which only " +
       "the same machine can reach. Do not open that address in a policy.";
   }
   const { kind, policy, rule, direction, namespace } = cause;
+  const peers = [peer, ...morePeers];
   if (policy === undefined || rule === undefined) {
-    const spec = specWithRule(direction, pods, peer, ports);
+    const spec = specWithRule(direction, pods, peers, ports);
     if (!both) return createPolicy(network, namespace, name, spec);
     return createPolicy(network, namespace, name, {
-      ...specWithRule("ingress", pods, peer, ports),
-      ...specWithRule("egress", pods, peer, ports),
+      ...specWithRule("ingress", pods, peers, ports),
+      ...specWithRule("egress", pods, peers, ports),
       policyTypes: ["Ingress", "Egress"],
     });
   }
   switch (kind) {
-    case "peer":
+    case "peer": {
+      const list = `${rule.path}.${direction === "egress" ? "to" : "from"}[-]`;
+      const add = (value: unknown) => ({ op: "add", path: list, value }) as const;
       // Another destination may need the block.
       if (cause.peer?.type === "block" || keepsPeer && cause.peer !== undefined) {
-        const peers = direction === "egress" ? "to" : "from";
-        return patchPolicy(policy, { op: "add", path: `${rule.path}.${peers}[-]`, value: peer });
+        return patchPolicy(policy, ...peers.map(add));
       }
-      return patchPolicy(policy, { op: "replace", path: (cause.peer ?? rule).path, value: peer });
+      const replace = { op: "replace", path: (cause.peer ?? rule).path, value: peer } as const;
+      return patchPolicy(policy, replace, ...morePeers.map(add));
+    }
     case "emptySelector":
     case "noRule":
       return patchPolicy(policy, { op: "replace", path: (cause.peer ?? rule).path, value: peer });
@@ -143,12 +149,12 @@ export function createPolicy(
 function specWithRule(
   direction: Direction,
   podSelector: unknown,
-  peer: unknown,
+  peers: readonly unknown[],
   ports: readonly unknown[],
 ): Readonly<Record<string, unknown>> {
   return direction === "egress"
-    ? { podSelector, policyTypes: ["Egress"], egress: [{ to: [peer], ports }] }
-    : { podSelector, policyTypes: ["Ingress"], ingress: [{ from: [peer], ports }] };
+    ? { podSelector, policyTypes: ["Egress"], egress: [{ to: peers, ports }] }
+    : { podSelector, policyTypes: ["Ingress"], ingress: [{ from: peers, ports }] };
 }
 
 /** Converts the path of a field to a JSON pointer (RFC 6901). */

@@ -54,9 +54,10 @@ Deno.test("driver-executor-traffic selects the namespace in which the account ma
   const { findings } = (await judge(files)).get("driver-executor-traffic")!;
   assertEquals(findings.length, 2);
   for (const { fix } of findings) {
+    assertStringIncludes(fix, '[{"op":"add","path":"/spec/');
     assertStringIncludes(
       fix,
-      '"value":{"namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":"etl"}},' +
+      '/-","value":{"namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":"etl"}},' +
         '"podSelector":{"matchExpressions":[{"key":"spark-role"',
     );
   }
