@@ -27,7 +27,7 @@ const LISTS = ["spark.jars", "spark.submit.pyFiles", "spark.files", "spark.archi
 
 /** Folders that base images fill, so a Dockerfile does not show what is in them. */
 const OF_BASE =
-  /^\/(opt\/spark\/(examples|jars|python|bin|sbin|tests|data|R|kubernetes)|usr|bin|lib|tmp|var|home|root)\//;
+  /^\/(opt\/(spark\/(examples|jars|python|bin|sbin|tests|data|R|kubernetes)|java)|etc|usr|s?bin|lib(32|64|x32)?|tmp|var|run|home|root|dev|proc|sys)\//;
 
 /** The verdict on the files that jobs name. */
 export interface AbsentFiles {

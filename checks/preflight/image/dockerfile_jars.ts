@@ -1,3 +1,4 @@
+import { naming } from "../../list_names.ts";
 import { parseImage } from "../../image/reference.ts";
 import type { Finding } from "../../finding.ts";
 import { type Code, placeIn } from "../../source_code/code.ts";
@@ -48,6 +49,16 @@ export interface Needs {
   readonly lake: boolean;
   /** Whether a job reads or writes a database. */
   readonly database: boolean;
+  /** Why a job can have more needs, as in `Job etl/a: /opt/a.jar is not read`. */
+  readonly unread?: string;
+}
+
+/** The needs of a job that is not known. */
+export const ALL: Needs = { lake: true, database: true };
+
+/** Says that a job may need jars that an image lacks. */
+export function unclearNeeds(jars: readonly string[], unread: string): string {
+  return `whether a job needs ${naming(jars)}, which the image lacks, is not known (${unread})`;
 }
 
 /** The image that Spark comes from. */
@@ -73,7 +84,7 @@ interface Base {
 export function judgeDockerfile(
   code: Code,
   isNamed: (folder: string) => boolean = () => false,
-  needs: Needs = { lake: true, database: true },
+  needs: Needs = ALL,
 ): DockerfileReading | undefined {
   const stages = stagesOf(instructionsOf(code));
   const used = usedStages(stages);
@@ -133,11 +144,13 @@ function judgeStages(
   ];
   const whole = used.flatMap((stage) => stage.instructions);
   const seen = jars.filter((jar) => !isElsewhere(jar, base, whole, isNamed));
-  const missing = wantedJars(hadoop, needs).filter((name) =>
-    seen.every((jar) => jar.name !== name)
-  );
+  const isMissing = (name: string) => seen.every((jar) => jar.name !== name);
+  const missing = wantedJars(hadoop, needs).filter(isMissing);
+  const possible = needs.unread === undefined
+    ? []
+    : wantedJars(hadoop, ALL).filter((name) => isMissing(name) && !missing.includes(name));
   const unclear = whyUnclear(base, hadoop, all, instructions);
-  if (unclear !== undefined && (missing.length > 0 || hadoop === undefined)) {
+  if (unclear !== undefined && (missing.length + possible.length > 0 || hadoop === undefined)) {
     return { findings: found, unknown: `${code.file ?? "Dockerfile"}: ${unclear}` };
   }
   const lacking = missing.map((name): Finding => {
@@ -159,7 +172,11 @@ function judgeStages(
       fix: "Add the jar to /opt/spark/jars/",
     };
   });
-  return { findings: [...lacking, ...found] };
+  const findings = [...lacking, ...found];
+  return possible.length === 0 || needs.unread === undefined ? { findings } : {
+    findings,
+    unknown: `${code.file ?? "Dockerfile"}: ${unclearNeeds(possible, needs.unread)}`,
+  };
 }
 
 /** The stages that become part of the image: the last, its bases, and those that it copies from. */

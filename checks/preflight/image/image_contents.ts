@@ -15,7 +15,7 @@ import {
   sdkOf,
 } from "../../image/spark_jars.ts";
 import { naming } from "../../list_names.ts";
-import type { Needs } from "./dockerfile_jars.ts";
+import { ALL, type Needs, unclearNeeds } from "./dockerfile_jars.ts";
 import { type ImageUse, readingFor } from "./image_uses.ts";
 import { oldDriver, scalaIn, wrongScala, wrongSpark } from "./jar_rules.ts";
 import { isPlainSpark } from "./plain_images.ts";
@@ -60,6 +60,11 @@ export function judgeContents(
     return { unknown: `${elsewhere.problem}. ${elsewhere.fix}` };
   }
   if (known.length === 0) return { skip: "no image could be opened (see image-pull)" };
+  const unclear = known.filter((image) => !isPlainInManifests(image))
+    .flatMap((image) => unclearJars(image, needsOf(image.uses)));
+  if (unclear.length > 0 && !findings.some(({ severity }) => severity === "fail")) {
+    return { unknown: unclear.join("; ") };
+  }
   const examined = `the contents of ${plural(known.length, "image")}`;
   if (known.length === images.length || findings.length > 0) return { examined, findings };
   return {
@@ -148,15 +153,9 @@ function judgeJars(image: ImageContents, place: ImagePlace, needs: Needs): Findi
     }];
   }
   const sdk = sdkOf(hadoopVersion);
-  const hasSdk = jars.some(({ name }) => name === "bundle" || name === "aws-java-sdk-bundle");
   const aws = { name: "hadoop-aws", version: hadoopVersion };
-  const ofLake: JarVersion[] = [
-    aws,
-    ...(sdk === undefined && hasSdk ? [] : [sdk ?? { name: sdkName(hadoopVersion), version: "" }]),
-  ];
-  const wanted = [...needs.lake ? ofLake : [], ...needs.database ? [POSTGRESQL] : []];
   return [
-    ...wanted.flatMap((jar) => missingJar(image, jar, place)),
+    ...wantedJars(image, needs).flatMap((jar) => missingJar(image, jar, place)),
     ...jars.flatMap((jar) => damagedJar(jar, place)),
     ...jars.flatMap((jar) => wrongVersion(jar, aws, hadoopVersion, place)),
     ...(sdk === undefined ? [] : jars.flatMap((jar) => wrongSdk(jar, sdk, hadoopVersion, place))),
@@ -169,6 +168,29 @@ function judgeJars(image: ImageContents, place: ImagePlace, needs: Needs): Findi
     ...otherSparks(jars, place),
     ...(sdk === undefined ? [unknownHadoop(image, place)] : []),
   ];
+}
+
+/** The jars that jobs with these needs need in an image. */
+function wantedJars({ jars = [], hadoopVersion = "" }: ImageContents, needs: Needs): JarVersion[] {
+  const sdk = sdkOf(hadoopVersion);
+  const hasSdk = jars.some(({ name }) => name === "bundle" || name === "aws-java-sdk-bundle");
+  const ofLake: JarVersion[] = [
+    { name: "hadoop-aws", version: hadoopVersion },
+    ...(sdk === undefined && hasSdk ? [] : [sdk ?? { name: sdkName(hadoopVersion), version: "" }]),
+  ];
+  return [...needs.lake ? ofLake : [], ...needs.database ? [POSTGRESQL] : []];
+}
+
+/** The jars that an image lacks, and that a job may need whose code or values are not read. */
+function unclearJars({ reading, uses }: UsedImage, needs: Needs): string[] {
+  if (!reading.opened || reading.jars === undefined || needs.unread === undefined) return [];
+  const known = wantedJars(reading, needs).map(({ name }) => name);
+  const lacking = wantedJars(reading, ALL).map(({ name }) => name).filter((name) =>
+    !known.includes(name) && reading.jars?.every((jar) => jar.name !== name)
+  );
+  return uses.some(({ isSpark }) => isSpark) && lacking.length > 0
+    ? [`${reading.reference}: ${unclearNeeds(lacking, needs.unread)}`]
+    : [];
 }
 
 /** Jars that can contain the classes of other jars. */

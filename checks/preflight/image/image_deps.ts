@@ -16,10 +16,11 @@ import { hasFailure, type Judged, outcomeOf } from "../outcome.ts";
 import { JOBS, onPlatform, PLATFORM } from "../platform.ts";
 import { absentFiles, fileOfJobs, UNKNOWN_UNTIL } from "./absent_files.ts";
 import { judgeCommitters } from "./committers.ts";
-import { type DockerfileReading, judgeDockerfile, type Needs } from "./dockerfile_jars.ts";
+import { type DockerfileReading, judgeDockerfile } from "./dockerfile_jars.ts";
 import { judgeContents } from "./image_contents.ts";
-import { imagesOf, type ImageUse, onlySubmits } from "./image_uses.ts";
+import { imagesOf, onlySubmits } from "./image_uses.ts";
 import { otherExecutorImages, wrongJarsOfJobs } from "./image_versions.ts";
+import { needsOf, needsOfJobs, needsOfUses } from "./job_needs.ts";
 import { hasUnknownJars, isPlainSpark, whyUnpinned } from "./plain_images.ts";
 import { downloads, isClosed, runtimeDownloads } from "./runtime_downloads.ts";
 
@@ -186,53 +187,9 @@ function hiddenSpark(tree: Tree): (DockerfileReading & { readonly code: Code })[
   });
 }
 
-/** What a job that reads or writes a bucket names in its object or its code. */
-const LAKE = /s3a|\bs3[nt]?:|(^|\W)(AWS|S3)_?[A-Z]/im;
-
-/** What a job that reads or writes a database names in its object or its code. */
-const DATABASE = /\bjdbc\b|postgres|psycopg|(^|\W)(PG|DJANGO_DB)_?[A-Z]/im;
-
-/**
- * What a job can need jars for. A job of another namespace that names neither a bucket nor a database,
- * such as an example of Spark, needs none of them.
- */
-function needsOf({ workload, packages, code }: SparkJob, tree: Tree): Needs {
-  const { object } = workload;
-  // Spark downloads the jars, which is a finding of its own.
-  const isDownloaded = packages.length > 0 && !isClosed(tree, namespaceOf(object));
-  const isOurs = object.namespace === tree.project.jobs.namespace;
-  const texts = [
-    JSON.stringify(object.value),
-    ...code.map(({ text }) => text),
-  ];
-  const names = (pattern: RegExp) => texts.some((text) => pattern.test(text));
-  return {
-    lake: !isDownloaded && (isOurs || names(LAKE)),
-    database: !isDownloaded && (isOurs || names(DATABASE)),
-  };
-}
-
 function readsData(job: SparkJob, tree: Tree): boolean {
   const { lake, database } = needsOf(job, tree);
   return lake || database;
-}
-
-/** What the jobs need jars for that use an image. */
-function needsOfUses(uses: readonly ImageUse[], tree: Tree): Needs {
-  const objects = new Set(uses.map(({ place }) => place.object));
-  const jobs = tree.jobs.filter(({ workload: { object } }) => objects.has(objectId(object)));
-  // A setting of another object, such as a ConfigMap, can name the image of any job.
-  return needsOfJobs(jobs.length < objects.size ? tree.jobs : jobs, tree);
-}
-
-/** What jobs need jars for. Without a job, an image is for any job. */
-function needsOfJobs(all: readonly SparkJob[], tree: Tree): Needs {
-  const jobs = all.filter(({ mode }) => mode !== "none");
-  const needs = jobs.map((job) => needsOf(job, tree));
-  return {
-    lake: jobs.length === 0 || needs.some(({ lake }) => lake),
-    database: jobs.length === 0 || needs.some(({ database }) => database),
-  };
 }
 
 /** The namespace of the object that contains a configuration. */

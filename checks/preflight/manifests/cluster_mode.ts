@@ -1,5 +1,6 @@
 import type { Tree } from "../../facts/tree.ts";
 import type { Finding, NotJudged } from "../../finding.ts";
+import { parseImage } from "../../image/reference.ts";
 import { isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 import { placeOf } from "../../kubernetes/objects.ts";
 import type { Word } from "../../kubernetes/pod_template.ts";
@@ -71,7 +72,10 @@ export function withoutUpload({ jobs }: Tree): Finding[] {
 /** Returns whether an image names Spark 2, which takes such a file for one of the driver's image. */
 function isSecondSpark({ containers, images }: SparkJob): boolean {
   return [...containers.map(({ image }) => image), ...images.map(({ value }) => value)]
-    .some((image) => /:v?2\.\d/.test(image));
+    .map(parseImage).some(({ repository, tag = "" }) =>
+      // The tag of another image is a release of its own.
+      /(^|\/)(spark|spark-py|spark-r|pyspark)$/.test(repository) && /^v?2\.\d/.test(tag)
+    );
 }
 
 /** The application files in the words of a container, also in its script. */

@@ -341,6 +341,14 @@ Deno.test("absentFiles judges no file of a base image, a volume or a lake", () =
   ) assertEquals(found("", { file }), [], file);
 });
 
+Deno.test("absentFiles judges no file of a list in a folder of the system", () => {
+  const files = ["/etc/krb5.conf", "/usr/share/a.txt", "/sbin/a.sh", "/lib64/a.so", "/run/a.txt"];
+  for (const file of [...files, "/opt/java/a.jar"]) {
+    const manifest = JOB.replace("/mounted/lib.zip", file);
+    assertEquals(found("COPY jobs/etl.py /opt/app/", { manifest }), [], file);
+  }
+});
+
 Deno.test("absentFiles accepts a file in a folder that an operator fills", () => {
   const driver = "driver: { serviceAccount: spark }";
   for (

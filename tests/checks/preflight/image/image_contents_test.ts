@@ -448,7 +448,7 @@ Deno.test("image-deps looks in an archive for the driver's image in cluster mode
 });
 
 Deno.test("image-deps expects only the jars that the jobs of another project need in their image", async () => {
-  const lacking = async (text: string) => {
+  const judged = (text: string) => {
     const job = `apiVersion: batch/v1
 kind: Job
 metadata: { name: pi, namespace: etl }
@@ -465,10 +465,14 @@ spec:
       !/^(hadoop-aws|aws-java-sdk-bundle|postgresql)$/.test(name)
     );
     const fact = factWith(contents("team/spark:1", { files: ["/opt/pi.py"], jars }));
-    const { findings } = await judge(fact, { "pi.yaml": job });
+    return judge(fact, { "pi.yaml": job });
+  };
+  const lacking = async (text: string) => {
+    const { findings } = await judged(text);
     return findings.flatMap(({ problem }) => /no (\S+) jar/.exec(problem)?.[1] ?? []);
   };
   assertEquals(await lacking("100"), []);
   assertEquals(await lacking("s3a://lake/x"), ["hadoop-aws", "aws-java-sdk-bundle"]);
   assertEquals(await lacking("jdbc:postgresql://db/x"), ["postgresql"]);
+  assertEquals((await judged("100")).verdict, "error");
 });

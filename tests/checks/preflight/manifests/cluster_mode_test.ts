@@ -88,7 +88,12 @@ Deno.test("withoutUpload fails for an application file that Spark cannot upload"
   assertEquals(problems(["local:///opt/app/etl.py", "s3a://b/etl.py"]), []);
   assertEquals(problems(), []);
   assertEquals(problems(local, CLIENT), []);
-  assertEquals(problems(local, ["etl:1", "spark:v2.4.4"]), []);
+  for (const image of ["spark:v2.4.4", "ghcr.io/a/spark-py:2.4.5", "localhost:5000/spark:2.4"]) {
+    assertEquals(problems(local, ["etl:1", image]), [], image);
+  }
+  for (const image of ["etl:2.4.1", "ghcr.io/spark/etl:2.4.1", "spark:3.5.8", "spark-etl:2.0"]) {
+    assertEquals(problems(local, ["etl:1", image]).length, 1, image);
+  }
   const script = (file: string, more = "") =>
     problems(
       ["command: [/opt/spark/bin/spark-submit]", "command: [sh, -c]"],
