@@ -8,6 +8,8 @@ export interface FoundFile {
   readonly text?: string;
   /** The reason why the file or folder cannot be read. */
   readonly problem?: string;
+  /** True for a file that is not needed, so that it is no problem if it cannot be read. */
+  readonly optional?: true;
 }
 
 /** The folder of a path; "" for a path without a folder. */
@@ -52,13 +54,20 @@ export function joinPaths(...paths: readonly string[]): string {
   return `${text.startsWith("/") ? "/" : ""}${parts.join("/")}`;
 }
 
-/** Decides whether to read a file, by its name, the names in its folder, and its path. */
-export type Wanted = (name: string, siblings: ReadonlySet<string>, file: string) => boolean;
+/**
+ * Decides whether to read a file, by its name, the names in its folder, and its path. A file that is
+ * `optional` is not needed.
+ */
+export type Wanted = (
+  name: string,
+  siblings: ReadonlySet<string>,
+  file: string,
+) => boolean | "optional";
 
 /** The size of the largest file that is read, in bytes. */
 const MAX_FILE = 32 * 1024 * 1024;
 
-/** The most files that are read. */
+/** The most files that are read, without the optional ones. */
 const MAX_FILES = 10_000;
 
 /** The files that are read at the same time. Their sizes are not known before. */
@@ -77,9 +86,10 @@ export async function* readTree(
   signal?: AbortSignal,
 ): AsyncGenerator<FoundFile> {
   const all: FoundFile[] = [];
+  let needed = 0;
   for await (const found of walk(directory, "", [], wanted)) {
     signal?.throwIfAborted();
-    if (all.length === MAX_FILES) {
+    if (found.optional === undefined && needed++ === MAX_FILES) {
       const problem = `more than ${MAX_FILES} files; the rest was not read`;
       all.push({ file: found.file, problem });
       break;
@@ -87,7 +97,7 @@ export async function* readTree(
     all.push(found);
   }
   const read = async (found: FoundFile) =>
-    found.problem === undefined ? await readOne(directory, found.file) : found;
+    found.problem === undefined ? { ...found, ...await readOne(directory, found.file) } : found;
   for await (const found of readAhead(all, read, AHEAD)) {
     signal?.throwIfAborted();
     yield found;
@@ -119,16 +129,16 @@ async function* walk(
   for (const entry of entries.sort((a, b) => a.name < b.name ? -1 : 1)) {
     const file = folder === "" ? entry.name : `${folder}/${entry.name}`;
     const kind = entry.isSymlink ? await target(`${directory}/${file}`) : entry;
-    if (kind === undefined) {
-      if (wanted(entry.name, siblings, file)) {
-        yield { file, problem: "the target of the link does not exist" };
-      }
-    } else if (kind.isDirectory) {
+    if (kind?.isDirectory) {
       if (entry.name.startsWith(".") || entry.name === "node_modules") continue;
       yield* walk(directory, file, [...above, real], wanted);
-    } else if (wanted(entry.name, siblings, file)) {
-      yield kind.isFile ? { file } : { file, problem: "not a file, but a device or a pipe" };
+      continue;
     }
+    const isWanted = wanted(entry.name, siblings, file);
+    if (isWanted === false) continue;
+    const found: FoundFile = isWanted === "optional" ? { file, optional: true } : { file };
+    if (kind === undefined) yield { ...found, problem: "the target of the link does not exist" };
+    else yield kind.isFile ? found : { ...found, problem: "not a file, but a device or a pipe" };
   }
 }
 

@@ -88,9 +88,7 @@ export async function gatherManifests(
       cause: error,
     });
   }
-  const broken = found.flatMap(({ file, text, problem = "the file was not read" }) =>
-    text === undefined ? [{ ...EMPTY, problems: [{ file, problem }] }] : []
-  );
+  const broken = found.flatMap((each) => each.text === undefined ? [withoutText(each)] : []);
   const texts = found.flatMap(({ file, text }) => text === undefined ? [] : [{ file, text }]);
   const { files, readings } = await rendered(directory, texts, signal);
   const whole = [...readings, ...broken, ...withoutTemplates(directory, files)];
@@ -99,6 +97,14 @@ export async function gatherManifests(
     ...(found.some(({ file }) => languageOf(file) === "dockerfile") ? { listing: all } : {}),
     ...names,
   };
+}
+
+/** The reading of a file or folder that cannot be read. */
+function withoutText(found: FoundFile): FileReading {
+  const { file, optional, problem = "the file was not read" } = found;
+  if (optional === undefined) return { ...EMPTY, problems: [{ file, problem }] };
+  const content = `code in ${unreadLanguageOf(file)}, not judged: ${problem}`;
+  return { ...EMPTY, ignored: [{ file, content }] };
 }
 
 /** Renders the kustomizations. The code for them is loaded only if there is one. */
@@ -207,10 +213,10 @@ async function readStream(signal?: AbortSignal): Promise<FileReading> {
 }
 
 /** JSON in a Python package, such as `jobs/helpers/units.json`, is not a manifest. */
-function isWanted(name: string, siblings: ReadonlySet<string>): boolean {
+function isWanted(name: string, siblings: ReadonlySet<string>): boolean | "optional" {
   if (name.endsWith(".json")) return !siblings.has("__init__.py");
   return /\.ya?ml$|^Kustomization$/.test(name) || languageOf(name) !== undefined ||
-    unreadLanguageOf(name) !== undefined;
+    unreadLanguageOf(name) !== undefined && "optional";
 }
 
 function message(error: unknown): string {

@@ -8,6 +8,28 @@ export function readSql(text: string): string {
   );
 }
 
+/** A statement of SQL. */
+export interface SqlStatement {
+  /** The statement as written, with the semicolon at its end. */
+  readonly statement: string;
+  /** The statement without comments and without the content of strings and quoted names. */
+  readonly code: string;
+}
+
+/** The statements of a text, one after the other. Together they are the whole text. */
+export function statementsOfSql(text: string): SqlStatement[] {
+  const quoted = /--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|'(?:[^'\\]|\\[^])*'|"(?:[^"\\]|\\[^])*"|`[^`]*`/g;
+  const code = text.replace(quoted, blank);
+  const statements: SqlStatement[] = [];
+  for (let start = 0; start < text.length;) {
+    const semicolon = code.indexOf(";", start);
+    const end = semicolon < 0 ? text.length : semicolon + 1;
+    statements.push({ statement: text.slice(start, end), code: code.slice(start, end) });
+    start = end;
+  }
+  return statements;
+}
+
 /** The name of a table after a keyword such as FROM. */
 export interface TableMention {
   /** The start of the name in the text. */

@@ -80,10 +80,11 @@ export function isTypedLater(
 }
 
 /**
- * Returns whether a column that a call creates can reach a Parquet file: by a write in the same source,
- * or outside of the source. A frame that is only shown, counted or written in another format cannot.
+ * Returns whether a column that a call creates can reach a file in a format that refuses columns
+ * without a type: by a write in the same source, or outside of the source. A frame that is only shown,
+ * counted or written in another format cannot.
  */
-export function canReachParquet(
+export function canReachRefusingFormat(
   { statements }: NullFlow,
   { start }: Pick<Call, "start">,
 ): boolean {
@@ -129,10 +130,7 @@ function statementsOf(python: Python): Statement[] {
       const value = target === undefined ? text : text.slice(text.indexOf("=") + 1);
       const names = new Set(value.match(/(?<![\w.])[A-Za-z_]\w*/g));
       const [from, end] = [start, i + 1];
-      const sink = sinkOf(
-        text,
-        () => writers.filter((call) => from <= call.start && call.start < end),
-      );
+      const sink = sinkOf(text, (ends) => writers.filter((call) => ends.has(call.end - from)));
       statements.push({ start, end, text, target, names, sink });
     }
     start = i + 1;
@@ -140,12 +138,43 @@ function statementsOf(python: Python): Statement[] {
   return statements;
 }
 
-function sinkOf(text: string, writersIn: () => readonly Call[]): Statement["sink"] {
-  if (!/\.\s*write(Stream)?\b/.test(text)) return undefined;
-  if (/\.\s*(parquet|csv|orc|text)\s*\(/.test(text)) return "refusing";
-  if (/\.\s*(json|jdbc|insertInto|delta)\s*\(/.test(text)) return "other";
-  const writers = writersIn();
-  const format = writers.find(({ name }) => name === "format")?.args[0]?.string ??
+/**
+ * Where a statement writes a frame. The format of a read in the same statement does not count.
+ *
+ * @param writersAt the calls that end at offsets of the statement
+ */
+function sinkOf(
+  text: string,
+  writersAt: (ends: ReadonlySet<number>) => readonly Call[],
+): Statement["sink"] {
+  const writes = [...text.matchAll(/\.\s*write(?:Stream)?\b/g)];
+  if (writes.length === 0) return undefined;
+  const isRefusing = writes.some(({ index }) => {
+    const { methods, ends } = chainFrom(text, index);
+    const method = /\.\s*(parquet|csv|orc|text|json|jdbc|insertInto|delta)\s*\(/.exec(methods);
+    const format = method?.[1] ?? formatIn(writersAt(ends));
+    return format === undefined || /^(?:parquet|csv|orc|text)$/i.test(format);
+  });
+  return isRefusing ? "refusing" : "other";
+}
+
+/** The methods from an offset on, without their arguments, and where each of these calls ends. */
+function chainFrom(text: string, start: number) {
+  const ends = new Set<number>();
+  let methods = "";
+  for (let [i, depth] = [start, 0]; i < text.length; i++) {
+    const char = text[i]!;
+    const isClosing = ")]}".includes(char);
+    if (isClosing && --depth < 0 || char === "," && depth === 0) break;
+    if (depth === 0) methods += char;
+    if (isClosing && depth === 0) ends.add(i + 1);
+    if ("([{".includes(char)) depth++;
+  }
+  return { methods, ends };
+}
+
+/** The format that `format("…")` or `save(…, format="…")` of a writer names. */
+function formatIn(writers: readonly Call[]): string | undefined {
+  return writers.find(({ name }) => name === "format")?.args[0]?.string ??
     writers.flatMap(({ args }) => args).find(({ keyword }) => keyword === "format")?.string;
-  return format === undefined || /^(?:parquet|csv|orc|text)$/i.test(format) ? "refusing" : "other";
 }

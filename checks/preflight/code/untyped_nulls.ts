@@ -1,6 +1,6 @@
-import type { Code } from "../../source_code/code.ts";
+import { blank, type Code } from "../../source_code/code.ts";
 import { type Call, callsOf, type Python, pythonOf } from "../../source_code/python.ts";
-import { canReachParquet, isTypedLater, type NullFlow, readFlow } from "./null_flow.ts";
+import { canReachRefusingFormat, isTypedLater, type NullFlow, readFlow } from "./null_flow.ts";
 import { postgresStringsOf } from "./postgres_strings.ts";
 import { givesType, isNullValue, isOfFunctions, isOnlyNull, keepsNull } from "./null_value.ts";
 import {
@@ -8,6 +8,7 @@ import {
   mayHaveUntypedNulls,
   type SelectItem,
   selectLists,
+  statementsOfSql,
   untypedNulls,
 } from "../../source_code/sql.ts";
 
@@ -67,9 +68,8 @@ function bareNulls(text: string, lists: ReturnType<typeof selectLists>): SqlNull
 }
 
 /** The nulls without a type in the columns of a query. */
-function nullsOfSql(text: string): SqlNull[] {
-  // JSON leaves nulls out, so that the column needs no type.
-  if (/\bUSING\s+json\b/i.test(text)) return [];
+function nullsOfSql(source: string): SqlNull[] {
+  const text = withoutJson(source);
   const lists = selectLists(text);
   const isUnion = /\b(?:UNION|EXCEPT|INTERSECT)\b/i.test(text);
   const isNullItem = ({ expression }: SelectItem) => isNullSql(expression);
@@ -95,6 +95,17 @@ function nullsOfSql(text: string): SqlNull[] {
     return outer === undefined || name === undefined ||
       outer.items.some((item) => keeps(item, name));
   });
+}
+
+/**
+ * Blanks the statements that write JSON, which leaves nulls out, so that a column needs no type. The
+ * length stays the same.
+ */
+function withoutJson(text: string): string {
+  if (!/\bUSING\s+json\b/i.test(text)) return text;
+  return statementsOfSql(text).map(({ statement, code }) =>
+    /\bUSING\s+json\b/i.test(code) && !/^\s*MERGE\b/i.test(code) ? blank(statement) : statement
+  ).join("");
 }
 
 /** Returns whether an item of an outer SELECT has a column of an inner one, without a type. */
@@ -133,7 +144,8 @@ function queries(python: Python, flow: () => NullFlow): UntypedNull[] {
     return nullsOfSql(head + text.slice(lead))
       .filter(({ name }) =>
         reader === undefined ||
-        canReachParquet(flow(), reader) && !isTypedLater(flow(), reader, name) && !isInUnion(reader)
+        canReachRefusingFormat(flow(), reader) && !isTypedLater(flow(), reader, name) &&
+          !isInUnion(reader)
       )
       .map((found) => inSql(found, start + lead - head.length));
   });
@@ -150,7 +162,7 @@ function literals(python: Python, flow: () => NullFlow): UntypedNull[] {
     .filter((call) =>
       !isTyped(call) && !isOperand(python.code, call) && !isTypedByUses(python, call) &&
       !isTypedLater(flow(), call, columnOf(call)) && !isLeftOut(call) && !isInUnion(call) &&
-      canReachParquet(flow(), call)
+      canReachRefusingFormat(flow(), call)
     )
     .map((call) => ({ offset: call.start, written: writtenOf(call), column: columnOf(call) }));
   const fields = callsOf(python, ["StructField"]).filter(({ args }) =>

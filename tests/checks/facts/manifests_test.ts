@@ -283,3 +283,48 @@ Deno.test("gatherManifests names a notebook and a source in Scala", async () => 
     await Deno.remove(directory, { recursive: true });
   }
 });
+
+Deno.test("gatherManifests names a source that it does not judge and cannot read", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    const noText = new Uint8Array([0x2f, 0x2f, 0x20, 0xe9]);
+    for (const file of ["Etl.java", "Etl.scala", "Etl.kt", "etl.R", "etl.py"]) {
+      await Deno.writeFile(`${directory}/${file}`, noText);
+    }
+    await Deno.writeTextFile(`${directory}/large.ipynb`, "");
+    await Deno.truncate(`${directory}/large.ipynb`, 32 * 1024 * 1024 + 1);
+    await Deno.symlink("nowhere", `${directory}/link.java`);
+    // A folder can have manifests, whatever its name is.
+    await Deno.mkdir(`${directory}/app.java`);
+    await Deno.writeFile(`${directory}/app.java/job.yaml`, noText);
+    const { ignored, problems } = await gatherManifests(directory);
+    const encoding = "the file is not text in UTF-8";
+    assertEquals(ignored.map(({ file, content }) => `${file}: ${content}`).toSorted(), [
+      `Etl.java: code in Java, not judged: ${encoding}`,
+      `Etl.kt: code in Kotlin, not judged: ${encoding}`,
+      `Etl.scala: code in Scala, not judged: ${encoding}`,
+      `etl.R: code in R, not judged: ${encoding}`,
+      "large.ipynb: code in a notebook, not judged: " +
+      "the file is larger than 32 MiB, so it was not read",
+      "link.java: code in Java, not judged: the target of the link does not exist",
+    ]);
+    assertEquals(problems.map(({ file, problem }) => `${file}: ${problem}`).toSorted(), [
+      `app.java/job.yaml: ${encoding}`,
+      `etl.py: ${encoding}`,
+    ]);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
+Deno.test("gatherManifests does not count sources that it does not judge as manifests", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    for (let i = 0; i <= 10_000; i++) Deno.writeTextFileSync(`${directory}/${i}.java`, "");
+    await Deno.writeTextFile(`${directory}/z.yaml`, "{apiVersion: v1, kind: Pod}\n");
+    const { objects, problems } = await gatherManifests(directory);
+    assertEquals([objects.length, problems], [1, []]);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});

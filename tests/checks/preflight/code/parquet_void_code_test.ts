@@ -76,6 +76,22 @@ const VOID = [
   ['df.withColumn("a", lit(None)).write.csv("p")', "lit(None)"],
   ['df.withColumn("a", lit(None)).write.option("header", True).csv("p")', "lit(None)"],
   ['df.withColumn("a", lit(None)).write.orc("p")', "lit(None)"],
+  ['spark.read.json(i).withColumn("a", lit(None)).write.csv("p")', "lit(None)"],
+  ['spark.read.json(i).withColumn("a", lit(None)).write.parquet("p")', "lit(None)"],
+  [
+    'spark.read.format("json").load(i).withColumn("a", lit(None)).write.format("csv").save("p")',
+    "lit(None)",
+  ],
+  ['df.withColumn("a", lit(None)).write.option("x", f.json(y)).text("p")', "lit(None)"],
+  ['df.withColumn("a", lit(None)).write.save("p", format="orc")', "lit(None)"],
+  [
+    'spark.sql("create table l using json as select id from t; create table u using parquet as select id, null as a from t")',
+    "NULL AS a",
+  ],
+  [
+    "spark.sql(\"create table u comment 'using json' as select id, null as a from t\")",
+    "NULL AS a",
+  ],
   ['df.withColumn("a", lit(None)).select("a").write.text("p")', "lit(None)"],
   ['df.withColumn("a", lit(None)).write.format("csv").saveAsTable("t")', "lit(None)"],
   ['df.withColumn("a", lit(None)).write.format("orc").save("p")', "lit(None)"],
@@ -230,6 +246,16 @@ for (
     'x = df.withColumn("a", lit(None))\nprint(x.count())\nx.show()',
     'x = df.withColumn("a", lit(None))\nx.show()\ndf.write.parquet("p")',
     'df.withColumn("a", lit(None)).write.json("p")',
+    'spark.read.csv(i).withColumn("a", lit(None)).write.json("p")',
+    'spark.read.csv(i).withColumn("a", lit(None)).write.mode("overwrite").json("p")',
+    'spark.read.parquet(i).withColumn("a", lit(None)).write.json("p")',
+    'spark.read.text(i).withColumn("a", lit(None)).write.jdbc(url, "t")',
+    'spark.read.orc(i).withColumn("a", lit(None)).write.insertInto("t")',
+    'spark.read.format("csv").load(i).withColumn("a", lit(None)).write.format("json").save("p")',
+    '(spark.read.option("header", True).csv(i)\n  .withColumn("a", lit(None))\n  .write.option("x", 1).json("p"))',
+    'd = spark.read.csv(i)\ne = d.withColumn("a", lit(None))\ne.write.format("json").option("x", 1).save("p")',
+    'df.withColumn("a", lit(None)).write.option("x", f.text(y)).json("p")',
+    'df.withColumn("a", lit(None)).write.save("p/{}".format(day), format="json")',
     'd = df.withColumn("a", lit(None))\nspark.createDataFrame(d.rdd, schema).write.parquet("p")',
     'd = df.withColumn("a", lit(None))\nspark.createDataFrame(d.collect(), schema).write.parquet("p")',
     'spark.sql("create table u using json as select id, null as a from t")',
@@ -282,6 +308,34 @@ Deno.test("parquet-void reads SQL files", async () => {
     },
   );
   assertStringIncludes(finding!.fix, "CAST(NULL AS decimal(10,4)) AS slippage_pct");
+});
+
+Deno.test("parquet-void leaves out only the statements of SQL that write JSON", () => {
+  const [json, parquet] = [
+    "CREATE TABLE l USING json AS SELECT id, NULL AS a FROM t",
+    "CREATE TABLE u USING parquet AS SELECT id, NULL AS b FROM t",
+  ];
+  const named =
+    '-- USING json\nCREATE TABLE u COMMENT "USING json; it\'s" AS SELECT NULL AS c FROM t';
+  const path =
+    "CREATE TABLE l USING json OPTIONS (path 'a;b', x \"c;d\") AS SELECT NULL AS d FROM t";
+  for (
+    const [text, ...found] of [
+      [json],
+      [path],
+      [`${json};\n${path};\n`],
+      [parquet, "NULL AS b"],
+      [`${json};\n${parquet};\n`, "NULL AS b"],
+      [`${parquet};\n${json};\n`, "NULL AS b"],
+      [`${parquet};\n${json};\n${named}`, "NULL AS b", "NULL AS c"],
+      [named, "NULL AS c"],
+      [`MERGE INTO u USING json ON u.id = json.id; ${parquet}`, "NULL AS b"],
+    ] as const
+  ) {
+    assertEquals([text, written("sql", text)], [text, found]);
+    const [first] = untypedNullsIn({ language: "sql", file: "job", line: 1, text: text });
+    if (found.length > 0) assertEquals(text.slice(first!.offset).startsWith("NULL AS"), true);
+  }
 });
 
 Deno.test("parquet-void does not judge SQL that Postgres runs", async () => {
