@@ -1,5 +1,13 @@
+import { parseImage } from "../image/reference.ts";
 import { type Code, placeIn } from "../source_code/code.ts";
-import { instructionsOf, wordsOfCopy } from "../source_code/dockerfile.ts";
+import {
+  copiedFrom,
+  type Instruction,
+  instructionsOf,
+  type Stage,
+  stagesOf,
+  wordsOfCopy,
+} from "../source_code/dockerfile.ts";
 import type { SparkSetting } from "./settings.ts";
 
 /** The folders of images with the configuration of Spark or of Hadoop. */
@@ -15,15 +23,64 @@ const CONFIGURATION =
 export function inImage(file: string, code: readonly Code[]): string | undefined {
   const name = new RegExp(`(?<![\\w-])${file.replaceAll(".", "\\.")}(?!\\.template|[\\w-])`);
   const found = code.filter(({ language }) => language === "dockerfile").find((each) =>
-    instructionsOf(each).some(({ name: instruction, text }) => {
-      if (!/^(ADD|COPY|RUN)$/.test(instruction)) return false;
-      if (name.test(text)) return true;
-      const words = wordsOfCopy(text);
-      return instruction !== "RUN" && CONFIGURATION.test(words.at(-1) ?? "") &&
-        words.slice(0, -1).some((word) => !/\w\.\w+$/.test(word));
+    addingInstructions(each).some(({ name: instruction, text }) => {
+      if (instruction === "RUN") return name.test(withoutRemovals(text));
+      return name.test(text) ||
+        CONFIGURATION.test(wordsOfCopy(text).at(-1) ?? "") && addsFolder(text);
     })
   );
   return found === undefined ? undefined : `${file} of the image of ${found.file ?? "Dockerfile"}`;
+}
+
+/** Published images of other programs, by the last part of their name. They have no Spark. */
+const OTHER =
+  /^(?:nginx|nginx-unprivileged|httpd|caddy|haproxy|traefik|envoy|node|postgres|postgresql|mysql|mariadb|redis|mongo|minio|grafana|prometheus|hive|flink|trino|presto|kafka|zookeeper)$/;
+
+/** The instructions that add files to the image of a Dockerfile; empty for other programs. */
+function addingInstructions(dockerfile: Code): Instruction[] {
+  const stages = stagesOf(instructionsOf(dockerfile));
+  const used = usedStages(stages);
+  const [base] = used;
+  const instructions = used.flatMap((stage) => stage.instructions)
+    .filter(({ name }) => /^(ADD|COPY|RUN)$/.test(name));
+  const isOther = base !== undefined &&
+    OTHER.test(parseImage(base.image).repository.replace(/^.*\//, "")) &&
+    !instructions.some(({ text }) => INSTALLS.test(text));
+  return isOther ? [] : instructions;
+}
+
+/** What instructions name that install Spark, unlike its files of settings. */
+const INSTALLS = /pyspark|requirements|(?<![\w-])spark(?!-(?:defaults|env)\b|\/conf\b)/i;
+
+/** The last stage, the stages below it, and those that it copies whole folders from. */
+function usedStages(stages: readonly Stage[]): Stage[] {
+  const used: Stage[] = [];
+  const visit = (stage: Stage | undefined) => {
+    if (stage === undefined || used.includes(stage)) return;
+    const above = stages.slice(0, stages.indexOf(stage));
+    visit(above.find(({ name }) => name === stage.image));
+    used.push(stage);
+    const names = copiedFrom({
+      instructions: stage.instructions.filter(({ name, text }) =>
+        name === "RUN" || addsFolder(text)
+      ),
+    });
+    for (const each of names) {
+      visit(above.find(({ name }, i) => name === each || String(i) === each));
+    }
+  };
+  visit(stages.at(-1));
+  return used;
+}
+
+/** Returns whether ADD or COPY adds a folder: a source that has no file extension. */
+function addsFolder(text: string): boolean {
+  return wordsOfCopy(text).slice(0, -1).some((word) => !/\w\.\w+$/.test(word));
+}
+
+/** A command without the files that it removes. The lines of a here-document are not separate. */
+function withoutRemovals(text: string): string {
+  return text.includes("<<") ? text : text.replaceAll(/(?<![\w-])rm\s[^;&|]*/g, " ");
 }
 
 /** A setting with files that Spark downloads, in a line of `spark-defaults.conf`. */

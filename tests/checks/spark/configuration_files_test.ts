@@ -63,6 +63,44 @@ Deno.test("settingsOfFiles names a file of Hadoop that a Dockerfile adds", () =>
   ) assertEquals(unknownOf(instruction), undefined, instruction);
 });
 
+Deno.test("settingsOfFiles names only files in the final stage of an image that can have Spark", () => {
+  const fileOf = (dockerfile: string) =>
+    jobOf({}, { Dockerfile: `${dockerfile}\n` }).unreadProperties;
+  const spark = "FROM apache/spark:3.5.8";
+  const file = "/opt/spark/conf/spark-defaults.conf";
+  const copy = `COPY history/spark-defaults.conf ${file}`;
+  for (
+    const dockerfile of [
+      `${spark}\n${copy}`,
+      `${spark}\n${copy}\nRUN rm -f /tmp/x`,
+      `${spark}\nRUN rm -f ${file} && cp /tmp/spark-defaults.conf /opt/spark/conf/`,
+      `${spark}\nRUN <<END\nrm -f ${file}\necho spark.a 1 > ${file}\nEND`,
+      `${spark}\nRUN chmod 644 ${file}`,
+      `${spark} AS base\n${copy}\nFROM base\nUSER 185`,
+      `FROM debian AS files\n${copy}\n${spark}\nCOPY --from=files /opt/spark /opt/spark`,
+      `FROM debian\n${copy}\n${spark}\nCOPY --from=0 ${file} ${file}`,
+      `FROM ghcr.io/acme/base:1\n${copy}`,
+      `FROM \${BASE}\n${copy}`,
+      `FROM python:3.12 AS python\nRUN pip install pyspark==3.5.8\n${copy}`,
+      `FROM node:22\nCOPY --from=apache/spark:3.5.8 /opt/spark /opt/spark\n${copy}`,
+    ]
+  ) {
+    const name = "spark-defaults.conf of the image of manifests/Dockerfile";
+    assertEquals(fileOf(dockerfile), name, dockerfile);
+  }
+  for (
+    const dockerfile of [
+      `FROM nginx:1.27\n${copy}`,
+      `FROM docker.io/library/nginx AS nginx\n${copy}`,
+      `FROM mirror.example.com:5000/nginxinc/nginx-unprivileged@sha256:1\n${copy}`,
+      `${spark}\nRUN rm -f ${file}`,
+      `${spark}\nRUN echo a; rm -rf ${file} && mkdir /x`,
+      `${spark} AS other\n${copy}\n${spark}\nUSER 185`,
+      `FROM debian AS files\n${copy}\n${spark}\nCOPY --from=files /x/a.jar /opt/spark/jars/`,
+    ]
+  ) assertEquals(fileOf(dockerfile), undefined, dockerfile);
+});
+
 Deno.test("settingsOfFiles: a setting of Spark counts more than core-site.xml", () => {
   const args = [`--conf=${ENDPOINT}=https://other.example.com`];
   assertEquals(endpointOf(withFile("https://s3.example.com", { args }))?.value, args[0]!.slice(36));
