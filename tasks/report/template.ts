@@ -46,12 +46,15 @@ export async function readTemplate(
   return { style, scripts: [...libraries, joinModules(modules)], pages };
 }
 
-/** Joins modules into one script: their names are unique, so imports and exports are left out. */
+/**
+ * Joins modules into one script: their names are unique, so imports and exports are left out. In
+ * strict mode, a name that two modules declare stops the script.
+ */
 function joinModules(modules: readonly string[]): string {
   const text = modules.map((each) =>
     each.replace(/^import [^;]*;\n/gm, "").replace(/^export /gm, "")
   );
-  return `{\n"use strict";\n${text.join("\n")}}\n`;
+  return `"use strict";\n{\n${text.join("\n")}}\n`;
 }
 
 async function readPages(project: Project): Promise<Record<string, string>> {

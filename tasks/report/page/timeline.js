@@ -170,7 +170,7 @@ function timelineOf(run) {
       Plot.text(titles.map((title) => steps.filter((step) => step.title === title)), {
         x: (own) => d3.max(own, ({ to }) => to),
         y: (own) => own[0].title,
-        text: (own) => secondsText(timeOf(own)),
+        text: (own) => secondsText(timeOfBars(own)),
         textAnchor: "start",
         dx: 6,
         fill: "var(--front)",
@@ -215,7 +215,7 @@ function timeText({ busy, takes, from, to }) {
 }
 
 /** The time of bars in a row. Uploads that run at the same time count once. */
-function timeOf(bars) {
+function timeOfBars(bars) {
   let covered = 0;
   let until = -Infinity;
   for (const { from, to } of d3.sort(bars, ({ from }) => from)) {
