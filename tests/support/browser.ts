@@ -1,5 +1,5 @@
 import fs from "node:fs";
-import type { Browser, Page } from "playwright-core";
+import type { Browser, Locator, Page } from "playwright-core";
 import { assertEquals } from "./assert.ts";
 
 /** Where Debian's package `chromium` has its program. */
@@ -167,4 +167,15 @@ export async function withHtmlFile<T>(
   } finally {
     await Deno.remove(path);
   }
+}
+
+/**
+ * Opens a table of the report, and returns its rows. The browser reports the opening later than the
+ * click, and only then does the page make the table.
+ */
+export async function openTable(page: Page, summary: string, name: string): Promise<Locator> {
+  await page.getByText(summary).click();
+  const table = page.getByRole("table", { name });
+  await table.waitFor();
+  return table.locator("tbody tr");
 }

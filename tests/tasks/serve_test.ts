@@ -2,7 +2,7 @@ import { RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
 import { parseDay } from "../../pipeline/contract/window.ts";
 import { answer } from "../../tasks/serve/answer.ts";
 import { assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
-import { browserTest, until, violationsOn } from "../support/browser.ts";
+import { browserTest, openTable, until, violationsOn } from "../support/browser.ts";
 import { temporaryLake } from "../support/lakes.ts";
 import { outbox } from "../support/postgres.ts";
 import { publish } from "../support/published_days.ts";
@@ -80,7 +80,7 @@ browserTest(
       await browser.open(server.url, async (page) => {
         const cell = (name: string) => page.getByRole("button", { name });
         await cell("2025-11-28 silver: sealed").click();
-        await page.getByText("All days as a table").click();
+        await openTable(page, "All days as a table", "The lake by day");
         await page.evaluate(
           "scrollTo(0, 200); document.querySelector('#pictures svg').dataset.first = 'yes'",
         );

@@ -3,7 +3,7 @@ import { renderDocument } from "../../../tasks/report/document.ts";
 import { readTemplate } from "../../../tasks/report/template.ts";
 import { generatedEvents, RUNBOOK_EVENTS } from "../../../tasks/demo/events.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
-import { browserTest, violationsOn, withHtmlFile } from "../../support/browser.ts";
+import { browserTest, openTable, violationsOn, withHtmlFile } from "../../support/browser.ts";
 import { temporaryLake } from "../../support/lakes.ts";
 import { outbox } from "../../support/postgres.ts";
 import { calendarOf } from "../../support/report_content.ts";
@@ -35,8 +35,7 @@ browserTest(
         ]);
         assert(box!.width > 10 && box!.height > 10, "a cell can be chosen with the mouse");
         assert(right < 2, "the newest days are visible");
-        await page.getByText("All days as a table").click();
-        const rows = page.getByRole("table", { name: "The lake by day" }).locator("tbody tr");
+        const rows = await openTable(page, "All days as a table", "The lake by day");
         assertEquals(await rows.count(), 1000);
         assertMatch(await rows.last().innerText(), /2025-12-28\s+not over yet/);
       }));

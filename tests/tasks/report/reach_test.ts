@@ -11,7 +11,7 @@ import { reachModel } from "../../../tasks/report/page/reach_model.js";
 import { reachData } from "../../../tasks/report/reach_data.ts";
 import { readTemplate } from "../../../tasks/report/template.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
-import { browserTest, violationsOn, withHtmlFile } from "../../support/browser.ts";
+import { browserTest, openTable, violationsOn, withHtmlFile } from "../../support/browser.ts";
 import { policyManifests } from "../../support/policy_manifests.ts";
 import { runTask } from "../../support/task.ts";
 
@@ -125,10 +125,8 @@ browserTest(
           await page.evaluate("document.activeElement.classList.contains('cell')"),
           false,
         );
-        await page.getByText("All allowed connections as a table").click();
-        assert(
-          await page.getByRole("table", { name: "Allowed connections" }).locator("tr").count() > 20,
-        );
+        const summary = "All allowed connections as a table";
+        assert(await (await openTable(page, summary, "Allowed connections")).count() > 20);
       });
     } finally {
       await Deno.remove(path);

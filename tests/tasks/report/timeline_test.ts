@@ -2,7 +2,7 @@ import { generatedEvents, RUNBOOK_EVENTS } from "../../../tasks/demo/events.ts";
 import { preciseTime } from "../../../pipeline/progress.ts";
 import { recordSteps } from "../../../tasks/days/recorded_steps.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
-import { browserTest, violationsOn } from "../../support/browser.ts";
+import { browserTest, openTable, violationsOn } from "../../support/browser.ts";
 import { temporaryLake } from "../../support/lakes.ts";
 import { outbox } from "../../support/postgres.ts";
 import { environment, runTask } from "../../support/task.ts";
@@ -115,10 +115,8 @@ browserTest("HTML report of run: the timeline and the checks of a real run", asy
         assertMatch(await region.innerText(), /Stored a part.* parts? for \d+ clients?/);
         await page.getByRole("button", { name: /^bronze marker/ }).click();
         assertStringIncludes(await region.innerText(), "_commit.json, sealed");
-        await page.getByText(`The steps of ${DAY} as a table`).click();
-        assert(
-          await page.getByRole("table", { name: `Steps of ${DAY}` }).locator("tr").count() > 5,
-        );
+        const steps = await openTable(page, `The steps of ${DAY} as a table`, `Steps of ${DAY}`);
+        assert(await steps.count() > 5);
         assertEquals(await page.getByRole("heading", { name: `Checks of ${DAY}` }).count(), 1);
         assert(await page.locator("article.check.pass").count() > 5);
         assertEquals(await violationsOn(page), []);
