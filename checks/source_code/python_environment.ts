@@ -401,7 +401,7 @@ function protects(
 /** The errors of a missing variable. */
 const MISSING = /\b(KeyError|LookupError|Exception|BaseException)\b/;
 
-/** What Python raises if the value of a variable is None. */
+/** The errors of Python for a value of None. */
 const NONE = /\b(TypeError|AttributeError|Exception|BaseException)\b/;
 
 /** Returns whether an error is caught: around the read, or around all calls of its function. */

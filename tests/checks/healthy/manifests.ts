@@ -207,6 +207,18 @@ export function lineIn(whole: string, text: string): number {
   return before!.split("\n").length;
 }
 
+/** Runs all checks over files. Only the manifests are known. */
+export async function judgeAll(files: Readonly<Record<string, string>>): Promise<Result[]> {
+  const absent = { absent: "left out", requested: true } as const;
+  return await runChecks(PREFLIGHT, {
+    manifests: () => Promise.resolve(factOf(files)),
+    cluster: absent,
+    image: absent,
+    database: absent,
+    lake: absent,
+  }, { timeoutMs: 120_000 });
+}
+
 /** Runs the family over files. */
 export async function judgeFiles(files: Readonly<Record<string, string>>): Promise<Result[]> {
   const results = await runChecks(

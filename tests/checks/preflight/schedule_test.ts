@@ -1,11 +1,9 @@
-import { PREFLIGHT } from "../../../checks/preflight/catalog.ts";
 import type { Finding } from "../../../checks/finding.ts";
 import { imagesOf } from "../../../checks/preflight/image/image_uses.ts";
 import { treeOf } from "../../../checks/facts/tree.ts";
 import { DEFAULT_PROJECT } from "../../../pipeline/contract/project.ts";
-import { runChecks } from "../../../checks/runner.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
-import { factOf, FILES_WITH_SCHEDULE, SCHEDULE } from "../healthy/manifests.ts";
+import { factOf, FILES_WITH_SCHEDULE, judgeAll, SCHEDULE } from "../healthy/manifests.ts";
 
 // The checks of manifests judge the pods of the schedule like the pods of Spark.
 
@@ -30,14 +28,7 @@ async function findings(
 }
 
 async function judge(files: Readonly<Record<string, string>>) {
-  const absent = { absent: "left out", requested: true } as const;
-  const results = await runChecks(PREFLIGHT, {
-    manifests: () => Promise.resolve(factOf(files)),
-    cluster: absent,
-    image: absent,
-    database: absent,
-    lake: absent,
-  }, { timeoutMs: 120_000 });
+  const results = await judgeAll(files);
   for (const { id, verdict, reason } of results) assert(verdict !== "error", `${id}: ${reason}`);
   return results.flatMap(({ id, findings }) => findings.map((each) => ({ id, ...each })));
 }

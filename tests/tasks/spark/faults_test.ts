@@ -1,9 +1,9 @@
 import { until } from "../../cluster/until.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
 import { clusterTest } from "../../support/control_plane.ts";
-import type { RunningTask, TaskOutcome } from "../../support/task.ts";
+import type { TaskOutcome } from "../../support/task.ts";
 import { IN_JOBS, JOBS, MERGE } from "../apply/setup.ts";
-import { DAY, setStage, type Stage } from "./stage.ts";
+import { DAY, setStage, type Stage, untilPrinted } from "./stage.ts";
 
 // What keeps a Job from running is named, with the exit code, the page and the next step. Quota,
 // scheduling, pod security, deadlines and retries are those of Kubernetes.
@@ -26,10 +26,6 @@ async function assertFault(
   assertEquals(code, expected.code ?? 2);
   const { metadata } = await stage.api.get(`${JOBS}/${JOB}`);
   assertEquals([metadata.generation, metadata.deletionTimestamp], [1, undefined]);
-}
-
-function untilPrinted(task: RunningTask, text: string): Promise<void> {
-  return until(`the command prints ${text}`, () => Promise.resolve(task.printed().includes(text)));
 }
 
 /** Changes one object of a setup. */

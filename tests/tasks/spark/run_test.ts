@@ -1,13 +1,12 @@
 import { RUNBOOK_EVENTS } from "../../../tasks/demo/events.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
-import { until } from "../../cluster/until.ts";
 import { clusterTest, controlPlane } from "../../support/control_plane.ts";
 import { outbox } from "../../support/postgres.ts";
 import { copyFolder } from "../../drill/parts/manifests.ts";
 import { startStrictS3 } from "../../support/strict_s3.ts";
-import { type RunningTask, runTask, startTask } from "../../support/task.ts";
+import { runTask, startTask } from "../../support/task.ts";
 import { JOBS } from "../apply/setup.ts";
-import { DAY, setStage, type Stage } from "./stage.ts";
+import { DAY, setStage, type Stage, untilPrinted } from "./stage.ts";
 
 // Runs whole days with a real Postgres and an object store. The local engine does the work of the
 // drivers, which the test plays.
@@ -57,11 +56,6 @@ async function work(
     if (lines.test(line)) stage.logs.write(driver.metadata.name, line);
   }
   await stage.end(driver, code);
-}
-
-function untilFollowing(task: RunningTask, layer: string): Promise<void> {
-  const line = `following Job analytics-jobs/${layer}`;
-  return until(`the command prints ${line}`, () => Promise.resolve(task.printed().includes(line)));
 }
 
 clusterTest(
@@ -152,7 +146,7 @@ clusterTest("run --engine spark --attach: follows bronze, and then does the rest
   first.kill("SIGINT");
   assertEquals((await first.outcome).code, 130);
   const task = startTask("run", stage.args(DAY, "--attach"), plain);
-  await untilFollowing(task, "bronze");
+  await untilPrinted(task, "following Job analytics-jobs/bronze");
   await work(servers, "bronze");
   await work(servers, "silver");
   const { code, stdout, stderr } = await task.outcome;
@@ -173,7 +167,7 @@ clusterTest(
     const task = stage.startWith(plain, "run", "--attach-running");
     await work(servers, "bronze");
     // If the Job ended before the command saw it, the command would start another one.
-    await untilFollowing(task, "silver");
+    await untilPrinted(task, "following Job analytics-jobs/silver");
     await work(servers, "silver");
     const { code, stdout, stderr } = await task.outcome;
     assertEquals([code, stderr], [0, ""], stdout);

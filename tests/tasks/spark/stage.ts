@@ -212,3 +212,8 @@ function executorPod(driver: string, uid: string, spec: object) {
 function timeOf({ metadata }: Pod): string {
   return String(metadata.creationTimestamp);
 }
+
+/** Waits until a command has printed a text. */
+export function untilPrinted(task: RunningTask, text: string): Promise<void> {
+  return until(`the command prints ${text}`, () => Promise.resolve(task.printed().includes(text)));
+}

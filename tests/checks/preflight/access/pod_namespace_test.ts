@@ -1,7 +1,5 @@
-import { PREFLIGHT } from "../../../../checks/preflight/catalog.ts";
-import { runChecks } from "../../../../checks/runner.ts";
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
-import { change, factOf, FILES, JOB } from "../../healthy/manifests.ts";
+import { change, FILES, JOB, judgeAll } from "../../healthy/manifests.ts";
 
 const OWN = "spark.kubernetes.namespace=analytics-jobs";
 const elsewhere = (namespace: string) => change(JOB, OWN, OWN.replace("analytics-jobs", namespace));
@@ -21,17 +19,9 @@ metadata: { name: jobs, namespace: etl }
 rules: [{ apiGroups: [""], resources: [pods], verbs: [create, get, list, watch] }]
 `;
 
-const OUT = { absent: "left out", requested: true } as const;
-
 /** The results of all checks of manifests, by id. */
 async function judge(files: Readonly<Record<string, string>>) {
-  const results = await runChecks(PREFLIGHT, {
-    manifests: () => Promise.resolve(factOf(files)),
-    cluster: OUT,
-    database: OUT,
-    lake: OUT,
-    image: OUT,
-  }, { timeoutMs: 60_000 });
+  const results = await judgeAll(files);
   return new Map(results.map((result) => [result.id, result]));
 }
 
