@@ -2,10 +2,11 @@ import { DEFAULT_PROJECT, type Project } from "../../pipeline/contract/project.t
 import { ApiError, type Cluster } from "../../pipeline/cluster/cluster.ts";
 import { isFields } from "../kubernetes/fields.ts";
 import { filledByTools } from "../kubernetes/filled_values.ts";
+import { readAccess } from "./cluster/access.ts";
 import { inNamespace, type Trial, tryOut } from "./cluster/dry_run.ts";
 import { isForbidden, readObjects, type Unread } from "./cluster/objects.ts";
 import { reviewAccess, type Right } from "./cluster/permissions.ts";
-import type { ManifestObject } from "../kubernetes/objects.ts";
+import { type ManifestObject, objectId } from "../kubernetes/objects.ts";
 import { isRefusal, type Refusal, refusal } from "./refusal.ts";
 
 export type { Unread } from "./cluster/objects.ts";
@@ -36,6 +37,8 @@ export interface ClusterOpened {
   readonly scheduledPods?: readonly ManifestObject[];
   /** The objects that the user has no permission to read. */
   readonly unread: readonly Unread[];
+  /** The other namespaces of jobs and their pods whose roles and bindings were read. */
+  readonly accessRead?: readonly string[];
   /**
    * The permissions of the jobs' service accounts; undefined if the user has no permission to
    * review them.
@@ -95,25 +98,31 @@ async function read(
     manifests.map((object) => inNamespace(cluster, object, signal)),
   );
   const reading = readObjects(cluster, declared, signal, project);
+  const access = reading.then(({ objects }) =>
+    readAccess(cluster, [...declared, ...objects], signal, project)
+  );
   const filled = filledByTools(declared);
-  const [version, user, { objects, scheduledPods, unread }, rights, trials] = await Promise.all([
-    versionOf(cluster, signal),
-    whoAmI(cluster, signal),
-    reading,
-    reading.then(({ objects }) =>
-      reviewAccess(cluster, [...declared, ...objects], signal, project)
-    ),
-    Promise.all(
-      declared.filter((object) => !filled.includes(object))
-        .map((object) => tryOut(cluster, object, signal)),
-    ),
-  ]);
+  const [version, user, { objects, scheduledPods, unread }, elsewhere, rights, trials] =
+    await Promise.all([
+      versionOf(cluster, signal),
+      whoAmI(cluster, signal),
+      reading,
+      access,
+      Promise.all([reading, access]).then(([{ objects }, { all }]) =>
+        reviewAccess(cluster, [...declared, ...objects], signal, project, all)
+      ),
+      Promise.all(
+        declared.filter((object) => !filled.includes(object))
+          .map((object) => tryOut(cluster, object, signal)),
+      ),
+    ]);
   return {
     opened: true,
     name,
     version,
     namespace: cluster.namespace,
-    objects,
+    objects: withMore(objects, elsewhere.objects),
+    accessRead: elsewhere.namespaces,
     unread,
     trials,
     ...(project === DEFAULT_PROJECT ? {} : { project }),
@@ -121,6 +130,15 @@ async function read(
     ...(scheduledPods === undefined ? {} : { scheduledPods }),
     ...(rights === undefined ? {} : { rights }),
   };
+}
+
+/** Adds objects that are not among the others. */
+function withMore(
+  objects: readonly ManifestObject[],
+  more: readonly ManifestObject[],
+): ManifestObject[] {
+  const ids = new Set(objects.map(objectId));
+  return [...objects, ...more.filter((each) => !ids.has(objectId(each)))];
 }
 
 /**

@@ -111,14 +111,19 @@ async function render(
       isWhole: false,
     };
   }
-  const { objects, problems } = readFile(root.file, result.yaml);
+  const folder = [directory, root.folder].filter((each) => each !== "").join("/");
+  const build = `kubectl kustomize ${shellPath(folder)}`;
+  const { objects, problems } = readFile(root.file, result.yaml, "-");
   // The lines of what was rendered are not the lines of a file.
   const placed = objects.map((object) => ({ ...object, line: 1, lines: new Map() }));
   const scripts = placed.flatMap(embeddedScripts);
   const reading = {
     objects: placed,
     scripts,
-    problems: problems.map(({ file, problem }) => ({ file, problem })),
+    problems: problems.map(({ line: _, column: __, render, ...problem }) => ({
+      ...problem,
+      ...(render === undefined ? {} : { render: render.replace("<command>", () => build) }),
+    })),
     ignored: [],
   };
   return { root, reading, isWhole: true };

@@ -1,5 +1,4 @@
 import { type ManifestObject, objectsOf } from "../kubernetes/objects.ts";
-import { parseDocuments } from "../kubernetes/yaml.ts";
 import {
   embeddedScripts,
   languageOf,
@@ -7,7 +6,7 @@ import {
   scriptFile,
   unreadLanguageOf,
 } from "./scripts.ts";
-import { templateOf } from "./templates.ts";
+import { readDocuments, templateOf, withoutPlaceholders } from "./templates.ts";
 
 /** A file, or a place in a file, that cannot be read. */
 export interface ManifestProblem {
@@ -24,6 +23,8 @@ export interface ManifestProblem {
    * the result. Absent for a file with a mistake.
    */
   readonly render?: string;
+  /** The kinds of the objects that were not read because of the problem; absent if unknown. */
+  readonly kinds?: readonly string[];
 }
 
 /** A file, or a document of a file, that is not meant to be a Kubernetes object. */
@@ -54,16 +55,20 @@ export const EMPTY: FileReading = { objects: [], scripts: [], problems: [], igno
 /** A key that each Kubernetes object has, in YAML or JSON. */
 const OBJECT_KEY = /^[\s\-?{,"']*(apiVersion|kind)["']?\s*:/m;
 
-/** Reads the objects and scripts in the text of a file. Never throws. */
-export function readFile(file: string, text: string): FileReading {
+/**
+ * Reads the objects and scripts in the text of a file. Never throws.
+ *
+ * @param path the file for printed commands, relative to the working directory; `-` for a stream
+ */
+export function readFile(file: string, text: string, path = file): FileReading {
   const language = languageOf(file);
   if (language !== undefined) return { ...EMPTY, scripts: [scriptFile(file, language, text)] };
   const unread = unreadLanguageOf(file);
   if (unread !== undefined) {
     return /spark/i.test(text) ? ignoring(file, `code of Spark in ${unread}, not judged`) : EMPTY;
   }
-  const { documents, problems } = parseDocuments(text);
-  const template = templateOf(text, documents, problems);
+  const { documents, problems, originals } = readDocuments(text);
+  const template = templateOf(text, problems);
   if (template !== undefined) return { ...EMPTY, problems: [{ file, ...template }] };
   // JSON with comments is common. Broken YAML can be a manifest, so it stays a problem.
   const isJson = file.endsWith(".json");
@@ -78,11 +83,18 @@ export function readFile(file: string, text: string): FileReading {
   // In a file with objects, kubectl refuses each document that is not an object.
   const tools = readings.filter(({ other, objects }) => other !== undefined && objects.length > 0);
   const others = readings.filter((each) => !tools.includes(each));
-  const objects = others.flatMap((reading) => reading.objects);
+  const { objects, unrendered } = withoutPlaceholders(
+    path,
+    others.flatMap((reading) => reading.objects),
+    originals,
+  );
   return {
     objects,
     scripts: objects.flatMap(embeddedScripts),
-    problems: at(file, others.flatMap((reading) => reading.problems)),
+    problems: [
+      ...at(file, others.flatMap((reading) => reading.problems)),
+      ...(unrendered === undefined ? [] : [{ file, ...unrendered }]),
+    ],
     ignored: tools.map(({ other, document }) => (
       { file, line: document.lines.get("") ?? 1, content: other! }
     )),

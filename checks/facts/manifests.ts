@@ -128,7 +128,7 @@ function* withoutTemplates(
   for (const { file, text } of files) {
     const chart = charts.find((each) => isBelow(file, each));
     if (chart === undefined || !isChartTemplate(file, text, chart)) {
-      yield readFile(file, text);
+      yield readFile(file, text, pathOf(directory, file));
     } else if (!unrendered.has(chart)) {
       unrendered.add(chart);
       const problem = {
@@ -205,7 +205,7 @@ async function readStream(signal?: AbortSignal): Promise<FileReading> {
   } catch (error) {
     throw error instanceof TypeError ? invalid("it is not text in UTF-8") : error;
   }
-  const { ignored, problems, ...reading } = readFile(STDIN, text);
+  const { ignored, problems, ...reading } = readFile(STDIN, text, "-");
   const others = ignored.map(({ content, ...place }) => (
     { line: 1, column: 1, ...place, problem: `not a Kubernetes object, but ${content}` }
   ));

@@ -1,11 +1,11 @@
 import { shellPath } from "../../pipeline/shell.ts";
-import type { DocumentProblem, ManifestDocument } from "../kubernetes/yaml.ts";
-import { typeOf } from "../kubernetes/api_types.ts";
-import { type Fields, fieldsIn, isFields, listOf } from "../kubernetes/fields.ts";
-import { groupOf, podTemplatesOf } from "../kubernetes/workloads.ts";
+import { lineOf, type ManifestObject, objectId } from "../kubernetes/objects.ts";
+import { fillCommand, placeholdersIn, replacePlaceholders } from "../kubernetes/placeholders.ts";
+import { type DocumentProblem, type Documents, parseDocuments } from "../kubernetes/yaml.ts";
+import { naming } from "../list_names.ts";
 import { parentOf } from "./manifest_files.ts";
 
-// Templates that contain YAML only after a tool has filled them in: Helm charts, Jinja, and others.
+// Templates that are complete only after a tool has filled them in: Helm charts, Jinja, and others.
 
 /** How to check what a tool renders. */
 export const PIPE = "deno task preflight --manifests -";
@@ -19,25 +19,65 @@ export interface Unrendered {
   readonly problem: string;
   /** How to render the file. */
   readonly render: string;
+  /** The line of the first placeholder; absent for a whole file. */
+  readonly line?: number;
+  /** The kinds of the objects that cannot be judged; absent for a whole file. */
+  readonly kinds?: readonly string[];
 }
 
-/** The beginning of an expression: of Helm and Jinja, or of envsubst and Flux. */
-const EXPRESSION = /\{\{|\{%|\$\{/;
+/** A part of a template that is more than a value, as in `{% if x %}` and `{{#x}}`. */
+const CONTROL = /\{%|\{\{-?\s*(?:[#/^]|(?:if|else|end|range|with|for)\b)/;
+
+/** The most lines of a file in which placeholders get another form. */
+const MAX_LINES = 50;
+
+/** The most characters of a file with such placeholders. */
+const MAX_TEXT = 200_000;
+
+/** The documents of a text that can have placeholders. */
+export interface TemplateDocuments extends Documents {
+  /** The placeholders that the documents have in another form, by this form. */
+  readonly originals: ReadonlyMap<string, string>;
+}
 
 /**
- * Recognizes a template outside of a Helm chart: text of Helm, text with `{{` that is not YAML, or
- * an object whose name, image, label, port or address is an expression. Other expressions, such as
- * those of Argo, are texts.
+ * Reads the documents of a text. Placeholders that are not YAML, as in `namespace: @NS@`, get another
+ * form first.
+ */
+export function readDocuments(text: string): TemplateDocuments {
+  let documents = parseDocuments(text);
+  const originals = new Map<string, string>();
+  const isControlled = HELM.test(text) || CONTROL.test(text);
+  if (documents.problems.length === 0 || text.length > MAX_TEXT || isControlled) {
+    return { ...documents, originals };
+  }
+  const lines = text.split("\n");
+  for (let i = 0; i < MAX_LINES && documents.problems.length > 0; i++) {
+    const before = originals.size;
+    for (const { line } of documents.problems) {
+      lines[line - 1] = replacePlaceholders(lines[line - 1] ?? "", (placeholder) => {
+        if (originals.has(placeholder)) return placeholder;
+        const form = `<P${originals.size}>`;
+        originals.set(form, placeholder);
+        return form;
+      });
+    }
+    if (originals.size === before) break;
+    documents = parseDocuments(lines.join("\n"));
+  }
+  return { ...documents, originals };
+}
+
+/**
+ * Recognizes a whole file that is a template outside of a Helm chart: text of Helm, or text with
+ * `{{` that is not YAML.
  */
 export function templateOf(
   text: string,
-  documents: readonly ManifestDocument[],
   problems: readonly DocumentProblem[],
 ): Unrendered | undefined {
-  if (!EXPRESSION.test(text)) return undefined;
   const isHelm = HELM.test(text);
-  const isBroken = problems.length > 0 && /\{\{|\{%/.test(text);
-  if (!isHelm && !isBroken && !documents.some(isTemplate)) return undefined;
+  if (!isHelm && !(problems.length > 0 && /\{\{|\{%/.test(text))) return undefined;
   return {
     problem: `the file is a template${isHelm ? " of Helm" : ""}, and was not rendered`,
     render: isHelm
@@ -46,54 +86,59 @@ export function templateOf(
   };
 }
 
-function isTemplate({ value }: ManifestDocument): boolean {
-  if (!isFields(value) || !isFields(value.metadata)) return false;
-  const { name, namespace, generateName } = value.metadata;
-  const names = [value.kind, value.apiVersion, name, namespace, generateName];
-  // Argo fills in the images of its workflows itself.
-  const images = groupOf(String(value.apiVersion)) === "argoproj.io" ? [] : imagesOf(value);
-  // A resource of another API can have expressions that its controller fills in.
-  const fields = typeOf(String(value.apiVersion), String(value.kind)) === undefined
-    ? []
-    : refusedTexts(value);
-  return [...names, ...images, ...fields].some((each) =>
-    typeof each === "string" && EXPRESSION.test(each)
-  );
+/** Objects without placeholders, and the problem of the others. */
+export interface Filled {
+  /** The objects that can be judged. */
+  readonly objects: readonly ManifestObject[];
+  /** The problem of the objects with placeholders; undefined without such objects. */
+  readonly unrendered?: Unrendered;
 }
 
-/** Fields whose keys and values the API server checks. */
-const MAPPINGS = new Set(["labels", "matchLabels", "nodeSelector", "selector", "hard"]);
-/** Fields with a list of names or addresses. */
-const LISTS = new Set(["values", "except", "resourceNames"]);
-/** Fields with one port, name or address. */
-const SINGLE = new Set([
-  "cidr",
-  "port",
-  "endPort",
-  "targetPort",
-  "containerPort",
-  "serviceAccountName",
-]);
-
-/** Fields with texts of any kind. */
-const FREE = new Set(["data", "stringData", "binaryData", "annotations"]);
-
-/** The texts of an object in fields in which the API server refuses an expression. */
-function refusedTexts(value: unknown, key = ""): unknown[] {
-  if (Array.isArray(value)) {
-    return value.flatMap((each) => LISTS.has(key) ? [each] : refusedTexts(each));
-  }
-  if (!isFields(value)) return SINGLE.has(key) ? [value] : [];
-  const own = MAPPINGS.has(key) ? [...Object.keys(value), ...Object.values(value)] : [];
-  const entries = Object.entries(value).filter(([name]) => !FREE.has(name));
-  return [...own, ...entries.flatMap(([name, each]) => refusedTexts(each, name))];
+/**
+ * Divides the objects of a file into those without placeholders and the others.
+ *
+ * @param path the file for the shell, relative to the working directory; `-` for a stream
+ * @param originals the placeholders that the objects have in another form
+ */
+export function withoutPlaceholders(
+  path: string,
+  objects: readonly ManifestObject[],
+  originals: TemplateDocuments["originals"],
+): Filled {
+  const restore = (text: string) =>
+    text.replaceAll(/<P\d+>/g, (form) => originals.get(form) ?? form);
+  const found = objects.map((object) => ({ object, placeholders: placeholdersIn(object.value) }));
+  const unfilled = found.filter(({ placeholders }) => placeholders.length > 0);
+  const [first] = unfilled;
+  if (first === undefined) return { objects };
+  const texts = [
+    ...new Set(
+      unfilled.flatMap(({ placeholders }) => placeholders.map(({ text }) => restore(text))),
+    ),
+  ];
+  const [word, verb] = texts.length === 1 ? ["placeholder", "was"] : ["placeholders", "were"];
+  const command = path === "-" ? `<command> | ${fillCommand(texts)}` : fillCommand(texts, path);
+  return {
+    objects: found.filter(({ placeholders }) => placeholders.length === 0)
+      .map(({ object }) => object),
+    unrendered: {
+      problem:
+        `the file is a template: the ${word} ${naming(texts)} ${verb} not filled in, so not ` +
+        `judged: ${naming(unfilled.map(({ object }) => restore(objectId(object))))}`,
+      render: `Fill in the ${word}, and check the result: ${command} | ${PIPE}`,
+      line: lineOf(first.object, first.placeholders[0]!.path),
+      kinds: [...new Set(unfilled.map(({ object }) => object.kind))],
+    },
+  };
 }
 
-function imagesOf(value: Fields): unknown[] {
-  const containers = podTemplatesOf(value).flatMap(({ spec }) =>
-    isFields(spec) ? [...listOf(spec.containers), ...listOf(spec.initContainers)] : []
-  );
-  return [fieldsIn(value.spec), ...containers].map(({ image }) => image);
+/** The kinds of objects that decide about no connection of another object. */
+const NO_CONNECTIONS =
+  /^(Cron)?Job$|^(Scheduled)?SparkApplication$|^(Secret|ServiceAccount|(Cluster)?Role(Binding)?|ResourceQuota|LimitRange|PersistentVolume(Claim)?|StorageClass|PriorityClass|Ingress|PodDisruptionBudget|HorizontalPodAutoscaler)$/;
+
+/** Returns whether objects of these kinds may decide about connections of other objects. */
+export function mayDecideConnections(kinds: readonly string[] | undefined): boolean {
+  return kinds === undefined || kinds.some((kind) => !NO_CONNECTIONS.test(kind));
 }
 
 /** The folders of Helm charts that are not part of another chart. */

@@ -1,5 +1,6 @@
 import { DEFAULT_PROJECT, type Project } from "../../pipeline/contract/project.ts";
 import { withResources } from "../kubernetes/argo_resources.ts";
+import { ACCESS } from "../kubernetes/jobs.ts";
 import type { ManifestObject } from "../kubernetes/objects.ts";
 import type { Code } from "../source_code/code.ts";
 import { variablesSetBy } from "../source_code/dockerfile.ts";
@@ -86,7 +87,9 @@ export function isOurs(
   { jobs }: Project = DEFAULT_PROJECT,
 ): boolean {
   if (file !== undefined) return true;
-  return kind !== "Pod" && (namespace === undefined || namespace === jobs.namespace);
+  if (namespace === undefined || namespace === jobs.namespace) return kind !== "Pod";
+  // Jobs can have permissions in other namespaces.
+  return ACCESS.includes(kind);
 }
 
 /** Returns whether a script is a YAML block, which begins on the line after its field. */

@@ -55,6 +55,9 @@ export function accountsOf(
   return [...new Map(accounts.map((each) => [accountId(each), each])).values()];
 }
 
+/** The kinds that give permissions to the pods of a namespace. */
+export const ACCESS: readonly string[] = ["ServiceAccount", "Role", "RoleBinding"];
+
 /** The id of a service account, as in `analytics-jobs/spark-jobs`. */
 export function accountId({ namespace, name }: Account): string {
   return `${namespace}/${name}`;

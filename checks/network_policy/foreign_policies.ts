@@ -24,10 +24,9 @@ export const FOREIGN_KINDS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Names of policies that a group of the table, or a group that is not in it, can have. */
-const NAMES = new Set([
-  ...Object.values(FOREIGN_KINDS).flat().filter((kind) => /Policy$|Firewall$/.test(kind)),
-  "StagedNetworkPolicy",
-]);
+const NAMES = new Set(
+  Object.values(FOREIGN_KINDS).flat().filter((kind) => /Policy$|Firewall$/.test(kind)),
+);
 
 /**
  * Returns whether an object is a policy of another API, which also decides about connections, such as
@@ -51,6 +50,12 @@ export function isForeignPolicy({ apiVersion, kind, spec }: Fields): boolean {
   }
   if (entryOf(FOREIGN_KINDS, group)?.includes(name)) return true;
   return group !== "networking.k8s.io" && NAMES.has(name);
+}
+
+/** Returns whether an object is a policy of Calico that only shows what it would do. */
+export function isStagedPolicy({ apiVersion, kind }: Fields): boolean {
+  return /(^|\.)projectcalico\.org$/.test(groupOf(apiVersion)) &&
+    /^Staged\w*Policy$/.test(String(kind));
 }
 
 /** Returns whether policies of a kind belong to no namespace. */

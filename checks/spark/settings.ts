@@ -1,4 +1,5 @@
 import { entryOf } from "../kubernetes/fields.ts";
+import { hasPlaceholder, PLAIN_SETTING } from "../kubernetes/placeholders.ts";
 import { maskSecrets } from "../kubernetes/secret_text.ts";
 import type { Place } from "../finding.ts";
 import { placeOf } from "../kubernetes/objects.ts";
@@ -59,7 +60,17 @@ export type SparkSettings = ReadonlyMap<string, SparkSetting>;
 export function winning(settings: readonly SparkSetting[]): SparkSettings {
   const sorted = settings.toSorted((a, b) => SOURCES.indexOf(a.source) - SOURCES.indexOf(b.source));
   const byKey = Map.groupBy(sorted, ({ key }) => key);
-  return new Map([...byKey].map(([key, all]) => [key, winnerOf(all)]));
+  return new Map([...byKey].map(([key, all]) => [key, filled(winnerOf(all))]));
+}
+
+/** The setting, with an unknown value if a tool fills in the value later. */
+function filled(setting: SparkSetting): SparkSetting {
+  const { key, value, unknown, source, isSecret } = setting;
+  // The objects with placeholders in arguments are not judged at all.
+  const isText = ["defaults", "code", "hadoop"].includes(source) && unknown === undefined;
+  return isText && !isSecret && PLAIN_SETTING.test(key) && hasPlaceholder(value)
+    ? { ...setting, unknown: `a tool fills in the placeholder ${value}` }
+    : setting;
 }
 
 /**

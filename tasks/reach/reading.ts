@@ -1,4 +1,5 @@
 import { gatherManifests } from "../../checks/facts/manifests.ts";
+import { mayDecideConnections } from "../../checks/facts/templates.ts";
 import { lineOf } from "../../checks/kubernetes/objects.ts";
 import { readCluster } from "../../checks/network_policy/read_cluster.ts";
 import type { Cluster } from "../../checks/network_policy/model.ts";
@@ -52,8 +53,9 @@ export async function readManifests(directory: string, project?: Project): Promi
       lines,
     );
   }
-  if (broken.length > 0) {
-    const lines = broken.map(({ file, line, column, problem, render }) => {
+  const deciding = broken.filter(({ kinds }) => mayDecideConnections(kinds));
+  if (deciding.length > 0) {
+    const lines = deciding.map(({ file, line, column, problem, render }) => {
       // The pipe of the remedy names preflight.
       const remedy = render === undefined ? "" : `. ${render.replace("preflight", "reach")}`;
       return `${file}${line === undefined ? "" : `:${line}:${column ?? 1}`}  ${problem}${remedy}`;
@@ -74,6 +76,9 @@ export async function readManifests(directory: string, project?: Project): Promi
     services: servicesOf(objects.map(({ value }) => value)),
     workloads: cluster.pods.length,
     notes: [
+      ...broken.filter((each) => !deciding.includes(each)).map(({ file, problem }) =>
+        `${file}: ${problem}`
+      ),
       ...foreign.map((each) =>
         `${each} belongs to another API and is not evaluated; it may also decide about connections`
       ),

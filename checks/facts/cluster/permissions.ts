@@ -36,6 +36,7 @@ export interface Right extends AccountAction {
  * perform, and the actions that no job may perform.
  *
  * @param objects the objects with the jobs, from manifests and cluster
+ * @param elsewhere the other namespaces in which jobs make pods
  * @returns undefined if the user has no permission to review access
  */
 export async function reviewAccess(
@@ -43,9 +44,10 @@ export async function reviewAccess(
   objects: readonly ManifestObject[],
   signal: AbortSignal | undefined,
   project: Project = DEFAULT_PROJECT,
+  elsewhere: readonly string[] = [],
 ): Promise<readonly Right[] | undefined> {
   const actions = accountsOf(objects, project)
-    .flatMap((account) => actionsToReview(account, project));
+    .flatMap((account) => actionsToReview(account, project, elsewhere));
   try {
     return await Promise.all(actions.map((action) => ask(cluster, action, signal)));
   } catch (error) {
@@ -61,16 +63,15 @@ export async function reviewAccess(
 export function actionsToReview(
   account: Account,
   project: Project = DEFAULT_PROJECT,
+  elsewhere: readonly string[] = [],
 ): AccountAction[] {
   const id = accountId(account);
+  const namespaces = new Set([account.namespace, ...elsewhere]);
   return [
-    ...ALL_NEEDS.flatMap(({ resource, verbs }) =>
-      verbs.map((verb): AccountAction => ({
-        account: id,
-        verb,
-        resource,
-        namespace: account.namespace,
-      }))
+    ...[...namespaces].flatMap((namespace) =>
+      ALL_NEEDS.flatMap(({ resource, verbs }) =>
+        verbs.map((verb): AccountAction => ({ account: id, verb, resource, namespace }))
+      )
     ),
     ...forbiddenIn(project).map(({ verb, resource, where }): AccountAction => ({
       account: id,

@@ -11,7 +11,9 @@ import { type Binding, bindingsOf, may } from "./role_rules.ts";
 export interface Known {
   /** The account. */
   readonly account: Account;
-  /** The bindings after the manifests are applied. */
+  /** The namespace of the actions. */
+  readonly namespace: string;
+  /** The bindings in this namespace after the manifests are applied. */
   readonly bindings: readonly Binding[];
   /** True if a cluster was read. Then a role that was not found does not exist. */
   readonly isLive: boolean;
@@ -26,11 +28,12 @@ export function knownOf(
   account: Account,
   bindings: readonly Binding[],
   cluster: ClusterOpened | undefined,
+  namespace = account.namespace,
 ): Known {
-  const isLive = cluster !== undefined;
-  if (cluster?.rights === undefined) return { account, bindings, isLive };
+  const known = { account, namespace, bindings, isLive: cluster !== undefined };
+  if (cluster?.rights === undefined) return known;
   const rights = cluster.rights.filter((right) => right.account === accountId(account));
-  return { account, bindings, isLive, rights, now: bindingsOf(cluster.objects, account) };
+  return { ...known, rights, now: bindingsOf(cluster.objects, account, namespace) };
 }
 
 /**

@@ -1,14 +1,11 @@
 import type { Tree } from "../../facts/tree.ts";
 import type { Place } from "../../finding.ts";
-import type { Account } from "../../kubernetes/jobs.ts";
+import { ACCESS, type Account } from "../../kubernetes/jobs.ts";
 import { namespaceOf, placeOf } from "../../kubernetes/objects.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 
 /** The setting that names the service account of a driver. */
 export const DRIVER_ACCOUNT = "spark.kubernetes.authenticate.driver.serviceAccountName";
-
-/** The kinds that give permissions to the pods of a namespace. */
-const ACCESS = ["ServiceAccount", "Role", "RoleBinding"];
 
 /**
  * Returns whether the objects contain the service accounts of a namespace. The Helm chart of an

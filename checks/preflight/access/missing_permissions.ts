@@ -3,6 +3,7 @@ import type { Finding } from "../../finding.ts";
 import { accountId } from "../../kubernetes/jobs.ts";
 import { isFields, listOf } from "../../kubernetes/fields.ts";
 import {
+  lineOf,
   type ManifestObject,
   namespaceOf,
   objectId,
@@ -15,7 +16,7 @@ import { naming } from "../../list_names.ts";
 import { isAllowed, type Known } from "./access_reviews.ts";
 import { excess, type UsefulVerbs } from "./excess_permissions.ts";
 import { type Need, partsOf } from "./required_permissions.ts";
-import { type Binding, isBuiltIn, knownRules, may } from "./role_rules.ts";
+import { type AppliedRule, type Binding, isBuiltIn, knownRules, may } from "./role_rules.ts";
 
 /**
  * Judges whether a service account has the permissions that its jobs need.
@@ -32,7 +33,7 @@ export function missingPermissions(
   place: ReturnType<typeof placeOf>,
   objects: readonly ManifestObject[],
 ): Finding[] {
-  const { account: { name, namespace }, bindings } = known;
+  const { account: { name }, namespace, bindings } = known;
   const lacking = lackingOf(known, needs);
   if (lacking.length === 0) return [];
   const [lost] = bindings.flatMap((binding) => absentRole(known, binding, useful, objects));
@@ -50,9 +51,11 @@ export function missingPermissions(
       fix: name === "default"
         ? "Give the pod a service account of its own, and bind a role to the account: " +
           "deno task explain rbac"
-        : bindingFor(known, needs, useful, objects),
+        : misplacedBinding(known, objects) ?? bindingFor(known, needs, useful, objects),
     }];
   }
+  const id = accountId(known.account);
+  const where = namespace === known.account.namespace ? "" : ` in ${namespace}`;
   const [given] = bindings.flatMap(({ object, rules = [] }) =>
     rules.slice(0, 1).map(({ role }) => ({ object, role }))
   );
@@ -67,6 +70,19 @@ export function missingPermissions(
     const rule = `- {apiGroups: [${partsOf(resource).group || '""'}], resources: [${
       partsOf(resource).name
     }], verbs: [${verbs.join(", ")}]}`;
+    const named = namedRule(known, resource, verbs);
+    if (named !== undefined) {
+      return {
+        severity,
+        ...placeOf(named.role, `${named.path}.resourceNames`),
+        problem:
+          `the service account ${id} cannot ${verbs.join(", ")} ${resource}: ${named.path} ` +
+          `allows it only for ${naming(named.names)}`,
+        why: `${why}; a rule with resourceNames allows neither create nor deletecollection`,
+        fix: `Remove resourceNames from ${named.path} of ${objectId(named.role)}, or add to the ` +
+          `role: ${rule}`,
+      };
+    }
     // The API server resets its own roles.
     const isFixed = given !== undefined && isBuiltIn(given.role);
     return {
@@ -76,7 +92,7 @@ export function missingPermissions(
         : isFixed
         ? placeOf(given.object, "roleRef")
         : placeOf(given.role, "rules")),
-      problem: `the service account ${namespace}/${name} cannot ${verbs.join(", ")} ${resource}`,
+      problem: `the service account ${id} cannot ${verbs.join(", ")} ${resource}${where}`,
       why,
       fix: isFixed
         ? `Bind a Role of your own instead of ClusterRole ${given.role.name}, with this rule: ${rule}`
@@ -93,8 +109,8 @@ function lackingOf(known: Known, needs: readonly Need[]): Need[] {
   })).filter(({ verbs }) => verbs.length > 0);
 }
 
-function deedOf({ account }: Known, resource: string, verb: string): AccountAction {
-  return { account: accountId(account), resource, verb, namespace: account.namespace };
+function deedOf({ account, namespace }: Known, resource: string, verb: string): AccountAction {
+  return { account: accountId(account), resource, verb, namespace };
 }
 
 /**
@@ -124,7 +140,7 @@ function hasUnknownRules({ rules }: Binding): boolean {
  * manifests do not declare can exist, unless they declare a similar one.
  */
 function absentRole(
-  { isLive, account }: Known,
+  { isLive, namespace }: Known,
   { object, role, isAbsent }: Binding,
   useful: UsefulVerbs,
   objects: readonly ManifestObject[],
@@ -144,7 +160,6 @@ function absentRole(
   const meant = roles.find((each) => each.name === name) ??
     roles.find((each) => each.kind === kind && each.name === meantName);
   if (!isLive && meant === undefined) return [];
-  const { namespace } = account;
   const change = meant !== undefined && isNarrow(meant, useful)
     ? `Write in roleRef: ${meant.name === name ? `kind: ${meant.kind}` : `name: ${meant.name}`}`
     : `Make a Role in ${namespace} with only the permissions that deno task explain rbac lists, ` +
@@ -162,13 +177,64 @@ function absentRole(
   }];
 }
 
+/** A rule that would allow verbs, if it were not limited to objects of some names. */
+function namedRule(
+  { bindings, namespace }: Known,
+  resource: string,
+  verbs: readonly string[],
+): AppliedRule | undefined {
+  return bindings.flatMap(({ object, role, isAbsent, rules = [] }) =>
+    rules.filter((rule) => {
+      const unlimited = { object, role, isAbsent, rules: [{ ...rule, names: [] }] };
+      return rule.names.length > 0 && rule.role.file !== undefined &&
+        verbs.every((verb) => may([unlimited], { resource, verb, namespace }));
+    })
+  )[0];
+}
+
+/**
+ * The fix for a binding of the account that has another namespace than its Role, or whose subject has
+ * another namespace than the account.
+ */
+function misplacedBinding(
+  { account, namespace }: Known,
+  objects: readonly ManifestObject[],
+): string | undefined {
+  for (const binding of ofKind(objects, "RoleBinding")) {
+    const { roleRef, subjects } = binding.value;
+    const { file, name } = binding;
+    if (file === undefined || !isFields(roleRef) || roleRef.kind !== "Role") continue;
+    const hasRole = (place: string) =>
+      ofKind(objects, "Role", place).some((role) => role.name === roleRef.name);
+    const from = namespaceOf(binding);
+    const at = listOf(subjects).findIndex((each) =>
+      each.kind === "ServiceAccount" && each.name === account.name
+    );
+    if (at < 0 || !hasRole(namespace)) continue;
+    const apply = shell`kubectl apply -f ${file}`;
+    if (from === namespace) {
+      const field = `subjects[${at}].namespace`;
+      return `Set ${field}: ${account.namespace} in ${objectId(binding)} (${file}:${
+        lineOf(binding, field)
+      }), then: ${apply}`;
+    }
+    if (hasRole(from)) continue;
+    return `Set metadata.namespace: ${namespace} in ${objectId(binding)} (${file}:${
+      lineOf(binding, "metadata.namespace")
+    }), then: ${apply} && ` +
+      shell`kubectl -n ${from} delete rolebinding ${name} --ignore-not-found`;
+  }
+  return undefined;
+}
+
 /** The fix for an account without a role: a Role of its namespace that fits its jobs, or a new one. */
 function bindingFor(
-  { account: { name, namespace } }: Known,
+  { account, namespace }: Known,
   needs: readonly Need[],
   useful: UsefulVerbs,
   objects: readonly ManifestObject[],
 ): string {
+  const { name } = account;
   const fitting = ofKind(objects, "Role", namespace)
     .filter((role) => isNarrow(role, useful) && suffices(role, needs));
   const role = fitting.find((each) => each.name === name) ?? fitting[0];
@@ -182,7 +248,7 @@ function bindingFor(
     listOf(subjects).length > 0
   );
   if (bound !== undefined) {
-    const value = { kind: "ServiceAccount", name, namespace };
+    const value = { kind: "ServiceAccount", ...account };
     const patch = JSON.stringify([{ op: "add", path: "/subjects/-", value }]);
     return "Add the account to the subjects of its binding: " +
       shell`kubectl -n ${namespace} patch rolebinding ${bound.name} --type=json -p ${patch}`;
@@ -191,7 +257,7 @@ function bindingFor(
   const free = [name, `${name}-${role.name}`].find((each) => !taken.has(each)) ??
     `${name}-${role.name}-jobs`;
   return shell`Bind its role: kubectl -n ${namespace} create rolebinding ${free} ` +
-    shell`--role=${role.name} --serviceaccount=${`${namespace}:${name}`}`;
+    shell`--role=${role.name} --serviceaccount=${`${account.namespace}:${name}`}`;
 }
 
 /** Returns whether a role has all permissions without which the jobs cannot run. */
@@ -216,18 +282,20 @@ function isNarrow(role: ManifestObject, useful: UsefulVerbs): boolean {
  * have other authorizers than RBAC, such as a webhook.
  */
 function deniedElsewhere(
-  { account: { name, namespace } }: Known,
+  { account, namespace }: Known,
   { resource, verbs, why }: Pick<Need, "resource" | "verbs" | "why">,
   place: ReturnType<typeof placeOf>,
 ): Finding {
   return {
     severity: "fail",
     ...place,
-    problem: `the API server does not allow the service account ${namespace}/${name} to ` +
+    problem: `the API server does not allow the service account ${accountId(account)} to ` +
       `${verbs.join(", ")} ${resource}, although its roles allow it`,
     why,
     fix:
       shell`Find the authorizer that denies it, such as a webhook: kubectl -n ${namespace} auth can-i ` +
-      shell`${verbs[0]!} ${resource} --as=${`system:serviceaccount:${namespace}:${name}`}`,
+      shell`${verbs[
+        0
+      ]!} ${resource} --as=${`system:serviceaccount:${account.namespace}:${account.name}`}`,
   };
 }

@@ -4,7 +4,7 @@ import type { Finding, Place } from "../../finding.ts";
 import { naming } from "../../list_names.ts";
 import type { ClusterOpened } from "../../facts/cluster.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
-import { forbiddenActions, knownOf } from "./access_reviews.ts";
+import { forbiddenActions, type Known, knownOf } from "./access_reviews.ts";
 import { excessPermissions, type UsefulVerbs } from "./excess_permissions.ts";
 import { DRIVER_ACCOUNT, hasAccountsOf, ownAccount, ownAccountPlace } from "./job_accounts.ts";
 import { missingPermissions, undecided } from "./missing_permissions.ts";
@@ -17,13 +17,13 @@ import {
   USEFUL,
   USEFUL_FOR_TOOLKIT,
 } from "./required_permissions.ts";
-import { NAMESPACE, otherNamespaceOf } from "./pod_namespace.ts";
+import { mayMakePods, NAMESPACE, namespaceOfPods, otherNamespaceOf } from "./pod_namespace.ts";
 import { bindingsOf, mayBeBoundElsewhere } from "./role_rules.ts";
 import { printedValue } from "../../spark/settings.ts";
 import { argumentsPath, type SparkJob } from "../../spark/spark_job.ts";
 import { type Account, accountId } from "../../kubernetes/jobs.ts";
 import { hasFailure, type Judged, outcomeOfWhole, unlessUnknown } from "../outcome.ts";
-import { objectId, placeOf } from "../../kubernetes/objects.ts";
+import { type ManifestObject, objectId, placeOf } from "../../kubernetes/objects.ts";
 
 /**
  * The service accounts of jobs have the permissions that Spark and the toolkit need in their
@@ -36,26 +36,48 @@ export const rbac: PlatformCheck = platformCheck({
   reads: [...JOBS, "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"],
   judge(platform) {
     const { tree, cluster } = platform;
-    const absent = notChecked(uncheckedAccounts(tree)) ?? "there is no job";
+    const absent = notChecked(uncheckedAccounts(tree, cluster)) ?? "there is no job";
     const outcome = outcomeOfWhole(platform, judgePermissions(tree, cluster), absent);
     const unknown = hasFailure(outcome) ? [] : undecidedAccounts(tree, cluster);
     return unlessUnknown(
       tree.jobs,
-      "findings" in outcome && unknown.length > 0 ? { unknown: naming(unknown) } : outcome,
+      unknown.length > 0 && !("skip" in outcome) ? { unknown: naming(unknown) } : outcome,
     );
   },
 });
 
 /** The accounts whose permissions only roles with unknown rules can contain. */
 function undecidedAccounts(tree: Tree, cluster: ClusterOpened | undefined): string[] {
-  return accountsOf(tree).flatMap(({ account, needs }) =>
-    undecided(knownOf(account, bindingsOf(tree.objects, account), cluster), needs) ?? []
-  );
+  return [
+    ...accountsOf(tree, cluster).flatMap(({ account, namespace, needs }) =>
+      undecided(knownIn(tree, account, namespace, cluster), needs) ?? []
+    ),
+    ...tree.jobs.flatMap((job) => {
+      const other = otherNamespaceOf(job, tree.objects);
+      return other === undefined || mayMakePods(other, cluster) !== undefined ||
+          other.unknown.length > 0
+        ? []
+        : [
+          `the roles of namespace ${other.name}, in which ${job.label} makes its pods, were not read`,
+        ];
+    }),
+  ];
+}
+
+function knownIn(
+  { objects }: Tree,
+  account: Account,
+  namespace: string,
+  cluster: ClusterOpened | undefined,
+): Known {
+  return knownOf(account, bindingsOf(objects, account, namespace), cluster, namespace);
 }
 
 /** A service account that jobs run as. */
 interface JobAccount {
   readonly account: Account;
+  /** The namespace in which the jobs need the permissions. */
+  readonly namespace: string;
   /** The permissions that its jobs need. */
   readonly needs: readonly Need[];
   /** The permissions that its jobs can use. */
@@ -70,9 +92,10 @@ interface JobAccount {
  * @returns undefined if there are no jobs
  */
 export function judgePermissions(tree: Tree, cluster?: ClusterOpened): Judged | undefined {
-  const unchecked = uncheckedAccounts(tree);
-  const all = accountsOf(tree).filter(({ account }) => !unchecked.includes(accountId(account)));
-  const elsewhere = tree.jobs.flatMap((job) => inOtherNamespace(job, tree));
+  const unchecked = uncheckedAccounts(tree, cluster);
+  const all = accountsOf(tree, cluster)
+    .filter(({ account }) => !unchecked.includes(accountId(account)));
+  const elsewhere = tree.jobs.flatMap((job) => inOtherNamespace(job, tree, cluster));
   if (all.length + elsewhere.length === 0) return undefined;
   const rest = [
     notChecked(unchecked),
@@ -80,19 +103,25 @@ export function judgePermissions(tree: Tree, cluster?: ClusterOpened): Judged | 
     unknownNamespaces(tree),
   ].filter((each) => each !== undefined)
     .map((each) => `; ${each}`).join("");
+  const ids = new Set(all.map(({ account }) => accountId(account)));
+  const judged = new Set<ManifestObject>();
   return {
-    examined: `the permissions of ${plural(all.length, "service account")}${
+    examined: `the permissions of ${plural(ids.size, "service account")}${
       sourceOf(cluster)
     }${rest}`,
     findings: [
       ...elsewhere,
-      ...all.flatMap(({ account, needs, useful, place }): Finding[] => {
-        const bindings = bindingsOf(tree.objects, account);
-        const known = knownOf(account, bindings, cluster);
+      ...all.flatMap(({ account, namespace, needs, useful, place }): Finding[] => {
+        const known = knownIn(tree, account, namespace, cluster);
+        // An account can need permissions in several namespaces.
+        const bindings = known.bindings.filter(({ object }) => !judged.has(object));
+        for (const { object } of bindings) judged.add(object);
         return [
           ...missingPermissions(known, needs, useful, place, tree.objects),
           ...bindings.flatMap((binding) => excessPermissions(binding, useful)),
-          ...forbiddenActions(known, tree.project),
+          ...(ids.delete(accountId(account))
+            ? forbiddenActions(knownIn(tree, account, account.namespace, cluster), tree.project)
+            : []),
         ];
       }),
     ],
@@ -100,11 +129,22 @@ export function judgePermissions(tree: Tree, cluster?: ClusterOpened): Judged | 
 }
 
 /** The ids of the accounts whose roles objects outside the manifests can bind. */
-function uncheckedAccounts(tree: Tree): string[] {
-  return accountsOf(tree).filter(({ account, needs }) =>
-    needs.length > 0 && bindingsOf(tree.objects, account).length === 0 &&
-    (!hasAccountsOf(tree, account.namespace) || mayBeBoundElsewhere(tree.objects, account))
+function uncheckedAccounts(tree: Tree, cluster: ClusterOpened | undefined): string[] {
+  return accountsOf(tree, cluster).filter(({ account, namespace, needs }) =>
+    needs.length > 0 && bindingsOf(tree.objects, account, namespace).length === 0 &&
+    (!hasAccountsOf(tree, namespace) || mayBeBoundElsewhere(tree.objects, account) ||
+      isUnread(tree, namespace, cluster))
   ).map(({ account }) => accountId(account));
+}
+
+/** Returns whether a cluster has roles of a namespace that the user may not read. */
+function isUnread(
+  { project }: Tree,
+  namespace: string,
+  cluster: ClusterOpened | undefined,
+): boolean {
+  return cluster !== undefined && cluster.rights === undefined &&
+    namespace !== project.jobs.namespace && cluster.accessRead?.includes(namespace) !== true;
 }
 
 function notChecked(accounts: readonly string[]): string | undefined {
@@ -115,8 +155,8 @@ function notChecked(accounts: readonly string[]): string | undefined {
 
 /** A message about the roles whose rules the manifests do not contain. */
 function unknownRoles({ objects }: Tree, all: readonly JobAccount[]): string | undefined {
-  const unknown = all.flatMap(({ account }) =>
-    bindingsOf(objects, account).filter(({ rules }) => rules === undefined)
+  const unknown = all.flatMap(({ account, namespace }) =>
+    bindingsOf(objects, account, namespace).filter(({ rules }) => rules === undefined)
       .map(({ object, role }) => `the rules of ${role} (${objectId(object)})`)
   );
   return unknown.length === 0
@@ -139,14 +179,19 @@ const NEEDS: Readonly<Record<SparkJob["mode"], readonly Need[]>> = {
   cluster: SUBMIT_NEEDS,
 };
 
-function accountsOf({ jobs }: Tree): JobAccount[] {
-  const uses = Map.groupBy(jobs.flatMap(usesOf), ({ account }) => accountId(account));
+function accountsOf(tree: Tree, cluster: ClusterOpened | undefined): JobAccount[] {
+  const uses = Map.groupBy(
+    tree.jobs.flatMap((job) => usesOf(job, namespaceOfPods(job, tree.objects, cluster))),
+    ({ account, namespace }) => `${accountId(account)} in ${namespace}`,
+  );
   return [...uses.values()].map((all): JobAccount => {
-    const [{ account, place }] = all.toSorted((a, b) => verbsIn(b.needs) - verbsIn(a.needs)) as [
+    const [{ account, namespace, place }] = all.toSorted((a, b) =>
+      verbsIn(b.needs) - verbsIn(a.needs)
+    ) as [
       AccountUse,
     ];
     const needs = all.reduce<readonly Need[]>((most, each) => unionOf(most, each.needs), []);
-    return { account, place, needs, useful: usefulFor(all) };
+    return { account, namespace, place, needs, useful: usefulFor(all) };
   });
 }
 
@@ -156,15 +201,20 @@ interface AccountUse extends Omit<JobAccount, "useful"> {
   readonly makesJobs: boolean;
 }
 
-function usesOf(job: SparkJob): AccountUse[] {
+function usesOf(job: SparkJob, namespace: string): AccountUse[] {
   const { mode, driver, toolkit } = job;
   const makesJobs = toolkit === "spark";
   const needs = makesJobs ? TOOLKIT_NEEDS : needsOf(job, NEEDS[mode]);
+  const account = ownAccount(job);
+  const own = { account, place: ownAccountPlace(job), makesJobs };
+  const isElsewhere = namespace !== account.namespace && needs.length > 0 && !makesJobs;
   return [
-    { account: ownAccount(job), needs, place: ownAccountPlace(job), makesJobs },
+    { ...own, namespace: account.namespace, needs: isElsewhere ? [] : needs },
+    ...(isElsewhere ? [{ ...own, namespace, needs }] : []),
     // In cluster mode, the driver has its own pod and its own account.
     ...(driver === undefined ? [] : [{
-      account: { name: driver.account, namespace: job.namespace },
+      account: { name: driver.account, namespace },
+      namespace,
       needs: needsOf(job, CLIENT_NEEDS),
       place: driverPlace(job),
       makesJobs: false,
@@ -207,12 +257,16 @@ function needsOf({ mode, settings }: SparkJob, needs: readonly Need[]): readonly
  * only roles with unknown rules can let the job create pods there.
  */
 function unknownNamespaces({ jobs, objects }: Tree): string | undefined {
-  const unknown = jobs.flatMap(({ label, mode, settings, unreadProperties }) =>
-    (mode === "client" || mode === "cluster") && !settings.has(NAMESPACE) &&
-      unreadProperties !== undefined
+  const unknown = jobs.flatMap(({ label, mode, settings, unreadProperties }) => {
+    if (mode !== "client" && mode !== "cluster") return [];
+    const setting = settings.get(NAMESPACE);
+    if (setting?.unknown !== undefined) {
+      return [`${NAMESPACE} of ${label}: ${setting.unknown}`];
+    }
+    return setting === undefined && unreadProperties !== undefined
       ? [`${NAMESPACE} of ${label}, which ${unreadProperties} can set`]
-      : []
-  );
+      : [];
+  });
   for (const job of jobs) {
     const other = otherNamespaceOf(job, objects);
     for (const { object, role } of other?.unknown ?? []) {
@@ -225,11 +279,17 @@ function unknownNamespaces({ jobs, objects }: Tree): string | undefined {
 }
 
 /** Without a setting, Spark creates its pods in the namespace `default`. */
-function inOtherNamespace(job: SparkJob, { objects }: Tree): Finding[] {
+function inOtherNamespace(
+  job: SparkJob,
+  { objects }: Tree,
+  cluster: ClusterOpened | undefined,
+): Finding[] {
   const other = otherNamespaceOf(job, objects);
+  if (other === undefined) return [];
+  const { setting, account } = other;
+  const isAllowed = mayMakePods(other, cluster);
   // A job that names another namespace means it, if its account may create pods there.
-  if (other === undefined || other.isAllowed !== false && other.setting !== undefined) return [];
-  const { setting, account, isAllowed } = other;
+  if (isAllowed !== false && setting !== undefined) return [];
   return [{
     severity: "fail",
     ...(setting?.place ?? placeOf(job.workload.object, argumentsPath(job))),

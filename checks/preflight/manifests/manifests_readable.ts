@@ -121,13 +121,14 @@ function placeName(directory: string): string {
 /** Warns about a file that a tool must render. The check is no pass because of it. */
 function unrenderedFinding(
   { directory }: ManifestsFact,
-  { file, problem, render = "" }: ManifestProblem,
+  { file, line, problem, render = "" }: ManifestProblem,
 ): Finding {
   const path = pathOf(directory, file);
   return {
     severity: "warn",
     object: path,
     file: path,
+    ...(line === undefined ? {} : { line }),
     problem,
     why: "the checks do not judge what would be applied",
     fix: render,

@@ -5,7 +5,7 @@ import { readResources } from "../../kubernetes/argo_resources.ts";
 import { fieldsIn, isFields, textOf } from "../../kubernetes/fields.ts";
 import { isInProject, jobsOf } from "../../kubernetes/jobs.ts";
 import { type ManifestObject, objectId } from "../../kubernetes/objects.ts";
-import { isForeignPolicy } from "../../network_policy/foreign_policies.ts";
+import { isForeignPolicy, isStagedPolicy } from "../../network_policy/foreign_policies.ts";
 import { groupOf, podTemplatesOf, workloadsOf } from "../../kubernetes/workloads.ts";
 
 /** The objects that create pods, and that no check of jobs judges, each with the reason. */
@@ -65,6 +65,7 @@ function reasonOf(
     );
     return isThere ? undefined : `its template ${template} is not in the manifests`;
   }
+  if (isStagedPolicy(value)) return "Calico does not enforce a staged policy";
   return isSupported(object) ? undefined : "kind is not supported";
 }
 

@@ -105,7 +105,7 @@ function judge(
     new Set([...databases.values()].map(({ peer }) => JSON.stringify(peer))).size > 1;
   return judgeDenied(network, denied, examined, {
     why: `${WHY}; policies select the labels of pods and namespaces, never a Service`,
-    fix: (each) => fix(network, each, denials.get(each)!, isOneOfMany),
+    fix: (each, all) => fix(network, each, all, denials.get(each)!, isOneOfMany),
   });
 }
 
@@ -117,6 +117,7 @@ function allowsPort(port: number): RuleFilter {
 function fix(
   network: Network,
   denied: DeniedConnection,
+  all: readonly DeniedConnection[],
   { namespace, labels, peer, port, to }: Database,
   keepsPeer: boolean,
 ): string {
@@ -124,8 +125,8 @@ function fix(
   const isIngress = cause.direction === "ingress";
   const command = fixDenial(network, cause, {
     ...(isIngress
-      ? { name: "allow-outbox", pods: { matchLabels: Object.fromEntries(labels ?? []) } }
-      : newPolicyFor(denied, "allow-outbox")),
+      ? { name: "allow-outbox", pods: [{ matchLabels: Object.fromEntries(labels ?? []) }] }
+      : newPolicyFor(all, "allow-outbox")),
     peer: isIngress ? podsOf(network.project.jobs.namespace) : peer,
     ports: [{ protocol: "TCP", port }],
     keepsPeer,

@@ -33,6 +33,7 @@ import {
 } from "./denial.ts";
 import { type Network, reasonNotToJudge } from "./job_network.ts";
 import type { Actor, JobWithPods } from "./job_pods.ts";
+import { isolatesAll, selectorsFor } from "./other_workloads.ts";
 import { fixDenial } from "./policy_fix.ts";
 import { backendsOf } from "./service_backends.ts";
 
@@ -67,7 +68,10 @@ export const dnsEgress: PlatformCheck = platformCheck({
       fix: ({ cause }, all) =>
         fixDenial(network, cause, {
           name: "allow-dns-egress",
-          pods: {},
+          // A policy for all pods would isolate those that no other policy isolates.
+          pods: isolatesAll(network, cause.namespace, "egress")
+            ? [{}]
+            : selectorsFor(all.map(({ actor }) => actor.pod)),
           peer: DNS_PEER,
           ports: portsOf(all),
         }),

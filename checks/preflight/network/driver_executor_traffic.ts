@@ -1,6 +1,7 @@
 import { runEnds } from "../run_end.ts";
 import { shell, shellPath } from "../../../pipeline/shell.ts";
 import { noExecutors, unknownModes } from "./job_network.ts";
+import { naming } from "../../list_names.ts";
 import { hasFailure } from "../outcome.ts";
 import type { Finding, Outcome } from "../../finding.ts";
 import { CONNECTIONS, type PlatformCheck, platformCheck } from "../platform.ts";
@@ -59,11 +60,11 @@ export const driverExecutorTraffic: PlatformCheck = platformCheck({
       fix: ({ cause, destination }, all) => {
         const pods = destination === MASTER ? CLUSTER : SPARK;
         const [peer, ...morePeers] = peersOf(all, pods);
-        return fixDenial(network, cause, {
+        return labelFirst(all) + fixDenial(network, cause, {
           name: destination === MASTER
             ? "allow-spark-cluster-traffic"
             : "allow-driver-executor-traffic",
-          pods,
+          pods: [pods],
           peer,
           morePeers,
           both: true,
@@ -81,6 +82,19 @@ export const driverExecutorTraffic: PlatformCheck = platformCheck({
     return hasFailure(judged) ? judged : unknownModes(network) ?? unknownPorts(jobs) ?? judged;
   },
 });
+
+/** The text before a fix that selects drivers by a label which their pods do not have. */
+function labelFirst(all: readonly DeniedConnection[]): string {
+  const own = all.map(({ job }) => job).filter(({ actors: [first] }) =>
+    first!.role === "driver" && !first!.pod.labels.has(ROLE_LABEL)
+  );
+  const places = new Set(
+    own.map(({ label, metadataPath }) => `${metadataPath}.labels of ${label}`),
+  );
+  return places.size === 0
+    ? ""
+    : `Add ${ROLE_LABEL}: driver to ${naming([...places])}, and allow its connections: `;
+}
 
 /** Selects pods in each namespace that the denied connections need, as peers of a policy. */
 function peersOf(denied: readonly DeniedConnection[], podSelector: unknown): unknown[] {

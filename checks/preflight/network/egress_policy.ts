@@ -122,7 +122,7 @@ function judgeEgress(network: Network, invalid: readonly Finding[]): Outcome {
   }
   const findings = [
     ...invalid,
-    ...denialFindings(network, denied, { why: WHY, fix: (each) => fix(network, each) }),
+    ...denialFindings(network, denied, { why: WHY, fix: (each, all) => fix(network, each, all) }),
     ...partialFindings(network, partial),
     ...sharedExceptionFindings(network),
     ...meshFindings(network),
@@ -205,10 +205,10 @@ function isStoreRule(rule: Rule): boolean {
     peers.some((peer) => peer.type === "pods" || publicPart(rangesOf(peer)).length > 0);
 }
 
-function fix(network: Network, denied: DeniedStore): string {
+function fix(network: Network, denied: DeniedStore, all: readonly DeniedStore[]): string {
   const { cause, protocol, port, store } = denied;
   const command = fixDenial(network, cause, {
-    ...newPolicyFor(denied, "allow-s3-egress"),
+    ...newPolicyFor(all, "allow-s3-egress"),
     peer: peerFor(store),
     ports: [{ protocol, port }],
   });

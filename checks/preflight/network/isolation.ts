@@ -14,9 +14,11 @@ import {
   reasonNotToJudge,
   unreadable,
 } from "./job_network.ts";
+import { listPods, openPods, othersSelectedBy } from "./other_workloads.ts";
 import { createPolicy, patchPolicy } from "./policy_fix.ts";
 import { excessOf, type ExcessRule, worstRule } from "./excess_rules.ts";
 import { kubernetesApiEgress } from "./kubernetes_api_egress.ts";
+import { selects } from "../../kubernetes/selectors.ts";
 import { policyId } from "../../network_policy/explain.ts";
 import type { Direction, Policy } from "../../network_policy/model.ts";
 import { CONNECTIONS, type Platform, type PlatformCheck, platformCheck } from "../platform.ts";
@@ -107,6 +109,12 @@ function defaultDeny(network: Network): Finding[] {
   const denial = network.policies.find(allowsNothing);
   const { namespace: name } = network.project.jobs;
   const namespace = objectOf(network, "Namespace", name);
+  const closed = openPods(network, name, without);
+  const before = closed.length === 0
+    ? ""
+    : `This also closes connections of ${
+      listPods(closed)
+    }. Allow those that they need first, then: `;
   const common = {
     severity: open.length > 0 ? "fail" as const : "warn" as const,
     why:
@@ -129,7 +137,7 @@ function defaultDeny(network: Network): Finding[] {
         : `the policy denies ${
           without.join(" and ")
         } to some pods only, and no other policy to all pods`,
-      fix: patchPolicy(
+      fix: before + patchPolicy(
         denial,
         isForAllPods
           ? { op: "replace", path: field, value: ["Ingress", "Egress"] }
@@ -143,7 +151,8 @@ function defaultDeny(network: Network): Finding[] {
     ...place(namespace, ""),
     problem: `no policy denies ${without.join(" and ")} to all pods by default` +
       (open.length > 0 ? "" : "; the pods are isolated only by policies that also allow traffic"),
-    fix: createPolicy(network, name, "default-deny", { podSelector: {}, policyTypes: types }),
+    fix: before +
+      createPolicy(network, name, "default-deny", { podSelector: {}, policyTypes: types }),
   }];
 }
 
@@ -157,9 +166,16 @@ function allowsNothing({ rules }: Policy): boolean {
  * finding, not one per rule.
  */
 function excessFindings(network: Network, policy: Policy): Finding[] {
+  const others = othersSelectedBy(network, policy);
+  // A policy of other workloads can be right for them.
+  const isOfJobs = selectsJobs(network, policy);
+  if (!isOfJobs && others.length > 0) return [];
   const all = (["egress", "ingress"] as const).flatMap((direction) =>
     policy.rules[direction].flatMap((rule) => excessOf(network, policy, rule, direction) ?? [])
-  );
+  ).filter(({ severity }) => severity === "fail" || isOfJobs);
+  const before = others.length === 0
+    ? ""
+    : `If ${listPods(others)} needs it, allow it there in a policy of its own first. `;
   const finding = ({ severity, path, problem, fix }: ExcessRule): Finding => ({
     severity,
     object: policyId(policy),
@@ -167,7 +183,7 @@ function excessFindings(network: Network, policy: Policy): Finding[] {
     ...place(objectOf(network, "NetworkPolicy", policy.name, policy.namespace), path),
     problem,
     why: WHY,
-    fix,
+    fix: before + fix,
   });
   if (!isNamedBlock(network, policy)) return all.map(finding);
   const rule = [...policy.rules.egress, ...policy.rules.ingress][0];
@@ -180,6 +196,13 @@ function excessFindings(network: Network, policy: Policy): Finding[] {
     fix: "Remove the policy; traffic that no policy allows is already blocked: " +
       shell`kubectl -n ${policy.namespace ?? "default"} delete networkpolicy ${policy.name}`,
   }];
+}
+
+function selectsJobs({ jobs }: Network, { pods }: Policy): boolean {
+  return jobs.some(({ actors, mode, toolkit }) =>
+    (mode !== "none" || toolkit !== undefined) &&
+    actors.some(({ pod }) => selects(pods, pod.labels))
+  );
 }
 
 const WHY = "policies are additive: no policy can block what this rule allows";

@@ -14,6 +14,7 @@ import {
 } from "../../network_policy/model.ts";
 import { splitPods } from "../../network_policy/split_pods.ts";
 import type { ManifestProblem } from "../../facts/manifests.ts";
+import { mayDecideConnections } from "../../facts/templates.ts";
 import type { Tree } from "../../facts/tree.ts";
 import { ROLE_LABEL } from "../../spark/pods.ts";
 import { unknownJobs } from "../../spark/spark_job.ts";
@@ -143,7 +144,9 @@ export function unreadable(network: Network): Outcome | undefined {
     return { skip: "some manifests are invalid (see egress-policy)" };
   }
   // An unreadable file may contain the policy that decides.
-  const isBroken = network.manifests.problems.some(({ file }) => /\.(ya?ml|json)$/.test(file));
+  const isBroken = network.manifests.problems.some(({ file, kinds }) =>
+    /\.(ya?ml|json)$/.test(file) && mayDecideConnections(kinds)
+  );
   return isBroken ? { skip: "some files cannot be read (see manifests-readable)" } : undefined;
 }
 

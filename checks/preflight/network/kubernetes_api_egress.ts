@@ -20,6 +20,7 @@ import { causeOfDenial, denialFindings, type DeniedConnection, examinedPods } fr
 import { type Network, objectOf, reasonNotToJudge } from "./job_network.ts";
 import type { Actor, JobWithPods } from "./job_pods.ts";
 import { blockOf, fixDenial, patchPolicy } from "./policy_fix.ts";
+import { othersSelectedBy } from "./other_workloads.ts";
 import { newPolicyFor } from "./schedule_policies.ts";
 import { type Backends, backendsOf } from "./service_backends.ts";
 
@@ -58,7 +59,11 @@ export const kubernetesApiEgress: PlatformCheck = platformCheck({
         denied.push({ ...client, protocol: "TCP", destination, ...access });
       }
     }
-    const advice = { why, fix: (each: DeniedConnection) => fix(network, api, each) };
+    const advice = {
+      why,
+      fix: (each: DeniedConnection, all: readonly DeniedConnection[]) =>
+        fix(network, api, each, all),
+    };
     const judged = {
       examined: examinedPods(network),
       findings: [
@@ -189,9 +194,14 @@ function isApiRule({ peers, ports }: Rule): boolean {
     peers.every((peer) => peer.type === "pods" || publicPart(rangesOf(peer)).length === 0);
 }
 
-function fix(network: Network, api: Api, denied: DeniedConnection): string {
+function fix(
+  network: Network,
+  api: Api,
+  denied: DeniedConnection,
+  all: readonly DeniedConnection[],
+): string {
   const { cause } = denied;
-  const command = fixCommand(network, api, denied);
+  const command = fixCommand(network, api, denied, all);
   if (cause.kind === "podSelector" || cause.kind === "policyTypes") return command;
   const instruction = api.server === undefined
     ? 'Allow the address that "kubectl get endpoints kubernetes" prints, or allow all addresses'
@@ -199,19 +209,29 @@ function fix(network: Network, api: Api, denied: DeniedConnection): string {
   return `${instruction}: ${command}`;
 }
 
-function fixCommand(network: Network, api: Api, denied: DeniedConnection): string {
+function fixCommand(
+  network: Network,
+  api: Api,
+  denied: DeniedConnection,
+  all: readonly DeniedConnection[],
+): string {
   const { cause, job } = denied;
   const { host, port } = masterOf(job);
   const rule = ruleFor(api, host === undefined ? undefined : port);
   const { policy, rule: wrong, kind } = cause;
   const isInRule = kind !== "podSelector" && kind !== "policyTypes";
   if (policy !== undefined && wrong !== undefined && isInRule) {
-    return patchPolicy(policy, { op: "replace", path: wrong.path, value: rule });
+    // Other workloads may need the rule as it is.
+    const isShared = othersSelectedBy(network, policy).length > 0;
+    return patchPolicy(
+      policy,
+      isShared
+        ? { op: "add", path: "spec.egress[-]", value: rule }
+        : { op: "replace", path: wrong.path, value: rule },
+    );
   }
   return fixDenial(network, cause, {
-    ...newPolicyFor(denied, "allow-kubernetes-api-egress", {
-      matchLabels: { "spark-role": "driver" },
-    }),
+    ...newPolicyFor(all, "allow-kubernetes-api-egress"),
     peer: rule.to[0],
     ports: rule.ports,
   });
@@ -241,7 +261,10 @@ function serviceOnlyFinding(network: Network, api: Api, client: ApiClient): Find
   const cause = causeOfDenial(network, flow, "api", isApiRule)!;
   const destination = api.server === undefined ? "any address" : destinationOf(api, client);
   const denied = { ...client, protocol: "TCP", port, destination, cause } as const;
-  const advice = { why, fix: (each: DeniedConnection) => fix(network, api, each) };
+  const advice = {
+    why,
+    fix: (each: DeniedConnection, all: readonly DeniedConnection[]) => fix(network, api, each, all),
+  };
   const finding = denialFindings(network, [denied], advice)[0]!;
   const opening = decide(network.cluster, { ...flow, to: service, port: 443 }, "egress").rules[0]
     ?.policy;

@@ -11,13 +11,14 @@ import { ofKind } from "../../kubernetes/objects.ts";
 import type { Direction, Policy } from "../../network_policy/model.ts";
 import type { DenialCause } from "./denial.ts";
 import type { Network } from "./job_network.ts";
+import { othersSelectedBy } from "./other_workloads.ts";
 
 /** The missing rule for one end of a connection. */
 export interface MissingRule {
   /** The name for a new policy if no policy can be patched, as in `allow-outbox`, if it is free. */
   readonly name: string;
-  /** The pods that the policy selects, as a `podSelector`. */
-  readonly pods: unknown;
+  /** The pods of new policies, as a `podSelector` for each policy. */
+  readonly pods: readonly unknown[];
   /** The other end, as a peer of a rule. */
   readonly peer: unknown;
   /** More ends for the same rule, as peers. */
@@ -64,21 +65,30 @@ export function fixDenial(
   }
   const { kind, policy, rule, direction, namespace } = cause;
   const peers = [peer, ...morePeers];
-  if (policy === undefined || rule === undefined) {
-    const spec = specWithRule(direction, pods, peers, ports);
-    if (!both) return createPolicy(network, namespace, name, spec);
-    return createPolicy(network, namespace, name, {
-      ...specWithRule("ingress", pods, peers, ports),
-      ...specWithRule("egress", pods, peers, ports),
-      policyTypes: ["Ingress", "Egress"],
-    });
-  }
+  const create = () =>
+    createPolicy(
+      network,
+      namespace,
+      name,
+      ...pods.map((podSelector) =>
+        both
+          ? {
+            ...specWithRule("ingress", podSelector, peers, ports),
+            ...specWithRule("egress", podSelector, peers, ports),
+            policyTypes: ["Ingress", "Egress"],
+          }
+          : specWithRule(direction, podSelector, peers, ports)
+      ),
+    );
+  if (policy === undefined || rule === undefined) return create();
+  // Other workloads may need the rule as it is.
+  const isShared = othersSelectedBy(network, policy).length > 0;
   switch (kind) {
     case "peer": {
       const list = `${rule.path}.${direction === "egress" ? "to" : "from"}[-]`;
       const add = (value: unknown) => ({ op: "add", path: list, value }) as const;
       // Another destination may need the block.
-      if (cause.peer?.type === "block" || keepsPeer && cause.peer !== undefined) {
+      if (cause.peer?.type === "block" || (keepsPeer || isShared) && cause.peer !== undefined) {
         return patchPolicy(policy, ...peers.map(add));
       }
       const replace = { op: "replace", path: (cause.peer ?? rule).path, value: peer } as const;
@@ -86,6 +96,10 @@ export function fixDenial(
     }
     case "emptySelector":
     case "noRule":
+      if (isShared) {
+        const value = ruleOf(direction, peers, ports);
+        return patchPolicy(policy, { op: "add", path: `spec.${direction}[-]`, value });
+      }
       return patchPolicy(policy, { op: "replace", path: (cause.peer ?? rule).path, value: peer });
     case "port":
       return patchPolicy(
@@ -93,8 +107,9 @@ export function fixDenial(
         ...ports.map((value) => ({ op: "add" as const, path: `${rule.path}.ports[-]`, value })),
       );
     case "podSelector":
+      if (isShared || pods.length !== 1) return create();
       return "Add these labels to the pods, or make the policy select the pods: " +
-        patchPolicy(policy, { op: "replace", path: "spec.podSelector", value: pods });
+        patchPolicy(policy, { op: "replace", path: "spec.podSelector", value: pods[0] });
     case "policyTypes": {
       const value = direction === "egress" ? "Egress" : "Ingress";
       return patchPolicy(policy, { op: "add", path: "spec.policyTypes[-]", value });
@@ -122,27 +137,30 @@ export function patchPolicy({ namespace, name }: Policy, ...steps: readonly Patc
 }
 
 /**
- * Returns the command that creates a policy. The command never replaces a policy of the same name. If
- * the namespace has such a policy, the new one gets a number.
+ * Returns the command that creates a policy for each spec. The command never replaces a policy of the
+ * same name. If the namespace has such a policy, the new one gets a number.
  */
 export function createPolicy(
   { manifests }: Pick<Network, "manifests">,
   namespace: string,
   name: string,
-  spec: Readonly<Record<string, unknown>>,
+  ...specs: readonly Readonly<Record<string, unknown>>[]
 ): string {
   const taken = new Set(
     ofKind(manifests.objects, "NetworkPolicy", namespace).map((each) => each.name),
   );
-  let free = name;
-  for (let i = 2; taken.has(free); i++) free = `${name}-${i}`;
-  const policy = {
-    apiVersion: "networking.k8s.io/v1",
-    kind: "NetworkPolicy",
-    metadata: { name: free, namespace },
-    spec,
-  };
-  return shell`echo ${JSON.stringify(policy)} | kubectl create -f -`;
+  return specs.map((spec) => {
+    let free = name;
+    for (let i = 2; taken.has(free); i++) free = `${name}-${i}`;
+    taken.add(free);
+    const policy = {
+      apiVersion: "networking.k8s.io/v1",
+      kind: "NetworkPolicy",
+      metadata: { name: free, namespace },
+      spec,
+    };
+    return shell`echo ${JSON.stringify(policy)} | kubectl create -f -`;
+  }).join(" && ");
 }
 
 /** Returns the spec of a policy with one rule in one direction. */
@@ -152,9 +170,12 @@ function specWithRule(
   peers: readonly unknown[],
   ports: readonly unknown[],
 ): Readonly<Record<string, unknown>> {
-  return direction === "egress"
-    ? { podSelector, policyTypes: ["Egress"], egress: [{ to: peers, ports }] }
-    : { podSelector, policyTypes: ["Ingress"], ingress: [{ from: peers, ports }] };
+  const type = direction === "egress" ? "Egress" : "Ingress";
+  return { podSelector, policyTypes: [type], [direction]: [ruleOf(direction, peers, ports)] };
+}
+
+function ruleOf(direction: Direction, peers: readonly unknown[], ports: readonly unknown[]) {
+  return { [direction === "egress" ? "to" : "from"]: peers, ports };
 }
 
 /** Converts the path of a field to a JSON pointer (RFC 6901). */

@@ -2,6 +2,7 @@ import { selects } from "../../kubernetes/selectors.ts";
 import type { Pod, Policy } from "../../network_policy/model.ts";
 import type { Network } from "./job_network.ts";
 import type { Actor, JobWithPods } from "./job_pods.ts";
+import { selectorsFor } from "./other_workloads.ts";
 
 // The pods of the toolkit and the pods of Spark have policies of their own.
 
@@ -27,13 +28,13 @@ export function runsToolkit({ toolkit }: JobWithPods): boolean {
 
 /** The name and the pods of a new policy. The pods of the toolkit have policies of their own. */
 export function newPolicyFor(
-  { job, actor }: { readonly job: JobWithPods; readonly actor: Actor },
+  all: readonly { readonly job: JobWithPods; readonly actor: Actor }[],
   name: string,
-  pods: unknown = {},
-): { readonly name: string; readonly pods: unknown } {
-  if (!runsToolkit(job)) return { name, pods };
+): { readonly name: string; readonly pods: readonly unknown[] } {
   return {
-    name: name.replace(/^allow-/, "allow-schedule-"),
-    pods: { matchLabels: Object.fromEntries(actor.pod.labels) },
+    name: all.some(({ job }) => runsToolkit(job))
+      ? name.replace(/^allow-/, "allow-schedule-")
+      : name,
+    pods: selectorsFor(all.map(({ actor }) => actor.pod)),
   };
 }

@@ -215,7 +215,9 @@ for (const expression of ["{{ image }}", "${IMAGE}", "ghcr.io/acme/etl:${TAG:-1}
     const text = `apiVersion: v1\nkind: Pod\nmetadata: { name: a }\n${pod}`;
     const { problems } = await gather({ "pod.yaml": text });
     assertEquals(problems.map(({ problem }) => problem), [
-      "the file is a template, and was not rendered",
+      `the file is a template: the placeholder ${
+        expression.replace("ghcr.io/acme/etl:", "")
+      } was not filled in, so not judged: Pod a`,
     ]);
     const argo = "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: { name: a }\n" +
       `spec: { templates: [{ name: a, container: { image: "${expression}" } }] }\n`;
@@ -235,9 +237,10 @@ for (
     const text = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n" +
       `metadata: { name: a, annotations: { note: '${"$"}{NOTE}' } }\nspec: { ${spec} }\n`;
     const { problems } = await gather({ "policy.yaml": text });
-    assertEquals(problems.map(({ problem }) => problem), [
-      "the file is a template, and was not rendered",
-    ]);
+    assertMatch(
+      problems[0]!.problem,
+      /^the file is a template: the placeholder .* NetworkPolicy a$/,
+    );
     const filled = text.replace(/'\$\{(APP|PORT)\}'/, "http").replace("${IP}", "10.0.0.1");
     assertEquals((await gather({ "policy.yaml": filled })).problems, []);
   });
@@ -257,7 +260,7 @@ Deno.test("gatherManifests takes an object whose name envsubst fills in for a te
   const text = "apiVersion: v1\nkind: Namespace\nmetadata: { name: '${NAME}' }\n";
   const { problems } = await gather({ "namespace.yaml": text });
   assertEquals(problems.map(({ problem }) => problem), [
-    "the file is a template, and was not rendered",
+    "the file is a template: the placeholder ${NAME} was not filled in, so not judged: Namespace ${NAME}",
   ]);
   const script = "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: a }\ndata: { a: '${A}' }\n";
   assertEquals((await gather({ "script.yaml": script })).problems, []);

@@ -30,25 +30,28 @@ function patched(object: unknown, steps: readonly Step[]): unknown {
 /** Returns whether kubectl would refuse to create a policy, because an object has its name. */
 function isSame(
   { kind, namespace, name }: ManifestsFact["objects"][number],
-  created: { readonly name: string; readonly namespace: string } | undefined,
+  created: { readonly name: string; readonly namespace: string },
 ): boolean {
-  return kind === "NetworkPolicy" && name === created?.name && namespace === created.namespace;
+  return kind === "NetworkPolicy" && name === created.name && namespace === created.namespace;
 }
 
 /** The manifests after the command of a fix. */
 export function pasted(fact: ManifestsFact, fix: string): ManifestsFact {
   const [, namespace, name, steps] =
     /kubectl -n (\S+) patch networkpolicy (\S+) --type=json -p '(.*)'/.exec(fix) ?? [];
-  const [, applied] = /echo '(.*)' \| kubectl create -f -/.exec(fix) ?? [];
+  const applied = [...fix.matchAll(/echo '(.*?)' \| kubectl create -f -/g)].map(([, text]) =>
+    JSON.parse(text!)
+  );
   const [, deleted] = /delete networkpolicy (\S+)/.exec(fix) ?? [];
-  const created = applied === undefined ? undefined : JSON.parse(applied).metadata;
-  assertEquals(fact.objects.some((each) => isSame(each, created)), false, fix);
+  for (const { metadata } of applied) {
+    assertEquals(fact.objects.some((each) => isSame(each, metadata)), false, fix);
+  }
   const objects = fact.objects.filter((each) => each.name !== deleted).map(({ value, ...each }) =>
     steps !== undefined && each.name === name && each.namespace === namespace
       ? patched(value, JSON.parse(steps))
       : value
   );
-  if (applied !== undefined) objects.push(JSON.parse(applied));
+  objects.push(...applied);
   const text = objects.map((each) => JSON.stringify(each)).join("\n---\n");
   return { directory: "manifests", files: 1, ...readFile("all.yaml", text) };
 }

@@ -55,10 +55,10 @@ Deno.test("driver-executor-traffic selects the namespace in which the account ma
 
 Deno.test("rbac names a role with unknown rules that may allow executors in another namespace", async () => {
   const files = { ...elsewhere("etl"), "etl.yaml": binding("ClusterRole makers") };
-  const { examined, findings } = (await judge(files)).get("rbac")!;
-  assertEquals(findings, []);
+  const { verdict, reason, findings } = (await judge(files)).get("rbac")!;
+  assertEquals([verdict, findings], ["error", []]);
   assertStringIncludes(
-    examined!,
-    "so not checked: the rules of ClusterRole makers (RoleBinding etl/jobs)",
+    reason!,
+    "the rules of ClusterRole makers (RoleBinding etl/jobs) are not in",
   );
 });

@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
+import { assertEquals, assertMatch, assertStringIncludes } from "../../../support/assert.ts";
 import { foundWith } from "../../spark/whole_preflight.ts";
 import {
   ACCESS,
@@ -33,10 +33,6 @@ Deno.test("rbac fails if the role lacks a permission that Spark needs", async ()
   await assertFound(ID, access(CONFIG_MAPS, ""), {
     problem:
       "the service account analytics-jobs/spark-jobs cannot create, deletecollection configmaps",
-  });
-  await assertFound(ID, access("resources: [pods]", "resources: [pods]\n    resourceNames: [a]"), {
-    problem: "the service account analytics-jobs/spark-jobs cannot create, get, list, watch, " +
-      "delete, deletecollection pods",
   });
 });
 
@@ -416,5 +412,39 @@ Deno.test("rbac names the file of the image that can set the namespace of the po
   assertStringIncludes(
     examined!,
     `not checked: spark.kubernetes.namespace of ${JOB_ID}, which /opt/spark.conf can set`,
+  );
+});
+
+Deno.test("rbac: the fix for resourceNames names the rule", async () => {
+  const [finding] = await assertFound(
+    ID,
+    access("resources: [pods]", "resources: [pods]\n    resourceNames: [driver]"),
+    {
+      object: ROLE,
+      field: "rules[0].resourceNames",
+      problem: "the service account analytics-jobs/spark-jobs cannot create, get, list, watch, " +
+        "delete, deletecollection pods: rules[0] allows it only for driver",
+    },
+  );
+  assertStringIncludes(
+    finding!.fix,
+    "Remove resourceNames from rules[0] of Role analytics-jobs/spark-jobs, or add to the role: " +
+      '- {apiGroups: [""], resources: [pods], verbs: [create, get, list, watch, delete, deletecollection]}',
+  );
+});
+
+Deno.test("rbac: the fix for a binding in a wrong namespace moves it", async () => {
+  const moved = access(BINDING, BINDING.replace("analytics-jobs", "robson"));
+  const [finding] = await assertFound(ID, moved, {});
+  assertMatch(
+    finding!.fix,
+    /^Set metadata\.namespace: analytics-jobs in RoleBinding robson\/spark-jobs \(manifests\/30-service-account\.yaml:\d+\), then: kubectl apply -f manifests\/30-service-account\.yaml && kubectl -n robson delete rolebinding spark-jobs --ignore-not-found$/,
+  );
+  const subject = "kind: ServiceAccount\n    name: spark-jobs\n    namespace: ";
+  const wrong = access(`${subject}analytics-jobs`, `${subject}robson`);
+  const [other] = await assertFound(ID, wrong, {});
+  assertMatch(
+    other!.fix,
+    /^Set subjects\[0\]\.namespace: analytics-jobs in RoleBinding analytics-jobs\/spark-jobs \(manifests\/30-service-account\.yaml:\d+\), then: kubectl apply -f manifests\/30-service-account\.yaml$/,
   );
 });

@@ -141,7 +141,7 @@ const TEMPLATES: readonly (readonly [name: string, text: string, command: RegExp
     'apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {x: "{{ .Values.x }}"}\n',
     /helm/,
   ],
-  ["a name", 'apiVersion: v1\nkind: Pod\nmetadata: {name: "{{ name }}"}\n', /<command> \|/],
+  ["a name", 'apiVersion: v1\nkind: Pod\nmetadata: {name: "{{ name }}"}\n', /sed 's\/\{\{ name/],
   [
     "Jinja",
     "apiVersion: v1\nkind: Pod\n{% if a %}\nmetadata: {name: {{ a }}}\n{% endif %}\n",
