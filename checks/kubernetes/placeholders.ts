@@ -17,11 +17,11 @@ export interface Placeholder {
 /** A placeholder for a variable of envsubst. */
 const VARIABLE = /^\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))$/;
 
-/** The forms of placeholders. Kubernetes itself replaces `$(NAME)`, and Spark `{{APP_ID}}`. */
+/** The forms of placeholders. Kubernetes itself replaces `$(NAME)`, and Spark or its operator `{{APP_ID}}`. */
 const FORMS = [
   /\$\{[A-Za-z_][^{}]*\}/,
   /\$[A-Za-z_]\w*/,
-  /\{\{(?!APP_|EXECUTOR_).*?\}\}/,
+  /\{\{(?!APP_|EXECUTOR_|SPARK_VERSION).*?\}\}/,
   /\{%.*?%\}/,
   /(?<![A-Za-z0-9])__[A-Za-z](?:\w*[A-Za-z0-9])?__(?![A-Za-z0-9])/,
   /<[A-Za-z][\w .:/-]*>/,

@@ -12,6 +12,7 @@ import { until } from "../../cluster/until.ts";
 import { ASKS_FOR_OTHERS, READS_ALL, readsAllBut, tokenUntil, user } from "../../cluster/users.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
 import { clusterTest, controlPlane } from "../../support/control_plane.ts";
+import { change, factOf, JOB } from "../healthy/manifests.ts";
 import { DATABASE, LAKE, WITH_SCHEDULE } from "../healthy/platform.ts";
 
 // The fact about a cluster, from a real API server.
@@ -33,22 +34,30 @@ async function healthy(): Promise<Access> {
 }
 
 /** Gathers the fact as a user. */
-async function factFor(access: Access, signal?: AbortSignal): Promise<ClusterFact> {
+async function factFor(
+  access: Access,
+  signal?: AbortSignal,
+  { objects } = WITH_SCHEDULE,
+): Promise<ClusterFact> {
   const file = await Deno.makeTempFile({ suffix: ".kubeconfig" });
   try {
     await Deno.writeTextFile(file, kubeconfig(access), { mode: 0o600 });
     const open = () => openCluster({ kind: "kubeconfig", files: [file], by: "--kubeconfig" });
-    return await gatherCluster(open, WITH_SCHEDULE.objects, signal);
+    return await gatherCluster(open, objects, signal);
   } finally {
     await Deno.remove(file);
   }
 }
 
 /** Runs all checks as a user. */
-async function judgeAs(access: Access, timeoutMs = 120_000): Promise<Result[]> {
+async function judgeAs(
+  access: Access,
+  timeoutMs = 120_000,
+  manifests = WITH_SCHEDULE,
+): Promise<Result[]> {
   const results = await runChecks(PREFLIGHT, {
-    manifests: () => Promise.resolve(WITH_SCHEDULE),
-    cluster: (signal) => factFor(access, signal),
+    manifests: () => Promise.resolve(manifests),
+    cluster: (signal) => factFor(access, signal, manifests),
     database: () => Promise.resolve(DATABASE),
     lake: () => Promise.resolve(LAKE),
     image: { absent: "left out", requested: true },
@@ -159,6 +168,50 @@ clusterTest(
       assertStringIncludes(findings[0]!.problem, "create pods in robson");
     } finally {
       await api.call("DELETE", `${path}/spark`);
+    }
+  },
+);
+
+clusterTest(
+  "gatherCluster: reads the roles of the namespace in which Spark makes the pods of a job",
+  async () => {
+    const admin = await healthy();
+    const own = "spark.kubernetes.namespace=";
+    const elsewhere = factOf(change(JOB, `${own}analytics-jobs`, `${own}etl`));
+    const rbac = async (access: Access) => {
+      const all = await judgeAs(access, 120_000, elsewhere);
+      const { verdict, findings, reason = "" } = all.find(({ id }) => id === "rbac")!;
+      return { verdict, problems: findings.map(({ problem }) => problem), reason };
+    };
+    using api = openApi(admin);
+    const namespaces = "/api/v1/namespaces";
+    await api.call("POST", namespaces, {
+      apiVersion: "v1",
+      kind: "Namespace",
+      metadata: { name: "etl" },
+    });
+    try {
+      assertEquals((await rbac(admin)).problems, [
+        "Spark makes the job's pods in the namespace etl",
+      ]);
+      const path = "/apis/rbac.authorization.k8s.io/v1/namespaces/etl";
+      const role = elsewhere.objects.find(({ kind }) => kind === "Role")!.value;
+      await api.call("POST", `${path}/roles`, { ...role, metadata: { name: "jobs" } });
+      await api.call("POST", `${path}/rolebindings`, {
+        apiVersion: "rbac.authorization.k8s.io/v1",
+        kind: "RoleBinding",
+        metadata: { name: "jobs" },
+        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "jobs" },
+        subjects: [{ kind: "ServiceAccount", name: "spark-jobs", namespace: "analytics-jobs" }],
+      });
+      await until("the server knows it", async () => (await rbac(admin)).problems.length === 0);
+      // Without access reviews, the roles decide.
+      const reader = await user(admin, "elsewhere-reader", [READS_ALL]);
+      assertEquals((await rbac(reader)).problems, []);
+      const blind = await user(admin, "elsewhere-blind", await readsAllBut(admin, "rolebindings"));
+      assertEquals((await rbac(blind)).verdict, "error");
+    } finally {
+      await api.call("DELETE", `${namespaces}/etl`);
     }
   },
 );

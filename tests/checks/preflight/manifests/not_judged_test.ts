@@ -120,3 +120,13 @@ data:
   assertEquals(notJudged(`${map}---\n${job}`), []);
   assertEquals(notJudged(map.replace("kind: Pod", "kind: Values")), []);
 });
+
+Deno.test("notJudgedAmong says that Calico does not enforce staged policies", () => {
+  for (const kind of ["StagedNetworkPolicy", "StagedKubernetesNetworkPolicy"]) {
+    for (const group of ["projectcalico.org/v3", "crd.projectcalico.org/v1"]) {
+      assertEquals(notJudged(object(group, kind)), [
+        `${kind} analytics-jobs/etl: Calico does not enforce a staged policy`,
+      ]);
+    }
+  }
+});
