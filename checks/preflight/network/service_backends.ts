@@ -37,12 +37,17 @@ export function backendsOf(
   const mapped = listOf(spec.ports)
     .find((each) => each.port === port && (each.protocol ?? "TCP") === protocol) ?? {};
   const { selector } = spec;
-  if (!isFields(selector)) return listedBackends(network, service, mapped, port);
+  // The name of a headless Service is resolved to the pods, so the client chooses their port.
+  const isHeadless = spec.clusterIP === "None";
+  if (!isFields(selector)) {
+    const listed = listedBackends(network, service, mapped, port);
+    return isHeadless ? { ...listed, port } : listed;
+  }
   const pods = network.cluster.pods.filter(({ namespace, labels }) =>
     namespace === (service.namespace ?? "default") &&
     Object.entries(selector).every(([key, value]) => labels.get(key) === value)
   );
-  return { to: pods, port: targetPort(mapped.targetPort, port, pods) };
+  return { to: pods, port: isHeadless ? port : targetPort(mapped.targetPort, port, pods) };
 }
 
 /**
@@ -68,7 +73,8 @@ export function whyUnreachable(
     };
   }
   const ports = servicePorts(service);
-  if (!ports.includes(port)) {
+  const isHeadless = isFields(service.value.spec) && service.value.spec.clusterIP === "None";
+  if (!isHeadless && !ports.includes(port)) {
     return {
       object: objectId(service),
       field: "spec.ports",
