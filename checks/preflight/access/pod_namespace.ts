@@ -32,6 +32,8 @@ export function otherNamespaceOf(
   const target = setting?.value ?? "default";
   const makesPods = mode === "client" || mode === "cluster";
   if (!makesPods || setting?.unknown !== undefined || target === namespace) return undefined;
+  // kubectl apply can put an object without a namespace into the namespace of the setting.
+  if (setting !== undefined && isWithoutNamespace(object)) return undefined;
   if (setting === undefined && unreadProperties !== undefined) return undefined;
   const account = { name, namespace };
   const bindings = bindingsOf(objects, account, target);
@@ -49,6 +51,7 @@ export function otherNamespaceOf(
 export function judgedNamespace(job: SparkJob, objects: readonly ManifestObject[]): string {
   const own = namespaceOf(job.workload.object);
   if (job.settings.get(NAMESPACE)?.unknown !== undefined) return own;
+  if (isWithoutNamespace(job.workload.object)) return own;
   return otherNamespaceOf(job, objects)?.isAllowed === false ? own : job.namespace;
 }
 
@@ -76,4 +79,8 @@ export function namespaceOfPods(
 ): string {
   const other = otherNamespaceOf(job, objects);
   return other !== undefined && mayMakePods(other, cluster) !== false ? other.name : job.namespace;
+}
+
+function isWithoutNamespace({ file, namespace }: ManifestObject): boolean {
+  return file !== undefined && namespace === undefined;
 }

@@ -207,12 +207,12 @@ export function codePods({ jobs }: Pick<Network, "jobs">): { job: JobWithPods; a
 }
 
 /** Describes the examined objects, as in `pods of 2 jobs under 6 policies`. */
-export function examinedPods({ jobs, policies }: Network): string {
+export function examinedPods({ jobs, policies, isPlaced, project }: Network): string {
   const count = (number: number, one: string, many: string) =>
     `${number} ${number === 1 ? one : many}`;
   return `pods of ${count(jobs.length, "job", "jobs")} under ${
     count(policies.length, "policy", "policies")
-  }`;
+  }${isPlaced ? `; objects without a namespace count as of ${project.jobs.namespace}` : ""}`;
 }
 
 /** Finds why a connection is denied, first at the source. Returns undefined if it is allowed. */

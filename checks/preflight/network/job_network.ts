@@ -19,6 +19,7 @@ import type { Tree } from "../../facts/tree.ts";
 import { ROLE_LABEL } from "../../spark/pods.ts";
 import { unknownJobs } from "../../spark/spark_job.ts";
 import { type JobWithPods, labelled, withPods } from "./job_pods.ts";
+import { inNamespaceOfJobs } from "./without_namespace.ts";
 
 /**
  * The label that the namespaces of the jobs and of Postgres must have, with the namespace's name as
@@ -58,6 +59,8 @@ export interface Network {
   readonly manifests: NetworkSource;
   /** True if a cluster was read. Then an object that was not found does not exist. */
   readonly isLive: boolean;
+  /** True if objects without a namespace are judged in the namespace of the jobs. */
+  readonly isPlaced: boolean;
   /** The pods, policies and namespaces, including the namespaces that every cluster has. */
   readonly cluster: Cluster;
   /** The namespaces in the manifests or the cluster. */
@@ -83,11 +86,14 @@ export interface Network {
  * @param isLive whether a cluster was read
  */
 export function readNetwork(
-  { all: objects, jobs: all, project }: Pick<Tree, "all" | "jobs" | "project">,
+  tree: Pick<Tree, "all" | "jobs" | "project">,
   sourceProblems: readonly ManifestProblem[],
   isLive: boolean,
 ): Network {
+  const { project } = tree;
   const { namespace: own } = project.jobs;
+  const placed = isLive ? undefined : inNamespaceOfJobs(tree);
+  const { all: objects, jobs: all } = placed ?? tree;
   const reading = readCluster(
     objects.map(({ value, file, line }) => (
       file === undefined ? { value } : { value, where: `${file}:${line}` }
@@ -105,6 +111,7 @@ export function readNetwork(
     project,
     manifests: { objects, problems: sourceProblems },
     isLive,
+    isPlaced: placed !== undefined,
     cluster: splitPods({ ...cluster, namespaces: withBuiltIn(cluster, project) }, false),
     declared: cluster.namespaces,
     policies,
@@ -170,11 +177,19 @@ export function unknownModes({ jobs }: Pick<Network, "jobs">): Outcome | undefin
 }
 
 /** The reason that policies cannot be evaluated. */
-export function noPolicy({ project, foreign }: Pick<Network, "project" | "foreign">): string {
+export function noPolicy(
+  { project, foreign, manifests }: Pick<Network, "project" | "foreign" | "manifests">,
+): string {
   const others = foreign.length === 0
     ? ""
     : `, and the checks do not evaluate ${naming(foreign)}, which also decides about connections`;
-  return `there is no NetworkPolicy in namespace ${project.jobs.namespace}${others}`;
+  const unplaced = manifests.objects.filter(({ kind, namespace }) =>
+    kind === "NetworkPolicy" && namespace === undefined
+  ).map(({ name }) => name);
+  const elsewhere = unplaced.length === 0
+    ? ""
+    : `; ${naming(unplaced)} name${unplaced.length === 1 ? "s" : ""} no namespace`;
+  return `there is no NetworkPolicy in namespace ${project.jobs.namespace}${others}${elsewhere}`;
 }
 
 /** Returns the reference, file and line of an object's field for a finding. */

@@ -348,3 +348,38 @@ for (const [name, [changes, expected]] of Object.entries(VARIANTS)) {
     assertEquals(found, expected, JSON.stringify([...outcomes], undefined, 1));
   });
 }
+
+/** A text without the namespace of the jobs in metadata. */
+const unplaced = (text: string) => text.replace(/^ *namespace: analytics-jobs\n/gm, "");
+
+const PARTS = ["deny", "dns", "store", "outbox", "api", "spark", "template", "job"] as const;
+
+Deno.test("the connection checks judge objects without a namespace as objects of the jobs' namespace", () => {
+  const all = (change = (text: string) => text): Parts =>
+    Object.fromEntries(PARTS.map((part) => [part, unplaced(change(HEALTHY[part]))]));
+  const found = (changes: Parts) =>
+    [...judge(manifests(changes))].flatMap(([id, outcome]) =>
+      verdictOf(outcome) === "pass" ? [] : [`${id}: ${verdictOf(outcome)}`]
+    );
+  assertEquals(found(all()), []);
+  assertEquals(found(all((text) => text.replaceAll("port: 5432", "port: 5433"))), [
+    "database-egress: fail",
+  ]);
+  const { examined = "" } = judge(manifests(all())).get("egress-policy") as { examined?: string };
+  assertEquals(
+    examined,
+    "pods of 1 job under 6 policies; objects without a namespace count as of analytics-jobs",
+  );
+  // Next to objects of the namespace, kubectl applies the others to another one.
+  assertEquals(found({ dns: unplaced(HEALTHY.dns) }), ["dns-egress: fail"]);
+  const policies = Object.fromEntries(
+    PARTS.slice(0, 6).map((part) => [part, unplaced(HEALTHY[part])]),
+  );
+  const outcome = judge(manifests(policies)).get("egress-policy")!;
+  assertEquals(
+    "unknown" in outcome && outcome.unknown,
+    "there is no NetworkPolicy in namespace " +
+      "analytics-jobs; default-deny, allow-dns-egress, allow-s3-egress, allow-outbox-egress, " +
+      "allow-kubernetes-api-egress and 1 more name no namespace",
+  );
+});
