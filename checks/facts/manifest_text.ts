@@ -6,7 +6,7 @@ import {
   scriptFile,
   unreadLanguageOf,
 } from "./scripts.ts";
-import { readDocuments, templateOf, withoutPlaceholders } from "./templates.ts";
+import { readDocuments, templateOf, unrenderedPlace, withoutPlaceholders } from "./templates.ts";
 
 /** A file, or a place in a file, that cannot be read. */
 export interface ManifestProblem {
@@ -67,9 +67,10 @@ export function readFile(file: string, text: string, path = file): FileReading {
   if (unread !== undefined) {
     return /spark/i.test(text) ? ignoring(file, `code of Spark in ${unread}, not judged`) : EMPTY;
   }
-  const { documents, problems, originals } = readDocuments(text);
-  const template = templateOf(text, problems);
+  const { documents, originals, ...read } = readDocuments(text);
+  const template = templateOf(text, read.problems);
   if (template !== undefined) return { ...EMPTY, problems: [{ file, ...template }] };
+  const problems = read.problems.map((each) => unrenderedPlace(path, text, each));
   // JSON with comments is common. Broken YAML can be a manifest, so it stays a problem.
   const isJson = file.endsWith(".json");
   if (isJson && problems.length > 0 && documents.length === 0 && !OBJECT_KEY.test(text)) {

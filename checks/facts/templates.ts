@@ -69,6 +69,42 @@ export function readDocuments(text: string): TemplateDocuments {
 }
 
 /**
+ * A problem of YAML at a line that is a placeholder for a whole block. It is no mistake, but the
+ * document must be rendered first.
+ */
+export function unrenderedPlace(
+  path: string,
+  text: string,
+  problem: DocumentProblem,
+): DocumentProblem & Partial<Unrendered> {
+  const { line } = problem;
+  const around = text.split("\n").slice(Math.max(0, line - 2), line).map((each) => each.trim());
+  const first = around.find((each) => placeholdersInLine(each)[0] === each);
+  return first === undefined ? problem : {
+    ...problem,
+    problem:
+      `the file is a template: the placeholder ${first} was not filled in, so the document ` +
+      "was not judged",
+    render: `Fill in the placeholder, and check the result: ${fillFor(path, [first])} | ${PIPE}`,
+  };
+}
+
+function placeholdersInLine(line: string): string[] {
+  const found: string[] = [];
+  replacePlaceholders(line, (placeholder) => {
+    found.push(placeholder);
+    return placeholder;
+  });
+  return found;
+}
+
+function fillFor(path: string, placeholders: readonly string[]): string {
+  return path === "-"
+    ? `<command> | ${fillCommand(placeholders)}`
+    : fillCommand(placeholders, path);
+}
+
+/**
  * Recognizes a whole file that is a template outside of a Helm chart: text of Helm, or text with
  * `{{` that is not YAML.
  */
@@ -117,7 +153,7 @@ export function withoutPlaceholders(
     ),
   ];
   const [word, verb] = texts.length === 1 ? ["placeholder", "was"] : ["placeholders", "were"];
-  const command = path === "-" ? `<command> | ${fillCommand(texts)}` : fillCommand(texts, path);
+  const command = fillFor(path, texts);
   return {
     objects: found.filter(({ placeholders }) => placeholders.length === 0)
       .map(({ object }) => object),

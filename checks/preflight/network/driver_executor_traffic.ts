@@ -58,12 +58,12 @@ export const driverExecutorTraffic: PlatformCheck = platformCheck({
           : "Spark replaces each executor that cannot register, and gives up after some; " +
             runEnds("after retries", "SparkContext was shut down"),
       fix: ({ cause, destination }, all) => {
-        const pods = destination === MASTER ? CLUSTER : SPARK;
+        const isOfCluster = destination === MASTER || destination === WORKERS ||
+          all.some(({ actor }) => actor.role === "worker");
+        const pods = isOfCluster ? CLUSTER : SPARK;
         const [peer, ...morePeers] = peersOf(all, pods);
         return labelFirst(all) + fixDenial(network, cause, {
-          name: destination === MASTER
-            ? "allow-spark-cluster-traffic"
-            : "allow-driver-executor-traffic",
+          name: isOfCluster ? "allow-spark-cluster-traffic" : "allow-driver-executor-traffic",
           pods: [pods],
           peer,
           morePeers,
@@ -132,6 +132,7 @@ const CLUSTER = {
 };
 
 const MASTER = "the master";
+const WORKERS = "the workers";
 
 const DRIVER_PORT = "spark.driver.port";
 const DRIVER_BLOCKS = "spark.driver.blockManager.port";
@@ -179,6 +180,7 @@ function clusterConnections(network: Network, job: JobWithPods): RequiredConnect
   if (cluster === undefined) return [];
   const { jobs } = network;
   const actors = jobs.filter(({ object }) => object === cluster).flatMap(({ actors }) => actors);
+  const workers = actors.filter(({ role }) => role === "worker" && !isWorker(job));
   const own = job.actors[0]!;
   const port = isWorker(job) ? MASTER_PORT : masterOf(job)?.port ?? MASTER_PORT;
   const common = { job, protocol: "TCP", purpose: "spark" } as const;
@@ -186,11 +188,17 @@ function clusterConnections(network: Network, job: JobWithPods): RequiredConnect
     ...actors.filter(({ role }) => role === "master").map(({ pod }): RequiredConnection => (
       { ...common, actor: own, to: [pod], port, destination: MASTER }
     )),
-    ...actors.filter(({ role }) => role === "worker" && !isWorker(job)).flatMap((actor) =>
+    ...workers.flatMap((actor) =>
       [DRIVER_PORT, DRIVER_BLOCKS].filter((key) => Number(job.settings.get(key)?.value) > 0)
         .map((key): RequiredConnection => (
           { ...common, actor, to: [own.pod], port: portOf(job, key), destination: "the driver" }
         ))
+    ),
+    // The executors run in the pods of the workers.
+    ...workers.filter(() => Number(job.settings.get(BLOCKS)?.value) > 0).flatMap((worker) =>
+      [own, worker].map((actor): RequiredConnection => (
+        { ...common, actor, to: [worker.pod], port: portOf(job, BLOCKS), destination: WORKERS }
+      ))
     ),
   ];
 }

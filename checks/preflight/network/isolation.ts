@@ -14,11 +14,10 @@ import {
   reasonNotToJudge,
   unreadable,
 } from "./job_network.ts";
-import { listPods, openPods, othersSelectedBy } from "./other_workloads.ts";
+import { listPods, openPods, othersSelectedBy, selectsJobs } from "./other_workloads.ts";
 import { createPolicy, patchPolicy } from "./policy_fix.ts";
 import { excessOf, type ExcessRule, worstRule } from "./excess_rules.ts";
 import { kubernetesApiEgress } from "./kubernetes_api_egress.ts";
-import { selects } from "../../kubernetes/selectors.ts";
 import { policyId } from "../../network_policy/explain.ts";
 import type { Direction, Policy } from "../../network_policy/model.ts";
 import { CONNECTIONS, type Platform, type PlatformCheck, platformCheck } from "../platform.ts";
@@ -196,13 +195,6 @@ function excessFindings(network: Network, policy: Policy): Finding[] {
     fix: "Remove the policy; traffic that no policy allows is already blocked: " +
       shell`kubectl -n ${policy.namespace ?? "default"} delete networkpolicy ${policy.name}`,
   }];
-}
-
-function selectsJobs({ jobs }: Network, { pods }: Policy): boolean {
-  return jobs.some(({ actors, mode, toolkit }) =>
-    (mode !== "none" || toolkit !== undefined) &&
-    actors.some(({ pod }) => selects(pods, pod.labels))
-  );
 }
 
 const WHY = "policies are additive: no policy can block what this rule allows";

@@ -9,6 +9,7 @@ import {
 } from "../../network_policy/model.ts";
 import { ROLE_LABEL } from "../../spark/pods.ts";
 import type { Network } from "./job_network.ts";
+import type { JobWithPods } from "./job_pods.ts";
 
 // The pods of the jobs' namespace that are not pods of Spark or the toolkit. No fix may close a
 // connection that they use.
@@ -16,6 +17,13 @@ import type { Network } from "./job_network.ts";
 /** Returns the other pods of a namespace that a policy selects. */
 export function othersSelectedBy(network: Network, { namespace, pods }: Policy): Pod[] {
   return otherPods(network, namespace).filter(({ labels }) => selects(pods, labels));
+}
+
+/** Returns whether a policy selects a pod of Spark or of the toolkit. */
+export function selectsJobs({ jobs }: Pick<Network, "jobs">, { pods }: Policy): boolean {
+  return jobs.some((job) =>
+    isJudged(job) && job.actors.some(({ pod }) => selects(pods, pod.labels))
+  );
 }
 
 /** Returns the other pods of a namespace that no policy isolates in one of the directions. */
@@ -35,12 +43,17 @@ export function listPods(pods: readonly Pod[]): string {
 }
 
 function otherPods({ cluster, jobs }: Network, namespace: string): Pod[] {
-  const own = jobs.filter(({ mode, toolkit }) => mode !== "none" || toolkit !== undefined)
+  const own = jobs.filter(isJudged)
     .flatMap(({ actors }) => actors.map(({ pod }) => pod));
   return cluster.pods.filter((pod) =>
     pod.namespace === namespace && !pod.hostNetwork &&
     !own.some(({ kind, name }) => kind === pod.kind && name === pod.name)
   );
+}
+
+/** Returns whether a job runs Spark or the toolkit. The connections of other jobs are not known. */
+function isJudged({ mode, toolkit }: JobWithPods): boolean {
+  return mode !== "none" || toolkit !== undefined;
 }
 
 /** Returns whether a policy isolates every pod of a namespace in a direction. */

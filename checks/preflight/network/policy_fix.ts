@@ -11,7 +11,7 @@ import { ofKind } from "../../kubernetes/objects.ts";
 import type { Direction, Policy } from "../../network_policy/model.ts";
 import type { DenialCause } from "./denial.ts";
 import type { Network } from "./job_network.ts";
-import { othersSelectedBy } from "./other_workloads.ts";
+import { othersSelectedBy, selectsJobs } from "./other_workloads.ts";
 
 /** The missing rule for one end of a connection. */
 export interface MissingRule {
@@ -107,7 +107,7 @@ export function fixDenial(
         ...ports.map((value) => ({ op: "add" as const, path: `${rule.path}.ports[-]`, value })),
       );
     case "podSelector":
-      if (isShared || pods.length !== 1) return create();
+      if (isShared || pods.length !== 1 || selectsJobs(network, policy)) return create();
       return "Add these labels to the pods, or make the policy select the pods: " +
         patchPolicy(policy, { op: "replace", path: "spec.podSelector", value: pods[0] });
     case "policyTypes": {

@@ -204,3 +204,28 @@ Deno.test("preflight judges the policies next to a Job with a placeholder", asyn
   assertEquals(found.map((each) => each.split(":")[0]), ["database-egress"]);
   assertStringIncludes(found[0]!, "TCP 5432");
 });
+
+Deno.test("readFile takes a placeholder of a whole block for no mistake of the YAML", () => {
+  for (const form of ["__TOLERATIONS__", "${TOLERATIONS}", "<tolerations>", "@TOLERATIONS@"]) {
+    const text = `${OTHER}---
+apiVersion: v1
+kind: Pod
+metadata: { name: a }
+spec:
+  nodeSelector: { a: b }
+  ${form}
+  containers: [{ name: a, image: busybox:1 }]
+`;
+    const { names, problems } = read(text);
+    assertEquals(names, ["other"], form);
+    assertEquals(problems.map(({ problem }) => problem), [
+      `the file is a template: the placeholder ${form} was not filled in, so the document was not ` +
+      "judged",
+    ]);
+    assertStringIncludes(problems[0]!.render!, "a.yaml | deno task preflight --manifests -");
+  }
+  for (const line of ["metadata: [", "metadata: { a: $HOME: b }", "\techo $HOME"]) {
+    const [mistake] = read(`apiVersion: v1\nkind: Pod\n${line}\n`).problems;
+    assertEquals([mistake!.render, mistake!.line !== undefined], [undefined, true], line);
+  }
+});

@@ -179,6 +179,13 @@ Deno.test("driver-executor-traffic judges a driver that uses a SparkCluster", as
     const found = await foundWith(allowed + driver(more), OTHERS);
     assertEquals(found["driver-executor-traffic"], undefined);
   }
+  // Executors run in the pods of the workers, and exchange blocks with each other and the driver.
+  const blocks = `${PORTS}, --conf=spark.blockManager.port=7090`;
+  const unopened = await foundWith(allowed + driver(blocks), OTHERS);
+  assertStringIncludes(
+    unopened["driver-executor-traffic"]!.join("\n"),
+    "cannot reach the workers on TCP 7090",
+  );
   const closed = await foundWith(
     (allowed + driver(PORTS)).replaceAll("values: [worker, driver]", "values: [worker]"),
     OTHERS,

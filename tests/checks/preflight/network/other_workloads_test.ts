@@ -162,3 +162,14 @@ Deno.test("a policy for other pods is not made to select the jobs instead", () =
   assertEquals(selectorsIn(fix), [{ matchExpressions: [SPARK] }]);
   assertEquals(selectorsIn(onlyFinding({ store: other }).fix), []);
 });
+
+Deno.test("a policy of drivers is not made to select executors instead", () => {
+  const drivers = HEALTHY.store.replace(
+    /podSelector:\n[^]*?(?= {2}policyTypes)/,
+    "podSelector: { matchLabels: { spark-role: driver } }\n",
+  );
+  const { id, fix } = onlyFinding({ store: drivers });
+  assertEquals(selectorsIn(fix), [{ matchLabels: { "spark-role": "executor" } }]);
+  const left = judge(pasted(manifests({ store: drivers }), fix)).get(id)!;
+  assertEquals("findings" in left && left.findings, []);
+});
