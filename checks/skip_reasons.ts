@@ -5,6 +5,7 @@ import {
   type Source,
 } from "../pipeline/contract/source.ts";
 import type { BronzeFact } from "./facts/bronze.ts";
+import type { DatabaseOpened } from "./facts/database.ts";
 import type { AnyLakeDay } from "./facts/lake_day.ts";
 import type { SilverFact } from "./facts/silver.ts";
 
@@ -93,3 +94,10 @@ export const whyNoLake = "no access to the lake (see lake-login)";
 
 /** The reason why the cluster was not examined, although it responded. */
 export const whyNoCluster = "no access to the cluster (see cluster-login)";
+
+/** Returns why a database that was read has no outbox for the pipeline. */
+export function whyNoTable({ refused, outbox }: DatabaseOpened): string {
+  return refused === undefined
+    ? `the database has no table ${outbox} (see table-name)`
+    : `the role may not look for ${outbox} (see table-name)`;
+}

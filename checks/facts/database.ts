@@ -1,6 +1,7 @@
 import type { DatabaseConfig } from "../../pipeline/config.ts";
 import type { Source } from "../../pipeline/contract/source.ts";
 import { type Day, dayOf, windowOf } from "../../pipeline/contract/window.ts";
+import { Failure } from "../../pipeline/errors.ts";
 import { connect, type Connection } from "../../pipeline/outbox/connection.ts";
 import { databaseClock, type Holder, readHolders } from "../../pipeline/outbox/fence.ts";
 import { findTable, nearMisses, type OutboxTable } from "../../pipeline/outbox/schema.ts";
@@ -21,13 +22,18 @@ export interface DatabaseOpened {
   readonly outbox: string;
   /** The outbox; undefined if no table of that name is visible to the user. */
   readonly table: OutboxTable | undefined;
+  /** Why the server refused to look for the table, as without a right on the table's schema. */
+  readonly refused?: Failure;
   /** The outbox as a lake records it; undefined if no table of that name is visible to the user. */
   readonly source?: Source | undefined;
   /** Tables and views with names similar to the outbox. Empty unless the outbox is missing. */
   readonly nearMisses: readonly string[];
   /** Today in UTC, by the database's clock. */
   readonly today: Day;
-  /** The sessions that would prevent today's window from being sealed if they stayed open. */
+  /**
+   * The sessions that would prevent today's window from being sealed if they stayed open. They are
+   * not read after a refusal.
+   */
   readonly holders: readonly Holder[];
   /** The seconds that a writer may take after the end of a window. */
   readonly graceSeconds: number;
@@ -69,19 +75,36 @@ export async function gatherDatabase(
 
 async function readDatabase(connection: Connection, grace: bigint): Promise<DatabaseOpened> {
   const [server] = await connection.query(SERVER);
-  const table = await findTable(connection);
+  const found = await findOrRefusal(connection);
   const today = dayOf(await databaseClock(connection));
-  return {
+  const common = {
     opened: true,
     name: connection.name,
     user: server!.user!,
     version: server!.version!,
     outbox: connection.table,
-    table,
-    source: table === undefined ? undefined : await readSource(connection),
-    nearMisses: table === undefined ? await nearMisses(connection) : [],
     today,
-    holders: await readHolders(connection, windowOf(today).end + grace),
     graceSeconds: Number(grace / 1_000_000n),
+  } as const;
+  if (found instanceof Failure) {
+    // The sessions that write to the table are not known either.
+    return { ...common, table: undefined, refused: found, nearMisses: [], holders: [] };
+  }
+  return {
+    ...common,
+    table: found,
+    source: found === undefined ? undefined : await readSource(connection),
+    nearMisses: found === undefined ? await nearMisses(connection) : [],
+    holders: await readHolders(connection, windowOf(today).end + grace),
   };
+}
+
+/** The outbox, or the server's refusal to look for it. */
+async function findOrRefusal(connection: Connection): Promise<OutboxTable | Failure | undefined> {
+  try {
+    return await findTable(connection);
+  } catch (error) {
+    if (isRefusal(error)) return error;
+    throw error;
+  }
 }

@@ -1,4 +1,5 @@
 import { runEnds } from "../run_end.ts";
+import type { Failure } from "../../../pipeline/errors.ts";
 import { EVENT_COLUMNS } from "../../../pipeline/contract/tables.ts";
 import { showAllRows, TABLE_REMEDY } from "../../../pipeline/outbox/postgres_errors.ts";
 import { identifier } from "../../../pipeline/outbox/sql.ts";
@@ -72,7 +73,10 @@ function isLoginRefused(database: DatabaseFact | undefined): boolean {
 
 /** Judges the table in the database that has the name of the outbox. */
 function inDatabase(database: DatabaseOpened): Side {
-  const { name, table } = database;
+  const { name, table, refused } = database;
+  if (refused !== undefined) {
+    return { examined: name, findings: [refusedTable(database, refused)] };
+  }
   if (table === undefined) return { examined: name, findings: [missingTable(database)] };
   const { columns } = table;
   const unknown = unknownColumns(columns);
@@ -98,6 +102,18 @@ function inDatabase(database: DatabaseOpened): Side {
     ...(unknown.length === 0 ? [] : [unexportedColumnsFinding(object, unknown)]),
   ];
   return { examined: `${object}: ${plural(EVENT_COLUMNS.length, "column")}`, findings };
+}
+
+/** The finding for a table that the server does not let the role look for. */
+function refusedTable({ name, outbox, user }: DatabaseOpened, refused: Failure): Finding {
+  return {
+    severity: "fail",
+    object: name,
+    field: outbox,
+    problem: `the server refuses to look for the table as ${user}: ${refused.problem}`,
+    why: "bronze reads every row of a day, and stops with this error before it publishes any data",
+    fix: refused.remedy,
+  };
 }
 
 function missingTable({ name, outbox, nearMisses }: DatabaseOpened): Finding {

@@ -4,7 +4,7 @@ import { type Check, check } from "../../check.ts";
 import type { Finding } from "../../finding.ts";
 import type { DatabaseOpened } from "../../facts/database.ts";
 import { naming } from "../../list_names.ts";
-import { whyNoDatabase } from "../../skip_reasons.ts";
+import { whyNoDatabase, whyNoTable } from "../../skip_reasons.ts";
 
 /**
  * Nothing in the database would prevent a run from sealing today's window. A transaction that has been
@@ -18,6 +18,7 @@ export const lateWriters: Check<"database"> = check({
   needs: ["database"],
   run({ database }) {
     if (!database.opened) return { skip: whyNoDatabase };
+    if (database.refused !== undefined) return { skip: whyNoTable(database) };
     const { holders, name, today } = database;
     const unreadable = holders.filter(({ kind }) => kind === "unreadable");
     const findings = holders.flatMap((holder) => judge(holder, database));

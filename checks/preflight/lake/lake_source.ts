@@ -4,7 +4,7 @@ import { type Check, check } from "../../check.ts";
 import type { Recorded } from "../../facts/lake.ts";
 import type { Outcome } from "../../finding.ts";
 import { otherSourceFindings } from "../../other_source.ts";
-import { whyNoDatabase, whyNoLake } from "../../skip_reasons.ts";
+import { whyNoDatabase, whyNoLake, whyNoTable } from "../../skip_reasons.ts";
 
 /** A run accepts the outbox as the table that the lake was copied from. */
 export const lakeSource: Check<"lake", "database"> = check({
@@ -23,7 +23,7 @@ export const lakeSource: Check<"lake", "database"> = check({
     }
     if (!database.opened) return { skip: whyNoDatabase };
     if (database.source === undefined) {
-      return { skip: `the database has no table ${database.outbox} (see table-name)` };
+      return { skip: whyNoTable(database) };
     }
     const place = key === SOURCE_KEY
       ? { object: SOURCE_KEY, field: "sources" }

@@ -1,3 +1,4 @@
+import { Failure } from "../../../../pipeline/errors.ts";
 import type { OutboxTable } from "../../../../pipeline/outbox/schema.ts";
 import { assertEquals } from "../../../support/assert.ts";
 import {
@@ -109,4 +110,32 @@ Deno.test("table-name fails for hidden rows, and prints the statement that exemp
     problem: "the policies of the table hide rows from robson",
     fix: 'Let a superuser run: ALTER ROLE "robson" BYPASSRLS;',
   }]);
+});
+
+Deno.test("table-name fails if the role may not use the schema, with the grant; other checks skip", async () => {
+  const remedy = 'Let a superuser run: GRANT USAGE ON SCHEMA "shop" TO "robson";';
+  const refused = new Failure({
+    kind: "configuration",
+    task: "read",
+    problem: "permission denied for schema shop",
+    remedy,
+  });
+  const { source: _, ...database } = { ...DATABASE, table: undefined, refused };
+  await assertOnlyBefore(ID, { ...READY, database }, [{
+    severity: "fail",
+    object: name,
+    field: "stop_events",
+    problem: "the server refuses to look for the table as robson: " +
+      "permission denied for schema shop",
+    fix: remedy,
+  }]);
+  const results = await judgeReady({ ...READY, database });
+  for (const id of ["late-writers", "lake-source"]) {
+    const { verdict, reason } = results.find((each) => each.id === id)!;
+    assertEquals(
+      [verdict, reason],
+      ["skip", "the role may not look for stop_events (see table-name)"],
+      id,
+    );
+  }
 });
