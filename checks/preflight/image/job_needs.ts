@@ -80,7 +80,8 @@ const CODE = /^(?:[a-z0-9]+:\/\/)?[\w./@+${}-]*\.(?:py|jar|R|zip|egg|whl)$/;
 /** The examples of Spark, which need no jar. */
 const EXAMPLE = /\/spark[^/]*\/examples\/|\/spark-examples_[^/]*\.jar$/;
 
-function unreadCode({ containers, code }: SparkJob): string | undefined {
+/** The file with code of a job that is not read; undefined if all code is read. */
+export function unreadCode({ containers, code }: SparkJob): string | undefined {
   const files = containers.flatMap(({ words }) =>
     words.flatMap(({ text }) => text.split(/[\s,='"]+/).filter((word) => CODE.test(word)))
   );

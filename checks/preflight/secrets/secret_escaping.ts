@@ -12,11 +12,18 @@ import {
   variablesOfJob,
 } from "../code/job_variables.ts";
 import { composedUrls } from "./composed_urls.ts";
+import { withoutPathStyle } from "./path_style.ts";
 import { settingReadsOf } from "./setting_references.ts";
 import { localServers, localSettings } from "./local_servers.ts";
 import { judgeSecret, judgeStored } from "./secret_values.ts";
 import { judgeObjectReads, missingObjects, misspelledNames } from "./object_references.ts";
-import { fileKeysOf, judgeReads, missingSecrets, variablesOf } from "./secret_references.ts";
+import {
+  fileKeysOf,
+  judgeReads,
+  missingSecrets,
+  mountedKeysOf,
+  variablesOf,
+} from "./secret_references.ts";
 import { isFilledByTool } from "../../kubernetes/filled_values.ts";
 import { workloadsOf } from "../../kubernetes/workloads.ts";
 import { type Judged, outcomeOf } from "../outcome.ts";
@@ -54,8 +61,11 @@ export function judgeSecrets(tree: Tree, cluster?: ClusterOpened): Judged | unde
   ]);
   const declared = ofKind(objects, "Secret").filter(({ file }) => file !== undefined);
   const stored = ofKind(objects, "Secret").filter(({ file }) => file === undefined)
-    .map((secret) => ({ secret, keys: variablesOf(secret, jobs) }))
-    .filter(({ keys }) => keys.length > 0);
+    .map((secret) => ({
+      secret,
+      keys: variablesOf(secret, jobs),
+      files: mountedKeysOf(secret, jobs),
+    })).filter(({ keys, files }) => keys.length + files.length > 0);
   if (declared.length + workloads.length === 0) return undefined;
   const settings = tree.jobs.map((job) => ({ job, ...settingReadsOf(job) }));
   const reads = [
@@ -93,13 +103,17 @@ export function judgeSecrets(tree: Tree, cluster?: ClusterOpened): Judged | unde
         const isForJobs = secret.namespace === undefined || namespaces.has(secret.namespace);
         return judgeSecret(secret, (key) => files.includes(key), isForJobs);
       }),
-      ...stored.flatMap(({ secret, keys }) => judgeStored(secret, keys, project)),
+      ...stored.flatMap(({ secret, keys, files }) => judgeStored(secret, keys, project, files)),
       ...missingSecrets(absent.filter(isKnown), project),
       ...missingObjects(otherAbsent.filter(isKnown)),
       ...[...reads, ...otherReads].flatMap(({ findings }) => findings),
       ...(cluster === undefined ? misspelledNames(workloads, objects) : []),
       ...localServers(jobs, objects, project),
-      ...tree.jobs.flatMap((job) => [...localSettings(job, project), ...composedUrls(job)]),
+      ...tree.jobs.flatMap((job) => [
+        ...localSettings(job, project),
+        ...withoutPathStyle(job, tree),
+        ...composedUrls(job),
+      ]),
       ...tree.jobs.flatMap((job) => unsetVariables(job, tree)),
     ],
   };

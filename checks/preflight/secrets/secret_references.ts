@@ -93,10 +93,23 @@ export function variablesOf(secret: ManifestObject, workloads: readonly Workload
  */
 export function fileKeysOf(secret: ManifestObject, workloads: readonly Workload[]): string[] {
   const variables = variablesOf(secret, workloads);
-  const isMounted = workloads.filter(({ object }) => namespaceOf(object) === namespaceOf(secret))
-    .flatMap(secretReadsOf).some((each) => !each.variable && each.secret === secret.name);
+  const isMounted = mountsOf(secret, workloads).length > 0;
   return keysOf(secret).filter((key) =>
     !variables.includes(key) && (isMounted || !/^[A-Za-z_]\w*$/.test(key))
+  );
+}
+
+function mountsOf(secret: ManifestObject, workloads: readonly Workload[]): SecretRead[] {
+  return workloads.filter(({ object }) => namespaceOf(object) === namespaceOf(secret))
+    .flatMap(secretReadsOf).filter((each) => !each.variable && each.secret === secret.name);
+}
+
+/** The keys of a Secret that workloads mount, and do not read as variables. */
+export function mountedKeysOf(secret: ManifestObject, workloads: readonly Workload[]): string[] {
+  const variables = variablesOf(secret, workloads);
+  const mounts = mountsOf(secret, workloads);
+  return keysOf(secret).filter((own) =>
+    !variables.includes(own) && mounts.some(({ key }) => key === undefined || key === own)
   );
 }
 

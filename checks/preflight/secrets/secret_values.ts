@@ -7,17 +7,22 @@ import { type ManifestObject, placeOf } from "../../kubernetes/objects.ts";
 import { decodeBase64, isFields, textOf } from "../../kubernetes/fields.ts";
 
 /**
- * Judges the values of a Secret in a cluster that jobs read as variables. Other values belong to other
- * programs, or become files, which often end with a newline.
+ * Judges the values of a Secret in a cluster that jobs read. Other values belong to other programs.
  *
- * @param keys the keys whose values are judged
+ * @param keys the keys that jobs read as variables
+ * @param files the keys that jobs get only as files
  */
 export function judgeStored(
   object: ManifestObject,
   keys: readonly string[],
   project: Project,
+  files: readonly string[] = [],
 ): Finding[] {
-  return entriesOf(object.value.stringData).filter(([key]) => keys.includes(key))
+  const entries = entriesOf(object.value.stringData);
+  const asFiles = entries.filter(([key]) => files.includes(key)).flatMap(([key, value]) =>
+    problemFindings(object, `data.${key}`, problemOfFile(String(value)))
+  );
+  const asVariables = entries.filter(([key]) => keys.includes(key))
     .flatMap(([key, value]) => {
       const text = String(value);
       const problem = problemOfStored(text);
@@ -29,6 +34,7 @@ export function judgeStored(
         `If this is intended, --credentials cluster proves the login. Otherwise s${again}`;
       return findings.map((finding): Finding => ({ ...finding, severity: "warn", fix }));
     });
+  return [...asVariables, ...asFiles];
 }
 
 /**
@@ -112,7 +118,7 @@ function problemOfEncoded(value: unknown, isFile: boolean): ValueProblem | undef
   const trouble = isFile ? problemOfFile(text) : problemOfValue(text);
   if (trouble !== undefined) {
     const fix = `Move the value to stringData. ${trouble.fix}`;
-    return { problem: `${trouble.problem}, after decoding`, fix };
+    return { ...trouble, problem: `${trouble.problem}, after decoding`, fix };
   }
   if (isFile || !isEncodedText(text)) return undefined;
   return {
@@ -128,6 +134,15 @@ function problemFindings(
   isForJobs = true,
 ): Finding[] {
   if (trouble === undefined) return [];
+  if (trouble.isUncertain) {
+    return [{
+      severity: "warn",
+      ...placeOf(object, field),
+      problem: `the value ${trouble.problem}`,
+      why: "a program that reads the file gets exactly this value",
+      fix: `If the file must be so, ignore this. Otherwise: ${trouble.fix}`,
+    }];
+  }
   return [{
     severity: isForJobs || trouble.isRefused ? "fail" : "warn",
     ...placeOf(object, field),
@@ -154,13 +169,25 @@ export interface ValueProblem {
   readonly fix: string;
   /** True if the API server refuses the Secret. */
   readonly isRefused?: true;
+  /** True if a file can have the value on purpose. */
+  readonly isUncertain?: true;
 }
 
-/** A file may have several lines, and characters of any syntax. */
+/**
+ * A file may have several lines, and characters of any syntax. In a file of one line, such as a
+ * password, traces of shells are worth a warning.
+ */
 function problemOfFile(text: string): ValueProblem | undefined {
-  return isPlaceholder(text)
-    ? { problem: "is still a placeholder", fix: "Fill it in." }
-    : undefined;
+  if (isPlaceholder(text)) return { problem: "is still a placeholder", fix: "Fill it in." };
+  const line = text.replace(/\r?\n$/, "");
+  if (line === "" || /[\r\n]/.test(line) || /^\s*[{[<]/.test(line)) return undefined;
+  const trouble = problemOfValue(line) ?? (isEncodedText(line)
+    ? {
+      problem: "is base64, so the file has base64 and not its plain text",
+      fix: "Write the plain text, without base64.",
+    }
+    : undefined);
+  return trouble && { ...trouble, isUncertain: true };
 }
 
 /** Looks for traces of shells, editors and copying in a value. */

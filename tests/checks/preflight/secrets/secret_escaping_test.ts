@@ -4,11 +4,16 @@ import {
   isEncodedText,
   problemOfValue,
 } from "../../../../checks/preflight/secrets/secret_values.ts";
-import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
+import { judgeSecrets } from "../../../../checks/preflight/secrets/secret_escaping.ts";
+import { readFile } from "../../../../checks/facts/manifests.ts";
+import { treeOf } from "../../../../checks/facts/tree.ts";
+import { assert, assertEquals, assertStringIncludes } from "../../../support/assert.ts";
+import { CLUSTER } from "../../healthy/cluster.ts";
 import {
   assertFound,
   change,
   CODE,
+  factOf,
   FILES,
   JOB,
   JOB_ID,
@@ -93,6 +98,71 @@ ${keys}
     field: "stringData.kubeconfig",
     problem: "the value ends with a newline",
   });
+});
+
+Deno.test("secret-escaping warns about traces of a shell in a Secret that is only mounted", async () => {
+  const volume = (source: string) =>
+    change(JOB, "volumes:\n", `volumes:\n        - { name: files, ${source} }\n`);
+  const secret = (value: string) =>
+    `apiVersion: v1
+kind: Secret
+metadata: { name: files, namespace: analytics-jobs }
+stringData: { login: ${JSON.stringify(value)} }
+`;
+  const mounts = [
+    "secret: { secretName: files }",
+    "secret: { secretName: files, items: [{ key: login, path: a }] }",
+    "projected: { sources: [{ secret: { name: files } }] }",
+  ];
+  for (
+    const [value, problem] of [
+      ["Tr0ub\\!dor\n", 'has a backslash before "!", like an escape of a shell'],
+      ["'Tr0ubador'\n", "is enclosed in quotes, which become part of the value"],
+      ["Tr0ubador ", "ends with white space"],
+      [btoa("Tr0ubador and more"), "is base64, so the file has base64 and not its plain text"],
+    ] as const
+  ) {
+    for (const mount of mounts) {
+      const files = { ...volume(mount), "files.yaml": secret(value) };
+      const [finding] = await assertFound(ID, files, {
+        severity: "warn",
+        object: "Secret analytics-jobs/files",
+        field: "stringData.login",
+        problem: `the value ${problem}`,
+      });
+      assert(!JSON.stringify(finding).includes("Tr0ub"), "the value is printed");
+      const encoded = secret(value).replace(/stringData.*/, `data: { login: ${btoa(value)} }`);
+      await assertFound(ID, { ...volume(mount), "files.yaml": encoded }, {
+        severity: "warn",
+        field: "data.login",
+      });
+    }
+  }
+  for (
+    const value of ["Tr0ubador", "Tr0ubador\n", "", '{"a": "b\\"c"}', "a='b'\n\\!\n", "C:\\temp"]
+  ) {
+    await assertFound(ID, { ...volume(mounts[0]!), "files.yaml": secret(value) });
+  }
+  const placeholder = { ...volume(mounts[0]!), "files.yaml": secret("changeme") };
+  await assertFound(ID, placeholder, {
+    severity: "fail",
+    problem: "the value is still a placeholder",
+  });
+});
+
+Deno.test("secret-escaping judges the mounted Secrets of a cluster", () => {
+  const volume = "volumes:\n        - { name: files, secret: { secretName: files } }\n";
+  const { objects, ...fact } = factOf(change(JOB, "volumes:\n", volume));
+  const [stored] = readFile(
+    "a.yaml",
+    "apiVersion: v1\nkind: Secret\nmetadata: { name: files, namespace: analytics-jobs }\n" +
+      'stringData: { login: "Tr0ub\\\\!dor" }\n',
+  ).objects;
+  const all = [...objects, { ...stored!, file: undefined }];
+  const { findings } = judgeSecrets(treeOf({ ...fact, objects: all }), CLUSTER)!;
+  assertEquals(findings.map(({ severity, field, problem }) => `${severity} ${field} ${problem}`), [
+    'warn data.login the value has a backslash before "!", like an escape of a shell',
+  ]);
 });
 
 Deno.test("secret-escaping names the Secrets whose values a tool fills in", async () => {
