@@ -1,4 +1,5 @@
 import { DEFAULT_PROJECT, type Project } from "../../../pipeline/contract/project.ts";
+import { unreadLanguageOf } from "../../facts/scripts.ts";
 import type { NotJudged } from "../../finding.ts";
 import { typeOf } from "../../kubernetes/api_types.ts";
 import { readResources } from "../../kubernetes/argo_resources.ts";
@@ -56,7 +57,7 @@ function reasonOf(
     return isNear ? "it does not start a driver of Spark" : undefined;
   }
   if (workloads.length > 0) return "it does not start Spark";
-  if (kind === "ConfigMap") return templateIn(object, objects);
+  if (kind === "ConfigMap") return templateIn(object, objects) ?? codeIn(object);
   const { workflowTemplateRef } = fieldsIn(fieldsIn(value.spec).workflowSpec ?? value.spec);
   const template = textOf(fieldsIn(workflowTemplateRef).name);
   if (groupOf(apiVersion) === "argoproj.io" && template !== undefined) {
@@ -106,6 +107,13 @@ function templateIn(
     each.kind !== "ConfigMap" && JSON.stringify(each.value).includes(`/${found[0]}`)
   );
   return isNamed ? undefined : `${found[0]} contains a pod, and no job of the manifests names it`;
+}
+
+/** Why the code in a ConfigMap is not judged, as in a notebook. */
+function codeIn({ value }: ManifestObject): string | undefined {
+  const names = Object.keys(fieldsIn(value.data));
+  const found = names.find((name) => name.includes(".") && unreadLanguageOf(name) !== undefined);
+  return found && `${found} is code in ${unreadLanguageOf(found)}`;
 }
 
 /** Returns whether an object belongs to an operator for Spark. */

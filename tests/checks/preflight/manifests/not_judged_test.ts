@@ -130,3 +130,23 @@ Deno.test("notJudgedAmong says that Calico does not enforce staged policies", ()
     }
   }
 });
+
+Deno.test("notJudgedAmong names the code of ConfigMaps in languages that are not read", () => {
+  const map = (key: string) =>
+    `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: etl, namespace: analytics-jobs }\n` +
+    `data: { a.conf: "", ${key}: "{}" }\n`;
+  for (
+    const [key, language] of [
+      ["etl.ipynb", "a notebook"],
+      ["Etl.scala", "Scala"],
+      ["etl.R", "R"],
+    ] as const
+  ) {
+    assertEquals(notJudged(map(key)), [
+      `ConfigMap analytics-jobs/etl: ${key} is code in ${language}`,
+    ]);
+  }
+  for (const key of ["etl.py", "etl.json", "ipynb", "notes.txt"]) {
+    assertEquals(notJudged(map(key)), [], key);
+  }
+});
