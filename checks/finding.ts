@@ -60,7 +60,8 @@ export type Place = Pick<Finding, "object" | "field" | "file" | "line">;
  * - `examined`: the check judged; without findings, the condition holds for everything in `examined`
  * - `skip`: the check could not judge, and another check fails for the same reason
  * - `notApplicable`: there is nothing to judge, and nothing is required
- * - `unknown`: the check cannot read an object, or a required object is missing; the verdict is `error`
+ * - `unknown`: the check cannot read an object, or a required object is missing; the verdict is `error`,
+ *   with the `warnings` about what the check could judge
  */
 export type Outcome =
   | {
@@ -70,7 +71,7 @@ export type Outcome =
   }
   | { readonly skip: string }
   | { readonly notApplicable: string }
-  | { readonly unknown: string };
+  | { readonly unknown: string; readonly warnings?: readonly Finding[] };
 
 /** The verdict of a check with its findings, as plain data. */
 export interface Result {

@@ -184,7 +184,8 @@ function resultOf(check: AnyCheck, facts: Facts, share: Share): Result {
       return { id, title, verdict: "not-applicable", reason, findings: [] };
     }
     if ("unknown" in outcome) {
-      return { id, title, verdict: "error", reason: outcome.unknown, findings: [] };
+      const { unknown, warnings = [] } = outcome;
+      return { id, title, verdict: "error", reason: unknown, findings: warnings };
     }
     const { examined, findings, notJudged = [] } = outcome;
     const result = { id, title, verdict: verdictOf(findings), examined, findings };

@@ -4,6 +4,7 @@ import type { ManifestObject } from "../kubernetes/objects.ts";
 import { type Replaced, replacedAmong } from "./duplicates.ts";
 import type { TextFile } from "./kustomization.ts";
 import type { Kustomized } from "./kustomizations.ts";
+import { type BuildFiles, gatherBuildFiles, isForBuilds } from "./build_files.ts";
 import { podsOfImages } from "./image_files.ts";
 import {
   type FoundFile,
@@ -35,11 +36,8 @@ export interface ManifestsFact extends FileReading {
    * if there are none.
    */
   readonly replaced?: readonly Replaced[];
-  /**
-   * All files under the directory, also those that were not read. Absent without a Dockerfile, which
-   * can copy them into an image.
-   */
-  readonly listing?: readonly string[];
+  /** The files that builds of images can read. Absent without a Dockerfile. */
+  readonly buildFiles?: BuildFiles;
   /** The names of the platform. Absent if they are those of Robson. */
   readonly project?: Project;
 }
@@ -88,13 +86,16 @@ export async function gatherManifests(
       cause: error,
     });
   }
-  const broken = found.flatMap((each) => each.text === undefined ? [withoutText(each)] : []);
-  const texts = found.flatMap(({ file, text }) => text === undefined ? [] : [{ file, text }]);
+  const own = found.filter(({ file }) => !isForBuilds(file));
+  const broken = own.flatMap((each) => each.text === undefined ? [withoutText(each)] : []);
+  const texts = own.flatMap(({ file, text }) => text === undefined ? [] : [{ file, text }]);
   const { files, readings } = await rendered(directory, texts, signal);
   const whole = [...readings, ...broken, ...withoutTemplates(directory, files)];
   return {
-    ...factOfReadings(directory, whole, found.length),
-    ...(found.some(({ file }) => languageOf(file) === "dockerfile") ? { listing: all } : {}),
+    ...factOfReadings(directory, whole, own.length),
+    ...(own.some(({ file }) => languageOf(file) === "dockerfile")
+      ? { buildFiles: await gatherBuildFiles(directory, all, found) }
+      : {}),
     ...names,
   };
 }
@@ -215,6 +216,7 @@ async function readStream(signal?: AbortSignal): Promise<FileReading> {
 /** JSON in a Python package, such as `jobs/helpers/units.json`, is not a manifest. */
 function isWanted(name: string, siblings: ReadonlySet<string>): boolean | "optional" {
   if (name.endsWith(".json")) return !siblings.has("__init__.py");
+  if (isForBuilds(name)) return "optional";
   return /\.ya?ml$|^Kustomization$/.test(name) || languageOf(name) !== undefined ||
     unreadLanguageOf(name) !== undefined && "optional";
 }

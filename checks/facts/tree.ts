@@ -7,6 +7,7 @@ import { variablesSetBy } from "../source_code/dockerfile.ts";
 import { withHeredocs } from "../source_code/shell.ts";
 import { judgedNamespace } from "../preflight/access/pod_namespace.ts";
 import { type SparkJob, sparkJobsOf } from "../spark/spark_job.ts";
+import { type BuildFiles, relativeBuildFiles } from "./build_files.ts";
 import { pathOf } from "./manifest_files.ts";
 import type { ManifestsFact } from "./manifests.ts";
 
@@ -20,11 +21,8 @@ export interface Tree {
   readonly code: readonly Code[];
   /** All objects, including objects of other namespaces in the cluster, with files as in `objects`. */
   readonly all: readonly ManifestObject[];
-  /**
-   * The files of the manifests' directory, relative to the working directory, also those that were
-   * not read. Without a Dockerfile, only those with code.
-   */
-  readonly listing: readonly string[];
+  /** The files that builds of images can read. Without a Dockerfile, only those with code. */
+  readonly buildFiles: BuildFiles;
   /** The Spark jobs, which are read once. */
   readonly jobs: readonly SparkJob[];
   /** The names of the variables that Dockerfiles set, which are read once. */
@@ -38,9 +36,9 @@ export interface Tree {
  * has the line of the file on which it begins.
  */
 export function treeOf(
-  { directory, objects, scripts, listing, project = DEFAULT_PROJECT }: Pick<
+  { directory, objects, scripts, buildFiles, project = DEFAULT_PROJECT }: Pick<
     ManifestsFact,
-    "directory" | "objects" | "scripts" | "listing" | "project"
+    "directory" | "objects" | "scripts" | "buildFiles" | "project"
   >,
 ): Tree {
   const all = objects.flatMap(withResources).map((each) =>
@@ -63,8 +61,13 @@ export function treeOf(
   return {
     ...source,
     all,
-    listing: listing?.map((each) => pathOf(directory, each)) ??
-      source.code.flatMap(({ file, object }) => object === undefined ? file ?? [] : []),
+    buildFiles: buildFiles === undefined
+      ? {
+        listing: source.code.flatMap(({ file, object }) => object === undefined ? file ?? [] : []),
+        texts: [],
+        above: [],
+      }
+      : relativeBuildFiles(directory, buildFiles),
     project,
     get jobs() {
       return jobs ??= sparkJobsOf({ ...source, project }).map((job) => (

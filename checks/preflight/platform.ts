@@ -142,7 +142,7 @@ export function platformOf(
   const fact = {
     directory,
     files,
-    ...(manifests?.listing === undefined ? {} : { listing: manifests.listing }),
+    ...(manifests?.buildFiles === undefined ? {} : { buildFiles: manifests.buildFiles }),
     problems,
     ignored,
     project,

@@ -24,8 +24,10 @@ export function instructionsOf({ text }: Code): Instruction[] {
     if (index < end) continue;
     const inner = heredocAfter(plain, index + whole.length, rest!);
     end = index + whole.length + inner.length;
-    const joined = `${rest}${inner}`.replace(/\\\r?\n/g, " ").replace(/\s+/g, " ").trim();
     const upper = name!.toUpperCase();
+    // Each line of a here-document of RUN is a command.
+    const lines = upper === "RUN" ? inner.replace(/\\\r?\n/g, " ").replace(/\n/g, " ; ") : inner;
+    const joined = `${rest}${lines}`.replace(/\\\r?\n/g, " ").replace(/\s+/g, " ").trim();
     const own = upper === "RUN" ? assignmentsIn(joined) : [];
     const known = new Map([...variables, ...own]);
     const filled = joined.replace(

@@ -8,7 +8,7 @@ import {
   stagesOf,
   wordsOfCopy,
 } from "../source_code/dockerfile.ts";
-import type { SparkSetting } from "./settings.ts";
+import { settingsIn, type SparkSetting } from "./settings.ts";
 
 /** The folders of images with the configuration of Spark or of Hadoop. */
 const CONFIGURATION =
@@ -96,4 +96,33 @@ export function filesInDefaults(code: Code): SparkSetting[] {
       { key: key!, value: value!, source: "defaults", place: placeIn(code, offset) }
     ))
   );
+}
+
+/**
+ * The settings of files `spark-defaults.conf` that a Dockerfile copies into the configuration of Spark.
+ *
+ * @param files the files that builds of images can read
+ */
+export function settingsOfCopiedDefaults(
+  code: Code,
+  files: readonly { readonly file: string; readonly text: string }[],
+): SparkSetting[] {
+  const dockerfile = code.file ?? "";
+  const sources = addingInstructions(code).filter(({ name, text }) =>
+    name !== "RUN" && copiedFrom({ instructions: [{ name, text, offset: 0, end: 0 }] }).length === 0
+  ).flatMap(({ text }) => {
+    const words = wordsOfCopy(text);
+    const isForSpark = /\/spark-defaults\.conf$/.test(words.at(-1)!) ||
+      CONFIGURATION.test(words.at(-1)!);
+    return isForSpark ? words.slice(0, -1).map((word) => word.replace(/^\.?\/+|\/*\.?$/g, "")) : [];
+  });
+  return files.filter(({ file }) => file.endsWith("spark-defaults.conf")).filter(({ file }) => {
+    const folders = dockerfile.split("/").slice(0, -1);
+    return [...folders.map((_, i) => `${folders.slice(0, i + 1).join("/")}/`), ""].some((start) =>
+      file.startsWith(start) && sources.some((source) => {
+        const own = file.slice(start.length);
+        return source === "" || own === source || own.startsWith(`${source}/`);
+      })
+    );
+  }).flatMap(({ file, text }) => settingsIn({ language: "conf", file, line: 1, text }));
 }

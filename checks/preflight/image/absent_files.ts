@@ -63,7 +63,7 @@ export function absentFiles(tree: Tree, dockerfiles: readonly Code[]): AbsentFil
       label: job.label,
       presence: dockerfiles.map((each) => ({
         dockerfile: each.file ?? "Dockerfile",
-        ...presenceOf(each, file.path, tree.listing),
+        ...presenceOf(each, file.path, tree.buildFiles),
       })),
     }))
   ).map((each) => ({ ...each, ...strongest(each.presence) }));
@@ -122,7 +122,7 @@ function cut(text: string): string {
  */
 export function fileOfJobs(tree: Tree, dockerfile: Code): string | undefined {
   return tree.jobs.filter(({ mode }) => mode !== "none").flatMap(filesOf)
-    .find(({ path }) => presenceOf(dockerfile, path, tree.listing).is === "there")?.path;
+    .find(({ path }) => presenceOf(dockerfile, path, tree.buildFiles).is === "there")?.path;
 }
 
 function imagesOf({ containers, images }: SparkJob): string[] {

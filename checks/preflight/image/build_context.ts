@@ -1,11 +1,14 @@
 // The files that a build copies from its context.
 
+import type { BuildFiles } from "../../facts/build_files.ts";
+import { isIgnored } from "../../source_code/docker_ignore.ts";
+
 /** A Dockerfile, and the files that can be in the context of its build. */
 export interface Context {
   /** The file of the Dockerfile. */
   readonly dockerfile: string;
-  /** The files of the manifests' directory, relative to the working directory. */
-  readonly names: readonly string[];
+  /** The files that builds can read. */
+  readonly files: BuildFiles;
 }
 
 /** The ending of a single file. */
@@ -29,29 +32,47 @@ const WRITTEN = ".py";
  * @returns undefined if the files do not show it
  */
 export function isCopied(source: string, below: string, context: Context): boolean | undefined {
-  const plain = source.replace(/^\.?\/+/, "").replace(/\/*\.?$/, "");
+  const plain = plainSource(source);
   const name = plain.slice(plain.lastIndexOf("/") + 1);
   if (/[*?[]/.test(plain)) return isMatched(plain, below, context);
-  if (name === below) return true;
+  const isFile = name === below;
   // A single file can be copied to a name, which is no folder then.
-  if (FILE.test(name)) return false;
-  const copied = contextsOf(context.dockerfile).map((each) =>
-    `${each}${plain === "" ? "" : `${plain}/`}`
-  );
-  const { names } = context;
-  if (copied.some((start) => names.includes(`${start}${below}`))) return true;
-  if (plain === "" || !below.endsWith(WRITTEN)) return undefined;
-  const others = copied.some((start) =>
-    names.some((each) => each.startsWith(start) && each.endsWith(WRITTEN))
+  if (!isFile && FILE.test(name)) return false;
+  const copied = isFile ? plain : plain === "" ? below : `${plain}/${below}`;
+  const seen = inContexts(copied, context);
+  if (seen === "there") return true;
+  const isAbove = context.files.above.includes(plain.split("/")[0]!);
+  if (seen === "left out") return isAbove ? undefined : false;
+  if (isFile) return true;
+  if (plain === "" || isAbove || !below.endsWith(WRITTEN)) return undefined;
+  const others = contextsOf(context).some((each) =>
+    each.names.some((file) => file.startsWith(`${plain}/`) && file.endsWith(WRITTEN))
   );
   return others ? false : undefined;
+}
+
+/** A source of COPY without `./` and the slash at its end; empty for the whole context. */
+export function plainSource(source: string): string {
+  return source.replace(/^\.?\/+/, "").replace(/\/*\.?$/, "");
+}
+
+/**
+ * Whether a file or folder is in a context of a build: `there`, or `left out` by `.dockerignore` in each
+ * context that has it. Undefined if no context is known to have it.
+ */
+export function inContexts(path: string, context: Context): "there" | "left out" | undefined {
+  const isIn = (names: readonly string[]) =>
+    names.some((each) => each === path || each.startsWith(`${path}/`));
+  const having = contextsOf(context).filter(({ all }) => isIn(all));
+  if (having.length === 0) return undefined;
+  return having.some(({ names }) => isIn(names)) ? "there" : "left out";
 }
 
 /** Returns whether a pattern matches a file; undefined if the files do not show it. */
 function isMatched(
   pattern: string,
   below: string,
-  { dockerfile, names }: Context,
+  context: Context,
 ): boolean | undefined {
   const text = pattern.replaceAll(/[.+^${}()|\\]/g, "\\$&").replaceAll("*", "[^/]*")
     .replaceAll("?", "[^/]");
@@ -61,21 +82,31 @@ function isMatched(
   } catch {
     return undefined;
   }
-  const found = contextsOf(dockerfile).flatMap((context) =>
-    names.filter((each) => each.startsWith(context)).flatMap((each) => {
-      const own = each.slice(context.length);
+  const found = contextsOf(context).flatMap(({ names }) =>
+    names.flatMap((own) => {
       const match = matching.exec(own);
       // The content of a folder is copied, and a file by its name.
       return match === null ? [] : [match[1] ?? own.slice(own.lastIndexOf("/") + 1)];
     })
   );
   if (found.includes(below)) return true;
-  if (!pattern.includes("/") || !below.endsWith(WRITTEN)) return undefined;
+  const isAbove = context.files.above.includes(pattern.split("/")[0]!);
+  if (isAbove || !pattern.includes("/") || !below.endsWith(WRITTEN)) return undefined;
   return found.some((each) => each.endsWith(WRITTEN)) ? false : undefined;
 }
 
-/** The folders that a build can read: that of the Dockerfile, and those above it. */
-function contextsOf(dockerfile: string): string[] {
+/** The contexts that a build can have, each with all its files, and with those that it reads. */
+function contextsOf({ dockerfile, files: { listing, texts } }: Context): {
+  readonly all: readonly string[];
+  readonly names: readonly string[];
+}[] {
   const folders = dockerfile.split("/").slice(0, -1);
-  return [...folders.map((_, i) => `${folders.slice(0, i + 1).join("/")}/`), ""];
+  const starts = [...folders.map((_, i) => `${folders.slice(0, i + 1).join("/")}/`), ""];
+  const textOf = (file: string) => texts.find((each) => each.file === file)?.text;
+  return starts.map((start) => {
+    const all = listing.filter((each) => each.startsWith(start))
+      .map((each) => each.slice(start.length));
+    const text = textOf(`${dockerfile}.dockerignore`) ?? textOf(`${start}.dockerignore`);
+    return { all, names: text === undefined ? all : all.filter((each) => !isIgnored(each, text)) };
+  });
 }

@@ -1,5 +1,7 @@
+import type { BuildFiles } from "../../facts/build_files.ts";
 import { parseImage } from "../../image/reference.ts";
 import type { Code } from "../../source_code/code.ts";
+import { targetOfCommand } from "../../source_code/command_targets.ts";
 import {
   copiedFrom,
   type Instruction,
@@ -40,17 +42,17 @@ const BARE = /^(python|eclipse-temurin|openjdk|debian|ubuntu|alpine)$/;
 /**
  * Returns whether the image of a Dockerfile has a file.
  *
- * @param names the files of the manifests' directory, which can be in the context of the build
+ * @param files the files that can be in the context of the build
  */
 export function presenceOf(
   dockerfile: Code,
   path: string,
-  names: readonly string[],
+  files: BuildFiles,
 ): Presence {
   const stages = stagesOf(instructionsOf(dockerfile));
   return presenceIn(finalStages(stages), path, {
     stages,
-    names,
+    files,
     dockerfile: dockerfile.file ?? "",
   });
 }
@@ -58,7 +60,7 @@ export function presenceOf(
 /** What the instructions of a Dockerfile refer to. */
 interface Build {
   readonly stages: readonly Stage[];
-  readonly names: readonly string[];
+  readonly files: BuildFiles;
   readonly dockerfile: string;
 }
 
@@ -115,7 +117,13 @@ function ofCommand(instruction: string, path: string, folder: string): Presence 
   const names = (text: string) =>
     new RegExp(`(?<![\\w.-])${text.replaceAll(/[.+]/g, "\\$&")}(?![\\w.-])`)
       .test(withoutHarmless(instruction));
-  if (names(path) || names(path.slice(path.lastIndexOf("/") + 1))) return THERE;
+  if (names(path)) return THERE;
+  const at = path.lastIndexOf("/");
+  const file = path.slice(at + 1);
+  if (names(file)) {
+    const target = targetOfCommand(instruction, file, folder.includes("$") ? undefined : folder);
+    if (target === undefined || target === (path.slice(0, at) || "/")) return THERE;
+  }
   return mayWrite(instruction, path, folder)
     ? { is: "possible", by: `RUN ${instruction}` }
     : ABSENT;

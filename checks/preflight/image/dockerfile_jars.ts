@@ -1,6 +1,7 @@
 import { naming } from "../../list_names.ts";
 import { parseImage } from "../../image/reference.ts";
 import type { Finding } from "../../finding.ts";
+import { unsetArguments } from "../../source_code/build_arguments.ts";
 import { type Code, placeIn } from "../../source_code/code.ts";
 import {
   copiedFrom,
@@ -86,15 +87,19 @@ export function judgeDockerfile(
   isNamed: (folder: string) => boolean = () => false,
   needs: Needs = ALL,
 ): DockerfileReading | undefined {
-  const stages = stagesOf(instructionsOf(code));
+  const instructions = instructionsOf(code);
+  const stages = stagesOf(instructions);
   const used = usedStages(stages);
   const base = sparkBase(used) ?? installedBase(used);
   if (base === undefined) return undefined;
   const names = used.flatMap(({ instructions }) => instructions).flatMap(({ name, text }) =>
     /^(ADD|COPY|RUN)$/.test(name) ? text.match(/spark-hadoop-cloud[\w.-]*/g) ?? [] : []
   );
+  const reading = judgeStages(code, { used, final: finalStages(stages), isNamed, needs }, base);
+  const unset = unsetFindings(code, instructions, used);
   return {
-    ...judgeStages(code, { used, final: finalStages(stages), isNamed, needs }, base),
+    ...reading,
+    findings: [...reading.findings, ...unset],
     jars: names,
     base: base.reference,
     ...(base.isInstalled ? { isInstalled: true } : {}),
@@ -143,13 +148,13 @@ function judgeStages(
       : judgedJars(jars, hadoop).flatMap((jar) => wrongFindings(code, jar, base, hadoop))),
   ];
   const whole = used.flatMap((stage) => stage.instructions);
-  const seen = jars.filter((jar) => !isElsewhere(jar, base, whole, isNamed));
+  const seen = jars.filter((jar) => !isElsewhere(jar, base, { all: whole, final, isNamed }));
   const isMissing = (name: string) => seen.every((jar) => jar.name !== name);
   const missing = wantedJars(hadoop, needs).filter(isMissing);
   const possible = needs.unread === undefined
     ? []
     : wantedJars(hadoop, ALL).filter((name) => isMissing(name) && !missing.includes(name));
-  const unclear = whyUnclear(base, hadoop, all, instructions);
+  const unclear = whyUnclear(base, hadoop, all, { used, instructions });
   if (unclear !== undefined && (missing.length + possible.length > 0 || hadoop === undefined)) {
     return { findings: found, unknown: `${code.file ?? "Dockerfile"}: ${unclear}` };
   }
@@ -177,6 +182,26 @@ function judgeStages(
     findings,
     unknown: `${code.file ?? "Dockerfile"}: ${unclearNeeds(possible, needs.unread)}`,
   };
+}
+
+/** Reports variables that have no value in a stage of the image. */
+function unsetFindings(
+  code: Code,
+  instructions: readonly Instruction[],
+  used: readonly Stage[],
+): Finding[] {
+  // Another base image can set the variable.
+  const isCertain = (instruction: Instruction) =>
+    used.some((stage) => stage.instructions.includes(instruction) && isShown(stage, used)) &&
+    (/^(?:ADD|COPY)$/.test(instruction.name) || /:\/\/|\.jar\b|==/.test(instruction.text));
+  return unsetArguments(code, instructions, used).map(({ name, instruction }): Finding => ({
+    severity: isCertain(instruction) ? "fail" : "warn",
+    ...placeIn(code, instruction.offset),
+    problem: `${instruction.name} uses ${name}, which has no value after FROM`,
+    why:
+      "the value of an ARG before FROM is known to FROM alone, so Docker puts an empty text here",
+    fix: `Repeat the name in this stage, before its use: ARG ${name}`,
+  }));
 }
 
 /** The stages that become part of the image: the last, its bases, and those that it copies from. */
@@ -238,10 +263,11 @@ function installedBase(used: readonly Stage[]): Base | undefined {
 function isElsewhere(
   jar: AddedJar,
   { reference, isInstalled }: Base,
-  all: readonly Instruction[],
-  isNamed: Stages["isNamed"],
+  { all, final, isNamed }: Pick<Stages, "final" | "isNamed"> & {
+    readonly all: readonly Instruction[];
+  },
 ): boolean {
-  const folder = folderOf(jar);
+  const folder = folderOf(jar, final);
   return isInstalled === true && reference.startsWith("pyspark") && folder !== undefined &&
     !folder.endsWith("/pyspark/jars") && !isNamed(folder) &&
     !all.some((each) => each !== jar.instruction && each.text.includes(folder)) &&
@@ -258,7 +284,10 @@ function whyUnclear(
   { reference, isPlain, isInstalled, line }: Base,
   hadoop: string | undefined,
   jars: readonly AddedJar[],
-  instructions: readonly Instruction[],
+  { used, instructions }: {
+    readonly used: readonly Stage[];
+    readonly instructions: readonly Instruction[];
+  },
 ): string | undefined {
   const until = "not known until the image is read (see --image-archive)";
   if (isInstalled) return `the jars beside ${reference} are ${until}`;
@@ -271,14 +300,31 @@ function whyUnclear(
       ? `the release of Spark in ${reference} is ${until}`
       : `this check does not know which Hadoop Spark ${line} includes`;
   }
-  const hidden = instructions.find((each) => hidesJars(each, jars));
+  const hidden = instructions.find((each) => hidesJars(each, jars, used));
   return hidden === undefined
     ? undefined
     : `the jars that ${hidden.name} ${hidden.text.slice(0, 60)} adds are ${until}`;
 }
 
+/** Returns whether the files of a stage's base image are known: those of plain Spark, or no jars. */
+function isShown(stage: Stage, all: readonly Stage[]): boolean {
+  const below = all.slice(0, all.indexOf(stage));
+  const parent = below.find(({ name }) => name === stage.image);
+  if (parent !== undefined) return isShown(parent, below);
+  const { repository } = parseImage(stage.image);
+  return isPlainSpark({ repository }) || WITHOUT_JARS.test(repository.replace(/^.*\//, ""));
+}
+
+/** Base images that have no jars for Spark, by the last part of their names. */
+const WITHOUT_JARS =
+  /^(?:scratch|alpine|busybox|debian|ubuntu|rockylinux|almalinux|fedora|ubi\w*|ubi-minimal|amazonlinux|python|golang|node|rust|eclipse-temurin|openjdk|amazoncorretto|maven|gradle|curl|git|buildpack-deps|wget)$/;
+
 /** Returns whether an instruction can add jars without naming them. */
-function hidesJars(instruction: Instruction, jars: readonly AddedJar[]): boolean {
+function hidesJars(
+  instruction: Instruction,
+  jars: readonly AddedJar[],
+  used: readonly Stage[],
+): boolean {
   const { name, text } = instruction;
   // Other jars come along with the jars that these commands name.
   const resolves = /--packages\b|dependency:(copy-dependencies|get|resolve)\b/;
@@ -287,8 +333,10 @@ function hidesJars(instruction: Instruction, jars: readonly AddedJar[]): boolean
   if (name === "RUN") {
     return /\b(mvn|gradle|gradlew|sbt|coursier|cs fetch)\b|\.sh\b/.test(text);
   }
-  const isFromStage = copiedFrom({ instructions: [instruction] })
-    .some((from) => !/[/:.]/.test(from));
+  const isFromStage = copiedFrom({ instructions: [instruction] }).some((from) => {
+    const stage = used.find((each) => each.name === from);
+    return stage === undefined ? /^\d+$/.test(from) : isShown(stage, used);
+  });
   return !isFromStage && /\*[\w-]*\.jar|(^|[\s/])jars\/?(\s|$)|\.(tgz|tar\.gz|zip)\b/.test(text);
 }
 

@@ -60,8 +60,7 @@ export function judgeContents(
     return { unknown: `${elsewhere.problem}. ${elsewhere.fix}` };
   }
   if (known.length === 0) return { skip: "no image could be opened (see image-pull)" };
-  const unclear = known.filter((image) => !isPlainInManifests(image))
-    .flatMap((image) => unclearJars(image, needsOf(image.uses)));
+  const unclear = known.flatMap((image) => unclearJars(image, needsOf(image.uses)));
   if (unclear.length > 0 && !findings.some(({ severity }) => severity === "fail")) {
     return { unknown: unclear.join("; ") };
   }

@@ -7,7 +7,7 @@ import type { Finding, NotJudged, Outcome, Place } from "../../finding.ts";
 import { parseImage } from "../../image/reference.ts";
 import { namespaceOf, objectId, placeOf } from "../../kubernetes/objects.ts";
 import type { Code } from "../../source_code/code.ts";
-import { filesInDefaults } from "../../spark/image_files.ts";
+import { filesInDefaults, settingsOfCopiedDefaults } from "../../spark/image_files.ts";
 import { argumentsPath, type SparkJob } from "../../spark/spark_job.ts";
 import { printedValue, settingsIn, type SparkSetting } from "../../spark/settings.ts";
 import { naming } from "../../list_names.ts";
@@ -16,7 +16,8 @@ import { hasFailure, type Judged, outcomeOf } from "../outcome.ts";
 import { JOBS, onPlatform, PLATFORM } from "../platform.ts";
 import { absentFiles, fileOfJobs, UNKNOWN_UNTIL } from "./absent_files.ts";
 import { judgeCommitters } from "./committers.ts";
-import { type DockerfileReading, judgeDockerfile } from "./dockerfile_jars.ts";
+import { type DockerfileReading, judgeDockerfile, unclearNeeds } from "./dockerfile_jars.ts";
+import { ignoredSources } from "./ignored_sources.ts";
 import { judgeContents } from "./image_contents.ts";
 import { imagesOf, onlySubmits } from "./image_uses.ts";
 import { otherExecutorImages, wrongJarsOfJobs } from "./image_versions.ts";
@@ -44,7 +45,9 @@ export const imageDeps: Check<never, "manifests" | "cluster" | "image"> = check(
       const { unknown: ofImages, ...images } = judgeImages(tree, image) ?? {};
       const judged = outcomeOf(platform, "findings" in images ? images : undefined, absent);
       const unknown = unknownImages(tree) ?? (isOpened(image) ? undefined : ofImages);
-      const named = unknown === undefined || hasFailure(judged) ? judged : { unknown };
+      const named = unknown === undefined || hasFailure(judged)
+        ? judged
+        : { unknown, warnings: warningsOf(judged) };
       const isRead = image !== undefined && (image.images.length > 0 || "findings" in named);
       return isRead
         ? combined(named, judgeContents(image, imagesOf(tree), (uses) => needsOfUses(uses, tree)))
@@ -69,7 +72,15 @@ function combined(a: Outcome, b: Outcome): Outcome {
   }
   const failed = [a, b].find(hasFailure);
   if (failed !== undefined) return failed;
-  return "findings" in a || "notApplicable" in a ? b : a;
+  const outcome = "findings" in a || "notApplicable" in a ? b : a;
+  return "unknown" in outcome
+    ? { ...outcome, warnings: [...warningsOf(a), ...warningsOf(b)] }
+    : outcome;
+}
+
+function warningsOf(outcome: Outcome): readonly Finding[] {
+  if ("findings" in outcome) return outcome.findings;
+  return "unknown" in outcome ? outcome.warnings ?? [] : [];
 }
 
 /** The result for images by their names and Dockerfiles. */
@@ -105,7 +116,10 @@ export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undef
         { setting, readsData: true, isClosed: isClosed(tree, namespaceOfCode(each, tree)) }
       ))
     ),
-    ...dockerfiles.flatMap(({ code }) => filesInDefaults(code)).map((setting) => (
+    ...dockerfiles.flatMap(({ code }) => [
+      ...filesInDefaults(code),
+      ...settingsOfCopiedDefaults(code, tree.buildFiles.texts),
+    ]).map((setting) => (
       { setting, readsData: true, isClosed: isClosed(tree, tree.project.jobs.namespace) }
     )),
   ];
@@ -117,6 +131,7 @@ export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undef
       ...images.map(printedValue),
     ]).filter((image) => image !== ours && hasUnknownJars(parseImage(image)))
       .map((image) => `the jars of ${image} are not known until the image is read`),
+    ...jobs.flatMap((job) => unclearPlain(job, tree)),
     ...dockerfiles.flatMap(({ unknown = [] }) => unknown),
     ...files.unknown,
   ];
@@ -149,6 +164,9 @@ export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undef
         ...runtimeDownloads(tree),
       ]),
       ...dockerfiles.flatMap(({ findings }) => findings),
+      ...(isOpened(image)
+        ? []
+        : dockerfiles.flatMap(({ code }) => ignoredSources(code, tree.buildFiles))),
       ...files.findings,
       ...committers.findings,
     ],
@@ -185,6 +203,17 @@ function hiddenSpark(tree: Tree): (DockerfileReading & { readonly code: Code })[
       UNKNOWN_UNTIL;
     return file === undefined ? [] : [{ findings: [], unknown, code }];
   });
+}
+
+/** What is not known about a job with an image of plain Spark whose code or values are not read. */
+function unclearPlain(job: SparkJob, tree: Tree): string[] {
+  const { lake, database, unread } = needsOf(job, tree);
+  if (job.mode === "none" || lake || database || unread === undefined) return [];
+  const own = onlySubmits(job) ? [] : job.workload.containers.map(({ image }) => image);
+  const plain = [...own, ...job.images.map(printedValue)]
+    .find((image) => isPlainSpark(parseImage(image)));
+  const jars = ["hadoop-aws", "the AWS SDK", "postgresql"];
+  return plain === undefined ? [] : [`${plain}: ${unclearNeeds(jars, unread)}`];
 }
 
 function readsData(job: SparkJob, tree: Tree): boolean {

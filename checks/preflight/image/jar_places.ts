@@ -1,6 +1,8 @@
 import type { Finding } from "../../finding.ts";
+import { parseImage } from "../../image/reference.ts";
 import { JARS } from "../../image/spark_jars.ts";
 import { type Code, placeIn } from "../../source_code/code.ts";
+import { pathFrom, restOfCommand, targetOfCommand } from "../../source_code/command_targets.ts";
 import {
   copiedFrom,
   type Instruction,
@@ -8,6 +10,7 @@ import {
   wordsOfCopy,
 } from "../../source_code/dockerfile.ts";
 import type { AddedJar } from "./added_jars.ts";
+import { isPlainSpark } from "./plain_images.ts";
 
 /** The folder whose jars Spark loads. */
 const SPARK_FOLDER = /^["']?(?:\/opt\/spark|\$\{?SPARK_HOME\}?)\/jars\/*/;
@@ -82,19 +85,16 @@ export function unreadJars(
   const found = jars.filter(({ name, instruction }) =>
     JARS.some((each) => each === name) && instructions.includes(instruction)
   ).flatMap((jar) => {
-    const folder = folderOf(jar);
+    const folder = folderOf(jar, stages);
     return folder === undefined ? [] : [[jar, folder] as const];
   });
-  const folders = new Set(found.map(([, folder]) => folder));
-  const rest = instructions.map((each) => {
-    const isAdding = found.some(([{ instruction }]) => instruction === each);
-    const text = withoutHarmless(each.text);
-    return isAdding
-      ? [...folders].reduce((text, folder) => withoutTargets(each, text, folder), text)
-      : text;
-  }).join("\n");
-  // A configuration in the image can name any folder.
-  if (/\/conf(\/|\s|$)|spark-(defaults|env)/.test(rest)) return [];
+  const others = instructions.filter(({ name }) => name !== "WORKDIR");
+  const rest = others.map((each) => restOf(each, found, withoutHarmless(each.text))).join("\n");
+  const isFilled = others.some((each) =>
+    each.name === "RUN" && fillsSpark(restOf(each, found, each.text))
+  );
+  // A configuration in the image can name any folder, and a command can copy files without names.
+  if (/\/conf(\/|\s|$)|spark-(defaults|env)/.test(rest) || isFilled) return [];
   return found.filter(([{ name }, folder]) =>
     !SPARK_FOLDER.test(`${folder}/`) && !isNamed(folder) && !isMentioned(folder, rest) &&
     jars.every((jar) =>
@@ -104,26 +104,63 @@ export function unreadJars(
   );
 }
 
-/** Removes the targets of an instruction, which names a folder only to fill it. */
-function withoutTargets({ name }: Instruction, text: string, folder: string): string {
-  if (name === "RUN") return text.replaceAll(OUTPUT, (all, to) => to === folder ? " " : all);
-  const at = text.lastIndexOf(folder);
-  return at < 0 ? text : `${text.slice(0, at)} ${text.slice(at + folder.length)}`;
+/** Returns whether a command copies files of its own folder, without their names, to Spark. */
+function fillsSpark(command: string): boolean {
+  return FILLS.test(command) && /[\s"']\*|\s\.(?:\/|\s)|\{\}/.test(command);
 }
 
-/** The folder and the file that a download is written to. */
-const OUTPUT = /(?:(?<=\s)-[a-zA-Z]*[oO]|--output(?:-document)?)[\s=]["']?(\/\S+)\/(\S+)/g;
+const FILLS =
+  /(?:\b(?:cp|mv|ln|rsync|install|tar|unzip|cpio)|-exec)\b(?:(?![\w-]\.jar\b)[^;&|])*(?:\/opt\/spark|\$\{?SPARK_HOME\}?)\/jars\b/;
 
-/** The folder that an instruction adds a jar to; undefined if it is not written as a whole path. */
-export function folderOf({ file, instruction: { name, text } }: AddedJar): string | undefined {
+/** The text of an instruction without what it does to fill the folders of jars. */
+function restOf(
+  instruction: Instruction,
+  found: readonly (readonly [jar: AddedJar, folder: string])[],
+  text: string,
+): string {
+  const own = found.filter(([jar]) => jar.instruction === instruction);
+  if (own.length === 0) return text;
+  if (instruction.name === "RUN") return restOfCommand(text, own.map(([{ file }]) => file));
+  const target = wordsOfCopy(text).at(-1)!;
+  const at = text.lastIndexOf(target);
+  return `${text.slice(0, at)} ${text.slice(at + target.length)}`;
+}
+
+/** The folder that an instruction adds a jar to; undefined if the Dockerfile does not show it. */
+export function folderOf(
+  { file, instruction }: AddedJar,
+  stages: readonly Stage[],
+): string | undefined {
+  const { name, text } = instruction;
+  const folder = workFolderAt(instruction, stages);
+  if (name === "RUN") return targetOfCommand(text, file, folder);
   if (text.includes("<<")) return undefined;
-  if (name === "RUN") {
-    const targets = [...text.matchAll(OUTPUT)];
-    return targets.find((each) => each[2]!.startsWith(file))?.[1];
-  }
   const target = wordsOfCopy(text).at(-1) ?? "";
-  if (!/^(\/|\$\{?SPARK_HOME\}?\/)/.test(target)) return undefined;
-  return target.replace(target.endsWith(".jar") ? /\/[^/]*$/ : /\/+$/, "");
+  const path = pathFrom(folder, target);
+  return target.endsWith(".jar") ? path?.replace(/\/[^/]*$/, "") : path;
+}
+
+/**
+ * The folder in which an instruction runs; undefined if it is not known.
+ *
+ * @param stages the stages of the image, each after the stage below it
+ */
+function workFolderAt(instruction: Instruction, stages: readonly Stage[]): string | undefined {
+  let folder = firstFolder(stages[0]?.image ?? "");
+  for (const each of stages.flatMap(({ instructions }) => instructions)) {
+    if (each === instruction) return folder;
+    if (each.name === "WORKDIR") folder = pathFrom(folder, each.text);
+  }
+  return undefined;
+}
+
+/** Base images whose folder is `/`. */
+const AT_ROOT = /^(python|eclipse-temurin|openjdk|debian|ubuntu|alpine)$/;
+
+function firstFolder(image: string): string | undefined {
+  const reference = parseImage(image);
+  if (isPlainSpark(reference)) return "/opt/spark/work-dir";
+  return AT_ROOT.test(reference.repository.replace(/^.*\//, "")) ? "/" : undefined;
 }
 
 /** Returns whether a text names a folder, or all files of a folder above it. */

@@ -328,3 +328,27 @@ Deno.test("gatherManifests does not count sources that it does not judge as mani
     await Deno.remove(directory, { recursive: true });
   }
 });
+
+Deno.test("gatherManifests reads what builds of images read, up to the root of the repository", async () => {
+  const root = await Deno.makeTempDir();
+  try {
+    const directory = `${root}/deploy/manifests`;
+    for (const folder of ["deploy/manifests/image", "deploy/jobs", "src", ".git"]) {
+      await Deno.mkdir(`${root}/${folder}`, { recursive: true });
+    }
+    await Deno.writeTextFile(`${directory}/image/.dockerignore`, "jobs\n");
+    const without = await gatherManifests(directory);
+    assertEquals(without.buildFiles, undefined);
+    await Deno.writeTextFile(`${directory}/image/Dockerfile`, "FROM apache/spark:3.5.8\n");
+    const { buildFiles, files, ignored, problems } = await gatherManifests(directory);
+    assertEquals([files, ignored, problems], [1, [], []]);
+    assertEquals(buildFiles!.listing, ["image/.dockerignore", "image/Dockerfile"]);
+    assertEquals(buildFiles!.texts, [{ file: "image/.dockerignore", text: "jobs\n" }]);
+    assertEquals(buildFiles!.above.toSorted(), [".git", "jobs", "src"]);
+    // Without a repository, no folder above belongs to the project.
+    await Deno.remove(`${root}/.git`);
+    assertEquals((await gatherManifests(directory)).buildFiles!.above, []);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});

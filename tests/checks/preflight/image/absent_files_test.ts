@@ -37,13 +37,21 @@ interface Case {
   readonly file?: string;
   readonly from?: string;
   readonly others?: Readonly<Record<string, string>>;
+  readonly texts?: Readonly<Record<string, string>>;
+  readonly above?: readonly string[];
 }
 
 /** The findings for a Dockerfile, as `severity field problem`. */
 function found(
   dockerfile: string,
-  { manifest = JOB, file = "local:///opt/app/etl.py", from = "apache/spark:3.5.8", others = {} }:
-    Case = {},
+  {
+    manifest = JOB,
+    file = "local:///opt/app/etl.py",
+    from = "apache/spark:3.5.8",
+    others = {},
+    texts = {},
+    above = [],
+  }: Case = {},
 ): string[] {
   const files = {
     "job.yaml": manifest.replace("FILE", file),
@@ -54,7 +62,11 @@ function found(
   const readings = Object.entries(files).map(([name, text]) => readFile(name, text));
   const tree = treeOf({
     directory: ".",
-    listing: Object.keys(files),
+    buildFiles: {
+      listing: Object.keys(files),
+      texts: Object.entries(texts).map(([file, text]) => ({ file, text })),
+      above,
+    },
     objects: readings.flatMap(({ objects }) => objects),
     scripts: readings.flatMap(({ scripts }) => scripts),
   });
@@ -394,4 +406,50 @@ Deno.test("absentFiles only warns if the jobs have several images", () => {
   }`;
   assertEquals(found("", { manifest }), [`warn ${ARGUMENT} ${problem("/opt/app/etl.py")}`]);
   assertEquals(found("COPY jobs /opt/app", { manifest }), []);
+});
+
+Deno.test("absentFiles does not know a folder that is above the manifests, too", () => {
+  const others = { "image/jobs/other.py": "", "image/jobs/etl.py": "" };
+  const file = "local:///opt/app/main.py";
+  const path = "/opt/app/main.py";
+  for (const dockerfile of ["COPY jobs/ /opt/app/", "COPY jobs/*.py /opt/app/"]) {
+    assertEquals(found(dockerfile, { others, file }), [`fail ${ARGUMENT} ${problem(path)}`]);
+    assertEquals(found(dockerfile, { others, file, above: ["src"] }), [
+      `fail ${ARGUMENT} ${problem(path)}`,
+    ]);
+    assertEquals(found(dockerfile, { others, file, above: ["jobs"] }), [unclear(dockerfile, path)]);
+  }
+});
+
+Deno.test("absentFiles leaves out what .dockerignore leaves out", () => {
+  const ignored = (dockerfile: string, text: string, name = "image/.dockerignore") =>
+    found(dockerfile, { texts: { [name]: text } });
+  for (
+    const text of ["jobs", "jobs/", "/jobs", "**/*.py", "*/etl.py", "jobs/e*", "*", "j?bs\n!x"]
+  ) {
+    assertEquals(ignored("COPY jobs/ /opt/app/", text), ABSENT, text);
+    assertEquals(ignored("COPY jobs/etl.py /opt/app/", text), ABSENT, text);
+  }
+  assertEquals(ignored("COPY jobs /opt/app", "*", "image/Dockerfile.dockerignore"), ABSENT);
+  for (
+    const text of ["", "# jobs", "*.py", "job", "etl.py", "**\n!jobs", "*\n!jobs/etl.py", "[a-c]*"]
+  ) {
+    assertEquals(ignored("COPY jobs/ /opt/app/", text), [], text);
+  }
+  // The context can be the folder above.
+  assertEquals(ignored("COPY image/jobs/ /opt/app/", "jobs"), []);
+  const above = { texts: { "image/.dockerignore": "jobs" }, above: ["jobs"] };
+  assertEquals(found("COPY jobs/ /opt/app/", above), [unclear("COPY jobs/ /opt/app/")]);
+});
+
+Deno.test("absentFiles finds a command that puts the file into another folder", () => {
+  for (
+    const dockerfile of [
+      "RUN cd /opt/other && curl -fO https://example.com/etl.py",
+      "WORKDIR /opt/other\nRUN wget https://example.com/etl.py",
+      "RUN wget -P /opt/other https://example.com/etl.py",
+    ]
+  ) {
+    assertEquals(found(dockerfile), ABSENT, dockerfile);
+  }
 });

@@ -14,7 +14,14 @@ interface Case {
   readonly code?: string;
 }
 
-function treeWith({ file = "/opt/app/etl.py", ...given }: Case) {
+const DOCKERFILE = "FROM apache/spark:3.5.8\nCOPY etl.py /opt/app/\n";
+
+/** @param dockerfile the Dockerfile; empty without one */
+function treeWith(
+  { file = "/opt/app/etl.py", ...given }: Case,
+  image = "team/etl:1",
+  dockerfile = DOCKERFILE,
+) {
   const { container = "", pod = "", words = "", object = "", code = "print(1)\n" } = given;
   const files = {
     "job.yaml": `apiVersion: batch/v1
@@ -27,18 +34,18 @@ spec:
       ${pod}
       containers:
         - name: spark
-          image: team/etl:1
+          image: ${image}
           command: [/opt/spark/bin/spark-submit, "--master=local[1]", ${words} "${file}"]
           ${container}
 ---
 ${object}`,
     "etl.py": code,
-    "Dockerfile": "FROM apache/spark:3.5.8\nCOPY etl.py /opt/app/\n",
+    ...(dockerfile === "" ? {} : { Dockerfile: dockerfile }),
   };
   const readings = Object.entries(files).map(([name, text]) => readFile(name, text));
   return treeOf({
     directory: ".",
-    listing: Object.keys(files),
+    buildFiles: { listing: Object.keys(files), texts: [], above: [] },
     objects: readings.flatMap(({ objects }) => objects),
     scripts: readings.flatMap(({ scripts }) => scripts),
   });
@@ -120,5 +127,24 @@ Deno.test("image-deps does not know whether a job needs a jar if the job's code 
   assertEquals(known.findings.map(({ problem }) => problem), [
     "the Dockerfile does not add the hadoop-aws jar",
     "the Dockerfile does not add the aws-java-sdk-bundle jar",
+  ]);
+});
+
+Deno.test("image-deps does not know whether plain Spark is enough if the job's code is not read", () => {
+  const plain = (given: Case) => judgeImages(treeWith(given, "apache/spark:3.5.8", ""))!;
+  const unclear = "apache/spark:3.5.8: whether a job needs hadoop-aws, the AWS SDK, postgresql, " +
+    "which the image lacks, is not known (Job data/etl: local:///opt/etl.jar is not read)";
+  const { unknown, findings } = plain({ file: "local:///opt/etl.jar" });
+  assertEquals([unknown, findings], [unclear, []]);
+  assertEquals(plain({}).unknown, undefined);
+  const example = "local:///opt/spark/examples/jars/spark-examples_2.12-3.5.8.jar";
+  assertEquals(plain({ file: example }).unknown, undefined);
+  const lake = plain({
+    file: "local:///opt/etl.jar",
+    container: "env: [{ name: A, value: 's3a://a' }]",
+  });
+  assertEquals([lake.unknown, lake.findings.map(({ problem }) => problem)], [
+    undefined,
+    ["apache/spark:3.5.8 is plain Spark"],
   ]);
 });
