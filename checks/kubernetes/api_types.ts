@@ -83,6 +83,10 @@ const LEAST: Readonly<Record<string, number>> = {
 const NATURAL =
   /^(backoffLimit|parallelism|completions|activeDeadlineSeconds|ttlSecondsAfterFinished|replicas|startingDeadlineSeconds|(successful|failed)JobsHistoryLimit|terminationGracePeriodSeconds|revisionHistoryLimit|minReadySeconds)$/;
 
+/** The fields that are modes of files, with their types. */
+const MODE =
+  /^V1\w*(?:VolumeSource|VolumeFile|KeyToPath|ServiceAccountTokenProjection)\.(?:defaultMode|mode)$/;
+
 /** The fields that are ports. */
 const PORT = /^(containerPort|hostPort|port|nodePort)$/;
 
@@ -333,6 +337,12 @@ function wrongValue(field: string, name: string, value: unknown): Wrong | undefi
   }
   if (NATURAL.test(name) && typeof value === "number" && value < 0) {
     return { problem: `must not be negative, but is ${value}`, fix: "Write 0 or more." };
+  }
+  if (MODE.test(field) && typeof value === "number" && (value < 0 || value > 0o777)) {
+    return {
+      problem: `must be a mode up to 0777, but is ${value} in decimal`,
+      fix: `Write an octal number, which begins with 0: ${name}: 0644`,
+    };
   }
   if (PORT.test(name) && typeof value === "number" && (value < 1 || value > 65535)) {
     return {

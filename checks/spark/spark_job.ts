@@ -174,7 +174,7 @@ function readJob(
   return {
     workload,
     code: codeRunBy(workload, source.code),
-    label: `${object.kind} ${namespace}/${object.name}`,
+    label: objectId({ ...object, namespace }),
     containers: own.containers,
     environment,
     settings,

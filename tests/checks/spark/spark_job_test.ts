@@ -1,4 +1,5 @@
-import type { SparkJob } from "../../../checks/spark/spark_job.ts";
+import { readFile } from "../../../checks/facts/manifests.ts";
+import { type SparkJob, sparkJobsOf } from "../../../checks/spark/spark_job.ts";
 import { assertEquals, assertStringIncludes } from "../../support/assert.ts";
 import { jobOf, K8S, map, secret, type Shape } from "./job_yaml.ts";
 
@@ -416,4 +417,15 @@ Deno.test("sparkJobsOf reads the settings of the whole command if a variable can
     const { settings } = jobOf(shape);
     assertEquals([shape, settings.get("spark.executor.instances")?.value], [shape, "9"]);
   }
+});
+
+Deno.test("sparkJobsOf names a job whose name the API server completes", () => {
+  const { objects } = readFile(
+    "a.yaml",
+    "apiVersion: batch/v1\nkind: Job\nmetadata: { generateName: etl-, namespace: analytics-jobs }\n" +
+      "spec: { template: { spec: { containers: [{ name: a, image: a, command: [spark-submit] }] } } }\n",
+  );
+  assertEquals(sparkJobsOf({ objects, code: [] }).map(({ label }) => label), [
+    "Job analytics-jobs/etl-*",
+  ]);
 });

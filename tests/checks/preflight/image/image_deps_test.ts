@@ -271,6 +271,32 @@ Deno.test("image-deps finds downloads in the spark-defaults.conf that a Dockerfi
   }
 });
 
+Deno.test("image-deps finds downloads in the spark-defaults.conf that a Dockerfile copies", () => {
+  const found = (instruction: string, file = "image/conf/spark-defaults.conf") => {
+    const fact = factOf({ ...FILES, "image/Dockerfile": `${DOCKERFILE}${instruction}\n` });
+    const buildFiles = {
+      listing: [...Object.keys(FILES), file],
+      texts: [{ file, text: "spark.ui.enabled false\nspark.jars.packages a:b:1\n" }],
+      above: [],
+    };
+    const { findings } = judgeImages(treeOf({ ...fact, buildFiles }))!;
+    return findings.map(({ problem, file, line }) => `${file}:${line} ${problem}`);
+  };
+  const expected = [
+    `manifests/image/conf/spark-defaults.conf:2 ${downloads("spark.jars.packages", "a:b:1")}`,
+  ];
+  for (
+    const instruction of [
+      "COPY conf/spark-defaults.conf /opt/spark/conf/",
+      "COPY conf/ /opt/spark/conf/",
+      "COPY image/conf/spark-defaults.conf $SPARK_HOME/conf/spark-defaults.conf",
+    ]
+  ) assertEquals(found(instruction), expected, instruction);
+  assertEquals(found("COPY conf/spark-defaults.conf /opt/other/"), []);
+  assertEquals(found("COPY log4j2.properties /opt/spark/conf/"), []);
+  assertEquals(found("COPY conf/ /opt/spark/conf/", "other/conf/spark-defaults.conf"), []);
+});
+
 Deno.test("image-deps does not know the jars of an image with a file of a job and another base", () => {
   const unknown = (text: string) =>
     judgeImages(treeOf(factOf({ ...FILES, "image/Dockerfile": text })))!.unknown ?? "";

@@ -44,6 +44,16 @@ Deno.test("refusedFields accepts our own manifests", () => {
 /** Changes of a pod's spec, and the field and the problem that are found. */
 const POD_FAULTS: readonly (readonly [string, string])[] = [
   [
+    `${POD}volumes: [{ name: v, secret: { secretName: s, defaultMode: 644 } }]`,
+    "volumes[0].secret.defaultMode: defaultMode must be a mode up to 0777, but is 644 in decimal; " +
+    "Write an octal number, which begins with 0: defaultMode: 0644",
+  ],
+  [
+    `${POD}volumes: [{ name: v, configMap: { name: s, items: [{ key: a, path: b, mode: 755 }] } }]`,
+    "volumes[0].configMap.items[0].mode: mode must be a mode up to 0777, but is 755 in decimal; " +
+    "Write an octal number, which begins with 0: mode: 0644",
+  ],
+  [
     `${POD}    env: [{ name: PORT, value: 5432 }]`,
     'env[0].value: value must be a string, but is 5432; Put the value in quotes: value: "5432"',
   ],
