@@ -1,3 +1,5 @@
+import { jsonWords } from "./dockerfile.ts";
+
 // Where commands of a Dockerfile put files.
 
 /** Joins a path with the folder of a command; undefined if one of them is not known. */
@@ -14,13 +16,15 @@ export function pathFrom(folder: string | undefined, path: string): string | und
 
 /** The separate commands of RUN, without its options. A pipe joins commands. */
 function commandsIn(run: string): string[] {
-  return run.replace(/^(--\S+\s+)+/, "").split(/&&|\|\||;/)
-    .map((each) => each.trim().replace(/^(?:sudo\s+|[A-Za-z_]\w*=\S*\s+(?=\S))+/, ""))
+  const plain = run.replace(/^(--\S+\s+)+/, "");
+  const words = jsonWords(plain);
+  return words !== undefined ? [words.join(" ")] : plain.split(/&&|\|\||;/)
+    .map((each) => each.trim().replace(/^(?:(?:sudo|do)\s+|[A-Za-z_]\w*=\S*\s+(?=\S))+/, ""))
     .filter((each) => each !== "");
 }
 
-/** What makes the place of a command's files unclear, as a loop or a subshell. */
-const UNCLEAR = /[(){}`]|(?:^|\s)(?:for|while|until|xargs|pushd|popd|eval|source)(?=\s|$)/;
+/** What makes the place of a command's files unclear, as a subshell. */
+const UNCLEAR = /[(){}`]|(?:^|\s)(?:while|until|xargs|pushd|popd|eval|source)(?=\s|$)/;
 
 /** Writes each variable as in `$NAME`. */
 function withoutBraces(text: string): string {
@@ -48,12 +52,20 @@ export function targetOfCommand(
   if (UNCLEAR.test(plain)) return undefined;
   let current = folder;
   let target: string | undefined;
-  for (const command of commandsIn(plain)) {
+  const wanted = withoutBraces(file);
+  let loop: RegExp | undefined;
+  for (const each of commandsIn(plain)) {
+    const [, variable] = /^for\s+(\w+)\s+in\s/.exec(each) ?? [];
+    if (variable !== undefined) {
+      loop = namesFile(each, wanted) ? new RegExp(`\\$${variable}\\b`, "g") : undefined;
+      continue;
+    }
+    const command = loop === undefined ? each : each.replace(loop, () => wanted);
     const words = command.split(/\s+/).map((word) => word.replace(/^(["'])(.*)\1$/, "$2"));
     const program = words[0]!.replace(/^.*\//, "");
     if (program === "cd") current = pathFrom(current, words[1] ?? "/root");
-    else if (namesFile(command, withoutBraces(file)) && !READS.test(program)) {
-      target = targetOf(program, words.slice(1), withoutBraces(file), current);
+    else if (namesFile(command, wanted) && !READS.test(program)) {
+      target = targetOf(program, words.slice(1), wanted, current);
     }
   }
   return target;

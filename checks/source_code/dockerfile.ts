@@ -76,7 +76,7 @@ export interface Stage {
 /** The stages of a Dockerfile, in the order of the file. */
 export function stagesOf(instructions: readonly Instruction[]): Stage[] {
   const starts = instructions.flatMap(({ name }, i) => name === "FROM" ? [i] : []);
-  return starts.map((start, i): Stage => {
+  const stages = starts.map((start, i): Stage => {
     const from = instructions[start]!;
     const words = from.text.split(" ").filter((word) => !word.startsWith("--"));
     return {
@@ -86,6 +86,17 @@ export function stagesOf(instructions: readonly Instruction[]): Stage[] {
       instructions: instructions.slice(start + 1, starts[i + 1]),
     };
   });
+  return stages.map((stage, i) => {
+    const below = stages.slice(0, i).find(({ name }) => name !== undefined && name === stage.image);
+    const triggers = below?.instructions.flatMap(triggered) ?? [];
+    return { ...stage, instructions: [...triggers, ...stage.instructions] };
+  });
+}
+
+/** The instruction of `ONBUILD`, which the stages above run first. */
+function triggered({ name, text, ...place }: Instruction): Instruction[] {
+  const [, own, rest] = name === "ONBUILD" ? /^(\w+)\s+(.*)$/.exec(text) ?? [] : [];
+  return own === undefined ? [] : [{ ...place, name: own.toUpperCase(), text: rest! }];
 }
 
 /** The stages or images that instructions copy files from. */
@@ -106,8 +117,8 @@ export function wordsOfCopy(text: string): string[] {
   return words.slice(0, target + 1).map((word) => word.replace(/^<<-?|["']/g, ""));
 }
 
-/** The words of the JSON form of COPY; undefined for the form of a shell, as with `[a-z]*.py`. */
-function jsonWords(text: string): string[] | undefined {
+/** The words of the JSON form of COPY or RUN; undefined for the form of a shell, as with `[a-z]*.py`. */
+export function jsonWords(text: string): string[] | undefined {
   if (!text.startsWith("[")) return undefined;
   try {
     const words: unknown = JSON.parse(text);

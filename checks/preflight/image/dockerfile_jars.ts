@@ -26,6 +26,7 @@ import {
   removedJars,
   unreadableFindings,
   unreadJars,
+  withoutHarmless,
 } from "./jar_places.ts";
 import { bundlesUnknownJars, isPlainSpark, isSparkImage } from "./plain_images.ts";
 import { oldDriver, scalaOf, wrongScala, wrongSpark } from "./jar_rules.ts";
@@ -128,7 +129,7 @@ function judgeStages(
   const all = instructions.flatMap(jarsIn);
   const removed = removedJars(all, instructions);
   const isSparkFrom = base.isPlain && base.from.name === "FROM";
-  const unread = isSparkFrom ? unreadJars(all, final, isNamed) : [];
+  const unread = isSparkFrom ? unreadJars(all, final, used, isNamed) : [];
   const lost = new Set([...removed, ...unread].map(([jar]) => jar));
   const jars = all.filter((jar) => !lost.has(jar));
   const hadoop = base.line === undefined ? undefined : HADOOP_OF[base.line];
@@ -143,6 +144,7 @@ function judgeStages(
     ...(isSparkFrom ? unreadableFindings(code, final) : []),
     ...jars.flatMap((jar) => oldDriverFindings(code, jar)),
     ...jars.flatMap((jar) => otherReleaseFindings(code, base, jar)),
+    ...(isSparkFrom ? otherPackageFindings(code, base, instructions) : []),
     ...(hadoop === undefined
       ? []
       : judgedJars(jars, hadoop).flatMap((jar) => wrongFindings(code, jar, base, hadoop))),
@@ -319,6 +321,10 @@ function isShown(stage: Stage, all: readonly Stage[]): boolean {
 const WITHOUT_JARS =
   /^(?:scratch|alpine|busybox|debian|ubuntu|rockylinux|almalinux|fedora|ubi\w*|ubi-minimal|amazonlinux|python|golang|node|rust|eclipse-temurin|openjdk|amazoncorretto|maven|gradle|curl|git|buildpack-deps|wget)$/;
 
+/** A command that copies or unpacks files without their names into Spark's folder of jars. */
+const INTO_SPARK =
+  /\b(?:cp|mv|rsync|install|tar|unzip|cpio|git)\s[^;&|]*\s["']?(?:\/opt\/spark|\$\{?SPARK_HOME\}?)(?:\/jars)?\/?["']?(?=\s*(?:$|[;&|\\]))/;
+
 /** Returns whether an instruction can add jars without naming them. */
 function hidesJars(
   instruction: Instruction,
@@ -331,7 +337,8 @@ function hidesJars(
   if (name === "RUN" && resolves.test(text)) return true;
   if (jars.some((jar) => jar.instruction === instruction)) return false;
   if (name === "RUN") {
-    return /\b(mvn|gradle|gradlew|sbt|coursier|cs fetch)\b|\.sh\b/.test(text);
+    return /\b(mvn|gradle|gradlew|sbt|coursier|cs fetch)\b|\.sh\b/.test(text) ||
+      INTO_SPARK.test(withoutHarmless(text));
   }
   const isFromStage = copiedFrom({ instructions: [instruction] }).some((from) => {
     const stage = used.find((each) => each.name === from);
@@ -437,6 +444,23 @@ function otherReleaseFindings(code: Code, base: Base, { file, instruction }: Add
   const wrong = (wanted === undefined ? undefined : wrongScala(file, wanted)) ??
     (base.line === undefined ? undefined : wrongSpark(file, base.line));
   return wrong === undefined ? [] : [{ ...wrong, ...placeIn(code, instruction.offset) }];
+}
+
+/** Warns about the Python package of another Spark than that of the base image. */
+function otherPackageFindings(
+  code: Code,
+  { line }: Base,
+  instructions: readonly Instruction[],
+): Finding[] {
+  const found = installedSpark(instructions);
+  if (!found?.what.startsWith("pyspark") || found.line === undefined) return [];
+  return line === undefined || found.line === line ? [] : [{
+    severity: "warn",
+    ...placeIn(code, found.instruction.offset),
+    problem: `the image has Spark ${line}, and installs ${found.what}`,
+    why: "a program that python starts uses the package with the Java classes of the other Spark",
+    fix: `Remove the package, which Spark's image has, or install pyspark==${line}.*`,
+  }];
 }
 
 function missingChecksumFindings(code: Code, jars: readonly AddedJar[]): Finding[] {

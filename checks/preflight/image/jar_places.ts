@@ -74,18 +74,20 @@ function mayAddJars(instruction: Instruction): boolean {
  * Returns the needed jars that are only in a folder that Spark does not read, with the folder.
  *
  * @param stages the stages of the image
+ * @param all the stages that the image needs, with those that it copies from
  * @param isNamed whether a manifest or a script names a folder: Spark can read the folder then
  */
 export function unreadJars(
   jars: readonly AddedJar[],
   stages: readonly Stage[],
+  all: readonly Stage[],
   isNamed: (folder: string) => boolean,
 ): (readonly [jar: AddedJar, folder: string])[] {
   const instructions = stages.flatMap((stage) => stage.instructions);
-  const found = jars.filter(({ name, instruction }) =>
-    JARS.some((each) => each === name) && instructions.includes(instruction)
-  ).flatMap((jar) => {
-    const folder = folderOf(jar, stages);
+  const found = jars.filter(({ name }) => JARS.some((each) => each === name)).flatMap((jar) => {
+    const folder = instructions.includes(jar.instruction)
+      ? folderOf(jar, stages)
+      : folderFromStage(jar, stages, all);
     return folder === undefined ? [] : [[jar, folder] as const];
   });
   const others = instructions.filter(({ name }) => name !== "WORKDIR");
@@ -118,12 +120,41 @@ function restOf(
   found: readonly (readonly [jar: AddedJar, folder: string])[],
   text: string,
 ): string {
+  const { name } = instruction;
   const own = found.filter(([jar]) => jar.instruction === instruction);
-  if (own.length === 0) return text;
-  if (instruction.name === "RUN") return restOfCommand(text, own.map(([{ file }]) => file));
+  if (name === "RUN" && own.length > 0) return restOfCommand(text, own.map(([{ file }]) => file));
+  if (name !== "COPY" && name !== "ADD") return text;
   const target = wordsOfCopy(text).at(-1)!;
   const at = text.lastIndexOf(target);
   return `${text.slice(0, at)} ${text.slice(at + target.length)}`;
+}
+
+/**
+ * The only folder that the image gets the files of a jar's stage in; undefined if the Dockerfile does
+ * not show it.
+ */
+function folderFromStage(
+  { instruction }: AddedJar,
+  stages: readonly Stage[],
+  all: readonly Stage[],
+): string | undefined {
+  const stage = all.find(({ instructions }) => instructions.includes(instruction));
+  if (stage?.name === undefined) return undefined;
+  const uses = all.flatMap(({ instructions }) => instructions)
+    .filter((each) => copiedFrom({ instructions: [each] }).includes(stage.name!));
+  const isUsedElsewhere =
+    uses.some((each) =>
+      each.name !== "COPY" || !stages.some(({ instructions }) => instructions.includes(each))
+    ) || all.some(({ image }) => image === stage.name);
+  const folders = new Set(
+    uses.map((each) => pathFrom(workFolderAt(each, stages), wordsOfCopy(each.text).at(-1) ?? "")),
+  );
+  const [only] = folders;
+  const isAbove = only !== undefined &&
+    "/opt/spark/jars/".startsWith(only === "/" ? "/" : `${only}/`);
+  return isUsedElsewhere || isAbove || folders.size !== 1 || only?.endsWith(".jar")
+    ? undefined
+    : only;
 }
 
 /** The folder that an instruction adds a jar to; undefined if the Dockerfile does not show it. */

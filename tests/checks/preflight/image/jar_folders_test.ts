@@ -51,6 +51,15 @@ Deno.test("judgeDockerfile finds a jar in a folder that Spark does not read", ()
       [`ADD https://x.example/a.jar ${URL} /opt/extra/`, "/opt/extra"],
       [`RUN cd /opt/extra && curl -fO ${URL} && chmod 644 *.jar`, "/opt/extra"],
       [`RUN cd $SPARK_HOME/extra && curl -fO ${URL}`, "/opt/spark/extra"],
+      [
+        `RUN cd /opt/extra && for f in ${JAR}; do curl -fO https://x.example/$f; done`,
+        "/opt/extra",
+      ],
+      [
+        `RUN for f in a.jar ${JAR}; do wget -P /opt/extra https://x.example/\${f}; done`,
+        "/opt/extra",
+      ],
+      [`RUN ["curl", "-fo", "/opt/extra/${JAR}", "${URL}"]`, "/opt/extra"],
     ] as const
   ) {
     assertEquals(
@@ -160,4 +169,77 @@ Deno.test("judgeDockerfile finds arguments before FROM that a stage uses without
     found("ARG DRIVER=42.7.4", copy, "FROM registry.example.com/spark:3.5.8"),
     /^warn: COPY uses DRIVER, which has no value after FROM$/,
   );
+});
+
+Deno.test("judgeDockerfile finds the jars of a stage in a folder that Spark does not read", () => {
+  const image = (stage: string, copy: string) =>
+    problemsOf(`FROM alpine:3 AS jars\n${stage}\n${BASE}${copy}\n`);
+  const stage = `ADD ${URL} /jars/`;
+  const fault = (folder: string) =>
+    `fail: the Dockerfile adds the postgresql jar to ${folder}, which Spark does not read`;
+  assertEquals(image(stage, "COPY --from=jars /jars/ /opt/extra/"), fault("/opt/extra"));
+  assertEquals(image(stage, "WORKDIR /opt/extra\nCOPY --from=jars /jars/ ."), fault("/opt/extra"));
+  assertEquals(
+    image(`RUN wget ${URL}`, `COPY --from=jars /${JAR} ./`),
+    fault("/opt/spark/work-dir"),
+  );
+  for (
+    const copy of [
+      "COPY --from=jars /jars/ /opt/spark/jars/",
+      "COPY --from=jars /jars/ $SPARK_HOME/jars/",
+      "COPY --from=jars /opt/ /opt/",
+      "COPY --from=jars / /",
+      "COPY --from=jars /jars/ /opt/extra/\nCOPY --from=jars /jars/ /opt/spark/jars/",
+      "COPY --from=jars /jars/ /opt/extra/\nENV SPARK_DIST_CLASSPATH=/opt/extra/*",
+      "COPY --from=jars /jars/ /opt/extra/\nRUN mv /opt/extra/*.jar /opt/spark/jars/",
+      "RUN --mount=from=jars,target=/mnt cp /mnt/jars/*.jar /opt/spark/jars/",
+    ]
+  ) {
+    assertEquals(image(stage, copy), "", copy);
+  }
+});
+
+Deno.test("judgeDockerfile does not know the jars that a command unpacks or copies without names", () => {
+  for (
+    const command of [
+      "RUN --mount=type=bind,source=jars,target=/mnt cp /mnt/*.jar /opt/spark/jars/",
+      "RUN curl -fsSL https://x.example/jars.tgz | tar xz -C /opt/spark/jars",
+      "RUN unzip -q /tmp/jars.zip -d $SPARK_HOME/jars && rm /tmp/jars.zip",
+      "RUN cp -r /tmp/spark/. /opt/spark/",
+    ]
+  ) {
+    assertMatch(problemsOf(`${BASE}${command}\n`), /^unknown: .* the jars that RUN /, command);
+  }
+  for (
+    const command of [
+      "RUN mv /opt/spark/jars/guava-14.0.1.jar /tmp/",
+      "RUN chown -R 185 /opt/spark/jars",
+      "RUN ls /opt/spark/jars",
+      "RUN cp /tmp/log4j2.properties /opt/spark/conf/",
+    ]
+  ) {
+    assertEquals(
+      problemsOf(`${BASE}${command}\n`),
+      "fail: the Dockerfile does not add the postgresql jar",
+      command,
+    );
+  }
+});
+
+Deno.test("judgeDockerfile runs ONBUILD only in a stage above", () => {
+  const trigger = `${BASE.replace("\n", " AS base\n")}ONBUILD COPY ${JAR} /opt/spark/jars/\n`;
+  assertEquals(problemsOf(`${trigger}FROM base\n`), "");
+  const missing = "fail: the Dockerfile does not add the postgresql jar";
+  assertEquals(problemsOf(trigger), missing);
+});
+
+Deno.test("judgeDockerfile warns about the Python package of another Spark", () => {
+  const all = `${BASE}COPY ${JAR} /opt/spark/jars/\n`;
+  const problem = (what: string) => `warn: the image has Spark 3.5, and installs ${what}`;
+  for (const what of ["pyspark==4.0.0", "pyspark[sql]==3.4.1"]) {
+    assertEquals(problemsOf(`${all}RUN pip install "${what}" boto3\n`), problem(what));
+  }
+  for (const what of ["pyspark==3.5.8", "pyspark", "pyspark-client==4.0.0", "boto3"]) {
+    assertEquals(problemsOf(`${all}RUN pip install ${what}\n`), "", what);
+  }
 });
