@@ -1,3 +1,4 @@
+import { fieldsIn, listOf } from "../../kubernetes/fields.ts";
 import { type Selector, selects } from "../../kubernetes/selectors.ts";
 import { naming } from "../../list_names.ts";
 import {
@@ -14,10 +15,13 @@ import type {
   PodPeer,
   Policy,
   PolicyPort,
+  Protocol,
   Rule,
 } from "../../network_policy/model.ts";
 import type { Network } from "./job_network.ts";
 import { OUTSIDE_PEER, patchPolicy } from "./policy_fix.ts";
+import { backendsOf } from "./service_backends.ts";
+import { storeOf } from "./store_endpoint.ts";
 
 /** A rule that allows more than the jobs need. */
 export interface ExcessRule {
@@ -249,18 +253,31 @@ function isOwnNamespace({ cluster }: Network, policy: Policy, peer: Peer): boole
 }
 
 /**
- * Returns the ports of DNS and the API, and those of Postgres and the store in the jobs'
- * environment.
+ * Returns the ports of DNS and the API, and those of Postgres and the store of the jobs. A Service
+ * with one of these ports can lead to another port of its pods.
  */
-function neededPorts({ jobs }: Network): ReadonlySet<string> {
-  const ports = ["UDP 53", "TCP 53", "TCP 443", "TCP 6443", "TCP 5432"];
-  for (const { environment, master } of jobs) {
-    ports.push(`TCP ${environment.value("DJANGO_DB_PORT")}`);
+function neededPorts(network: Network): ReadonlySet<string> {
+  const ports = new Set(["UDP 53", "TCP 53", "TCP 443", "TCP 6443", "TCP 5432"]);
+  for (const job of network.jobs) {
+    const { environment, master, actors } = job;
+    ports.add(`TCP ${environment.value("DJANGO_DB_PORT")}`);
+    ports.add(`TCP ${storeOf(network, job, actors[0]!.pod).port}`);
     for (const url of [environment.value("S3_ENDPOINT"), master?.value.slice("k8s://".length)]) {
-      ports.push(`TCP ${URL.parse(url ?? "")?.port}`);
+      ports.add(`TCP ${URL.parse(url ?? "")?.port}`);
     }
   }
-  return new Set(ports);
+  const targets = network.manifests.objects.filter(({ kind }) => kind === "Service")
+    .flatMap((service) =>
+      listOf(fieldsIn(service.value.spec).ports).flatMap(({ port, protocol = "TCP" }) =>
+        typeof port === "number" && ports.has(`${protocol} ${port}`)
+          ? [{ service, port, protocol: protocol as Protocol }]
+          : []
+      )
+    );
+  for (const { service, ...asked } of targets) {
+    ports.add(`${asked.protocol} ${backendsOf(network, service, asked).port}`);
+  }
+  return ports;
 }
 
 /** Returns whether the `namespaceSelector` of a peer is empty or only excludes some namespaces. */

@@ -1,3 +1,4 @@
+import { fieldsIn, textOf } from "../../kubernetes/fields.ts";
 import type { Address } from "../../network_policy/address.ts";
 import { parseHost } from "../../network_policy/address.ts";
 import { isDeveloperHost, isLocalHost } from "../../network_policy/local_host.ts";
@@ -70,8 +71,23 @@ export function storeOf(network: Network, job: JobWithPods, from: Pod): Store {
     return { ...common, kind: "address", address, to, isSecret };
   }
   const service = serviceOf(host, network, job);
-  if (service !== undefined) return serviceStore(network, from, common, service);
+  if (service !== undefined) {
+    const outside = externalNameOf(network, service);
+    if (outside === undefined) return serviceStore(network, from, common, service);
+    const known = parseHost(outside);
+    return known === undefined
+      ? { ...common, kind: isPrivateName(outside) ? "private" : "public" }
+      : { ...common, kind: "address", address: known, to: endAt(network, known), isSecret: false };
+  }
   return { ...common, kind: isPrivateName(host) ? "private" : "public" };
+}
+
+/** The name outside of the cluster that a Service stands for; undefined for another Service. */
+function externalNameOf(
+  network: Network,
+  { name, namespace }: ServiceName,
+): string | undefined {
+  return textOf(fieldsIn(objectOf(network, "Service", name, namespace)?.value.spec).externalName);
 }
 
 /**
