@@ -16,7 +16,7 @@ import {
 } from "../../checks/network_policy/model.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { choice, type Flags } from "../cli/flags.ts";
-import type { Reading } from "./reading.ts";
+import { forReach, type Reading } from "./reading.ts";
 import { findService, podsAtPort, readServiceName, type Service, serviceId } from "./services.ts";
 import { casesOf, type Undeclared } from "./undeclared.ts";
 
@@ -216,6 +216,15 @@ function readWorkload(reading: Reading, flag: string, text: string, asked: Asked
   if (kind === "service" && namespace === "default" && name === "kubernetes") {
     const why = "the Kubernetes API is not a pod; give its address, as in 10.43.0.1";
     throw wrongFlag(flag, text, why);
+  }
+  const unrendered = reading.unrendered.find(({ problem }) => problem.includes(`/${name}`));
+  if (unrendered !== undefined) {
+    throw new Failure({
+      kind: "unreachable",
+      task: `use --${flag} ${JSON.stringify(text)}`,
+      problem: `${unrendered.file}: ${unrendered.problem}`,
+      remedy: forReach(unrendered.render ?? ""),
+    });
   }
   const alike = pods.filter((pod) => pod.name === name || pod.namespace === namespace);
   const isName = (part: string) => /^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/.test(part);

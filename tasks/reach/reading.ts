@@ -1,4 +1,4 @@
-import { gatherManifests } from "../../checks/facts/manifests.ts";
+import { gatherManifests, type ManifestProblem } from "../../checks/facts/manifests.ts";
 import { mayDecideConnections } from "../../checks/facts/templates.ts";
 import { lineOf } from "../../checks/kubernetes/objects.ts";
 import { readCluster } from "../../checks/network_policy/read_cluster.ts";
@@ -18,6 +18,8 @@ export interface Reading {
   readonly services: readonly Service[];
   /** The number of workloads. */
   readonly workloads: number;
+  /** The objects that a tool must complete first, and that decide about no other workload. */
+  readonly unrendered: readonly ManifestProblem[];
   /** The limits of the answers, as sentences for people. */
   readonly notes: readonly string[];
 }
@@ -53,11 +55,11 @@ export async function readManifests(directory: string, project?: Project): Promi
       lines,
     );
   }
+  const unrendered = broken.filter(({ kinds }) => !mayDecideConnections(kinds));
   const deciding = broken.filter(({ kinds }) => mayDecideConnections(kinds));
   if (deciding.length > 0) {
     const lines = deciding.map(({ file, line, column, problem, render }) => {
-      // The pipe of the remedy names preflight.
-      const remedy = render === undefined ? "" : `. ${render.replace("preflight", "reach")}`;
+      const remedy = render === undefined ? "" : `. ${forReach(render)}`;
       return `${file}${line === undefined ? "" : `:${line}:${column ?? 1}`}  ${problem}${remedy}`;
     });
     throw invalidManifests("unreachable", directory, "these files cannot be parsed", lines);
@@ -75,10 +77,9 @@ export async function readManifests(directory: string, project?: Project): Promi
     cluster: splitPods(cluster, true),
     services: servicesOf(objects.map(({ value }) => value)),
     workloads: cluster.pods.length,
+    unrendered,
     notes: [
-      ...broken.filter((each) => !deciding.includes(each)).map(({ file, problem }) =>
-        `${file}: ${problem}`
-      ),
+      ...unrendered.map(({ file, problem }) => `${file}: ${problem}`),
       ...foreign.map((each) =>
         `${each} belongs to another API and is not evaluated; it may also decide about connections`
       ),
@@ -87,6 +88,11 @@ export async function readManifests(directory: string, project?: Project): Promi
       ),
     ],
   };
+}
+
+/** The command that renders a file, with a pipe into this command. */
+export function forReach(render: string): string {
+  return render.replace("preflight", "reach");
 }
 
 function invalidManifests(

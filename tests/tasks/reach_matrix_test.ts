@@ -93,6 +93,7 @@ for (
       cluster,
       services: [],
       workloads: cluster.pods.length,
+      unrendered: [],
       notes: [],
     };
     let longest = 0;

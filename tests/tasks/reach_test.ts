@@ -301,3 +301,26 @@ Deno.test("reach: answers for the master and the workers of a SparkCluster", asy
     false,
   );
 });
+
+Deno.test("reach: judges the other workloads next to one with a placeholder, and names it", async () => {
+  const job = `---
+apiVersion: batch/v1
+kind: Job
+metadata: { name: etl, namespace: jobs }
+spec: { template: { spec: { containers: [{ name: a, image: "\${IMAGE}" }] } } }
+`;
+  const answer = await reach(MANIFESTS + job, ...TO_S3);
+  assertEquals(answer.code, 0);
+  assertStringIncludes(answer.out, "the placeholder ${IMAGE} was not filled in, so not judged");
+  const asked = await reach(MANIFESTS + job, "--from", "jobs/etl", ...TO_S3.slice(2));
+  assertEquals(asked.code, 3);
+  assertStringIncludes(asked.err, "IMAGE=VALUE envsubst '$IMAGE' < ");
+  assertStringIncludes(asked.err, "| deno task reach --manifests -");
+  const policy = `---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: a, namespace: __NS__ }
+spec: { podSelector: {} }
+`;
+  assertEquals((await reach(MANIFESTS + policy, ...TO_S3)).code, 3);
+});

@@ -22,6 +22,7 @@ function readingOf(values: readonly unknown[]) {
     cluster: splitPods(cluster, true),
     services: [],
     workloads: 0,
+    unrendered: [],
     notes: ["a note"],
   };
 }
