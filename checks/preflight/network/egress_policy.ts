@@ -34,6 +34,7 @@ import { type Network, objectOf, place, reasonNotToJudge } from "./job_network.t
 import type { Actor, JobWithPods } from "./job_pods.ts";
 import { ambientFindings } from "./mesh_ambient.ts";
 import { meshFindings } from "./mesh_sidecar.ts";
+import { otherSidecarFindings } from "./other_sidecars.ts";
 import { blockOf, fixDenial, OUTSIDE_PEER, patchPolicy } from "./policy_fix.ts";
 import { newPolicyFor } from "./schedule_policies.ts";
 import { doubtAboutAddress } from "./service_host.ts";
@@ -126,6 +127,7 @@ function judgeEgress(network: Network, invalid: readonly Finding[]): Outcome {
     ...partialFindings(network, partial),
     ...sharedExceptionFindings(network),
     ...meshFindings(network),
+    ...otherSidecarFindings(network),
     ...ambientFindings(network),
   ];
   const judged = { examined: examinedPods(network), findings };

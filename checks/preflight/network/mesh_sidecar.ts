@@ -10,8 +10,10 @@ import { createPolicy } from "./policy_fix.ts";
 import { assumedPods } from "./service_host.ts";
 
 /** The labels and annotations of an object. */
-interface Texts {
+export interface Texts {
+  /** The labels. */
   readonly labels: ReadonlyMap<string, string>;
+  /** The annotations. */
   readonly annotations: ReadonlyMap<string, string>;
 }
 
@@ -120,7 +122,13 @@ export function meshFindings(network: Network): Finding[] {
 }
 
 /** The kinds whose pods run all the time, with or without a sidecar. */
-const ENDLESS = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", SPARK_CLUSTER];
+export const ENDLESS: readonly string[] = [
+  "Deployment",
+  "StatefulSet",
+  "DaemonSet",
+  "ReplicaSet",
+  SPARK_CLUSTER,
+];
 
 type JobPod = { readonly job: JobWithPods; readonly actor: Actor };
 
@@ -146,7 +154,11 @@ function sidecarOf({ container }: Mesh, { spec, actors }: JobWithPods, actor: Ac
 }
 
 /** The labels and annotations of a pod and of its namespace. */
-function textsOf(network: Network, job: JobWithPods, { pod, annotations }: Actor): [Texts, Texts] {
+export function textsOf(
+  network: Network,
+  job: JobWithPods,
+  { pod, annotations }: Actor,
+): [Texts, Texts] {
   const namespace = objectOf(network, "Namespace", pod.namespace)?.value;
   const own = annotations === undefined ? metadataOf(job) : { labels: pod.labels, annotations };
   return [own, metadataOf(namespace)];

@@ -1,6 +1,11 @@
+import { DEFAULT_PROJECT } from "../../../../pipeline/contract/project.ts";
+import { readFile } from "../../../../checks/facts/manifests.ts";
+import { type SparkJob, sparkJobsOf } from "../../../../checks/spark/spark_job.ts";
 import { wrongTemplates } from "../../../../checks/preflight/manifests/template_mounts.ts";
 import { assertEquals } from "../../../support/assert.ts";
 import { jobOf, K8S, map } from "../../spark/job_yaml.ts";
+
+const judge = (...jobs: readonly SparkJob[]) => wrongTemplates({ jobs, project: DEFAULT_PROJECT });
 
 const TEMPLATE = "spark.kubernetes.executor.podTemplateFile=/t/pod.yaml";
 
@@ -16,8 +21,7 @@ const jobWith = (mount: string, ...settings: string[]) =>
     ),
   });
 
-const found = (mount: string, ...settings: string[]) =>
-  wrongTemplates({ jobs: [jobWith(mount, ...settings)] });
+const found = (mount: string, ...settings: string[]) => judge(...[jobWith(mount, ...settings)]);
 
 Deno.test("wrongTemplates fails for a mount of the executors that names no volume", () => {
   const [finding] = found("scrach");
@@ -60,10 +64,46 @@ Deno.test("wrongTemplates judges the block devices of a template like its mounts
         `{ pod.yaml: "spec: { containers: [{ name: e, volumeDevices: [{ name: ${name}, devicePath: /dev/x }] }], volumes: [{ name: disk, persistentVolumeClaim: { claimName: d } }] }" }`,
       ),
     });
-  assertEquals(wrongTemplates({ jobs: [job("disk")] }), []);
-  assertEquals(wrongTemplates({ jobs: [job("dsk")] }).map(({ fix }) => fix), ["Write disk."]);
+  assertEquals(judge(...[job("disk")]), []);
+  assertEquals(judge(...[job("dsk")]).map(({ fix }) => fix), ["Write disk."]);
 });
 
 Deno.test("wrongTemplates reports a template of several jobs once", () => {
-  assertEquals(wrongTemplates({ jobs: [jobWith("a"), jobWith("a")] }).length, 1);
+  assertEquals(judge(...[jobWith("a"), jobWith("a")]).length, 1);
+});
+
+Deno.test("wrongTemplates fails for a template of another project's job that its ConfigMap lacks", () => {
+  const problems = (namespace: string, key: string) => {
+    const { objects } = readFile(
+      "a.yaml",
+      `apiVersion: batch/v1
+kind: Job
+metadata: { name: etl, namespace: ${namespace} }
+spec:
+  template:
+    spec:
+      volumes: [{ name: t, configMap: { name: t } }]
+      containers:
+        - name: a
+          image: a
+          command: [spark-submit, "--master=${K8S}", "--conf=${TEMPLATE}"]
+          volumeMounts: [{ name: t, mountPath: /t }]
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: t, namespace: ${namespace} }
+data: { ${key}: "spec: {}" }
+`,
+    );
+    return judge(...sparkJobsOf({ objects, code: [] })).map(({ severity, problem }) =>
+      `${severity} ${problem}`
+    );
+  };
+  assertEquals(problems("etl", "other.yaml"), [
+    "fail spark.kubernetes.executor.podTemplateFile: the mounted ConfigMap t does not have the " +
+    "file /t/pod.yaml",
+  ]);
+  assertEquals(problems("etl", "pod.yaml"), []);
+  // The check node-pool reports it.
+  assertEquals(problems("analytics-jobs", "other.yaml"), []);
 });

@@ -152,3 +152,39 @@ Deno.test("egress-policy finds nothing if the pods or the namespace refuse the s
   const [found] = findings({ ...injected("istio-injection: enabled"), ...refused });
   assertStringIncludes(found!.problem, "the executors of Job");
 });
+
+Deno.test("egress-policy warns of the sidecars of other tools, which keep a Job from ending", () => {
+  const annotated = (annotations: string) => {
+    const job = HEALTHY.job.replace(
+      /(\n +template:\n +metadata:\n)( +)/,
+      `$1$2annotations: { ${annotations} }\n$2`,
+    );
+    if (job === HEALTHY.job) throw new Error("the template has no metadata");
+    return findings({ job }).map(({ severity, problem }) => `${severity} ${problem}`);
+  };
+  const inject = 'vault.hashicorp.com/agent-inject: "true"';
+  for (
+    const [annotations, name] of [
+      [inject, "Vault"],
+      ['dapr.io/enabled: "true"', "Dapr"],
+      ['sidecar.opentelemetry.io/inject: "true"', "OpenTelemetry"],
+      ["sidecar.opentelemetry.io/inject: otel-sidecar", "OpenTelemetry"],
+      ['sidecar.jaegertracing.io/inject: "true"', "Jaeger"],
+      ["appmesh.k8s.aws/sidecarInjectorWebhook: enabled", "App Mesh"],
+    ] as const
+  ) {
+    assertEquals(annotated(annotations), [
+      `warn ${name} adds a sidecar to Job analytics-jobs/bronze-ingest-manual`,
+    ]);
+  }
+  for (
+    const annotations of [
+      `${inject}, vault.hashicorp.com/agent-pre-populate-only: "true"`,
+      'vault.hashicorp.com/agent-inject: "false"',
+      'dapr.io/enabled: "false"',
+      'sidecar.opentelemetry.io/inject: "false"',
+      "appmesh.k8s.aws/sidecarInjectorWebhook: disabled",
+      'dapr.io/config: "true"',
+    ]
+  ) assertEquals(annotated(annotations), [], annotations);
+});
