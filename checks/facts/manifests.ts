@@ -1,5 +1,6 @@
 import type { Project } from "../../pipeline/contract/project.ts";
 import { Failure } from "../../pipeline/errors.ts";
+import { shellPath } from "../../pipeline/shell.ts";
 import type { ManifestObject } from "../kubernetes/objects.ts";
 import { type Replaced, replacedAmong } from "./duplicates.ts";
 import type { TextFile } from "./kustomization.ts";
@@ -13,9 +14,9 @@ import {
   readTree,
   type Wanted,
 } from "./manifest_files.ts";
-import { EMPTY, type FileReading, readFile } from "./manifest_text.ts";
+import { EMPTY, type FileReading, type ManifestProblem, readFile } from "./manifest_text.ts";
 import { embeddedScripts, languageOf, unreadLanguageOf } from "./scripts.ts";
-import { chartsIn, isBelow, isChartTemplate, unrenderedChart } from "./templates.ts";
+import { chartsIn, isBelow, isChartTemplate, PIPE, unrenderedChart } from "./templates.ts";
 
 export type { Replaced } from "./duplicates.ts";
 export {
@@ -91,13 +92,23 @@ export async function gatherManifests(
   const texts = own.flatMap(({ file, text }) => text === undefined ? [] : [{ file, text }]);
   const { files, readings } = await rendered(directory, texts, signal);
   const whole = [...readings, ...broken, ...withoutTemplates(directory, files)];
+  const fact = factOfReadings(directory, whole, own.length);
   return {
-    ...factOfReadings(directory, whole, own.length),
+    ...fact,
+    problems: fact.problems.map((each) => withProject(each, project)),
     ...(own.some(({ file }) => languageOf(file) === "dockerfile")
       ? { buildFiles: await gatherBuildFiles(directory, all, found) }
       : {}),
     ...names,
   };
+}
+
+/** A stream has no folder with a project file, so the printed pipe names the file. */
+function withProject(problem: ManifestProblem, project: Project | undefined): ManifestProblem {
+  const { render } = problem;
+  return render === undefined || project?.file === undefined || !render.endsWith(PIPE)
+    ? problem
+    : { ...problem, render: `${render} --project ${shellPath(project.file)}` };
 }
 
 /** The reading of a file or folder that cannot be read. */

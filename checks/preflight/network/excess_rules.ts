@@ -186,8 +186,10 @@ function unneededPorts(network: Network, policy: Policy, rule: Rule): ExcessRule
     path: unneeded[0]?.path ?? rule.path,
     problem: `the rule allows ${ports} to ${formatPeer(foreign)}, which no job needs`,
     fix: removesOnePort
-      ? `Remove the port: ${patchPolicy(policy, { op: "remove", path: unneeded[0]!.path })}`
-      : `Remove the rule: ${removal(policy, rule)}`,
+      ? `If no other pod needs the port, remove it: ${
+        patchPolicy(policy, { op: "remove", path: unneeded[0]!.path })
+      }`
+      : `If no other pod needs the rule, remove it: ${removal(policy, rule)}`,
   };
 }
 
@@ -223,7 +225,7 @@ function excessIngress(network: Network, policy: Policy, rule: Rule): ExcessRule
     severity: "warn",
     path: foreign?.path ?? rule.path,
     problem: `the rule allows ${ports} from ${peers}, but only the jobs' own pods connect to a job`,
-    fix: `Remove the rule: ${removal(policy, rule)}`,
+    fix: `If no other pod needs the rule, remove it: ${removal(policy, rule)}`,
   };
 }
 

@@ -1,4 +1,5 @@
-import { readFile } from "../../../checks/facts/manifests.ts";
+import { gatherManifests, readFile } from "../../../checks/facts/manifests.ts";
+import { DEFAULT_PROJECT, type Project } from "../../../pipeline/contract/project.ts";
 import type { Result } from "../../../checks/finding.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../support/assert.ts";
 import { FILES, JOB, judgeAll } from "../healthy/manifests.ts";
@@ -227,5 +228,26 @@ spec:
   for (const line of ["metadata: [", "metadata: { a: $HOME: b }", "\techo $HOME"]) {
     const [mistake] = read(`apiVersion: v1\nkind: Pod\n${line}\n`).problems;
     assertEquals([mistake!.render, mistake!.line !== undefined], [undefined, true], line);
+  }
+});
+
+Deno.test("gatherManifests names the project file in the command that fills in a placeholder", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const text = "apiVersion: v1\nkind: Pod\nmetadata: { name: a, namespace: __NS__ }\n";
+    await Deno.writeTextFile(`${folder}/a.yaml`, text);
+    const commandFor = async (project?: Project) =>
+      (await gatherManifests(folder, undefined, project)).problems[0]!.render;
+    const plain = `Fill in the placeholder, and check the result: sed s/__NS__/VALUE/g ${folder}/` +
+      "a.yaml | deno task preflight --manifests -";
+    assertEquals(await commandFor(), plain);
+    assertEquals(await commandFor(DEFAULT_PROJECT), plain);
+    const file = `${folder}/deep-storage.json`;
+    assertEquals(
+      await commandFor({ ...DEFAULT_PROJECT, file }),
+      `${plain} --project ${file}`,
+    );
+  } finally {
+    await Deno.remove(folder, { recursive: true });
   }
 });

@@ -53,7 +53,9 @@ Deno.test("isolation does not say that no job needs what other pods may need", (
     found.fix,
     "If Deployment analytics-jobs/web needs it, allow it there in a policy of its own first. ",
   );
-  assertEquals(onlyFinding({ more: both }).fix.includes("web"), false);
+  const alone = onlyFinding({ more: both }).fix;
+  assertStringIncludes(alone, "If no other pod needs the rule, remove it: kubectl");
+  assertEquals(alone.includes("web"), false);
 });
 
 Deno.test("isolation says which pods a default deny closes", () => {
