@@ -138,7 +138,7 @@ export function replacePlaceholders(
  * import { fillCommand } from "./placeholders.ts";
  *
  * assertEquals(fillCommand(["${NS}"], "a.yaml"), "NS=VALUE envsubst '$NS' < a.yaml");
- * assertEquals(fillCommand(["__NS__"], "a.yaml"), "sed 's/__NS__/VALUE/g' a.yaml");
+ * assertEquals(fillCommand(["__NS__"], "a.yaml"), "sed s/__NS__/VALUE/g a.yaml");
  * ```
  */
 export function fillCommand(placeholders: readonly string[], file?: string): string {

@@ -52,7 +52,18 @@ export function isForeignPolicy({ apiVersion, kind, spec }: Fields): boolean {
   return group !== "networking.k8s.io" && NAMES.has(name);
 }
 
-/** Returns whether an object is a policy of Calico that only shows what it would do. */
+/**
+ * Returns whether an object is a policy of Calico that only shows what it would do.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { isStagedPolicy } from "./foreign_policies.ts";
+ *
+ * const staged = { apiVersion: "projectcalico.org/v3", kind: "StagedNetworkPolicy" };
+ * assertEquals(isStagedPolicy(staged), true);
+ * ```
+ */
 export function isStagedPolicy({ apiVersion, kind }: Fields): boolean {
   return /(^|\.)projectcalico\.org$/.test(groupOf(apiVersion)) &&
     /^Staged\w*Policy$/.test(String(kind));
