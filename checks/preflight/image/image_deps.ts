@@ -103,6 +103,9 @@ export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undef
   const ours = tree.project.jobs.image;
   const dockerfiles = dockerfilesOf(tree);
   if (jobs.length + dockerfiles.length === 0) return undefined;
+  // Without a job, an image is for the jobs of the project.
+  const isAnyClosed = jobs.length === 0 ||
+    jobs.some(({ workload: { object } }) => isClosed(tree, namespaceOf(object)));
   const settings = [
     ...jobs.flatMap((job) =>
       job.given.map((setting) => ({
@@ -119,9 +122,7 @@ export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undef
     ...dockerfiles.flatMap(({ code }) => [
       ...filesInDefaults(code),
       ...settingsOfCopiedDefaults(code, tree.buildFiles.texts),
-    ]).map((setting) => (
-      { setting, readsData: true, isClosed: isClosed(tree, tree.project.jobs.namespace) }
-    )),
+    ]).map((setting) => ({ setting, readsData: true, isClosed: isAnyClosed })),
   ];
   // The contents of an image show its files exactly.
   const files = absentFiles(tree, isOpened(image) ? [] : dockerfiles.map(({ code }) => code));

@@ -13,7 +13,8 @@ export interface InstalledSpark {
 
 const PACKAGE =
   /\b(?:pip3?|uv|conda|mamba|micromamba|poetry)\s[^;&|]*?(?<=[\s"'])(pyspark(?:\[[\w,-]+\])?(?:={1,3}(\d+\.\d+)[\w.]*)?)(?=[\s"';&|,<>~!]|$)/;
-const ARCHIVE = /\b(spark-(\d+\.\d+)\.\d+[\w.-]*-bin-[\w.-]+?\.tgz)\b/;
+const ARCHIVE =
+  /\b(spark-(?:(\d+\.\d+)\.\d+|\$\{?\w+\}?)[\w.-]*-bin-[\w.${}:-]+?\.(?:tgz|tar\.gz))(?![\w.])/;
 const SDKMAN = /\bsdk\s+install\s+(spark\s+(\d+\.\d+)[\w.]*)/;
 
 /** Spark with another Hadoop than Spark's images have, or without Hadoop. */

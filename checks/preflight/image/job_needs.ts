@@ -4,6 +4,7 @@ import { namespaceOf, objectId } from "../../kubernetes/objects.ts";
 import { mountedFiles } from "../../spark/pods.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 import type { Needs } from "./dockerfile_jars.ts";
+import { withoutLogin } from "./download_commands.ts";
 import type { ImageUse } from "./image_uses.ts";
 import { isClosed } from "./runtime_downloads.ts";
 
@@ -89,7 +90,7 @@ export function unreadCode({ containers, code }: SparkJob): string | undefined {
     code.map(({ file, field }) => nameOf(field?.replace(/^data\./, "") ?? file)),
   );
   const unread = files.find((file) => !EXAMPLE.test(file) && !read.has(nameOf(file)));
-  if (unread !== undefined) return `${unread} is not read`;
+  if (unread !== undefined) return `${withoutLogin(unread)} is not read`;
   return files.length === 0 && !code.some(({ language }) => language === "python")
     ? "its code is not read"
     : undefined;

@@ -36,7 +36,7 @@ export function withoutPathStyle(job: SparkJob, tree: Tree): Finding[] {
     if (isPathStyle(job, each.bucket) || host === undefined) return [];
     const kind = kindOf(host, job, tree);
     if (kind === "other") return [];
-    const unread = unreadCode(job);
+    const unread = whyUnread(job);
     const shown = each.isSecret ? "the store" : host;
     return [{
       severity: kind === "service" && unread === undefined ? "fail" : "warn",
@@ -56,6 +56,13 @@ export function withoutPathStyle(job: SparkJob, tree: Tree): Finding[] {
       each.object === object && each.field === field && each.problem === problem
     ) === i
   );
+}
+
+/** The code of a job that is not read. The jars beside a program in Python set nothing. */
+function whyUnread(job: SparkJob): string | undefined {
+  const unread = unreadCode(job);
+  const isPython = job.code.some(({ language }) => language === "python");
+  return isPython && unread?.includes(".jar ") ? undefined : unread;
 }
 
 function endpointsOf({ settings, code }: SparkJob): Endpoint[] {

@@ -259,6 +259,14 @@ const UNKNOWN: Readonly<Record<string, readonly [text: string, reason: RegExp]>>
     "FROM debian\nRUN curl https://x/spark-3.5.1-bin-hadoop3.tgz | tar xz\n",
     /^unknown: .*the jars beside spark-3.5.1-bin-hadoop3.tgz are not known/,
   ],
+  "Spark from an archive with variables": [
+    "FROM ubuntu\nENV S=3.1.2 H=3.2.2\nRUN wget https://x/spark-${S}-bin-hadoop${H:0:3}.tgz && tar xf spark-*.tgz\n",
+    /^unknown: .*the jars beside spark-3.1.2-bin-hadoop.* are not known/,
+  ],
+  "Spark from an archive of an unknown release": [
+    "FROM ubuntu\nARG S\nRUN wget https://x/spark-${S}-bin-hadoop3.tgz\n",
+    /^unknown: .*the jars beside spark-\$\{S\}-bin-hadoop3.tgz are not known/,
+  ],
   "a base by its digest": [
     `FROM apache/spark@sha256:${"a".repeat(64)}\n`,
     /^unknown: .*release of/,

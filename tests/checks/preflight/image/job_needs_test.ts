@@ -97,6 +97,7 @@ Deno.test("needsOf names the code or the value of a job of another project that 
   const cases: readonly [Case, string][] = [
     [{ file: "local:///opt/app/etl.jar" }, "local:///opt/app/etl.jar is not read"],
     [{ file: "/opt/app/other.py" }, "/opt/app/other.py is not read"],
+    [{ file: "https://t0ken@a.example/etl.jar" }, "https://a.example/etl.jar is not read"],
     [{ words: "--py-files, /opt/lib.zip," }, "/opt/lib.zip is not read"],
     [{ file: "org.example.Etl" }, "its code is not read"],
     [{ words: "--properties-file, /opt/a.conf," }, "/opt/a.conf is not read"],
@@ -147,4 +148,17 @@ Deno.test("image-deps does not know whether plain Spark is enough if the job's c
     undefined,
     ["apache/spark:3.5.8 is plain Spark"],
   ]);
+});
+
+Deno.test("image-deps only warns of the defaults of an image whose jobs no policy closes", () => {
+  const dockerfile = `${DOCKERFILE}RUN echo "spark.jars.packages a:b:1" >> ` +
+    "/opt/spark/conf/spark-defaults.conf\n";
+  const severities = (object: string) =>
+    judgeImages(treeWith({ object }, "team/etl:1", dockerfile))!.findings
+      .filter(({ problem }) => problem.includes("spark.jars.packages"))
+      .map(({ severity }) => severity);
+  assertEquals(severities(""), ["warn"]);
+  const policy = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n" +
+    "metadata: { name: none, namespace: data }\nspec: { podSelector: {}, policyTypes: [Egress] }\n";
+  assertEquals(severities(policy), ["fail"]);
 });

@@ -73,6 +73,10 @@ Deno.test("withoutPathStyle fails for a Service, and warns about a private host"
   for (const host of ["minio.corp", "s3.lab.internal", "rgw.home.arpa"]) {
     assertEquals(found(to(`https://${host}`)), [`warn ${lookup(host)}`]);
   }
+  const jar = '"--jars=https://a.example/a.jar", /opt/etl.py';
+  assertEquals(found({ ...to("http://minio:9000"), application: jar }), [
+    `fail ${lookup("minio")}`,
+  ]);
   assertEquals(found({ ...to("http://minio:9000"), application: "local:///opt/etl.jar" }), [
     `warn ${lookup("minio")}, unless its code sets path.style.access ` +
     "(local:///opt/etl.jar is not read)",
