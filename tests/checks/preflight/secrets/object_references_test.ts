@@ -97,7 +97,7 @@ Deno.test("judgeSecrets accepts declared objects, optional ones, and those of Ku
       container("envFrom: [{ configMapRef: { name: other, optional: true } }]"),
       volume("configMap: { name: other, optional: true }"),
       volume("configMap: { name: kube-root-ca.crt }"),
-      volume("configMap: { name: '{{workflow.name}}' }"),
+      volume("configMap: { name: '$(NAME)' }"),
       container(
         "env: [{ name: A, valueFrom: { configMapKeyRef: { name: spark-settings, key: logo } } }]",
       ),
