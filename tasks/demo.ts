@@ -21,6 +21,7 @@ import { clearStatus, paint, print, printError, showStatus } from "./cli/termina
 import { startPostgres } from "./demo/embedded_postgres.ts";
 import { lakeDirectory } from "./demo/lake_directory.ts";
 import { CREATE_OUTBOX, generatedEvents, RUNBOOK_EVENTS } from "./demo/events.ts";
+import { stay, variablesFile } from "./demo/stay.ts";
 
 /** The UTC day of the two events in the runbook. */
 const DAY = parseDay("2025-12-28")!;
@@ -28,28 +29,34 @@ const DAY = parseDay("2025-12-28")!;
 /** The command `demo`. */
 export const command: Command = {
   name: "demo",
-  values: ["events", "lake"],
+  values: ["events", "lake", "stay"],
   switches: [],
   help: `
 Runs the whole pipeline without any setup: starts its own Postgres, inserts two stop events, makes
 bronze and silver, and checks the result. It removes the Postgres at the end, and keeps the files.
 
-Usage: deno task demo [--events N] [--lake DIRECTORY]
+Usage: deno task demo [--events N] [--lake DIRECTORY] [--stay FILE]
 
   --events N          insert N realistic events instead of the two events of the runbook
   --lake DIRECTORY    an empty or new directory for the Parquet files; default: a new temporary one
+  --stay FILE         keep the Postgres until Ctrl-C, to try other commands in another shell: adds a
+                      late event and a day that stays open, and writes the login into a new file
 
 Examples:
   deno task demo                    2 events become 1 execution
   deno task demo --events 100000    all nine event types, several clients, nulls and extreme values
+  deno task demo --stay demo.env    then, in another shell: deno task --env-file=demo.env status
 ${EXIT_CODES_HELP}`,
   async run(flags, _interrupted, interrupts) {
     const events = eventCount(flags);
     using directory = await lakeDirectory(flags.value("lake"));
     const { path } = directory;
+    const file = flags.value("stay");
+    using variables = file === undefined ? undefined : await variablesFile(file);
     const end = (exitCode: number) => {
       clearStatus(true);
       directory[Symbol.dispose]();
+      variables?.[Symbol.dispose]();
       const kept = exists(path) ? ` Its files are in ${path}.` : "";
       printError(`Interrupted. The demo can be stopped at any point: run it again.${kept}`);
       Deno.exit(exitCode); // this also ends Postgres
@@ -65,7 +72,13 @@ ${EXIT_CODES_HELP}`,
       const { host, port } = postgres.config;
       print(`demo    postgres    ${postgres.version} on ${host}:${port}`);
       await fillOutbox(postgres.config, events);
-      return await showPipeline(postgres.config, lake, path);
+      const exitCode = await showPipeline(postgres.config, lake, path);
+      if (variables !== undefined) {
+        title("6. A late event, and a day that stays open");
+        const database = postgres.config;
+        await stay({ database, lake, directory: path, day: DAY, variables, interrupts });
+      }
+      return exitCode;
     } finally {
       lake.close();
       await postgres.stop();

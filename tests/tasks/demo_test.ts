@@ -2,6 +2,7 @@ import { POSTFLIGHT } from "../../checks/postflight/catalog.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { duckdb } from "../support/duckdb.ts";
 import { runTask, spawnTask } from "../support/task.ts";
+import { atTerminal, startOnTerminal } from "../support/terminal.ts";
 
 /** The number of checks after a run. */
 const CHECKS = POSTFLIGHT.length;
@@ -69,6 +70,46 @@ Deno.test("demo: exits with 2 and names TMPDIR if there is no temporary director
   const { code, stdout, stderr } = await runTask("demo", [], { TMPDIR: "/proc/none" });
   assertEquals([code, stdout], [2, ""]);
   assertMatch(stderr, /^Cannot create a temporary directory: .* Set TMPDIR to [^\n]*\n$/);
+});
+
+atTerminal(Deno.test)(
+  "demo --stay: keeps an open day and a late event until Ctrl-C, for other commands",
+  async () => {
+    await inNewFolder(async (path) => {
+      const file = `${path}/demo.env`;
+      const demo = startOnTerminal("demo", ["--stay", file, "--lake", `${path}/the lake`]);
+      await demo.until("Enter lets slow-writer commit");
+      assertEquals(Deno.statSync(file).mode! & 0o777, 0o600);
+      const text = await Deno.readTextFile(file);
+      const env = Object.fromEntries(text.matchAll(/^(\w+)='(.*)'$/gm).map(([, ...pair]) => pair));
+      assert(!demo.shown().includes(env.DJANGO_DB_PASSWORD), "the password is shown");
+      const status = async () => (await runTask("status", ["--to", "2025-12-29"], env)).stdout;
+      const before = await status();
+      assertMatch(before, /2025-12-28 +sealed .* \+1 late\n +next: deno task amend/);
+      assertMatch(before, /2025-12-29 +open .*\n +prepared transaction slow-writer/);
+      assertEquals((await runTask("amend", ["2025-12-28", "--yes"], env)).code, 0);
+      await demo.type("\r");
+      await demo.until("slow-writer has committed");
+      assertEquals((await runTask("run", ["2025-12-29"], env)).code, 0);
+      assertStringIncludes(await status(), "2 days: 2 sealed, 0 with a next command; 5 events");
+      await demo.type("\x03");
+      assertEquals(await demo.outcome, { code: 0, restored: true });
+      assertEquals([...Deno.readDirSync(path)].map(({ name }) => name), ["the lake"]);
+      await assertNobodyListens(Number(env.DJANGO_DB_PORT));
+    });
+  },
+);
+
+Deno.test("demo --stay: exits with 2 for a file that exists or cannot be written, and keeps it", async () => {
+  await inNewFolder(async (path) => {
+    await Deno.writeTextFile(`${path}/file`, "mine");
+    for (const file of [`${path}/file`, `${path}/none/file`]) {
+      const { code, stdout, stderr } = await runTask("demo", ["--stay", file]);
+      assertEquals([code, stdout], [2, ""]);
+      assertMatch(stderr, /^Cannot use --stay .*\. [^\n]* a new file[^\n]*\n$/);
+    }
+    assertEquals(await Deno.readTextFile(`${path}/file`), "mine");
+  });
 });
 
 for (const [signal, exitCode] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
