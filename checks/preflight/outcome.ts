@@ -1,5 +1,5 @@
 import type { ManifestsFact } from "../facts/manifests.ts";
-import type { Finding, Outcome } from "../finding.ts";
+import type { Finding, NotJudged, Outcome } from "../finding.ts";
 import { type SparkJob, unknownJobs } from "../spark/spark_job.ts";
 
 /** The result for the manifests and their code. */
@@ -8,6 +8,8 @@ export interface Judged {
   readonly examined: string;
   /** The violations. */
   readonly findings: readonly Finding[];
+  /** What could not be judged. */
+  readonly notJudged?: readonly NotJudged[];
 }
 
 /** The reason why a check skips if a file cannot be read. */

@@ -1,6 +1,7 @@
 import type { Code } from "./code.ts";
 import { pythonReads } from "./python_environment.ts";
 import { pythonOf } from "./python.ts";
+import { mentionOf } from "./python_mentions.ts";
 import { shellReads, type ShellStart, type VariableRead } from "./shell_reads.ts";
 
 /**
@@ -19,6 +20,16 @@ export function variablesReadBy(
     return mayReadVariables(code) ? pythonReads(pythonOf(code), others) : [];
   }
   return code.language === "shell" ? shellReads(code.text, start) : [];
+}
+
+/**
+ * The read of a variable that is not followed: Python code that names it without a read that
+ * {@linkcode variablesReadBy} finds.
+ */
+export function unfollowedRead(code: Code, name: string): VariableRead | undefined {
+  return code.language === "python" && new RegExp(`\\b${name}\\b|BaseSettings`).test(code.text)
+    ? mentionOf(pythonOf(code), code.text, name)
+    : undefined;
 }
 
 /** Returns whether Python code may read variables, found without parsing the code. */

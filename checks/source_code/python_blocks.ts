@@ -109,9 +109,28 @@ export function leavesIn(statements: string): boolean {
     .test(statements);
 }
 
+/** Code that stops the program with an error. */
+const STOP =
+  /\braise\b|\b(?:sys\s*\.\s*|os\s*\.\s*_?)?(?:exit|quit|abort)\s*\((?!\s*0?\s*\))|\b(?:p|ap|(?:arg_?)?parser|cli)\s*\.\s*error\s*\(|\b(?:click|ctx)\s*\.\s*(?:abort|fail)\s*\(/;
+
 /** Returns whether statements stop the program with an error. */
 export function stopsIn(statements: string): boolean {
-  return /\braise\b|\b(?:sys\s*\.\s*|os\s*\.\s*_?)?(?:exit|quit|abort)\s*\((?!\s*0?\s*\))/.test(
-    statements,
+  return STOP.test(statements);
+}
+
+/** The first place from the line of an offset on where code stops the program with an error. */
+export function stopAfter(code: string, offset: number): number {
+  const { start } = lineAround(code, offset);
+  const found = new RegExp(`${STOP.source}|\\bassert\\b|\\breturn\\s+[1-9]`).exec(
+    code.slice(start, start + MAX_TEXT),
   );
+  return found === null ? offset : start + found.index;
+}
+
+/** The most code between a test and the statement that stops the program. */
+const MAX_TEXT = 2_000;
+
+/** Returns whether a function gives its result to `sys.exit`, so that `return 1` is an error. */
+export function returnsCode(code: string): boolean {
+  return /\b(?:exit|SystemExit)\s*\(\s*\w+\s*\(/.test(code);
 }

@@ -20,6 +20,8 @@ export interface ShellEnd {
   readonly offset: number | undefined;
   /** True if the variable was unset, and the shell stopped. */
   readonly isUnset: boolean;
+  /** The command that ends the script on purpose, such as `exit 1` and `: "${A:?}"`. */
+  readonly stop?: number;
 }
 
 /** Runs the commands of a shell that set variables or end a script. */
@@ -192,7 +194,7 @@ export abstract class ShellBuiltins extends ShellExpander {
         state.args = state.args?.slice(1);
         return go("ok");
       case "exit":
-        this.exit(args[0], state);
+        this.exit(args[0], state, words[0]!.start);
         return [];
       case "return":
         if (this.returned.length === 0) return go("fails");
@@ -217,7 +219,8 @@ export abstract class ShellBuiltins extends ShellExpander {
     }
     if (/^(ba|da|a|z|k)?sh$/.test(base)) return this.nested(words, texts, state);
     if (/^(die|fail|fatal|usage|abort|error_exit|bail)$/.test(base)) {
-      this.ends.push({ isHealthy: false, offset: state.read, isUnset: false });
+      const stop = words[0]!.start;
+      this.ends.push({ isHealthy: false, offset: state.read, isUnset: false, stop });
       return [];
     }
     if (/^(xargs|parallel|retry|timeout)$/.test(base)) this.callsAny = true;
@@ -274,12 +277,13 @@ export abstract class ShellBuiltins extends ShellExpander {
   }
 
   /** Ends the script. */
-  protected exit(code: Text | undefined, state: State): void {
+  protected exit(code: Text | undefined, state: State, stop: number): void {
     const status = statusOfCode(code, code === undefined ? state.last : "unknown");
     this.ends.push({
       isHealthy: status === "unknown" ? !state.isFailing : status !== "fails",
       offset: state.read,
       isUnset: false,
+      stop,
     });
   }
 }

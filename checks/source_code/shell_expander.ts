@@ -11,8 +11,8 @@ import type { Sequence, ShellExpansion, ShellPart, ShellWord } from "./shell_tre
 
 /** An unset variable stops the shell. */
 export class Unset extends Error {
-  /** Makes the error for the place of a read. */
-  constructor(readonly offset: number) {
+  /** Makes the error for the place of a read; `isOwn` if the script asks for it, with `?`. */
+  constructor(readonly offset: number, readonly isOwn = false) {
     super();
   }
 }
@@ -104,7 +104,7 @@ export abstract class ShellExpander {
         if (isMissing) return "";
         return value === null && name !== this.name ? null : other();
       case "?":
-        if (isMissing) throw new Unset(offset);
+        if (isMissing) throw new Unset(offset, true);
         return value;
       case "other":
         other();

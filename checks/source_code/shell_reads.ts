@@ -18,6 +18,10 @@ export interface VariableRead {
   readonly empty?: true;
   /** True if the code stops without the variable in some runs. */
   readonly perhaps?: true;
+  /** The place where the code ends itself without the variable, as with `exit 1`. */
+  readonly stop?: number;
+  /** The reason why it is not known what the code does without the variable. */
+  readonly unknown?: string;
 }
 
 /** How a shell starts. */
@@ -99,7 +103,14 @@ function readsOf(
     // If the script also stops with the variable, the missing variable is not the cause.
     const isCause = stops.length > 0 || follow(null).ends.some((each) => each.isHealthy);
     return [
-      ...end !== undefined && isCause ? [{ name, offset: end.offset!, optional: false }] : [],
+      ...end !== undefined && isCause
+        ? [{
+          name,
+          offset: end.offset!,
+          optional: false,
+          ...(end.stop === undefined ? {} : { stop: end.stop }),
+        }]
+        : [],
       ...empties,
     ];
   } catch (error) {

@@ -96,7 +96,9 @@ export class ShellRun extends ShellBuiltins {
       return this.runKind(command, state, isChecked);
     } catch (error) {
       if (!(error instanceof Unset)) throw error;
-      this.ends.push({ isHealthy: false, offset: error.offset, isUnset: true });
+      const { offset, isOwn } = error;
+      const end = { isHealthy: false, offset, isUnset: true };
+      this.ends.push(isOwn ? { ...end, stop: offset } : end);
       return [];
     } finally {
       this.depth--;

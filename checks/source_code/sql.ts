@@ -186,3 +186,71 @@ export function mayHaveUntypedNulls(python: string): boolean {
 function selects(sql: string, before: string): boolean {
   return before === "" || /\bSELECT\b/i.test(sql) || /^\s*NULL\b/i.test(sql);
 }
+
+/**
+ * The rows of `VALUES` as lists: an item is `NULL` if all rows have NULL there. `INSERT` is not
+ * looked at.
+ */
+export function valuesLists(text: string): SelectList[] {
+  const sql = readSql(text);
+  return [...sql.matchAll(/\bVALUES\s*(?=[(\w'-])/gi)].slice(0, 100).flatMap(
+    (head): SelectList[] => {
+      const start = head.index + head[0].length;
+      const { rows, end } = rowsAt(sql, start);
+      const [first] = rows;
+      if (first === undefined) return [];
+      const [, list = ""] = /^\s*\)?\s*(?:AS\s+)?`?\w+`?\s*\(([\w\s,`]*)\)/i.exec(sql.slice(end)) ??
+        [];
+      const names = list.split(",").map((each) => each.trim().replaceAll("`", ""));
+      const before = sql.slice(0, head.index);
+      const depth = (before.match(/\(/g)?.length ?? 0) - (before.match(/\)/g)?.length ?? 0);
+      const isNull = (i: number) =>
+        rows.every((row) => /^\(?\s*NULL\s*\)?$/i.test(row[i]?.text ?? ""));
+      const items = first.map(({ offset }, i): SelectItem => ({
+        offset,
+        expression: isNull(i) ? "NULL" : "1",
+        name: names[i] || `col${i + 1}`,
+      }));
+      return [{ items, depth }];
+    },
+  );
+}
+
+/** A value of a row. */
+interface Value {
+  readonly offset: number;
+  readonly text: string;
+}
+
+function rowsAt(sql: string, start: number): { readonly rows: Value[][]; readonly end: number } {
+  const rows: Value[][] = [];
+  let at = start;
+  for (;;) {
+    at += sql.slice(at).search(/\S|$/);
+    const isRow = sql[at] === "(";
+    const row: Value[] = [];
+    let [from, depth, i] = [isRow ? at + 1 : at, 0, isRow ? at + 1 : at];
+    for (; i <= sql.length && i < start + MAX_LIST; i++) {
+      const char = sql[i] ?? "\0";
+      if (char === "(") depth++;
+      const isEnd = depth === 0 && (char === ")" || char === "\0" || char === ";");
+      const isComma = depth === 0 && char === ",";
+      const isWord = !isRow && depth === 0 && /\s/.test(char) && /\S/.test(sql.slice(from, i));
+      if (isEnd || isWord || isComma) {
+        const text = sql.slice(from, i);
+        row.push({ offset: from + text.search(/\S|$/), text: text.trim() });
+        from = i + 1;
+        if (isEnd || isWord || !isRow) break;
+      }
+      if (char === ")") depth--;
+    }
+    rows.push(row);
+    at = isRow ? i + 1 : i;
+    const comma = /^\s*,\s*/.exec(sql.slice(at, at + 1_000));
+    if (comma === null || rows.length > MAX_ROWS) return { rows, end: at };
+    at += comma[0].length;
+  }
+}
+
+/** The most rows of `VALUES` to read. */
+const MAX_ROWS = 10_000;

@@ -1,3 +1,4 @@
+import { isNullExpression } from "../../source_code/sql.ts";
 import type { Argument, Call } from "../../source_code/python.ts";
 
 // Which values of Spark have no type. A value without a type is a null, or is made only from nulls
@@ -117,4 +118,13 @@ export function isOnlyNull(
   variables?: ReadonlySet<string>,
 ): boolean {
   return argument === undefined || isNullValue(argument.code, variables);
+}
+
+/** Returns whether an expression of SQL has no type, as in `NULL` and `coalesce(NULL, NULL)`. */
+export function isNullSql(sql: string): boolean {
+  const [, inner] = /^\(\s*SELECT\s+([^,]*?)(?:\s+FROM\b[^]*)?\)$/i.exec(sql.trim()) ?? [];
+  if (inner !== undefined) return isNullSql(inner);
+  const code = sql.toLowerCase().replace(/\bover\s*(?:\([^()]*\)|\w+)\s*$/, "")
+    .replaceAll(/\bnull\b/g, "None").replaceAll(/\s+as\s+\w+/g, "");
+  return isNullExpression(sql) || isNullValue(code);
 }

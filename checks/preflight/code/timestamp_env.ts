@@ -10,11 +10,11 @@ import {
   placeOf,
 } from "../../kubernetes/objects.ts";
 import { isInProject } from "../../kubernetes/jobs.ts";
-import { type Code, placeIn } from "../../source_code/code.ts";
+import { type Code, lineAt, placeIn } from "../../source_code/code.ts";
 import type { VariableRead } from "../../source_code/shell_reads.ts";
 import { dayPlaceholderIn, optionAt } from "./date_placeholders.ts";
 import { othersOf, shellStartOf, variablesOfJob } from "./job_variables.ts";
-import { variablesReadBy } from "../../source_code/environment.ts";
+import { unfollowedRead, variablesReadBy } from "../../source_code/environment.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { keysOf } from "../secrets/secret_references.ts";
 import {
@@ -71,6 +71,7 @@ export function judgeEnvironments(tree: Tree): Judged | undefined {
     workloads.some((workload) => isEnvironmentOf(map, workload))
   );
   const variables = containers.flatMap(({ container }) => container.env).length;
+  const reads = dayReads(tree, sources);
   return {
     examined: `${plural(variables, "variable")} of ${plural(containers.length, "container")}, ${
       plural(sources.length, "job source file")
@@ -79,16 +80,17 @@ export function judgeEnvironments(tree: Tree): Judged | undefined {
       ...containers.flatMap(({ workload, container }) => ofContainer(workload, container, objects)),
       ...used.flatMap(ofConfigMap),
       ...tree.jobs.flatMap(ofSettings),
-      ...dayReads(tree, sources),
+      ...reads.flatMap(({ source, read }) => dayFinding(source, read)),
     ],
+    ...notJudgedOf(reads),
   };
 }
 
-/** Finds the code that cannot run for today, because it reads JOB_DATE and nothing sets JOB_DATE. */
-function dayReads(tree: Tree, sources: readonly Code[]): Finding[] {
+/** Finds the code that reads JOB_DATE and where nothing sets JOB_DATE. */
+function dayReads(tree: Tree, sources: readonly Code[]): DayRead[] {
   const foreign = foreignObjects(tree);
   const runs = tree.jobs.map(({ workload, code }) => ({ job: workload, sources: code }));
-  return sources.flatMap((source): Finding[] => {
+  return sources.flatMap((source): DayRead[] => {
     const own = runs.filter((run) => run.sources.includes(source));
     if (own.length === 0 && foreign.has(source.object)) return [];
     const without = own.map(({ job, sources }) => ({
@@ -98,11 +100,52 @@ function dayReads(tree: Tree, sources: readonly Code[]): Finding[] {
     if (own.length > 0 && without.length === 0) return [];
     const starts = without.map(({ job, variables }) => shellStartOf(job, source, variables));
     const start = starts.find(({ nounset }) => nounset) ?? starts[0];
-    return variablesReadBy(source, start, own.flatMap((run) => run.sources))
-      .filter(({ name }) => name === "JOB_DATE")
-      .flatMap((read) => dayFinding(source, read));
+    const reads = variablesReadBy(source, start, own.flatMap((run) => run.sources))
+      .filter(({ name }) => name === "JOB_DATE");
+    const other = reads.length === 0 ? unfollowedRead(source, "JOB_DATE") : undefined;
+    return [...reads, ...other === undefined ? [] : [other]].map((read) => ({ source, read }));
   });
 }
+
+/** A read of JOB_DATE where nothing sets it. */
+interface DayRead {
+  readonly source: Code;
+  readonly read: VariableRead;
+}
+
+/** The reads of JOB_DATE whose end is not known, by name. */
+function notJudgedOf(reads: readonly DayRead[]): Pick<Judged, "notJudged"> {
+  const notJudged = reads.flatMap(({ source, read: { offset, unknown } }) => {
+    if (unknown === undefined) return [];
+    const { object, line } = placeIn(source, offset);
+    return [{ object: `JOB_DATE in ${object}, line ${line}`, reason: unknown }];
+  });
+  return notJudged.length === 0 ? {} : { notJudged };
+}
+
+/** The finding for code that checks JOB_DATE, and ends itself. */
+function ownStop(source: Code, stop: number): Finding {
+  const { text } = source;
+  const end = text.indexOf("\n", stop);
+  const line = text.slice(text.lastIndexOf("\n", stop - 1) + 1, end < 0 ? undefined : end).trim();
+  const written = line.length > MAX_LINE ? `${line.slice(0, MAX_LINE)}…` : line;
+  return {
+    severity: "fail",
+    ...placeIn(source, stop),
+    problem: "the script itself stops without JOB_DATE",
+    why: `a run for today has no JOB_DATE, so line ${
+      lineAt(source, stop)
+    } ends the job: ${written}`,
+    fix:
+      'Set JOB_DATE in the env of the Job, as in value: "2025-12-28", or let the script take today ' +
+      (source.language === "shell"
+        ? 'before that line: JOB_DATE="${JOB_DATE:-$(date -u +%F)}"'
+        : 'before that line: os.environ.setdefault("JOB_DATE", f"{datetime.now(timezone.utc):%F}")'),
+  };
+}
+
+/** A longer line is cut in a message. */
+const MAX_LINE = 80;
 
 /** The ids of objects in namespaces without a job of the project. Their JOB_DATE is not ours. */
 function foreignObjects(tree: Tree): ReadonlySet<string | undefined> {
@@ -112,7 +155,8 @@ function foreignObjects(tree: Tree): ReadonlySet<string | undefined> {
   return new Set(tree.objects.filter(isForeign).map(objectId));
 }
 
-function dayFinding(source: Code, { offset, optional, empty, perhaps }: VariableRead): Finding[] {
+function dayFinding(source: Code, read: VariableRead): Finding[] {
+  const { offset, optional, empty, perhaps, stop } = read;
   const before = source.text.slice(Math.max(0, offset - 60), offset);
   const isOption = empty && /(?:^|\s)--?[\w-]*date[\w-]*(?:=|[ \t]+)["']?$/i.test(before);
   if (optional && !isOption && !perhaps) return [];
@@ -128,6 +172,7 @@ function dayFinding(source: Code, { offset, optional, empty, perhaps }: Variable
       `${today} on some paths the code stops here, or goes on without a day`,
     ]
     : ["JOB_DATE is read without a default", `${today} the job stops here`];
+  if (stop !== undefined && !optional) return [ownStop(source, stop)];
   return [{
     severity: optional ? "warn" : "fail",
     ...placeIn(source, offset),

@@ -1,16 +1,12 @@
-import { blank, type Code } from "../../source_code/code.ts";
+import type { Code } from "../../source_code/code.ts";
 import { type Call, callsOf, type Python, pythonOf } from "../../source_code/python.ts";
-import { canReachRefusingFormat, isTypedLater, type NullFlow, readFlow } from "./null_flow.ts";
+import type { NullSite } from "./frame_columns.ts";
+import { type Fate, fatesOf } from "./frame_flow.ts";
 import { postgresStringsOf } from "./postgres_strings.ts";
-import { givesType, isNullValue, isOfFunctions, isOnlyNull, keepsNull } from "./null_value.ts";
-import {
-  isNullExpression,
-  mayHaveUntypedNulls,
-  type SelectItem,
-  selectLists,
-  statementsOfSql,
-  untypedNulls,
-} from "../../source_code/sql.ts";
+import { givesType, isNullSql, isOfFunctions, isOnlyNull, keepsNull } from "./null_value.ts";
+import { fatesOfSql, nullsOfSql, type SqlNull } from "./sql_nulls.ts";
+import { nullRows } from "./null_rows.ts";
+import { mayHaveUntypedNulls } from "../../source_code/sql.ts";
 
 /** A null without a type that becomes a column of a table. */
 export interface UntypedNull {
@@ -20,27 +16,48 @@ export interface UntypedNull {
   readonly written: string;
   /** The name of the column, if the code contains one. */
   readonly column: string | undefined;
+  /** The reason why it is not known whether the column reaches a file without a type. */
+  readonly unknown?: string;
 }
 
-/** Finds the nulls without a type in Python or SQL. */
+/** Finds the nulls without a type in Python or SQL that can reach a file. */
 export function untypedNullsIn(code: Code): UntypedNull[] {
   const { language, text } = code;
-  if (language === "sql") {
-    return isPostgres(code) ? [] : nullsOfSql(text).map((each) => inSql(each, 0));
-  }
+  if (language === "sql") return isPostgres(code) ? [] : ofSqlFile(text);
   if (language !== "python" || !mayHaveNulls(code)) return [];
   const python = pythonOf(code);
-  let read: NullFlow | undefined;
-  const flow = () => read ??= readFlow(python, isNullValue);
-  return [...literals(python, flow), ...queries(python, flow)].sort((a, b) => a.offset - b.offset);
+  const found = [...literals(python), ...queries(python)];
+  const fates = found.length === 0
+    ? new Map<NullSite, Fate>()
+    : fatesOf(python, found.map(({ site }) => site));
+  return [
+    ...found.flatMap(({ site, ...each }) => {
+      const fate = fates.get(site)!;
+      return fate === "harmless" ? [] : fate === "reaches" ? [each] : [{ ...each, ...fate }];
+    }),
+    ...fields(python),
+    ...nullRows(python),
+  ].sort((a, b) => a.offset - b.offset);
+}
+
+function ofSqlFile(text: string): UntypedNull[] {
+  const nulls = nullsOfSql(text);
+  const fates = fatesOfSql(text, nulls);
+  return nulls.flatMap((each) => {
+    const fate = fates.get(each);
+    if (fate === undefined) return [];
+    return [fate === "reaches" ? inSql(each, 0) : { ...inSql(each, 0), unknown: fate }];
+  });
 }
 
 /** Returns whether Python code may have nulls without a type, found without parsing the code. */
 export function mayHaveNulls({ text }: Pick<Code, "text">): boolean {
-  return /\b(?:lit|when)\b/.test(text) && /\bNone\b/.test(text) || /\bNullType\b/.test(text) ||
+  return /\b(?:lit|when|createDataFrame)\b/.test(text) && /\bNone\b/.test(text) ||
+    /\bNullType\b/.test(text) ||
     /\bvoid\b/i.test(text) || /\bexpr\s*\(/.test(text) && /\bNULL\b/i.test(text) ||
     mayHaveUntypedNulls(text) || EMPTY.test(text) ||
     /\bselectExpr\b/.test(text) && /\bNULL\b/i.test(text) ||
+    /\bVALUES\b/i.test(text) && /\bNULL\b/i.test(text) ||
     /\bSELECT\b/i.test(text) && /(?:\b(?:SELECT|DISTINCT|ALL)\s|,)\s*\(?NULL\b/i.test(text) ||
     /\bSELECT\b/i.test(text) &&
       /\b(?:array|map|struct|named_struct|coalesce|if|max|min|first|nvl)\s*\([^)]{0,200}\bNULL\b/i
@@ -50,68 +67,9 @@ export function mayHaveNulls({ text }: Pick<Code, "text">): boolean {
 /** An array or a map without an element, which has no type. */
 const EMPTY = /\b(?:array|create_map|map)\s*\(\s*\)/i;
 
-/** A null without a type in a query. */
-interface SqlNull {
-  readonly offset: number;
-  readonly name: string | undefined;
-  /** True for a column that is only `NULL`, without a name. */
-  readonly isBare?: true;
-}
-
-/** The columns `NULL` without a name in the result of a query. */
-function bareNulls(text: string, lists: ReturnType<typeof selectLists>): SqlNull[] {
-  if (!/^\s*(?:SELECT|WITH|CREATE)\b/i.test(text) || /\bINSERT\b|\bEXISTS\b/i.test(text)) return [];
-  const result = lists.find(({ depth }) => depth === 0);
-  return (result?.items ?? [])
-    .filter(({ expression, name }) => name === undefined && /^\(?\s*NULL\s*\)?$/i.test(expression))
-    .map(({ offset }) => ({ offset, name: undefined, isBare: true }));
-}
-
-/** The nulls without a type in the columns of a query. */
-function nullsOfSql(source: string): SqlNull[] {
-  const text = withoutJson(source);
-  const lists = selectLists(text);
-  const isUnion = /\b(?:UNION|EXCEPT|INTERSECT)\b/i.test(text);
-  const isNullItem = ({ expression }: SelectItem) => isNullSql(expression);
-  const nested = lists.flatMap(({ items }) =>
-    items.filter((item) => /\(/.test(item.expression) && isNullItem(item))
-      .map(({ offset, name }) => ({ offset, name }))
-  );
-  const found: SqlNull[] = [...untypedNulls(text), ...bareNulls(text, lists)];
-  const offsets = new Set(found.map(({ offset }) => offset));
-  const more = nested.filter(({ offset }) =>
-    !offsets.has(offset) && !/^CASE\b|^\(\s*NULL/i.test(text.slice(offset))
-  );
-  return [...found, ...more].filter(({ offset, name }) => {
-    const own = lists.findLast(({ items }) => items.some((item) => item.offset <= offset));
-    if (own === undefined) return true;
-    const at = own.items.findLastIndex((item) => item.offset <= offset);
-    // Another part of a union gives the column its type.
-    const others = lists.filter((each) =>
-      each !== own && each.depth === own.depth && each.items.length === own.items.length
-    );
-    if (isUnion && others.some(({ items }) => !isNullItem(items[at]!))) return false;
-    const outer = lists.filter((each) => each.depth < own.depth).at(-1);
-    return outer === undefined || name === undefined ||
-      outer.items.some((item) => keeps(item, name));
-  });
-}
-
-/**
- * Blanks the statements that write JSON, which leaves nulls out, so that a column needs no type. The
- * length stays the same.
- */
-function withoutJson(text: string): string {
-  if (!/\bUSING\s+json\b/i.test(text)) return text;
-  return statementsOfSql(text).map(({ statement, code }) =>
-    /\bUSING\s+json\b/i.test(code) && !/^\s*MERGE\b/i.test(code) ? blank(statement) : statement
-  ).join("");
-}
-
-/** Returns whether an item of an outer SELECT has a column of an inner one, without a type. */
-function keeps({ expression }: SelectItem, column: string): boolean {
-  return /\*/.test(expression) ||
-    new RegExp(`\\b${column}\\b`, "i").test(expression) && !/\bcast\s*\(|::/i.test(expression);
+/** A null without a type, and where its way to a file begins. */
+interface Sited extends UntypedNull {
+  readonly site: NullSite;
 }
 
 /** Returns whether SQL is for Postgres: psql runs it, or it has syntax that Spark does not have. */
@@ -123,54 +81,64 @@ function isPostgres({ text, object, field = "", dialect }: Code): boolean {
     .test(text);
 }
 
-function inSql({ offset, name, isBare }: SqlNull, base: number) {
+function inSql({ offset, name, isBare }: Omit<SqlNull, "statement">, base: number): UntypedNull {
   const written = isBare ? "NULL" : name === undefined ? "CAST(NULL AS void)" : `NULL AS ${name}`;
   return { offset: base + offset, written, column: name };
 }
 
-function queries(python: Python, flow: () => NullFlow): UntypedNull[] {
+function queries(python: Python): Sited[] {
   const expressions = callsOf(python, ["selectExpr"]);
-  const readers = callsOf(python, ["sql", "selectExpr"]);
+  const readers = callsOf(python, ["sql"]);
   let isForPostgres: ReturnType<typeof postgresStringsOf> | undefined;
   return python.strings.flatMap((each) => {
-    const { start, text } = each;
+    const { start, text, assignedTo } = each;
     if (!/\bnull\b/i.test(text) && !EMPTY.test(text)) return [];
     isForPostgres ??= postgresStringsOf(python);
     if (isForPostgres(each)) return [];
     const lead = text.length - text.trimStart().length;
-    const reader = readers.findLast((call) => call.start <= start && each.end <= call.end);
-    const isItem = expressions.some((call) => call.start <= start && each.end <= call.end);
+    const isIn = (call: Call) => call.start <= start && each.end <= call.end;
+    const isItem = expressions.some(isIn);
+    const reader = isItem ? undefined : readers.findLast(isIn) ??
+      readers.find(({ args }) => assignedTo !== undefined && args[0]?.code === assignedTo);
     const head = isItem ? "SELECT " : "";
-    return nullsOfSql(head + text.slice(lead))
-      .filter(({ name }) =>
-        reader === undefined ||
-        canReachRefusingFormat(flow(), reader) && !isTypedLater(flow(), reader, name) &&
-          !isInUnion(reader)
-      )
-      .map((found) => inSql(found, start + lead - head.length));
+    return nullsOfSql(head + text.slice(lead)).map((found): Sited => {
+      const null_ = inSql(found, start + lead - head.length);
+      const { offset, column } = null_;
+      const site = reader === undefined
+        ? { start: offset, column }
+        : { start: offset, column, reader: reader.end, statement: found.statement };
+      return { ...null_, site };
+    });
   });
 }
 
-function literals(python: Python, flow: () => NullFlow): UntypedNull[] {
+function literals(python: Python): Sited[] {
   const aliases = python.imports.flatMap(({ names }) => names)
     .filter(({ name }) => name === "lit").map(({ alias }) => alias);
   const nulls = callsOf(python, ["lit", "expr", ...aliases])
     .filter((call) => isNull(call, python.code));
   const empties = callsOf(python, ["array", "create_map"]).filter((call) => isEmpty(call, python));
   const conditions = callsOf(python, ["when"]).filter(isNullCondition);
-  const columns = [...nulls, ...empties, ...conditions]
+  return [...nulls, ...empties, ...conditions]
+    // Polars has functions of the same names.
     .filter((call) =>
-      !isTyped(call) && !isOperand(python.code, call) && !isTypedByUses(python, call) &&
-      !isTypedLater(flow(), call, columnOf(call)) && !isLeftOut(call) && !isInUnion(call) &&
-      canReachRefusingFormat(flow(), call)
+      !/^(?:pl|polars)\s*\./.test(call.callee) && !isTyped(call) && !isOperand(python.code, call) &&
+      !isTypedByUses(python, call)
     )
-    .map((call) => ({ offset: call.start, written: writtenOf(call), column: columnOf(call) }));
-  const fields = callsOf(python, ["StructField"]).filter(({ args }) =>
+    .map((call) => {
+      const [offset, column] = [call.start, columnOf(call)];
+      return { offset, written: writtenOf(call), column, site: { start: offset, column } };
+    });
+}
+
+/** The fields without a type of a schema. */
+function fields(python: Python): UntypedNull[] {
+  const fields = callsOf(python, ["StructField", "add"]).filter(({ args }) =>
     /^(?:\w+\s*\.\s*)*NullType\s*\(/.test(args[1]?.code ?? "")
   ).map(({ start, args }) => (
     { offset: start, written: "NullType()", column: args[0]?.string }
   ));
-  return [...columns, ...fields, ...voidSchemas(python)];
+  return [...fields, ...voidSchemas(python)];
 }
 
 /** Finds columns of type void in schemas that are texts, as in `createDataFrame(rows, "a void")`. */
@@ -182,34 +150,6 @@ function voidSchemas(python: Python): UntypedNull[] {
       return column === undefined ? [] : [{ offset: start, written: `${column} void`, column }];
     });
 }
-
-/**
- * Returns whether a `select` directly after `withColumn` names only other columns, as in
- * `.withColumn("a", lit(None)).select("b")`. Spark ignores the case of names.
- */
-function isLeftOut({ context: { argumentOf: outer } }: Call): boolean {
-  const column = outer?.args[0]?.string ?? "";
-  const next = outer?.chain[0];
-  if (outer?.name !== "withColumn" || next?.callee !== "select" || !PLAIN_NAME.test(column)) {
-    return false;
-  }
-  return next.args.length > 0 &&
-    next.args.every(({ keyword, code, string = "" }) =>
-      keyword === undefined && /^["']/.test(code) && PLAIN_NAME.test(string) &&
-      string.toLowerCase() !== column.toLowerCase()
-    );
-}
-
-/** Returns whether a frame with the null is the argument of a union: the other frame has the types. */
-function isInUnion({ context: { argumentOf: outer } }: Call): boolean {
-  if (outer === undefined) return false;
-  return /^union(?:All|ByName)?$/.test(outer.name)
-    ? outer.args.every(({ keyword }) => keyword !== "allowMissingColumns")
-    : isInUnion(outer);
-}
-
-/** The name of a column without quotes, dots and stars. */
-const PLAIN_NAME = /^[A-Za-z_]\w*$/;
 
 function writtenOf({ name, args }: Call): string {
   if (name === "when") return "when(…, None)";
@@ -268,12 +208,6 @@ function isEmpty({ name, callee, args }: Call, { imports }: Python): boolean {
       module === "pyspark.sql.functions" && names.some((each) => each.alias === name)
     )
     : isOfFunctions(callee);
-}
-
-/** Returns whether an expression of SQL has no type, as in `NULL` and `coalesce(NULL, NULL)`. */
-function isNullSql(sql: string): boolean {
-  const code = sql.toLowerCase().replaceAll(/\bnull\b/g, "None").replaceAll(/\s+as\s+\w+/g, "");
-  return isNullExpression(sql) || isNullValue(code);
 }
 
 const NAMING = ["alias", "name"];

@@ -125,7 +125,8 @@ function unsetVariables({ workload: job, code: sources }: SparkJob, tree: Tree):
   for (const source of sources) {
     const variables = variablesOfJob(job, othersOf(source, sources), tree);
     const reads = variablesReadBy(source, shellStartOf(job, source, variables), sources);
-    for (const { name, offset, optional, perhaps } of reads) {
+    for (const { name, offset, optional, ...read } of reads) {
+      const perhaps = read.perhaps === true || read.unknown !== undefined;
       const isKnown = missing.has(name) && (optional || missing.get(name)!.isSure);
       if (optional && !perhaps || isKnown || !isUnset(name, variables)) continue;
       const { object, line } = placeIn(source, offset);

@@ -105,11 +105,11 @@ const OS = "import os\n";
 const PYTHON_STOPS = [
   `${OS}d = os.environ["D"]`,
   `${OS}d = os.environ.pop("D")`,
-  `${OS}d = parse(os.environ.get("D"))`,
-  `${OS}d = os.environ.get("D", None)\nparse(d)`,
+  `${OS}d = len(os.environ.get("D"))`,
+  `${OS}d = os.environ.get("D", None)\nprint(d.strip())`,
   `${OS}env = os.environ\nd = env["D"]`,
   "from os import environ as e\nd = e['D']",
-  "from os import getenv as g\nd = parse(g('D'))",
+  "from os import getenv as g\nd = int(g('D'))",
   `${OS}d = os.environ.get("D")\nif not d:\n    raise ValueError`,
   `${OS}d = os.environ.get("D")\nif d is None:\n    print("no D")\n    sys.exit(1)`,
   `${OS}d = os.environ.get("D")\nif d:\n    run(d)\nelse:\n    sys.exit("no D")`,
@@ -126,7 +126,7 @@ const PYTHON_STOPS = [
   `${OS}d = os.environ["D"]\nos.environ["D"] = "x"`,
   `${OS}KEY = "D"\nd = os.environ[KEY]`,
   `${OS}KEY: str = "D"\ndef f():\n    return os.environ[KEY]\nf()`,
-  `${OS}KEY = "D"\nd = parse(os.getenv(KEY))`,
+  `${OS}KEY = "D"\nd = float(os.getenv(KEY))`,
   `${OS}KEY = "D"\nN = (KEY, "E")\nd = [os.environ[KEY] for a in N]`,
   `${OS}KEY = "D"\nif KEY not in os.environ:\n    sys.exit(2)\nd = os.environ[KEY]`,
   `${OS}d = os.environ.__getitem__("D")`,
@@ -256,15 +256,15 @@ Deno.test("variablesReadBy takes a name that another file uses for a used name",
     text: `${OS}D = os.environ.get("D")\n`,
   };
   const cases = [
-    ["import settings\nprint(settings.D.upper())\n", false],
-    ["from settings import D\n", false],
-    ["from settings import *\nprint(D)\n", false],
-    ["import settings\nprint(settings.DB)\n", true],
+    ["import settings\nprint(settings.D.upper())\n", true],
+    ["from settings import D\n", true],
+    ["from settings import *\nprint(D)\n", true],
+    ["import settings\nprint(settings.DB)\n", false],
   ] as const;
-  for (const [text, optional] of cases) {
+  for (const [text, isUnknown] of cases) {
     const job: Code = { language: "python", file: "job.py", line: 1, text };
     const reads = variablesReadBy(settings, undefined, [job, settings]);
-    assertEquals([text, reads.map((each) => each.optional)], [text, [optional]]);
+    assertEquals([text, reads.map(({ unknown }) => unknown !== undefined)], [text, [isUnknown]]);
   }
 });
 

@@ -274,6 +274,7 @@ for (
     'spark.read.jdbc(url=u, table="(SELECT a, NULL AS x FROM t) q")',
     'spark.read.options(dbtable="(SELECT a, NULL AS x FROM t) q").load()',
     'spark.read.options(**{"query": "SELECT a, NULL AS x FROM t"}).load()',
+    'df = df.with_columns(pl.lit(None).alias("a"))\ndf.write_parquet("p")',
     'pd.read_sql("SELECT a, NULL AS x FROM t", conn)',
   ]
 ) {

@@ -9,6 +9,7 @@ import {
   lineOf,
   LOOKALIKE,
 } from "../../healthy/manifests.ts";
+import { scripted } from "./scripted_job.ts";
 
 const ID = "timestamp-env";
 const PORT = 'name: DJANGO_DB_PORT\n              value: "5432"';
@@ -253,8 +254,8 @@ data: {JOB_DATE: $(date +%F), script.sh: echo $(date)}
 for (
   const code of [
     'day = os.environ["JOB_DATE"]',
-    'day = parse(os.environ.get("JOB_DATE"))',
-    'day = os.environ.get("JOB_DATE")\n    if not day:\n        raise ValueError',
+    'day = date.fromisoformat(os.environ.get("JOB_DATE"))',
+    'day = os.environ.get("JOB_DATE").strip()',
     'day = os.environ.get("JOB_DATE")\n    return day.split("-")',
   ]
 ) {
@@ -292,22 +293,6 @@ for (
       change(LOOKALIKE, 'day = os.environ.get("JOB_DATE") or today()', code),
     );
   });
-}
-
-/** The Job with its command replaced by a shell script. */
-function scripted(script: string, more = "", shell = "sh, -c"): Record<string, string> {
-  const text = FILES[JOB]!;
-  const args = text.slice(text.indexOf("          command:"), text.indexOf("          env:\n"));
-  const block = script.split("\n").map((line) => `              ${line}\n`).join("");
-  return change(
-    JOB,
-    args,
-    `          command: [${shell}]\n          args:\n            - |\n${block}`,
-    {
-      ...FILES,
-      [JOB]: text.replace("          env:\n", `${more}          env:\n`),
-    },
-  );
 }
 
 async function verdictOf(files: Record<string, string>): Promise<string[]> {
