@@ -1,5 +1,6 @@
 import { unfollowedRead, variablesReadBy } from "../../../checks/source_code/environment.ts";
 import { assertEquals } from "../../support/assert.ts";
+import { exitCodeOf } from "./exit_code.ts";
 
 /** How a program ends without the variable D, as far as the code tells. */
 function verdict(text: string): "stops" | "goes on" | "unknown" {
@@ -14,24 +15,14 @@ function verdict(text: string): "stops" | "goes on" | "unknown" {
     : "goes on";
 }
 
-/** Runs a program with Python, and returns its exit code. */
-async function run(program: string, env: Record<string, string>): Promise<number> {
-  const command = new Deno.Command("python3", {
-    args: ["-c", program],
-    clearEnv: true,
-    env: { PATH: Deno.env.get("PATH")!, HOME: "/", ...env },
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-  });
-  return (await command.output()).code;
-}
-
 Deno.test("what is told of a program without a variable is what Python does", async () => {
   for (const program of PROGRAMS.map((each) => `import os, sys\n${each}`)) {
-    assertEquals([program, await run(program, { D: "2025-01-01" })], [program, 0]);
+    assertEquals([program, await exitCodeOf("python3", program, { D: "2025-01-01" })], [
+      program,
+      0,
+    ]);
     const told = verdict(program);
-    const ending = await run(program, {}) === 0 ? "goes on" : "stops";
+    const ending = await exitCodeOf("python3", program, {}) === 0 ? "goes on" : "stops";
     assertEquals([program, told], [program, told === "unknown" ? told : ending]);
   }
 });

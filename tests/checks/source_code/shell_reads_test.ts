@@ -1,5 +1,6 @@
 import { shellReads } from "../../../checks/source_code/shell_reads.ts";
 import { assert, assertEquals } from "../../support/assert.ts";
+import { exitCodeOf } from "./exit_code.ts";
 
 const ALONE = { nounset: false, named: false, isAlone: true };
 
@@ -10,22 +11,12 @@ function verdict(script: string, start = ALONE): "stops" | "perhaps" | "goes on"
   return reads.some(({ perhaps }) => perhaps) ? "perhaps" : "goes on";
 }
 
-/** Runs a script with the real shell, and returns its exit code. */
-async function run(script: string, env: Record<string, string>): Promise<number> {
-  const command = new Deno.Command("bash", {
-    args: ["-c", script],
-    clearEnv: true,
-    env: { PATH: Deno.env.get("PATH")!, HOME: "/", ...env },
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-  });
-  return (await command.output()).code;
-}
-
 Deno.test("shellReads agrees with bash about which scripts stop without a variable", async () => {
   for (const script of SCRIPTS) {
-    const [without, set] = [await run(script, {}), await run(script, { D: "2025-01-01" })];
+    const [without, set] = [
+      await exitCodeOf("bash", script, {}),
+      await exitCodeOf("bash", script, { D: "2025-01-01" }),
+    ];
     assertEquals([script, set], [script, 0]);
     const expected = without === 0 ? "goes on" : "stops";
     const found = verdict(script);

@@ -106,15 +106,15 @@ Deno.test("judgeDockerfile accepts a jar that ends in Spark's folder", () => {
 });
 
 Deno.test("targetOfCommand returns the folder of the last command that names the file", () => {
-  const target = (run: string) => targetOfCommand(run, "a.jar", "/work");
-  assertEquals(target("curl -O https://x/a.jar"), "/work");
+  const target = (run: string) => targetOfCommand(run, "a.jar", "/srv");
+  assertEquals(target("curl -O https://x/a.jar"), "/srv");
   assertEquals(target("curl https://x/a.jar"), undefined);
   assertEquals(target("cd .. && wget https://x/a.jar"), "/");
   assertEquals(target("cd && wget https://x/a.jar"), "/root");
-  assertEquals(target("wget https://x/a.jar && echo a.jar && sha256sum -c a.jar"), "/work");
+  assertEquals(target("wget https://x/a.jar && echo a.jar && sha256sum -c a.jar"), "/srv");
   assertEquals(target("cp -t /opt a.jar b.jar"), "/opt");
   assertEquals(target("cp b.jar /opt"), undefined);
-  assertEquals(target("curl -o b.jar https://x/b.jar -o c/a.jar https://x/a.jar"), "/work/c");
+  assertEquals(target("curl -o b.jar https://x/b.jar -o c/a.jar https://x/a.jar"), "/srv/c");
   assertEquals(targetOfCommand("wget https://x/a.jar", "a.jar", undefined), undefined);
 });
 

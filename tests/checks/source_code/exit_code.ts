@@ -1,0 +1,16 @@
+/** Runs code with `-c` of a program such as `bash`, with these variables, and returns its exit code. */
+export async function exitCodeOf(
+  program: string,
+  code: string,
+  env: Record<string, string>,
+): Promise<number> {
+  const command = new Deno.Command(program, {
+    args: ["-c", code],
+    clearEnv: true,
+    env: { PATH: Deno.env.get("PATH")!, HOME: "/", ...env },
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  });
+  return (await command.output()).code;
+}
