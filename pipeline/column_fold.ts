@@ -1,27 +1,17 @@
 import type { ColumnType } from "./contract/column.ts";
-import { createExecutionPage, EXECUTION_PAGES_CODE, type PageRest } from "./execution_pages.ts";
-import { COMPRESS_PAGE_CODE, type CompressedPage, compressPage } from "./lake/page_file.ts";
+import { createExecutionPage, type PageRest } from "./execution_pages.ts";
+import type { CompressedPage } from "./lake/page_file.ts";
 import {
   type Chunk,
   type ChunkLayout,
-  decompress,
   findValues,
   freeChunk,
-  PARQUET_PAGES_CODE,
   type StoredPage,
 } from "./lake/parquet_pages.ts";
-import { sourceOf } from "./lake/thread_code.ts";
-import {
-  type Cells,
-  cellsOf,
-  freeCells,
-  type Picks,
-  takeValues,
-  TYPED_COLUMNS_CODE,
-} from "./typed_columns.ts";
+import type { PageCodec } from "./page_thread.ts";
+import { type Cells, cellsOf, freeCells, type Picks, takeValues } from "./typed_columns.ts";
 
-// One column of bronze at a time becomes one or more columns of silver. This code also runs in a
-// second thread, which gets it as text.
+// One column of bronze at a time becomes one or more columns of silver.
 
 // The target of an event is one number: the place of its operation in silver in the lower bits, then
 // the kind of time that the event sets, then whether the event is the last one of its operation. It
@@ -81,6 +71,8 @@ export interface FoldedChunk {
   readonly type: string;
   /** The pages. */
   readonly pages: readonly StoredPage[];
+  /** The decompressed body of each page. Their memory is freed. */
+  readonly contents: readonly Uint8Array[];
 }
 
 /** The row groups of silver to make from the operations of a range. */
@@ -91,10 +83,10 @@ export interface RowGroupPlan {
   readonly isOpen: boolean;
 }
 
-/** One column of silver. */
+/** One column of silver, whose pages are being compressed. */
 export interface ColumnPages {
   /** One page per finished row group. */
-  readonly pages: readonly CompressedPage[];
+  readonly pages: Promise<CompressedPage[]>;
   /** The rows of the row group that is not finished. */
   readonly rest: PageRest | undefined;
 }
@@ -108,11 +100,15 @@ export interface ColumnFold {
    */
   fold(chunks: readonly FoldedChunk[]): void;
   /**
-   * Returns the columns of silver.
+   * Returns the columns of silver, and frees the memory.
    *
    * @param rests the rows of each column that the range before did not finish
    */
-  finish(plan: RowGroupPlan, rests: readonly (PageRest | undefined)[]): ColumnPages[];
+  finish(
+    plan: RowGroupPlan,
+    rests: readonly (PageRest | undefined)[],
+    codec: PageCodec,
+  ): Promise<ColumnPages[]>;
 }
 
 /** The latest rank: that of events without a rank. */
@@ -140,8 +136,8 @@ export function createColumnFold(
   let picks: Picks = { count: 0, rows: new Int32Array(0), targets: new Int32Array(0) };
   return {
     fold(chunks) {
-      for (const { group, layout, type: found, pages } of chunks) {
-        const chunk = findValues(pages, pages.map(decompress), layout);
+      for (const { group, layout, type: found, pages, contents } of chunks) {
+        const chunk = findValues(pages, contents, layout);
         if (found !== type && chunk.nulls < chunk.rows) {
           throw new Error(`its column ${name} has type ${found} instead of ${type}`);
         }
@@ -158,13 +154,15 @@ export function createColumnFold(
         freeChunk(chunk, pages);
       }
     },
-    finish: (plan, rests) =>
-      (columns ?? begin(width)).map(({ rule, cells, present }, i) => {
-        const own = pagesOf({ cells, present }, rule !== "last", plan, rests[i]);
+    async finish(plan, rests, codec) {
+      const made: ColumnPages[] = [];
+      for (const [i, { rule, cells, present }] of (columns ?? begin(width)).entries()) {
+        made.push(await pagesOf({ cells, present }, rule !== "last", plan, rests[i], codec));
         freeCells(cells);
         (present?.buffer as ArrayBuffer | undefined)?.transfer(0);
-        return own;
-      }),
+      }
+      return made;
+    },
   };
 }
 
@@ -184,20 +182,22 @@ function roomFor({ rows, places, view }: Chunk, most: number): number {
   return room;
 }
 
-/** Makes the pages of a column of silver. */
-export function pagesOf(
+/** Makes the pages of a column of silver. The column is not used after that. */
+export async function pagesOf(
   column: { readonly cells: Cells; readonly present: Uint32Array | undefined },
   nullable: boolean,
   { ends, isOpen }: RowGroupPlan,
   rest: PageRest | undefined,
-): ColumnPages {
+  codec: PageCodec,
+): Promise<ColumnPages> {
   const page = createExecutionPage(column.cells, nullable, rest, ends.at(-1) ?? 0);
-  const pages: CompressedPage[] = [];
-  ends.forEach((end, i) => {
+  const compressor = codec.compressor();
+  for (const [i, end] of ends.entries()) {
     page.append(column, ends[i - 1] ?? 0, end);
-    if (isOpen && i + 1 === ends.length) return;
-    pages.push(compressPage(page.finish()));
-  });
+    if (!isOpen || i + 1 < ends.length) await compressor.add(page.finish());
+  }
+  const pages = compressor.finish();
+  pages.catch(() => {}); // reported where the pages are awaited
   return { pages, rest: isOpen ? page.rest() : undefined };
 }
 
@@ -236,17 +236,3 @@ function pickRows(
   }
   picks.count = count;
 }
-
-/** The code of this module, for another thread. */
-export const COLUMN_FOLD_CODE: string = [
-  sourceOf([createColumnFold, roomFor, pagesOf, pickRows], {
-    PLACE_BITS,
-    NO_TIME,
-    LAST_BIT,
-    NEWEST,
-  }),
-  EXECUTION_PAGES_CODE,
-  TYPED_COLUMNS_CODE,
-  PARQUET_PAGES_CODE,
-  COMPRESS_PAGE_CODE,
-].join("\n");

@@ -1,24 +1,26 @@
-import { setImmediate } from "node:timers";
 import {
   type ColumnPages,
   createColumnFold,
   type EventTargets,
+  type FoldedChunk,
   type FoldedColumn,
   pagesOf,
   type RowGroupPlan,
   type Rule,
 } from "./column_fold.ts";
-import { type ColumnThread, ThreadFailure, type ThreadFold } from "./column_thread.ts";
 import type { ColumnType } from "./contract/column.ts";
 import { EVENT_COLUMNS, EXECUTION_COLUMNS } from "./contract/tables.ts";
 import { type PageRest, plainTexts } from "./execution_pages.ts";
 import type { CompressedPage } from "./lake/page_file.ts";
 import { type SortedOperations, STATUSES, TIMES } from "./operations.ts";
+import { type PageCodec, THIS_THREAD, ThreadFailure } from "./page_thread.ts";
+import { readAhead } from "./parallel.ts";
 import type { EventPages, Events, Location } from "./replay_order.ts";
 import { codedCells, codeOf, type FixedCells } from "./typed_columns.ts";
 
 // Silver is made one column of bronze after the other, so that only few columns of a range of
-// operations are in memory, and a second thread can make some of them.
+// operations are in memory. Meanwhile, a second thread decompresses the next columns, and compresses
+// the columns before.
 
 /** Room for a text, in bytes: an id has 36. */
 const ROOM = 36;
@@ -66,7 +68,7 @@ function sources(): Source[] {
       rules: outputs.map(([, , rule]) => rule),
     };
   });
-  // The columns that take longest come first, so that two threads end at about the same time.
+  // The last columns are narrow, so that the second thread ends soon after this one.
   return sources.sort((a, b) => bytesOf(b) - bytesOf(a));
 }
 
@@ -95,207 +97,186 @@ export interface ColumnsPlan extends RowGroupPlan {
 }
 
 /** The pages of all columns of silver by name. */
-export type ExecutionColumns = Map<string, ColumnPages>;
+export type ExecutionColumns = ReadonlyMap<string, ExecutionPages>;
 
-/** The size of the columns that a thread holds at once if this saves reads of parts, in bytes. */
-const BYTES_AT_ONCE = 30 << 20;
+/** The pages of one column of silver. */
+export interface ExecutionPages {
+  /** One page per finished row group. */
+  readonly pages: readonly CompressedPage[];
+  /** The rows of the row group that is not finished. */
+  readonly rest: PageRest | undefined;
+}
+
+/** The size of the columns that are made at once if this saves reads of parts, in bytes. */
+const BYTES_AT_ONCE = 60 << 20;
+/** The number of parts whose pages are decompressed ahead, if the parts are in memory. */
+const PARTS_AHEAD = 4;
+/** The size of pages that are decompressed ahead, in bytes. */
+const BYTES_AHEAD = 24 << 20;
 
 /**
  * Makes the columns of silver for a range of operations.
  *
- * @param thread makes some of the columns; without it, this thread makes all of them
+ * @param codec decompresses and compresses pages; after its failure, this thread does that
  * @throws {Failure} data: a part is missing or damaged
  */
 export async function makeColumns(
   events: Events,
   plan: ColumnsPlan,
-  thread: ColumnThread | undefined,
+  codec: PageCodec,
 ): Promise<ExecutionColumns> {
-  const { operations, groups, rests } = plan;
-  const { count } = operations;
-  const made: ExecutionColumns = new Map();
-  const queue = [...SOURCES];
-  const failures: unknown[] = [];
-  /**
-   * Takes one column, or several if each of them would read the parts again.
-   *
-   * @param isWide true for the widest column that is left, false for the narrowest one. Only one
-   *   thread has wide columns if the parts are not in memory
-   */
-  const take = (isWide: boolean): Source[] => {
-    const next = () => (isWide ? queue.shift() : queue.pop())!;
-    const taken = [next()];
-    if (events.isInMemory) return taken;
-    const bytes = (columns: Source[]) =>
-      columns.reduce((sum, column) => sum + count * bytesOf(column), 0);
-    while (
-      queue.length > 0 &&
-      bytes([...taken, isWide ? queue[0]! : queue.at(-1)!]) <= BYTES_AT_ONCE
-    ) {
-      taken.push(next());
-    }
-    return taken;
-  };
-  /**
-   * Makes columns.
-   *
-   * @param onGiven called when the thread that makes them needs nothing more
-   */
-  async function make(
-    columns: readonly Source[],
-    begin: (column: Source) => Fold,
-    onGiven: () => void,
-  ): Promise<void> {
-    const pages = events.pages();
-    try {
-      const folds = columns.map(begin);
-      const waits = begin === here || !events.isInMemory;
-      const folded = await foldAll(columns, folds, groups, pages, waits);
-      const finished = columns.map(({ makes }, i) =>
-        folds[i]!.finish(plan, makes.map((name) => rests.get(name)))
-      );
-      onGiven();
-      const [own] = await Promise.all([Promise.all(finished), ...folded]);
-      columns.forEach(({ makes }, i) => makes.forEach((name, n) => made.set(name, own[i]![n]!)));
-    } finally {
-      pages.close();
-    }
+  const made = new Map<string, ExecutionPages>();
+  try {
+    await makeMissing(made, events, plan, codec);
+  } catch (error) {
+    if (!(error instanceof ThreadFailure)) throw error;
+    await makeMissing(made, events, plan, THIS_THREAD);
   }
-  /**
-   * Makes columns until none is left.
-   *
-   * @param atOnce a thread gets its next columns while it has fewer than this number
-   */
-  async function work(
-    isWide: boolean,
-    begin: (column: Source) => Fold,
-    atOnce: number,
-  ): Promise<void> {
-    const inProgress = new Set<Promise<void>>();
-    let hasFailed = false;
-    while (queue.length > 0 && failures.length === 0 && !hasFailed) {
-      // One column at a time is taken from the last ones, so that both threads end together.
-      if (inProgress.size >= Math.min(atOnce, Math.max(1, queue.length - 1))) {
-        await Promise.race(inProgress);
-        continue;
-      }
-      const columns = take(isWide);
-      const given = Promise.withResolvers<void>();
-      const making = make(columns, begin, given.resolve)
-        .catch((error) => {
-          hasFailed = true;
-          if (error instanceof ThreadFailure) queue.unshift(...columns);
-          else failures.push(error);
-        })
-        .finally(() => {
-          given.resolve();
-          inProgress.delete(making);
-        });
-      inProgress.add(making);
-      await given.promise;
-    }
-    await Promise.all(inProgress);
-  }
-  const here = (column: Source) =>
-    foldHere(createColumnFold(column, count, groups), thread !== undefined);
-  const isOver = Promise.withResolvers<void>();
-  const { isInMemory } = events;
-  async function workInThread(own: ColumnThread): Promise<void> {
-    own.setRange(count, groups);
-    await Promise.race([own.ready, isOver.promise]);
-    if (!own.isReady) return;
-    // A second column is in progress, so that the thread is busy while this thread makes a page.
-    await work(!isInMemory, (column) => own.begin(column), isInMemory ? 2 : 1);
-  }
-  async function workHere(): Promise<void> {
-    await nextTurn(); // the other thread has its first columns now
-    for (const [name, pages] of ownColumns(plan)) made.set(name, pages);
-    operations.free();
-    await work(isInMemory, here, 1);
-    isOver.resolve();
-  }
-  await Promise.all([...(thread === undefined ? [] : [workInThread(thread)]), workHere()]);
-  await work(true, here, 1); // the columns of a thread that failed
-  if (failures.length > 0) throw failures[0];
   return made;
 }
 
-/** Lets other work of this thread go on. Messages of the other thread can still have to wait. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
-/** Receives the messages that have arrived. Takes one or two milliseconds. */
-function receiveMessages(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
-}
-
-/** A column that is folded in either thread. */
-type Fold = Pick<ThreadFold, "fold" | "finish">;
-
-/** @param hasOther whether another thread needs this one */
-function foldHere(fold: ReturnType<typeof createColumnFold>, hasOther: boolean): Fold {
-  return {
-    async fold(chunks) {
-      fold.fold(chunks);
-      await nextTurn(); // lets the other thread get work
-    },
-    async finish(plan, rests) {
-      const made = fold.finish(plan, rests);
-      if (hasOther) await receiveMessages();
-      return made;
-    },
+/** Makes the columns that were not made before. */
+async function makeMissing(
+  made: Map<string, ExecutionPages>,
+  events: Events,
+  plan: ColumnsPlan,
+  codec: PageCodec,
+): Promise<void> {
+  const { operations, groups, rests } = plan;
+  const inProgress: Promise<void>[] = [];
+  /** Keeps columns when their pages are compressed. */
+  const keep = (names: readonly string[], columns: readonly ColumnPages[]) => {
+    const kept = Promise.all(names.map(async (name, i) => {
+      const { pages, rest } = columns[i]!;
+      made.set(name, { pages: await pages, rest });
+    })).then(() => {});
+    kept.catch(() => {}); // reported below
+    inProgress.push(kept);
+    return kept;
   };
+  if (OWN.some((name) => !made.has(name))) {
+    const free = () => operations.free();
+    keep(OWN, await ownColumns(plan, codec)).then(free, () => {});
+  }
+  const missing = SOURCES.filter(({ makes }) => makes.some((name) => !made.has(name)));
+  const passes = passesOf(missing, events, operations.count);
+  const parts = partsOf(groups);
+  const pages = events.pages();
+  const chunks = readAhead(
+    passes.flatMap((columns) => parts.map((part) => ({ columns, part }))),
+    ({ columns, part }) => readChunks(pages, columns, part, codec),
+    {
+      count: events.isInMemory && codec !== THIS_THREAD ? PARTS_AHEAD : 1,
+      size: BYTES_AHEAD,
+      sizeOf,
+    },
+  );
+  try {
+    for (const columns of passes) {
+      const folds = columns.map((column) => createColumnFold(column, operations.count, groups));
+      for (const [{ location }] of parts) {
+        const { value } = await chunks.next();
+        try {
+          folds.forEach((fold, i) => fold.fold(value![i]!));
+        } catch (error) {
+          throw await pages.malformed(location, (error as Error).message);
+        }
+      }
+      for (const [i, { makes }] of columns.entries()) {
+        const own = makes.map((name) => rests.get(name));
+        keep(makes, await folds[i]!.finish(plan, own, codec));
+      }
+    }
+    await Promise.all(inProgress);
+  } finally {
+    await chunks.return(undefined);
+    // After a failure, nothing may still use the operations when the work is repeated.
+    await Promise.allSettled(inProgress);
+    pages.close();
+  }
 }
 
 /**
- * Folds columns, part by part from the last one.
+ * The columns that are made at once: one, or several if each of them would read the parts again.
  *
- * @param waits false to give a thread all parts at once, so that it does not wait for this thread
- * @returns the folds in progress
+ * @param count the number of operations
  */
-async function foldAll(
-  columns: readonly FoldedColumn[],
-  folds: readonly Fold[],
-  groups: readonly LocatedTargets[],
-  pages: EventPages,
-  waits: boolean,
-): Promise<Promise<void>[]> {
-  const inProgress: Promise<void>[] = [];
-  const names = columns.map(({ name }) => name);
-  const numbered = groups.map(({ location, targets }, group) => ({ group, location, targets }))
+function passesOf(columns: readonly Source[], { isInMemory }: Events, count: number): Source[][] {
+  const passes: Source[][] = [];
+  let bytes = Infinity;
+  for (const column of columns) {
+    const own = count * bytesOf(column);
+    bytes += own;
+    if (isInMemory || bytes > BYTES_AT_ONCE) {
+      passes.push([]);
+      bytes = own;
+    }
+    passes.at(-1)!.push(column);
+  }
+  return passes;
+}
+
+/** A row group with events of the range. */
+interface NumberedTargets extends LocatedTargets {
+  /** The index of the row group's events. */
+  readonly index: number;
+}
+
+/** The row groups of one part, the last one first. */
+type PartGroups = [NumberedTargets, ...NumberedTargets[]];
+
+/** The row groups with events of the range, part by part from the last one. */
+function partsOf(groups: readonly LocatedTargets[]): PartGroups[] {
+  const numbered = groups.map((group, index) => ({ ...group, index }))
     .filter(({ targets }) => targets.some((target) => target >= 0));
   const parts = Map.groupBy(
     numbered,
     ({ location: { sequence, part } }) => `${sequence} ${part}`,
   );
-  const order = [...parts.values()].sort(([a], [b]) =>
-    a!.location.sequence - b!.location.sequence || b!.location.part - a!.location.part
-  );
-  for (const own of order) {
-    own.sort((a, b) => b.location.group - a.location.group);
-    const found = [];
-    for (const { group, location } of own) {
-      const columns = await pages.read(location, names);
-      found.push(columns.map((column) => ({ group, ...column })));
-    }
-    for (const [i, fold] of folds.entries()) {
-      try {
-        const folded = fold.fold(found.map((columns) => columns[i]!));
-        folded.catch(() => {}); // reported where it is awaited
-        if (waits) await folded;
-        else inProgress.push(folded);
-      } catch (error) {
-        if (error instanceof ThreadFailure) throw error;
-        throw await pages.malformed(own[0]!.location, (error as Error).message);
-      }
+  return [...parts.values()]
+    .map((own) => own.sort((a, b) => b.location.group - a.location.group) as PartGroups)
+    .sort(([{ location: a }], [{ location: b }]) => a.sequence - b.sequence || b.part - a.part);
+}
+
+/** About the number of bytes of the decompressed columns of a part. */
+function sizeOf(
+  { columns, part }: { readonly columns: readonly Source[]; readonly part: PartGroups },
+): number {
+  const width = columns.reduce((sum, column) => sum + column.width, 0);
+  return width * part.reduce((sum, { targets }) => sum + targets.length, 0);
+}
+
+/** Reads and decompresses columns of a part. Returns the row groups of each column. */
+async function readChunks(
+  pages: EventPages,
+  columns: readonly Source[],
+  part: PartGroups,
+  codec: PageCodec,
+): Promise<FoldedChunk[][]> {
+  const names = columns.map(({ name }) => name);
+  const found: Omit<FoldedChunk, "contents">[][] = columns.map(() => []);
+  for (const { index, location } of part) {
+    for (const [i, column] of (await pages.read(location, names)).entries()) {
+      found[i]!.push({ group: index, ...column });
     }
   }
-  return inProgress;
+  const all = found.flatMap((own) => own.flatMap((chunk) => chunk.pages));
+  try {
+    const contents = (await codec.decompress(all)).values();
+    return found.map((own) =>
+      own.map((chunk) => ({ ...chunk, contents: chunk.pages.map(() => contents.next().value!) }))
+    );
+  } catch (error) {
+    if (error instanceof ThreadFailure) throw error;
+    throw await pages.malformed(part[0].location, (error as Error).message);
+  }
 }
 
 /** The columns of silver that come from the operations themselves. */
-function ownColumns({ operations, rests, ...plan }: ColumnsPlan): ExecutionColumns {
+function ownColumns(
+  { operations, rests, ...plan }: ColumnsPlan,
+  codec: PageCodec,
+): Promise<ColumnPages[]> {
   const { operationIds, clientIds, statuses } = operations;
   const ids = ({ buffer }: Int32Array<ArrayBuffer>): FixedCells => {
     return { kind: "fixed", width: 8, view: new DataView(buffer) };
@@ -306,9 +287,9 @@ function ownColumns({ operations, rests, ...plan }: ColumnsPlan): ExecutionColum
     codeOf({ bytes, view: new DataView(bytes.buffer) }, 4, status.texts);
   }
   const cells = { operation_id: ids(operationIds), client_id: ids(clientIds), status };
-  return new Map(OWN.map((name) => {
+  return Promise.all(OWN.map((name) => {
     const column = { cells: cells[name], present: undefined };
-    return [name, pagesOf(column, false, plan, rests.get(name))];
+    return pagesOf(column, false, plan, rests.get(name), codec);
   }));
 }
 

@@ -1,11 +1,5 @@
-import {
-  compareBytes,
-  definitionLevels,
-  dictionaryIndexes,
-  PAGE_ENCODING_CODE,
-} from "./lake/page_encoding.ts";
+import { compareBytes, definitionLevels, dictionaryIndexes } from "./lake/page_encoding.ts";
 import type { Extremes, Page } from "./lake/page_file.ts";
-import { sourceOf } from "./lake/thread_code.ts";
 import {
   type CodedCells,
   codeOf,
@@ -14,8 +8,6 @@ import {
   LONG,
   type TextCells,
 } from "./typed_columns.ts";
-
-// This code also runs in a second thread, which gets it as text.
 
 /** The number of rows of a row group; the last row group of a client can have fewer. */
 export const GROUP_ROWS = 10_000;
@@ -249,9 +241,3 @@ export function plainTexts(texts: readonly Uint8Array[]): Uint8Array {
   }
   return plain;
 }
-
-/** The code of this module, for another thread. */
-export const EXECUTION_PAGES_CODE: string = [
-  sourceOf([createExecutionPage, isRun, extremesOf, dictionaryPage, plainTexts], { GROUP_ROWS }),
-  PAGE_ENCODING_CODE,
-].join("\n");

@@ -1,5 +1,4 @@
 import type { RowGroupPlan } from "./column_fold.ts";
-import type { ColumnThread } from "./column_thread.ts";
 import { EXECUTION_COLUMNS } from "./contract/tables.ts";
 import { type LocatedTargets, makeColumns, rowGroupsOf } from "./execution_columns.ts";
 import { GROUP_ROWS, type PageRest } from "./execution_pages.ts";
@@ -12,6 +11,7 @@ import {
   MOST_PLACES,
   type SortedOperations,
 } from "./operations.ts";
+import { type PageCodec, THIS_THREAD } from "./page_thread.ts";
 import type { Events } from "./replay_order.ts";
 
 /**
@@ -57,8 +57,8 @@ export interface Replay {
 export interface ReplayOptions {
   /** The largest number of operations in memory. */
   readonly most?: number | undefined;
-  /** A second thread that makes some of the columns. */
-  readonly thread?: ColumnThread | undefined;
+  /** Decompresses and compresses pages. */
+  readonly codec?: PageCodec | undefined;
 }
 
 /**
@@ -71,19 +71,19 @@ export interface ReplayOptions {
 export async function replayEvents(
   events: Events,
   rows: number,
-  { most = MOST_OPERATIONS, thread }: ReplayOptions = {},
+  { most = MOST_OPERATIONS, codec = THIS_THREAD }: ReplayOptions = {},
 ): Promise<Replay> {
   const capacity = Math.max(Math.min(rows, most, MOST_PLACES), FEWEST_OPERATIONS);
-  const index: Index = { events, rows, capacity, targets: sharedNumbers(rows) };
+  const index: Index = { events, rows, capacity, targets: new Int32Array(rows) };
   const clients = new Set<bigint>();
   const whole = await findOperations(index, {});
   if (!Array.isArray(whole)) {
     for (const { client } of clientRuns(whole.operations)) clients.add(client);
-    return { capacity, clients, ranges: () => withColumns([whole], events, thread) };
+    return { capacity, clients, ranges: () => withColumns([whole], events, codec) };
   }
   const operations = createOperations(FEWEST_OPERATIONS, {});
   for await (const group of events.scan(KEY_COLUMNS)) operations.addClients(group, clients);
-  const ranges = () => withColumns(foundRanges(index, {}, whole), events, thread);
+  const ranges = () => withColumns(foundRanges(index, {}, whole), events, codec);
   return { capacity, clients, ranges };
 }
 
@@ -100,11 +100,6 @@ interface FoundRange {
   readonly operations: SortedOperations;
   readonly groups: readonly LocatedTargets[];
   readonly isLast: boolean;
-}
-
-/** Both threads use the same memory. */
-function sharedNumbers(count: number): Int32Array {
-  return new Int32Array(new SharedArrayBuffer(4 * count));
 }
 
 /** Finds the operations of a range in several ranges, which end at the borders and at its end. */
@@ -166,7 +161,7 @@ async function findOperations(
 async function* withColumns(
   ranges: Iterable<FoundRange> | AsyncIterable<FoundRange>,
   events: Events,
-  thread: ColumnThread | undefined,
+  codec: PageCodec,
 ): AsyncGenerator<ReplayedRange> {
   let rests = new Map<string, PageRest | undefined>();
   let open: OpenGroup | undefined;
@@ -178,7 +173,7 @@ async function* withColumns(
       yield { operations: count, groups: [], isLast };
       continue;
     }
-    const columns = await makeColumns(events, { ...plan, operations, groups, rests }, thread);
+    const columns = await makeColumns(events, { ...plan, operations, groups, rests }, codec);
     if (isLast) events.close();
     rests = new Map(EXECUTION_COLUMNS.map(({ name }) => [name, columns.get(name)!.rest]));
     const finished = rowGroupsOf(columns)

@@ -1,12 +1,12 @@
-import { EVENT_COLUMNS } from "./contract/tables.ts";
 import { type Lake, REQUESTS_IN_FLIGHT } from "./lake/lake.ts";
 import type { Part } from "./lake/marker.ts";
 import { compareBytes } from "./lake/page_encoding.ts";
-import { type Chunk, decompress, findValues, freeChunk } from "./lake/parquet_pages.ts";
-import type { PartReader, StoredColumn } from "./lake/parquet_reader.ts";
-import { malformed, readPart } from "./lake/parts.ts";
+import type { Chunk } from "./lake/parquet_pages.ts";
+import type { StoredColumn } from "./lake/parquet_reader.ts";
+import { type OpenPart, type Parts, partsOf, type ReadGroup } from "./open_parts.ts";
 import type { EventGroup } from "./operations.ts";
-import { inParallel } from "./parallel.ts";
+import { type PageCodec, THIS_THREAD } from "./page_thread.ts";
+import { inParallel, readAhead } from "./parallel.ts";
 import { sortIndexes } from "./typed_columns.ts";
 
 // A replay applies events in the order (event_seq, occurred_at, event_id), beginning with events
@@ -72,33 +72,36 @@ interface Tail {
 }
 
 /** A row group whose events with an event_seq are the rows before `sequenced`. */
-interface Loaded {
+interface Loaded extends ReadGroup {
   readonly location: Location;
-  readonly rows: number;
   readonly sequenced: number;
-  readonly columns: Readonly<Record<string, Chunk>>;
   readonly reader: OpenPart;
-  /** Frees the memory of the columns. */
-  free(): void;
 }
 
 /** A day up to this size is in memory while it is replayed, in bytes. */
 const MOST_KEPT = 80 << 20;
 
+/** Options of {@linkcode openEvents}. */
+export interface EventsOptions {
+  /** Decompresses the pages of scans. */
+  readonly codec?: PageCodec | undefined;
+  /** The largest size of a day that is in memory, in bytes. */
+  readonly mostKept?: number | undefined;
+}
+
 /**
  * Opens the events of a day.
  *
  * @param parts the parts that the day's bronze marker lists
- * @param mostKept the largest size of a day that is in memory, in bytes
  */
 export async function openEvents(
   lake: Lake,
   parts: readonly Part[],
-  mostKept: number = MOST_KEPT,
+  { codec = THIS_THREAD, mostKept = MOST_KEPT }: EventsOptions = {},
 ): Promise<Events> {
   const keepsAll = parts.reduce((sum, { bytes }) => sum + bytes, 0) <= mostKept;
   const listed = [...Map.groupBy(parts, ({ amendment = 0 }) => amendment).values()];
-  const open = (most: number) => listed.map((own, i) => partsOf(lake, own, i, most));
+  const open = (most: number) => listed.map((own, i) => partsOf(lake, own, i, most, codec));
   const sequences = open(keepsAll ? Infinity : 2);
   const opened = keepsAll ? openAll(sequences) : Promise.resolve();
   const tails = rankTails(
@@ -120,7 +123,7 @@ export async function openEvents(
       if (!keepsAll) close();
     },
     isInMemory: keepsAll,
-    pages: () => keepsAll ? pagesOf(sequences, () => {}) : pagesOf(open(1)),
+    pages: () => keepsAll ? pagesOf(sequences, () => {}) : pagesOf(open(2)),
     close,
   };
 }
@@ -358,6 +361,11 @@ function rankTails(found: readonly FoundTail[]): Tail[] {
   });
 }
 
+/** The number of parts whose pages are decompressed ahead, if the parts are in memory. */
+const PARTS_AHEAD = 3;
+/** The size of these parts, in bytes. A single one may be larger. */
+const BYTES_AHEAD = 32 << 20;
+
 /** Reads row groups one after the other, with event_seq besides the named columns. */
 async function* load(
   parts: Parts,
@@ -365,22 +373,29 @@ async function* load(
   firstPart = 0,
   firstGroup = 0,
 ): AsyncGenerator<Loaded> {
-  let next: Promise<OpenPart> | undefined;
-  try {
-    for (let part = firstPart; part < parts.count; part++) {
-      const reader = await (next ?? parts.open(part));
-      next = part + 1 < parts.count ? parts.open(part + 1) : undefined;
-      next?.catch(() => {}); // reported when its turn comes
-      for (let group = part === firstPart ? firstGroup : 0; group < reader.groupCount; group++) {
-        const { rows, columns, free } = reader.read(group, ["event_seq", ...names]);
-        if (rows === 0) continue;
-        const location = { sequence: parts.sequence, part, group };
-        const sequenced = sequencedRows(columns.event_seq!);
-        yield { location, rows, sequenced, columns, reader, free };
-      }
+  const begin = async (part: number) => {
+    const reader = await parts.open(part);
+    const first = part === firstPart ? firstGroup : 0;
+    const groups = await reader.readFrom(first, ["event_seq", ...names]);
+    return { part, first, reader, groups };
+  };
+  const indexes = Array.from(
+    { length: Math.max(0, parts.count - firstPart) },
+    (_, i) => firstPart + i,
+  );
+  const ahead = readAhead(indexes, begin, {
+    count: Math.min(parts.most - 1, PARTS_AHEAD),
+    size: BYTES_AHEAD,
+    sizeOf: (part) => parts.bytes(part),
+  });
+  for await (const { part, first, reader, groups } of ahead) {
+    let group = first;
+    for (const { rows, columns, free } of groups) {
+      const location = { sequence: parts.sequence, part, group: group++ };
+      if (rows === 0) continue;
+      const sequenced = sequencedRows(columns.event_seq!);
+      yield { location, rows, sequenced, columns, reader, free };
     }
-  } finally {
-    await next?.catch(() => {}); // no part is fetched after the end
   }
 }
 
@@ -395,96 +410,4 @@ function pagesOf(
     malformed: async (location, problem) => (await open(location)).malformed(problem),
     close,
   };
-}
-
-/** The parts of one sequence. */
-interface Parts {
-  /** The index of the sequence. */
-  readonly sequence: number;
-  readonly count: number;
-  /** Opens a part. Only the last ones that were opened stay usable. */
-  open(index: number): Promise<OpenPart>;
-  /** Frees the memory of all parts. */
-  close(): void;
-}
-
-/** Columns of one row group. */
-type ReadGroup = Pick<Loaded, "rows" | "columns" | "free">;
-
-interface OpenPart {
-  readonly groupCount: number;
-  /** Frees the memory of the part. */
-  close(): void;
-  /** Reads columns of one row group. */
-  read(group: number, names: readonly string[]): ReadGroup;
-  /** Finds the pages of columns of one row group, with their types. */
-  pages(
-    group: number,
-    names: readonly string[],
-  ): (StoredColumn & { readonly type: string })[];
-  /** The failure of a part whose content is not that of bronze. */
-  malformed(problem: string): Error;
-}
-
-/** @param most the number of parts that stay usable */
-function partsOf(lake: Lake, parts: readonly Part[], sequence: number, most: number): Parts {
-  let kept: { readonly index: number; readonly part: Promise<OpenPart> }[] = [];
-  const close = (each: typeof kept[number]) =>
-    void each.part.then((part) => part.close(), () => {});
-  return {
-    sequence,
-    count: parts.length,
-    open(index) {
-      let found = kept.find((each) => each.index === index);
-      kept = kept.filter((each) => each !== found);
-      while (kept.length >= most) close(kept.shift()!);
-      found ??= { index, part: openPart(lake, parts[index]!) };
-      kept.push(found);
-      return found.part;
-    },
-    close: () => kept.splice(0).forEach(close),
-  };
-}
-
-async function openPart(lake: Lake, part: Part): Promise<OpenPart> {
-  const reader = await readPart(lake, part);
-  const fail = (problem: string) => malformed(lake, part, problem);
-  const guard = <T>(read: () => T): T => {
-    try {
-      return read();
-    } catch (error) {
-      throw fail((error as Error).message);
-    }
-  };
-  const types = new Map(reader.columns.map(({ name, type }) => [name, type]));
-  return {
-    groupCount: reader.groupRows.length,
-    close: () => reader.free(),
-    malformed: fail,
-    read: (group, names) => guard(() => readColumns(reader, names, group)),
-    pages: (group, names) =>
-      guard(() =>
-        reader.pages(group, names).columns.map((column, i) => ({
-          ...column,
-          type: types.get(names[i]!)!,
-        }))
-      ),
-  };
-}
-
-function readColumns(reader: PartReader, names: readonly string[], group: number): ReadGroup {
-  const { rows, columns } = reader.pages(group, names);
-  const chunks = columns.map(({ layout, pages }, i): [string, Chunk] => {
-    const name = names[i]!;
-    const { type, nullable } = EVENT_COLUMNS.find((column) => column.name === name)!;
-    const found = reader.columns.find((column) => column.name === name)?.type;
-    const chunk = findValues(pages, pages.map(decompress), layout);
-    if (found !== type && chunk.nulls < rows) {
-      throw new Error(`its column ${name} has type ${found} instead of ${type}`);
-    }
-    if (!nullable && chunk.nulls > 0) throw new Error(`its column ${name} has nulls`);
-    return [name, chunk];
-  });
-  const free = () => chunks.forEach(([, chunk], i) => freeChunk(chunk, columns[i]!.pages));
-  return { rows, columns: Object.fromEntries(chunks), free };
 }

@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { startColumnThread } from "./column_thread.ts";
 import { bronzeMarkerKey, silverMarkerKey, silverPrefix } from "./contract/keys.ts";
 import { EXECUTION_CONTRACT } from "./contract/fingerprint.ts";
 import { EXECUTION_COLUMNS } from "./contract/tables.ts";
@@ -28,6 +27,7 @@ import {
   TARGET_BYTES,
 } from "./lake/parts.ts";
 import { confirmDayOfLake } from "./lake/source_record.ts";
+import { startPageThread } from "./page_thread.ts";
 import { NAMED, type Observer, plural, type Work } from "./progress.ts";
 import { type ExecutionGroup, type Replay, replayEvents } from "./replay.ts";
 import { type Events, openEvents } from "./replay_order.ts";
@@ -48,8 +48,8 @@ export interface SilverOptions {
   /** The largest number of operations in memory. The result does not depend on this number. */
   readonly mostOperations?: number | undefined;
   /**
-   * The smallest number of events for which a second thread makes some of the columns. The result
-   * does not depend on this number.
+   * The smallest number of events for which a second thread decompresses and compresses pages. The
+   * result does not depend on this number.
    */
   readonly fewestForThread?: number | undefined;
   /** Receives the steps and the progress of the run. */
@@ -158,7 +158,7 @@ async function transform(
   const { lake, day, follow = false, dryRun = false, mostOperations, observer } = options;
   const { state, rows: events, parts: sources } = bronze.commit;
   const { fewestForThread = FEWEST_FOR_THREAD } = options;
-  using thread = events < fewestForThread ? undefined : startColumnThread();
+  using thread = events < fewestForThread ? undefined : startPageThread();
   observer.step({
     step: "bronze",
     says: `${lake.url(bronze.key)}, ${state}, ${plural(events, "event")} in ` +
@@ -166,9 +166,9 @@ async function transform(
     data: { key: bronze.key, state, rows: events, parts: sources.length },
   });
   const replay = await replayEvents(
-    observed(await openEvents(lake, sources), events, observer),
+    observed(await openEvents(lake, sources, { codec: thread }), events, observer),
     events,
-    { most: mostOperations, thread },
+    { most: mostOperations, codec: thread },
   );
   const before = previous?.commit.parts ?? [];
   const places = new Set([

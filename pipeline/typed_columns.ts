@@ -1,5 +1,4 @@
 import type { Chunk } from "./lake/parquet_pages.ts";
-import { sourceOf } from "./lake/thread_code.ts";
 
 // The values of one column for many operations, in typed arrays. An operation is known by its
 // index. The arrays have their full size from the beginning, so they never move; the system gives
@@ -316,9 +315,3 @@ function countBytes(indexes: Uint32Array, halves: Int32Array, half: number): Uin
   }
   return numbers;
 }
-
-/** The code of this module except {@linkcode sortIndexes}, for another thread. */
-export const TYPED_COLUMNS_CODE: string = [
-  sourceOf([cellsOf, freeCells, fixedCells, textCells, codedCells, textTable, copyBytes], { LONG }),
-  sourceOf([takeValues, takeFixed, takeTexts, takeCodes, codesOf, codeOf, isSame]),
-].join("\n");

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { DirectoryConfig } from "../config.ts";
@@ -114,12 +114,14 @@ export function openDirectory(
     name,
     url: (key) => pathToFileURL(join(root, key)).href,
 
-    get: (key) =>
+    get: (key, digests = false) =>
       attempt(`read ${key}`, async () => {
-        const bytes = await unlessMissing(readWhole(pathOf(root, key), signal));
+        const hash = digests ? createHash("sha256") : undefined;
+        const bytes = await unlessMissing(readWhole(pathOf(root, key), signal, hash));
         // Most readers need only the bytes, so the tag is computed when it is read.
         return bytes && {
           bytes,
+          ...(hash && { sha256: hash.digest("hex") }),
           get etag() {
             return md5(bytes);
           },
@@ -213,14 +215,23 @@ async function* readFolder(root: string, folder: string): AsyncGenerator<Deno.Di
   }
 }
 
-/** Reads into one array, because memory that other threads allocate is released late. */
-async function readWhole(path: string, signal?: AbortSignal) {
+/** The size of the pieces of a file that is hashed while it is read, in bytes. */
+const PIECE_BYTES = 1 << 20;
+
+/**
+ * Reads into one array, because memory that other threads allocate is released late.
+ *
+ * @param hash receives the bytes while other threads read the next ones, or other files
+ */
+async function readWhole(path: string, signal?: AbortSignal, hash?: Hash) {
   using file = await Deno.open(path);
   const bytes = new Uint8Array((await file.stat()).size);
   for (let at = 0; at < bytes.length;) {
     signal?.throwIfAborted();
-    const read = await file.read(bytes.subarray(at));
+    const end = hash === undefined ? bytes.length : at + PIECE_BYTES;
+    const read = await file.read(bytes.subarray(at, end));
     if (read === null) return bytes.slice(0, at);
+    hash?.update(bytes.subarray(at, at + read));
     at += read;
   }
   return bytes;

@@ -12,6 +12,8 @@ export interface StoredObject {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** The opaque tag, without quotes and without `W/`, for a {@linkcode Condition}. */
   readonly etag: string;
+  /** The SHA-256 digest of the content, if it was computed while the content arrived. */
+  readonly sha256?: string;
 }
 
 /** One object in a listing. */
@@ -38,8 +40,12 @@ export interface Lake {
   readonly name: string;
   /** The URL of a key: `s3://rbs/bronze/…` or `file:///…/bronze/…`. */
   url(key: string): string;
-  /** Returns the whole object, or undefined if it does not exist. The caller owns the bytes. */
-  get(key: string): Promise<StoredObject | undefined>;
+  /**
+   * Returns the whole object, or undefined if it does not exist. The caller owns the bytes.
+   *
+   * @param digests true if the caller needs the SHA-256 digest
+   */
+  get(key: string, digests?: boolean): Promise<StoredObject | undefined>;
   /**
    * Stores an object atomically: a reader sees all of it or nothing. The store verifies the content
    * on arrival.

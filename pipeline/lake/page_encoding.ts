@@ -1,5 +1,3 @@
-import { sourceOf } from "./thread_code.ts";
-
 // The encodings of Parquet pages that need more than a copy of bytes. Definition levels and
 // dictionary indexes use the same hybrid: a run of one value, or a run of packed bits.
 
@@ -112,8 +110,3 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   for (let i = 0; i < length; i++) if (a[i] !== b[i]) return a[i]! - b[i]!;
   return a.length - b.length;
 }
-
-/** The code of this module, for another thread. */
-export const PAGE_ENCODING_CODE: string = sourceOf(
-  [varint, packedHead, definitionLevels, dictionaryIndexes, compareBytes],
-);

@@ -149,10 +149,12 @@ export function createPageFile(
 
 /** Compresses the values of a page, and its dictionary. */
 export function compressPage(page: Page): CompressedPage {
-  return withCompressed(page, (content) => ({
-    size: content.length,
-    bytes: zstdCompressSync(content, { params: LEVEL_1, chunkSize: chunkSizeFor(content) }),
-  }));
+  return withCompressed(page, compressBytes);
+}
+
+/** Compresses the content of a page. */
+export function compressBytes(content: Uint8Array): Uint8Array {
+  return zstdCompressSync(content, { params: LEVEL_1, chunkSize: chunkSizeFor(content) });
 }
 
 /**
@@ -164,19 +166,24 @@ function chunkSizeFor({ length }: Uint8Array): number {
   return Math.min(DEFAULT_CHUNK, length + (length >> 8) + 64);
 }
 
-/** @param compressed called for the values, then for the dictionary */
-function withCompressed(
+/**
+ * Returns a page with compressed values.
+ *
+ * @param compressed called for the values, then for the dictionary
+ */
+export function withCompressed(
   { values, dictionary, ...page }: Page,
-  compressed: (content: Uint8Array) => CompressedBytes,
+  compressed: (content: Uint8Array) => Uint8Array,
 ): CompressedPage {
-  const own = { ...page, values: compressed(values) };
+  const sized = (content: Uint8Array) => ({ size: content.length, bytes: compressed(content) });
+  const own = { ...page, values: sized(values) };
   if (dictionary === undefined) return own;
-  return { ...own, dictionary: { ...dictionary, values: compressed(dictionary.values) } };
+  return { ...own, dictionary: { ...dictionary, values: sized(dictionary.values) } };
 }
 
-/** The code of {@linkcode compressPage}, for another thread. */
-export const COMPRESS_PAGE_CODE: string = sourceOf(
-  [compressPage, withCompressed, chunkSizeFor],
+/** The code of {@linkcode compressBytes}, for another thread. */
+export const COMPRESS_BYTES_CODE: string = sourceOf(
+  [compressBytes, chunkSizeFor],
   { LEVEL_1, DEFAULT_CHUNK },
 );
 

@@ -1,5 +1,3 @@
-import { sourceOf } from "./thread_code.ts";
-
 // Parquet's hybrid of runs and packed bits holds definition levels and dictionary indexes. Each
 // function validates a run before it fills anything, so that a damaged run is not followed.
 
@@ -174,14 +172,3 @@ function readHead(
   if (at + size > bytes.length) throw new Error("a run in a page is truncated");
   return { values, packed, next: at };
 }
-
-/** The code of this module, for another thread. */
-export const PAGE_RUNS_CODE: string = sourceOf([
-  readLevels,
-  readIndexes,
-  unpack,
-  unpackAll,
-  readHead,
-], {
-  MOST_BITS,
-});

@@ -1,7 +1,7 @@
 import { zstdDecompressSync, type ZstdOptions } from "node:zlib";
 import { snappyUncompress } from "hyparquet";
 import type { Page } from "./page_file.ts";
-import { PAGE_RUNS_CODE, readIndexes, readLevels } from "./page_runs.ts";
+import { readIndexes, readLevels } from "./page_runs.ts";
 import { sourceOf } from "./thread_code.ts";
 import { countIn, readStruct, structIn, type ThriftStruct } from "./thrift.ts";
 
@@ -241,10 +241,7 @@ export function decompress(page: StoredPage): Uint8Array {
       snappyUncompress(body, content);
       break;
     case "ZSTD":
-      // A page without values can have an empty body, which is not even an empty frame.
-      if (size === 0 && body.length === 0) return body;
-      content = plainBytes(zstdDecompressSync(body, optionsFor(page)));
-      break;
+      return decompressZstd(page);
     default:
       throw new Error(`its pages are compressed with ${codec}, not with ZSTD or SNAPPY`);
   }
@@ -253,14 +250,33 @@ export function decompress(page: StoredPage): Uint8Array {
 }
 
 /**
+ * Decompresses a body that is compressed with Zstandard, as {@linkcode decompress}.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { decompressZstd } from "./parquet_pages.ts";
+ * assertEquals(decompressZstd({ body: new Uint8Array(0), size: 0 }).length, 0);
+ * ```
+ */
+export function decompressZstd(page: Pick<StoredPage, "body" | "size">): Uint8Array {
+  const { body, size } = page;
+  // A page without values can have an empty body, which is not even an empty frame.
+  if (size === 0 && body.length === 0) return body;
+  const content = plainBytes(zstdDecompressSync(body, optionsFor(page)));
+  confirmSize(content, page);
+  return content;
+}
+
+/**
  * The limit is one byte more than the expected size, so that a longer content is detected instead of
  * truncated. One chunk for all of the content saves a copy.
  */
-function optionsFor({ size }: StoredPage): ZstdOptions {
+function optionsFor({ size }: Pick<StoredPage, "size">): ZstdOptions {
   return { maxOutputLength: size + 1, chunkSize: Math.max(size + 1, LEAST_CHUNK) };
 }
 
-function confirmSize({ length }: Uint8Array, { size }: StoredPage): void {
+function confirmSize({ length }: Uint8Array, { size }: Pick<StoredPage, "size">): void {
   if (length !== size) throw new Error("the size of a page differs from its header");
 }
 
@@ -456,25 +472,8 @@ function lookUp(indexes: Int32Array, entries: Int32Array, places: Int32Array): v
   }
 }
 
-/**
- * The code of {@linkcode decompress} for pages that are not compressed with Snappy, of
- * {@linkcode findValues} and of {@linkcode freeChunk}, for another thread.
- */
-export const PARQUET_PAGES_CODE: string = [
-  sourceOf(
-    [
-      decompress,
-      optionsFor,
-      confirmSize,
-      plainBytes,
-      findValues,
-      widthOf,
-      joined,
-      findPlain,
-      lookUp,
-    ],
-    { PLAIN, WIDTHS, LEAST_CHUNK, MOST_SNAPPY },
-  ),
-  sourceOf([freeChunk, freeContent], { LARGEST_POOL }),
-  PAGE_RUNS_CODE,
-].join("\n");
+/** The code of {@linkcode decompressZstd}, for another thread. */
+export const DECOMPRESS_ZSTD_CODE: string = sourceOf(
+  [decompressZstd, optionsFor, confirmSize, plainBytes],
+  { LEAST_CHUNK },
+);

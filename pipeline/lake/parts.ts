@@ -253,9 +253,9 @@ export function fetchParts(lake: Lake, parts: Iterable<Part>): AsyncGenerator<Fe
 }
 
 async function fetchPart(lake: Lake, part: Part): Promise<FetchedPart> {
-  const stored = await lake.get(part.key);
+  const stored = await lake.get(part.key, true);
   if (stored === undefined) throw damaged(lake, part, "it is missing");
-  const problem = difference(part, stored.bytes);
+  const problem = difference(part, stored.bytes, stored.sha256);
   if (problem !== undefined) throw damaged(lake, part, problem);
   return { part, body: stored.bytes };
 }
@@ -311,12 +311,17 @@ export function openFetched(lake: Lake, { part, body }: FetchedPart): PartReader
   );
 }
 
-/** Describes how bytes differ from the part in the marker; undefined if they are equal. */
-export function difference(part: Part, body: Uint8Array): string | undefined {
+/**
+ * Describes how bytes differ from the part in the marker; undefined if they are equal.
+ *
+ * @param sha256 the digest of the bytes, if it is known
+ */
+export function difference(part: Part, body: Uint8Array, sha256?: string): string | undefined {
   if (body.length !== part.bytes) {
     return `it has ${body.length} bytes, but the commit marker says ${part.bytes}`;
   }
-  return sha256Of(body) === part.sha256 ? undefined : "its sha256 differs from the commit marker";
+  const found = sha256 ?? sha256Of(body);
+  return found === part.sha256 ? undefined : "its sha256 differs from the commit marker";
 }
 
 /** The failure for a part that does not match its marker. */

@@ -390,7 +390,7 @@ async function storeThreeGroups(lake: Lake) {
   return part!;
 }
 
-Deno.test("replay: gives the same executions if a second thread makes columns, or if no part stays in memory", async () => {
+Deno.test("replay: gives the same executions if a second thread handles pages, or if no part stays in memory", async () => {
   using thread = await readyThread();
   const lake = memoryLake();
   const parts = await storeThreeParts(lake);
@@ -406,7 +406,7 @@ Deno.test("replay: gives the same executions if a second thread makes columns, o
   assert(thread.used >= 8, `${thread.used}`);
 });
 
-Deno.test("replay: refuses a damaged page with the same message if a second thread makes columns", async () => {
+Deno.test("replay: refuses a damaged page with the same message if a second thread handles pages", async () => {
   using thread = await readyThread();
   const lake = memoryLake();
   const part = await storeThreeGroups(lake);

@@ -6,11 +6,11 @@ import {
   EXECUTION_COLUMNS,
   EXECUTION_STATUS,
 } from "../../pipeline/contract/tables.ts";
-import type { ColumnThread } from "../../pipeline/column_thread.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import type { Part } from "../../pipeline/lake/marker.ts";
 import { createPageFile } from "../../pipeline/lake/page_file.ts";
 import { openPart } from "../../pipeline/lake/parquet_reader.ts";
+import type { PageCodec } from "../../pipeline/page_thread.ts";
 import { replayEvents } from "../../pipeline/replay.ts";
 import { openEvents } from "../../pipeline/replay_order.ts";
 import { DAY } from "./days.ts";
@@ -79,19 +79,19 @@ export interface Replayed {
  * Replays parts of bronze.
  *
  * @param most the largest number of operations in memory
- * @param thread makes some of the columns
+ * @param codec decompresses and compresses pages
  * @param mostKept the largest size of the parts that stay in memory, in bytes
  */
 export async function replayParts(
   lake: Lake,
   parts: readonly Part[],
   most?: number,
-  thread?: ColumnThread,
+  codec?: PageCodec,
   mostKept?: number,
 ): Promise<Replayed> {
   const events = parts.reduce((sum, { rows }) => sum + rows, 0);
-  const opened = await openEvents(lake, parts, mostKept);
-  const replay = await replayEvents(opened, events, { most, thread });
+  const opened = await openEvents(lake, parts, { codec, mostKept });
+  const replay = await replayEvents(opened, events, { most, codec });
   const file = createPageFile(EXECUTION_COLUMNS);
   const found = { groups: [] as number[], most: replay.capacity, ranges: 0 };
   for await (const { groups } of replay.ranges()) {

@@ -51,6 +51,18 @@ everyLake("returns the bytes that were put", async (lake) => {
   }
 });
 
+everyLake("returns the digest of the bytes, if it returns one", async (lake) => {
+  for (const length of [0, 1, 5 << 20]) {
+    const body = noise(length);
+    await lake.put(`bronze/${length}`, body);
+    const stored = await lake.get(`bronze/${length}`, true);
+    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", body)).toHex();
+    assertEquals(stored!.sha256 ?? digest, digest);
+    assert(stored!.bytes.every((byte, i) => byte === body[i]));
+    assertEquals((await lake.get(`bronze/${length}`))!.sha256, undefined);
+  }
+});
+
 everyLake("accepts every key that the pipeline makes, and unusual keys", async (lake) => {
   const strange = [
     "silver/client_id=-9223372036854775808/date=2025-12-28/part-00000-ab.parquet",
