@@ -116,7 +116,8 @@ export async function beginWindow(
   const publication = { lake, key, previous, listed, began, source, dryRun, observer };
   const fence = await readFence(connection, window, grace);
   if (fence.now < window.start) throw windowNotBegun(window, fence.now);
-  reportFence(fence, fence.now >= window.end + grace, observer);
+  const isSealed = previous?.commit.state === "sealed";
+  reportFence(fence, { isOver: fence.now >= window.end + grace, isSealed }, observer);
   const found = { connection, window, schema, source, previous, publication, fence };
   return { ...found, grace, observer, ranges };
 }
@@ -350,10 +351,21 @@ function reportSchema(connection: Connection, { unknown }: OutboxSchema, observe
   });
 }
 
-/** Reports whether the day can be sealed. A day that is over and stays open is a warning. */
-function reportFence({ sealable, reasons }: Fence, isOver: boolean, observer: Observer): void {
-  const sealing = "the day is over and no earlier transaction is open";
-  const says = sealable ? sealing : `the day stays open: ${reasons.join("; ")}`;
+/**
+ * Reports whether events can still come. A day that is over and stays open is a warning. A sealed day
+ * stays sealed.
+ */
+function reportFence(
+  { sealable, reasons }: Fence,
+  { isOver, isSealed }: { readonly isOver: boolean; readonly isSealed: boolean },
+  observer: Observer,
+): void {
+  const state = isSealed
+    ? "the day is sealed, but late events can still come"
+    : "the day stays open";
+  const says = sealable
+    ? "the day is over and no earlier transaction is open"
+    : `${state}: ${reasons.join("; ")}`;
   const warning = isOver && !sealable ? { warning: true } : {};
   observer.step({ step: "fence", says, data: { sealable, reasons }, ...warning });
 }

@@ -53,6 +53,30 @@ Deno.test("runAmend adds late events as additional parts, and keeps the previous
   assertEquals(await lake.contents(), contents);
 });
 
+Deno.test("a run on a sealed day says that late events can still come, and not that the day stays open", async () => {
+  await using db = await outbox({ events: EVENTS });
+  await using lake = await temporaryLake();
+  await bronze(db, lake);
+  await silver(lake);
+  const writer = await db.connect();
+  await writer.query(`BEGIN; ${event(10)}; PREPARE TRANSACTION 'two-phase'`);
+  await db.query(event(11));
+  const { steps, outcome } = await amend(db, lake);
+  const again = await bronze(db, lake);
+  await writer.query("ROLLBACK PREPARED 'two-phase'");
+  assertEquals([outcome, (await markerOf(lake, "bronze")).commit.state], ["amended", "sealed"]);
+  for (const { step, says, warning } of [...steps, ...again]) {
+    if (step !== "fence") continue;
+    assert(
+      says.startsWith(
+        "the day is sealed, but late events can still come: prepared transaction two-phase",
+      ),
+      says,
+    );
+    assert(warning);
+  }
+});
+
 Deno.test("runAmend keeps lost events, and later runs accept exactly these events as lost", async () => {
   await using db = await outbox({ events: EVENTS });
   await using lake = await temporaryLake();

@@ -112,3 +112,11 @@ WHERE srrelid IN ({RELATIVES}) AND clock_timestamp() < {instant(sealable_from)}"
 def as_iso(time: str) -> str:
     """Converts a time of Postgres to ISO 8601 in UTC."""
     return f"""to_char({time} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')"""
+
+
+def explain_fence(reasons: list[str], *, sealed: bool) -> str:
+    """Says whether events can still come. A sealed day stays sealed."""
+    if not reasons:
+        return "the day is over and no earlier transaction is open"
+    state = "is sealed, but late events can still come" if sealed else "stays open"
+    return f"the day {state}: {'; '.join(reasons)}"

@@ -20,7 +20,7 @@ from .contract import (
 )
 from .differences import NAMED, Differences, listed, with_unfit
 from .errors import Failure, command, plural
-from .fence import clock, count, read_fence
+from .fence import clock, count, explain_fence, read_fence
 from .layers import BRONZE
 from .marker import Commit, Part, total
 from .names import Namer, is_part
@@ -97,7 +97,7 @@ def begin(spark: SparkSession, outbox: Outbox, lake: Lake, day: str, grace: int)
     if now < window[0]:
         raise not_begun(day, now)
     reasons = read_fence(outbox.query, day, window, grace)
-    tell_fence(reasons)
+    tell_fence(reasons, sealed=commit is not None and commit.state == "sealed")
     snapshot = outbox.begin_snapshot()
     found = survey.survey(outbox.query, day, window, schema)
     tell_survey(found, outbox, window)
@@ -179,14 +179,11 @@ def state_of(run: Run) -> str:
     return "sealed" if not run.reasons and still_complete(run) else "open"
 
 
-def tell_fence(reasons: list[str], *, warning: bool = False) -> None:
-    """Prints whether the day can be sealed."""
-    text = (
-        f"the day stays open: {'; '.join(reasons)}"
-        if reasons
-        else "the day is over and no earlier transaction is open"
-    )
-    say("bronze", "fence", text, warning=warning)
+def tell_fence(
+    reasons: list[str], *, sealed: bool = False, warning: bool = False
+) -> None:
+    """Prints whether events can still come."""
+    say("bronze", "fence", explain_fence(reasons, sealed=sealed), warning=warning)
 
 
 def tell_survey(found: Survey, outbox: Outbox, window: tuple[int, int]) -> None:
