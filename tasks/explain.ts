@@ -6,14 +6,14 @@ import { didYouMean } from "./cli/suggestion.ts";
 import { projectHelp, projectOf } from "./cli/project_options.ts";
 import { colourWanted, lineWidth, paint, print, understandsEscapes } from "./cli/terminal.ts";
 import type { Screen } from "./explain/inline.ts";
-import { GUIDE, REFERENCE_PAGES, type Topic, topics } from "./explain/pages.ts";
+import { GUIDE, LOG_IN, REFERENCE_PAGES, type Topic, topics } from "./explain/pages.ts";
 import { renderPage } from "./explain/render.ts";
 import { renderForScreen } from "./explain/screen.ts";
 
 const RUNBOOK = new URL("../runbook/", import.meta.url);
 const DOCS = new URL("../docs/", import.meta.url);
 
-const LOGIN = "The commands use a login: deno task explain guide";
+const LOGIN = `The commands use a login: deno task explain ${LOG_IN}`;
 
 /** The most characters in a line: longer lines of text are hard to read. */
 const WIDEST = 100;
@@ -49,7 +49,7 @@ ${EXIT_CODES_HELP}`,
       const isReference = REFERENCE_PAGES.has(id);
       const named = isReference ? text : renderPage(text, project ?? DEFAULT_PROJECT);
       print(renderForScreen(named, screen()));
-      if (id !== GUIDE && !isReference) print(`\n${paint(LOGIN, "dim")}`);
+      if (id !== GUIDE && id !== LOG_IN && !isReference) print(`\n${paint(LOGIN, "dim")}`);
     }
     return 0;
   },
@@ -85,13 +85,17 @@ function isPage(id: string): boolean {
 }
 
 function addressOf(id: string): URL {
-  return REFERENCE_PAGES.has(id)
-    ? new URL(`${id}.md`, DOCS)
-    : new URL(`${id === GUIDE ? "README" : id}.md`, RUNBOOK);
+  return REFERENCE_PAGES.has(id) ? new URL(`${id}.md`, DOCS) : new URL(
+    id === GUIDE ? "README.md" : id === LOG_IN ? `README.md#${LOG_IN}` : `${id}.md`,
+    RUNBOOK,
+  );
 }
 
 async function page(id: string): Promise<string> {
-  if (isPage(id)) return await Deno.readTextFile(addressOf(id));
+  if (isPage(id)) {
+    const text = await Deno.readTextFile(addressOf(id));
+    return id === LOG_IN ? text.match(/^## Log in\n[^]*?(?=\n## )/m)![0].replace("##", "#") : text;
+  }
   const names = allTopics().flatMap(({ pages }) => [...pages.keys()]);
   throw new Failure({
     kind: "configuration",

@@ -2,7 +2,7 @@ import { lexer, type Token } from "marked";
 import { POSTFLIGHT } from "../checks/postflight/catalog.ts";
 import { PREFLIGHT } from "../checks/preflight/catalog.ts";
 import { DEFAULT_PROJECT } from "../pipeline/contract/project.ts";
-import { COMMAND_PAGES, GUIDE, topics } from "../tasks/explain/pages.ts";
+import { COMMAND_PAGES, GUIDE, LOG_IN, topics } from "../tasks/explain/pages.ts";
 import { renderPage } from "../tasks/explain/render.ts";
 import { type Block, blocksOf, isDestructive, isMarked } from "./runbook/blocks.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "./support/assert.ts";
@@ -22,7 +22,7 @@ const TASKS = JSON.parse(await Deno.readTextFile(new URL("../deno.json", import.
 
 Deno.test("runbook: every page has a topic, and every topic has its pages", () => {
   const listed = topics().flatMap((topic) => [...topic.pages.keys()]);
-  assertEquals([...pages.keys()].sort(), [...listed].sort());
+  assertEquals([...pages.keys(), LOG_IN].sort(), [...listed].sort());
   assertEquals(new Set(listed).size, listed.length);
   for (const { id } of [...PREFLIGHT, ...POSTFLIGHT]) assert(pages.has(id), id);
   for (const name of COMMAND_PAGES.keys()) assert(name in TASKS, `deno.json has no task ${name}`);

@@ -4,6 +4,9 @@ import { PREFLIGHT } from "../../checks/preflight/catalog.ts";
 /** The name of the runbook's first page, README.md. */
 export const GUIDE = "guide";
 
+/** The section of the guide that is a page as well. Its name is that of the heading in a link. */
+export const LOG_IN = "log-in";
+
 /** The commands that have a page in the runbook, each with a short description. */
 export const COMMAND_PAGES: ReadonlyMap<string, string> = new Map([
   ["run", "copy days into bronze and silver, and check each day"],
@@ -49,7 +52,13 @@ export interface Topic {
 /** All pages of the runbook by topic. The page of a check is in the topic of its first command. */
 export function topics(): Topic[] {
   return [
-    { title: "Start here", pages: new Map([[GUIDE, "from an empty cluster to a nightly run"]]) },
+    {
+      title: "Start here",
+      pages: new Map([
+        [GUIDE, "from an empty cluster to a nightly run"],
+        [LOG_IN, "give the commands the logins of the database and the lake"],
+      ]),
+    },
     { title: "Commands", pages: COMMAND_PAGES },
     { title: "Failures of a command", pages: FAILURE_PAGES },
     { title: "Alerts", pages: ALERT_PAGES },

@@ -10,6 +10,8 @@ const ROOT = new URL("../../", import.meta.url);
 
 /** A message of each kind of failure, and its page. */
 const CASES: readonly (readonly [summary: string, page: string | undefined])[] = [
+  ["Cannot start: DJANGO_DB_PASSWORD is not set", "log-in"],
+  ["Cannot start: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set", "log-in"],
   [
     "Cannot publish s3://rbs/bronze/events/date=2025-12-28/_commit.json: another run published this " +
     "day meanwhile, and its result is complete",
@@ -92,7 +94,6 @@ const CASES: readonly (readonly [summary: string, page: string | undefined])[] =
   ["Cannot use --context: it belongs to the engine spark", undefined],
   ["Cannot start bronze: preflight failed, so no Job was started", undefined],
   ["Cannot use --context prod: there is no such context", "cluster-login"],
-  ["Cannot start: DJANGO_DB_PASSWORD is not set", undefined],
   ["Cannot export 2027-01-01: the day has not begun; the database's clock is at 2026", undefined],
 ];
 

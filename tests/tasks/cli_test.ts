@@ -165,6 +165,7 @@ for (const task of ["bronze", "silver"]) {
     const { code, stderr } = await run(task, ["--date", "2025-12-28"], env);
     assertEquals(code, 2);
     assertStringIncludes(stderr, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set");
+    assert(stderr.endsWith("\nrunbook: deno task explain log-in\n"), stderr);
   });
 
   Deno.test(`command line: ${task} exits with 3 if its database is down`, async () => {

@@ -27,6 +27,19 @@ Deno.test("explain: prints no escapes into a file", async () => {
   assertStringIncludes(stdout, "\nLog in\n------\n");
 });
 
+Deno.test("explain: prints the section of the guide about logins, and other pages name it", async () => {
+  const { code, stdout } = await runTask("explain", ["log-in"]);
+  assertEquals(code, 0);
+  assert(stdout.startsWith("Log in\n======\n"), stdout);
+  assertStringIncludes(stdout, "for name in DJANGO_DB_PASSWORD AWS_SECRET_ACCESS_KEY; do");
+  assert(
+    !stdout.includes("Every morning\n") && !stdout.includes("deno task explain log-in"),
+    stdout,
+  );
+  const status = await runTask("explain", ["status"]);
+  assert(status.stdout.endsWith("The commands use a login: deno task explain log-in\n"));
+});
+
 for (const page of REFERENCE_PAGES.keys()) {
   Deno.test(`explain: prints the reference page ${page}, which is in docs/`, async () => {
     const { code, stdout, stderr } = await runTask("explain", [page]);
