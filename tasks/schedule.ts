@@ -146,7 +146,9 @@ async function switchTo(task: Task, engine: ToolkitEngine | undefined): Promise<
     print(renderSwitched(name, suspend, { ...(next && { next }), ...(missed && { missed }) }));
   }
   if (switches.length === 0) {
-    print(`nothing to do: the schedule is ${engine === undefined ? "off" : `on for ${engine}`}`);
+    print(
+      `nothing to do: the schedule is ${engine === undefined ? "suspended" : `on for ${engine}`}`,
+    );
   }
   if (engine === undefined) {
     after.flatMap(({ runs }) => runs).filter(({ result }) => result === "running")

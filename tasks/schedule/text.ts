@@ -52,10 +52,10 @@ export function renderSwitched(
   suspend: boolean,
   { next, missed }: Pick<ScheduledCronJob, "next" | "missed">,
 ): string {
-  if (suspend) return `off  ${name}`;
+  if (suspend) return `suspended  ${name}`;
   const now = missed === undefined ? [] : [`starts now, because it missed ${missed}`];
   const later = next === undefined ? [] : [`next at ${next}`];
-  return [`on   ${name}`, ...now, ...later].join(", ");
+  return [`on         ${name}`, ...now, ...later].join(", ");
 }
 
 function failureOf({ job, reason }: ScheduledRun, namespace: string): string[] {

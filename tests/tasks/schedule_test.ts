@@ -46,8 +46,8 @@ clusterTest("schedule: switches one engine on, then the other, and off again", a
 
   const local = await schedule("on");
   assertEquals([local.code, local.stderr], [0, ""]);
-  assertMatch(local.stdout, /^on {3}nightly-preflight, next at \d{4}-\d\d-\d\dT01:30:00Z$/m);
-  assertMatch(local.stdout, /^on {3}nightly-run, next at \d{4}-\d\d-\d\dT02:00:00Z$/m);
+  assertMatch(local.stdout, /^on {9}nightly-preflight, next at \d{4}-\d\d-\d\dT01:30:00Z$/m);
+  assertMatch(local.stdout, /^on {9}nightly-run, next at \d{4}-\d\d-\d\dT02:00:00Z$/m);
   assertEquals(await on(), ["nightly-preflight", "nightly-run"]);
   assertStringIncludes(
     (await schedule("on")).stdout,
@@ -55,12 +55,15 @@ clusterTest("schedule: switches one engine on, then the other, and off again", a
   );
 
   const spark = await schedule("on", "--engine", "spark");
-  assertEquals(spark.stdout.split("\n")[0], "off  nightly-run");
+  assertEquals(spark.stdout.split("\n")[0], "suspended  nightly-run");
   assertEquals(await on(), ["nightly-preflight", "nightly-run-spark"]);
 
   assertEquals((await schedule("off")).code, 0);
   assertEquals(await on(), []);
-  assertStringIncludes((await schedule("off")).stdout, "nothing to do: the schedule is off");
+  assertStringIncludes(
+    (await schedule("off")).stdout,
+    "nothing to do: the schedule is suspended",
+  );
 });
 
 clusterTest(
@@ -136,9 +139,9 @@ clusterTest("schedule on: says that a missed start is made up for at once", asyn
   assertEquals(code, 0);
   assertMatch(
     stdout,
-    new RegExp(`^on {3}nightly-run, starts now, because it missed ${missed}, next at `, "m"),
+    new RegExp(`^on {9}nightly-run, starts now, because it missed ${missed}, next at `, "m"),
   );
-  assertMatch(stdout, /^on {3}nightly-preflight, next at /m);
+  assertMatch(stdout, /^on {9}nightly-preflight, next at /m);
   let job = "";
   await until("Kubernetes makes up for the missed start", async () => {
     const { items } = await api.get(JOBS);
