@@ -227,7 +227,7 @@ export function whyNot(cluster: Cluster, policy: Policy, peer: Peer, end: Endpoi
         `${shown} is not among the ${formatPeer(peer)}${whyOutside(peer, end)}`;
     }
     return end.addresses.length === 0
-      ? `ipBlock selects addresses outside the cluster, and ${shown} is a pod`
+      ? `ipBlock selects addresses outside the cluster, and ${shown} is inside it`
       : `${end.addresses.map(formatAddress).join(" and ")} of ${shown} is not among ` +
         `the ${formatPeer(peer)}`;
   }

@@ -96,6 +96,21 @@ Deno.test("reach: answers from the rules for a workload that no manifest declare
   assertEquals(denied.code, 1);
 });
 
+Deno.test("reach: does not call a Service a pod", async () => {
+  const policy = `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: to-addresses, namespace: jobs}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress: [{to: [{ipBlock: {cidr: 0.0.0.0/0}}]}]
+`;
+  const to = ["--to", "cache.elsewhere.svc", "--port", "6379"];
+  const { out } = await reach(`${MANIFESTS}---\n${policy}`, ...FROM, ...to);
+  const why = "addresses outside the cluster, and elsewhere/Service/cache is inside it";
+  assertStringIncludes(out, `ipBlock selects ${why}`);
+});
+
 Deno.test("reach: a Service whose pods no manifest declares has the labels of its selector", async () => {
   const to = [...FROM, "--to", "cache.other.svc", "--port", "6379", "--output", "json"];
   const declared =
