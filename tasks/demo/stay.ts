@@ -86,7 +86,7 @@ export async function stay(options: Stay): Promise<void> {
     for (const [command, purpose] of COMMANDS(day)) {
       print(`  deno task --env-file=${variables.path} ${command.padEnd(24)}  ${purpose}`);
     }
-    print(`Enter lets ${WRITER} commit. Then run ${OPEN_DAY} again.`);
+    print(`Press Enter here to let ${WRITER} commit. Until then, ${OPEN_DAY} stays open.`);
     await commitAtEnter(writer, ended.signal);
   } finally {
     await writer.end();
@@ -97,7 +97,7 @@ const COMMANDS = (day: Day) =>
   [
     [`status --to ${OPEN_DAY}`, "why a day is open"],
     [`amend ${day}`, "add the late event"],
-    [`run ${OPEN_DAY}`, "seal the day, after Enter"],
+    [`run ${OPEN_DAY}`, "seal the day, after Enter in this shell"],
   ] as const;
 
 /** Commits the writer at the first line of the standard input, and waits for Ctrl-C. */

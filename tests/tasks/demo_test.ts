@@ -78,7 +78,7 @@ atTerminal(Deno.test)(
     await inNewFolder(async (path) => {
       const file = `${path}/demo.env`;
       const demo = startOnTerminal("demo", ["--stay", file, "--lake", `${path}/the lake`]);
-      await demo.until("Enter lets slow-writer commit");
+      await demo.until("Press Enter here to let slow-writer commit");
       assertEquals(Deno.statSync(file).mode! & 0o777, 0o600);
       const text = await Deno.readTextFile(file);
       const env = Object.fromEntries(text.matchAll(/^(\w+)='(.*)'$/gm).map(([, ...pair]) => pair));
