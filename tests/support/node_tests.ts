@@ -19,3 +19,16 @@ export function nodeTest(name: string, run: (t: Deno.TestContext) => Promise<voi
     },
   });
 }
+
+/**
+ * Runs steps of a test at the same time, because on a node they mostly wait. Each step needs its own
+ * days, namespaces or objects.
+ */
+export async function stepsSideBySide(
+  t: Deno.TestContext,
+  steps: readonly (readonly [name: string, run: (t: Deno.TestContext) => Promise<void>])[],
+): Promise<void> {
+  // Such steps cannot have sanitizers; the test has them.
+  const without = { sanitizeOps: false, sanitizeResources: false, sanitizeExit: false };
+  await Promise.all(steps.map(([name, fn]) => t.step({ name, fn, ...without })));
+}
