@@ -1,7 +1,7 @@
 import type { KubeObject } from "../../../pipeline/cluster/cluster.ts";
 import { type Api, openApi } from "../api.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
-import { nodeTest } from "../../support/node_tests.ts";
+import { nodeTest, stepsSideBySide } from "../../support/node_tests.ts";
 import { type RealNode, realNode } from "../../support/real_node.ts";
 import { runTask, type TaskOutcome } from "../../support/task.ts";
 import { until } from "../until.ts";
@@ -81,7 +81,7 @@ async function runJob(
   }
 }
 
-nodeTest("bronze --engine spark: follows a driver on a real node", async () => {
+async function followsADriver() {
   const { code, stdout, stderr } = await runJob({
     script: 'echo "bronze  outbox      $JOB_DATE"; sleep 1; ' +
       "echo 'bronze  commit      s3://rbs/bronze/events/date='$JOB_DATE'/_commit.json, sealed'",
@@ -90,21 +90,21 @@ nodeTest("bronze --engine spark: follows a driver on a real node", async () => {
   const steps = stdout.trimEnd().split("\n").map((line) => line.split(/ +/)[1]);
   assertEquals(steps, ["job", "scheduled", "running", "outbox", "commit", "completed"]);
   assertMatch(stdout, /^bronze {2}outbox {6}2025-12-28$/m);
-});
+}
 
-nodeTest("bronze --engine spark: ends with the exit code of a driver on a real node", async () => {
+async function endsWithTheExitCode() {
   const { code, stderr } = await runJob({ script: "echo 'Cannot do a: b. Do c.' >&2; exit 2" });
   assertEquals([code, stderr], [2, "Cannot do a: b. Do c.\n"]);
-});
+}
 
-nodeTest("bronze --engine spark: follows the retry of a driver on a real node", async () => {
+async function followsARetry() {
   const { code, stdout, stderr } = await runJob({
     script: "echo 'Cannot do a: b. Do c.'; exit 3",
     backoffLimit: 1,
   });
   assertEquals([code, stderr], [3, "Cannot do a: b. Do c.\n"]);
   assertEquals(stdout.match(/ ended {7}warning: .* with exit code 3$/gm)?.length, 2, stdout);
-});
+}
 
 /** Waits until the driver in a namespace runs, and returns its pod. */
 async function runningDriver(api: Api, namespace: string): Promise<KubeObject> {
@@ -117,7 +117,7 @@ async function runningDriver(api: Api, namespace: string): Promise<KubeObject> {
   return driver!;
 }
 
-nodeTest("bronze --engine spark: names an executor that is killed for its memory", async () => {
+async function namesAKilledExecutor() {
   using api = openApi(realNode().admin);
   const namespace = `${NAMESPACE}-${crypto.randomUUID()}`;
   // The driver ends when its executor is dead, as Spark does, and does not know why.
@@ -163,10 +163,59 @@ nodeTest("bronze --engine spark: names an executor that is killed for its memory
   );
   assertStringIncludes(stderr, "Increase spark.executor.memory");
   assertEquals(code, 3);
-});
+}
 
 /** A script that needs more and more memory. */
 const GROW = "a=x; while true; do a=$a$a; done";
+
+const variable = (secret: string) => ({
+  env: [{ name: "A", valueFrom: { secretKeyRef: { name: secret, key: "b" } } }],
+});
+const volume = {
+  patience: 5,
+  pod: { volumes: [{ name: "executor-pod", configMap: { name: "no-such-map" } }] },
+  container: { volumeMounts: [{ name: "executor-pod", mountPath: "/executor" }] },
+};
+// The faults of faults.ts have a real driver: among them are an image that cannot be pulled, and too
+// little memory.
+const FAULTS: readonly (readonly [string, Driver, RegExp, page: string])[] = [
+  ["an invalid image", { image: "Not An Image" }, /InvalidImageName: /, "image-pull"],
+  [
+    "a missing Secret",
+    { container: variable("no-such-secret") },
+    /CreateContainerConfigError: secret "no-such-secret" not found/,
+    "secret-escaping",
+  ],
+  [
+    "a missing ConfigMap of a volume",
+    volume,
+    /configmap "no-such-map" not found/,
+    "manifests-readable",
+  ],
+  [
+    "a command that does not exist",
+    { container: { command: ["/no/such/program"] } },
+    /does not start: (StartError|RunContainerError): .*no such file/,
+    "run",
+  ],
+];
+nodeTest("bronze --engine spark: follows Jobs on a real node, side by side", async (t) => {
+  await stepsSideBySide(t, [
+    ["follows a driver", followsADriver],
+    ["ends with the exit code of a driver", endsWithTheExitCode],
+    ["follows the retry of a driver", followsARetry],
+    ["names an executor that is killed for its memory", namesAKilledExecutor],
+    ...FAULTS.map(([name, driver, says, page]) =>
+      [`names ${name}`, async () => {
+        const { code, stdout, stderr } = await runJob(driver);
+        assertMatch(stderr, says, stdout);
+        assertStringIncludes(stderr, `deno task explain ${page}`);
+        assertEquals(code, 2);
+        assert(!stdout.includes("completed"));
+      }] as const
+    ),
+  ]);
+});
 
 nodeTest("bronze --engine spark: names a lost node", async () => {
   using api = openApi(realNode().admin);
@@ -210,53 +259,3 @@ const FIND_KUBELET = `
   done
   true
 `;
-
-const variable = (secret: string) => ({
-  env: [{ name: "A", valueFrom: { secretKeyRef: { name: secret, key: "b" } } }],
-});
-const volume = {
-  patience: 5,
-  pod: { volumes: [{ name: "executor-pod", configMap: { name: "no-such-map" } }] },
-  container: { volumeMounts: [{ name: "executor-pod", mountPath: "/executor" }] },
-};
-// The faults of faults.ts have a real driver: among them are an image that cannot be pulled, and too
-// little memory.
-const FAULTS: readonly (readonly [string, Driver, RegExp, page: string])[] = [
-  ["an invalid image", { image: "Not An Image" }, /InvalidImageName: /, "image-pull"],
-  [
-    "a missing Secret",
-    { container: variable("no-such-secret") },
-    /CreateContainerConfigError: secret "no-such-secret" not found/,
-    "secret-escaping",
-  ],
-  [
-    "a missing ConfigMap of a volume",
-    volume,
-    /configmap "no-such-map" not found/,
-    "manifests-readable",
-  ],
-  [
-    "a command that does not exist",
-    { container: { command: ["/no/such/program"] } },
-    /does not start: (StartError|RunContainerError): .*no such file/,
-    "run",
-  ],
-];
-nodeTest("bronze --engine spark: names faults on a real node, of Jobs side by side", async (t) => {
-  await Promise.all(FAULTS.map(([name, driver, says, page]) =>
-    t.step({
-      name,
-      // Steps that run side by side cannot have sanitizers; the test has them.
-      sanitizeOps: false,
-      sanitizeResources: false,
-      sanitizeExit: false,
-      async fn() {
-        const { code, stdout, stderr } = await runJob(driver);
-        assertMatch(stderr, says, stdout);
-        assertStringIncludes(stderr, `deno task explain ${page}`);
-        assertEquals(code, 2);
-        assert(!stdout.includes("completed"));
-      },
-    })
-  ));
-});

@@ -92,6 +92,7 @@ export function kubeletSettings(folder: string, cgroup: string): string {
     authorization: { mode: "Webhook" },
     tlsCertFile: `${folder}/kubelet.crt`,
     tlsPrivateKeyFile: `${folder}/kubelet.key`,
+    nodeLeaseDurationSeconds: 8, // renewed every 2 s
     readOnlyPort: 0,
     healthzPort: 0,
     failSwapOn: false,
@@ -122,6 +123,15 @@ export function nodeApiserverFlags(folder: string): string[] {
     "--enable-admission-plugins=NodeRestriction",
   ];
 }
+
+/**
+ * The flags of the controller manager for a node that is lost. It notices this after 20 s and not
+ * after 50 s. The kubelet of a busy machine has ten attempts in this time.
+ */
+export const LOST_NODE_FLAGS: readonly string[] = [
+  "--node-monitor-grace-period=20s",
+  "--node-monitor-period=1s",
+];
 
 /** The flags of kube-proxy. It leaves the limits of connections of this machine alone. */
 export const PROXY_FLAGS: readonly string[] = [

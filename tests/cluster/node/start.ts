@@ -22,6 +22,7 @@ import { programsPath } from "./programs.ts";
 import {
   containerdSettings,
   kubeletSettings,
+  LOST_NODE_FLAGS,
   networkSettings,
   nodeApiserverFlags,
   POLICIES_FLAGS,
@@ -94,6 +95,8 @@ async function start(
   await reached("the namespaces are ready", () => exists(`${folder}/machine.json`));
   const machine: Machine = JSON.parse(await Deno.readTextFile(`${folder}/machine.json`));
   await writeSettings(folder, machine, store);
+  // A pull would wait for a name server of this machine, which the node does not reach.
+  await runInNode(machine, ["sh", "-euc", HIDE_NAME_SERVERS, "sh", `${folder}/resolv.conf`]);
   const run = (program: string, command: readonly string[]) =>
     serve(program, inNode(machine, command));
 
@@ -118,7 +121,8 @@ async function start(
   using api = openApi(admin);
   await reached("the API server is ready", () => isFound(api, "/readyz"));
   const client = `--kubeconfig=${folder}/admin.kubeconfig`;
-  run("controller-manager", [binary, "controller-manager", client, ...controllerFlags(folder)]);
+  const flags = [...controllerFlags(folder), ...LOST_NODE_FLAGS];
+  run("controller-manager", [binary, "controller-manager", client, ...flags]);
   run("scheduler", [binary, "scheduler", client, ...SCHEDULER_FLAGS]);
   run("kubelet", [binary, "kubelet", ...kubeletFlags(folder)]);
   const named = `--hostname-override=${NODE}`;
@@ -135,6 +139,8 @@ async function start(
   await reached("the DNS is ready", () => isDnsReady(api));
   return { admin, folder, machine, ended: ended.promise.catch(() => {}) };
 }
+
+const HIDE_NAME_SERVERS = '[ ! -e /etc/resolv.conf ] || mount --bind "$1" /etc/resolv.conf';
 
 function machineFlags(folder: string): string[] {
   return [
