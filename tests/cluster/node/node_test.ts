@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
-import { nodeTest } from "../../support/node_tests.ts";
+import { nodeTest, stepsSideBySide } from "../../support/node_tests.ts";
 import { runTask, type TaskOutcome } from "../../support/task.ts";
 import { type Api, openApi } from "../api.ts";
 import { binaryPath } from "../binary.ts";
@@ -10,16 +10,20 @@ import { NODE } from "./addresses.ts";
 import { TOOLS } from "./settings.ts";
 import { nothingIsLeft, stateOfMachine, traceable } from "./traces.ts";
 
-// A real node from its start to its end. Every other test of a real node uses the shared one.
+// Real nodes from their start to their end. Every other test of a real node uses the shared one.
 
 const NAME = `node-test-${Deno.pid}`;
 const PODS = "/api/v1/namespaces/default/pods";
 /** Milliseconds in which a pod ends on a busy machine. */
 const PATIENCE = 180_000;
 
-async function cluster(task: "up" | "down", ...args: string[]): Promise<TaskOutcome> {
+async function cluster(
+  task: "up" | "down",
+  name: string,
+  ...args: string[]
+): Promise<TaskOutcome> {
   const cache = dirname(await binaryPath());
-  return await runTask(`cluster:${task}`, [...args, "--name", NAME], { DEEP_STORAGE_CACHE: cache });
+  return await runTask(`cluster:${task}`, [...args, "--name", name], { DEEP_STORAGE_CACHE: cache });
 }
 
 /** Runs a command in a pod, and returns the exit code and the log. */
@@ -45,62 +49,69 @@ async function runPod(api: Api, name: string, command: readonly string[]) {
   return { code, log: await response.text() };
 }
 
-nodeTest("cluster:up --node: runs pods, and cluster:down leaves nothing", async (t) => {
+nodeTest("cluster:up --node: runs pods, and leaves nothing however it ends", async (t) => {
   const before = await stateOfMachine();
+  await stepsSideBySide(t, [
+    ["until cluster:down", untilDown],
+    ...["keeper", "holder of the namespaces"].map((victim) =>
+      [`until the ${victim} is killed`, () => untilKilled(victim)] as const
+    ),
+  ]);
+  assertEquals(await stateOfMachine(), before);
+});
+
+async function untilDown(t: Deno.TestContext): Promise<void> {
+  const name = `${NAME}-down`;
   try {
     await t.step("the cluster has one ready node with a real kubelet", async () => {
-      const { code, stdout, stderr } = await cluster("up", "--node");
+      const { code, stdout, stderr } = await cluster("up", name, "--node");
       assertEquals({ code, stderr }, { code: 0, stderr: "" });
-      assertMatch(stdout, new RegExp(`^The cluster ${NAME} is up: Kubernetes v1\\.36\\.3 at `));
-      using api = openApi((await findKept(NAME))!.admin);
+      assertMatch(stdout, new RegExp(`^The cluster ${name} is up: Kubernetes v1\\.36\\.3 at `));
+      using api = openApi((await findKept(name))!.admin);
       const { items } = await api.get("/api/v1/nodes");
       assertEquals(items.map(({ metadata }: { metadata: { name: string } }) => metadata.name), [
         NODE,
       ]);
       assertMatch(items[0].status.nodeInfo.containerRuntimeVersion, /^containerd:\/\//);
     });
-    const node = await traceable((await findKept(NAME))!);
+    const node = await traceable((await findKept(name))!);
     using api = openApi(node.admin);
     await t.step("a pod runs, and its log and exit code arrive", async () => {
       const ran = await runPod(api, "hello", ["sh", "-c", "echo from $(hostname); exit 3"]);
       assertEquals(ran, { code: 3, log: "from hello\n" });
     });
     await t.step("a pod finds the API server by name", async () => {
-      const name = "kubernetes.default.svc.cluster.local";
-      const ran = await runPod(api, "names", ["nslookup", "-type=a", name]);
+      const server = "kubernetes.default.svc.cluster.local";
+      const ran = await runPod(api, "names", ["nslookup", "-type=a", server]);
       assertStringIncludes(ran.log, "Address: 10.43.0.1");
       assertEquals(ran.code, 0);
     });
     await t.step("a second up with simulated nodes is refused", async () => {
-      const { code, stderr } = await cluster("up");
+      const { code, stderr } = await cluster("up", name);
       assertEquals(code, 2);
-      assertStringIncludes(stderr, `${NAME} is up with real nodes`);
+      assertStringIncludes(stderr, `${name} is up with real nodes`);
     });
     await t.step("down leaves nothing", async () => {
-      const { code, stdout } = await cluster("down");
-      assertEquals({ code, stdout }, { code: 0, stdout: `The cluster ${NAME} is down.\n` });
+      const { code, stdout } = await cluster("down", name);
+      assertEquals({ code, stdout }, { code: 0, stdout: `The cluster ${name} is down.\n` });
       await nothingIsLeft(node);
-      assertEquals(await stateOfMachine(), before);
     });
   } finally {
-    await endKept(NAME);
+    await endKept(name);
   }
-});
+}
 
-for (const victim of ["keeper", "holder of the namespaces"]) {
-  nodeTest(`startRealCluster: leaves nothing when the ${victim} is killed`, async () => {
-    const before = await stateOfMachine();
-    try {
-      assertEquals((await cluster("up", "--node")).code, 0);
-      const node = await traceable((await findKept(NAME))!);
-      Deno.kill(victim === "keeper" ? node.pid : node.holder, "SIGKILL");
-      await nothingIsLeft(node);
-      await until("it is not found", async () => (await findKept(NAME)) === undefined);
-      assertEquals(await stateOfMachine(), before);
-    } finally {
-      await endKept(NAME);
-    }
-  });
+async function untilKilled(victim: string): Promise<void> {
+  const name = `${NAME}-${victim.replaceAll(" ", "-")}`;
+  try {
+    assertEquals((await cluster("up", name, "--node")).code, 0);
+    const node = await traceable((await findKept(name))!);
+    Deno.kill(victim === "keeper" ? node.pid : node.holder, "SIGKILL");
+    await nothingIsLeft(node);
+    await until("it is not found", async () => (await findKept(name)) === undefined);
+  } finally {
+    await endKept(name);
+  }
 }
 
 nodeTest("cluster:up --node: says without root that it needs root", async () => {
