@@ -21,8 +21,10 @@ export interface ServerOptions {
 }
 
 // A pipe connects this process with the shell. The pipe closes when this process stops the server or is
-// killed. The watcher then sends SIGINT repeatedly, because the server may ignore the first ones, and
-// SIGKILL after ten seconds. Shell and watcher both remove the folder, because one may be killed alone.
+// killed. The watcher then sends SIGINT repeatedly, because the server may ignore the first ones. After
+// a second, it sends SIGTERM, because a shell starts a program in the background with SIGINT ignored.
+// After ten seconds, it sends SIGKILL. Shell and watcher both remove the folder, because one may be
+// killed alone.
 const SUPERVISOR = `
 log=$1 remove=$2; shift 2
 exec 3<&0
@@ -30,8 +32,12 @@ exec 3<&0
 server=$!
 (
   read -r _ <&3
-  tries=0
-  while kill -s INT $server && [ $tries -lt 100 ]; do sleep 0.1; tries=$((tries + 1)); done
+  tries=0 signal=INT
+  while kill -s $signal $server && [ $tries -lt 100 ]; do
+    sleep 0.1
+    tries=$((tries + 1))
+    if [ $tries -ge 10 ]; then signal=TERM; fi
+  done
   kill -s KILL $server
   if [ -n "$remove" ]; then rm -rf "$remove"; fi
 ) >/dev/null 2>&1 &
