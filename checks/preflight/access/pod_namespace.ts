@@ -16,7 +16,7 @@ export interface OtherNamespace {
   readonly setting: SparkSetting | undefined;
   /** The account of the job's own pod, which creates the pods. */
   readonly account: Account;
-  /** Whether the account may create pods there; undefined if the rules of its roles are unknown. */
+  /** Whether the account may create pods there; undefined if its roles there are not known. */
   readonly isAllowed: boolean | undefined;
   /** The bindings of the account there, with unknown rules. */
   readonly unknown: readonly Binding[];
@@ -39,7 +39,9 @@ export function otherNamespaceOf(
   const bindings = bindingsOf(objects, account, target);
   const isCreator = may(bindings, { resource: "pods", verb: "create", namespace: target });
   const unknown = isCreator ? [] : bindings.filter(({ rules }) => rules === undefined);
-  const isAllowed = unknown.length > 0 ? undefined : isCreator;
+  const isKnown = isCreator || unknown.length === 0 &&
+      (setting === undefined || hasRolesOf(objects, target));
+  const isAllowed = isKnown ? isCreator : undefined;
   return { name: target, setting, account, isAllowed, unknown };
 }
 
@@ -63,12 +65,12 @@ export function mayMakePods(
   { isAllowed, account, name }: OtherNamespace,
   cluster: ClusterOpened | undefined,
 ): boolean | undefined {
-  if (isAllowed !== false || cluster === undefined) return isAllowed;
+  if (isAllowed === true || cluster === undefined) return isAllowed;
   const right = cluster.rights?.find((each) =>
     each.account === accountId(account) && each.namespace === name && each.verb === "create" &&
     each.resource === "pods"
   );
-  return right?.allowed ?? (cluster.accessRead?.includes(name) ? false : undefined);
+  return right?.allowed ?? (cluster.accessRead?.includes(name) ? isAllowed : undefined);
 }
 
 /** The namespace in which a job needs its permissions. */
@@ -79,6 +81,13 @@ export function namespaceOfPods(
 ): string {
   const other = otherNamespaceOf(job, objects);
   return other !== undefined && mayMakePods(other, cluster) !== false ? other.name : job.namespace;
+}
+
+/** Returns whether objects are the roles of a namespace. Without any, they can be elsewhere. */
+function hasRolesOf(objects: readonly ManifestObject[], namespace: string): boolean {
+  return objects.some((each) =>
+    each.file === undefined || /^Role(Binding)?$/.test(each.kind) && each.namespace === namespace
+  );
 }
 
 function isWithoutNamespace({ file, namespace }: ManifestObject): boolean {

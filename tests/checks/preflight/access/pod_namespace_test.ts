@@ -29,13 +29,24 @@ const problems = (results: Awaited<ReturnType<typeof judge>>) =>
   [...results.values()].flatMap(({ id, findings }) => findings.map(() => id));
 
 for (const namespace of ["default", "robson", "monitoring"]) {
+  const files = {
+    ...elsewhere(namespace),
+    "roles.yaml": ROLE.replace("namespace: etl", `namespace: ${namespace}`),
+  };
+
   Deno.test(`rbac alone reports executors in ${namespace}, where the account may not create pods`, async () => {
     assertEquals(problems(await judge(FILES)), []);
-    const results = await judge(elsewhere(namespace));
+    const results = await judge(files);
     assertEquals(problems(results), ["rbac"]);
     const [finding] = results.get("rbac")!.findings;
     assertEquals(finding!.problem, `Spark makes the job's pods in the namespace ${namespace}`);
     assertStringIncludes(finding!.fix, `--conf=${OWN}`);
+  });
+
+  Deno.test(`rbac does not judge executors in ${namespace} without the roles of that namespace`, async () => {
+    const { verdict, reason, findings } = (await judge(elsewhere(namespace))).get("rbac")!;
+    assertEquals([verdict, findings], ["error", []]);
+    assertStringIncludes(reason!, `the roles of namespace ${namespace}, in which Job`);
   });
 }
 
