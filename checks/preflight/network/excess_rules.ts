@@ -95,7 +95,7 @@ function excessEgress(network: Network, policy: Policy, rule: Rule): ExcessRule 
       fix: `Select only the pods that the jobs need, or remove the rule: ${removal(policy, rule)}`,
     };
   }
-  return privateAddresses(policy, rule) ?? unneededPorts(network, policy, rule) ??
+  return privateAddresses(network, policy, rule) ?? unneededPorts(network, policy, rule) ??
     separateSelectors(network, policy, rule);
 }
 
@@ -125,9 +125,14 @@ function separateSelectors(
 }
 
 /** Finds blocks for addresses outside the cluster that also contain private addresses. */
-function privateAddresses(policy: Policy, rule: Rule): ExcessRule | undefined {
+function privateAddresses(
+  network: Network,
+  policy: Policy,
+  rule: Rule,
+): ExcessRule | undefined {
   // The API server runs on a node, whose address the manifests do not contain.
   if (rule.ports.length > 0 && rule.ports.every(({ port }) => port === 6443)) return undefined;
+  if (isForApiServer(network, policy, rule)) return undefined;
   const found = rule.peers.filter(isBlock).flatMap((peer) => {
     const ranges = rangesOf(peer);
     const blocks = privateBlocksIn(ranges);
@@ -149,6 +154,22 @@ function privateAddresses(policy: Policy, rule: Rule): ExcessRule | undefined {
       "metadata service",
     fix: patchPolicy(policy, ...found.flatMap(({ steps }) => steps)),
   };
+}
+
+/**
+ * Returns whether a driver may reach the API server only by this rule: one for TCP 443, the port of
+ * managed clusters, if no rule allows TCP 6443.
+ */
+function isForApiServer({ jobs, policies }: Network, policy: Policy, rule: Rule): boolean {
+  const allows = ({ ports }: Rule, port: number) =>
+    ports.length === 0 || ports.some((each) => each.protocol === "TCP" && each.port === port);
+  return allows(rule, 443) &&
+    jobs.some(({ onKubernetes, toolkit, actors }) =>
+      (onKubernetes || toolkit === "spark") && selects(policy.pods, actors[0]!.pod.labels)
+    ) &&
+    !policies.some(({ rules }) =>
+      rules.egress.some((each) => each.peers.some(isBlock) && allows(each, 6443))
+    );
 }
 
 /** Finds ports that no job needs, to peers outside the jobs' namespace. */

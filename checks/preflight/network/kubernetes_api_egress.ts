@@ -6,10 +6,15 @@ import { isFields } from "../../kubernetes/fields.ts";
 import { naming } from "../../list_names.ts";
 import {
   type Address,
+  type AddressRange,
+  holds,
   parseAddress,
-  privateBlocksIn,
+  parseCidr,
+  PRIVATE_IPV4,
+  privatePart,
   publicPart,
   rangesOf,
+  SELF_BLOCKS,
 } from "../../network_policy/address.ts";
 import { decide } from "../../network_policy/evaluate.ts";
 import { formatEndpoint } from "../../network_policy/explain.ts";
@@ -22,14 +27,15 @@ import type { Actor, JobWithPods } from "./job_pods.ts";
 import { blockOf, fixDenial, patchPolicy } from "./policy_fix.ts";
 import { othersSelectedBy } from "./other_workloads.ts";
 import { newPolicyFor } from "./schedule_policies.ts";
+import { fitOf } from "./policy_purpose.ts";
 import { type Backends, backendsOf } from "./service_backends.ts";
 
 /**
  * Drivers that request executors, and runs of the toolkit with the engine `spark`, reach the
  * Kubernetes API. The API server is not a pod, so only an
- * `ipBlock` selects it. The Service of the API listens on 443, and the API server on 6443 (k3s,
- * kubeadm). Most network plugins apply policies to the address of the API server, which only a
- * cluster reports. With manifests alone, one open address is enough.
+ * `ipBlock` selects it. The Service of the API listens on 443. The API server listens on 6443 (k3s,
+ * kubeadm) or on 443 (managed clusters). Most network plugins apply policies to the address of the
+ * API server, which only a cluster reports. With manifests alone, one open address is enough.
  */
 export const kubernetesApiEgress: PlatformCheck = platformCheck({
   id: "kubernetes-api-egress",
@@ -51,8 +57,10 @@ export const kubernetesApiEgress: PlatformCheck = platformCheck({
     const api = apiOf(network);
     const denied: DeniedConnection[] = [];
     const serviceOnly: ApiClient[] = [];
+    let note = "";
     for (const client of clients) {
       const access = accessOf(network, api, client);
+      if (access === "open on 443") note = `; ${NOTE}`;
       if (access === "service only") serviceOnly.push(client);
       if (typeof access === "object") {
         const destination = destinationOf(api, client);
@@ -65,7 +73,7 @@ export const kubernetesApiEgress: PlatformCheck = platformCheck({
         fix(network, api, each, all),
     };
     const judged = {
-      examined: examinedPods(network),
+      examined: `${examinedPods(network)}${note}`,
       findings: [
         ...denialFindings(network, denied, advice),
         ...serviceOnly.slice(0, 1).map((each) => serviceOnlyFinding(network, api, each)),
@@ -74,6 +82,11 @@ export const kubernetesApiEgress: PlatformCheck = platformCheck({
     return hasFailure(judged) ? judged : unknownModes(network) ?? judged;
   },
 });
+
+/** What is not checked if only the port of managed clusters is open. */
+const NOTE =
+  "TCP 443 is open for the API server, as managed clusters need; not checked without a " +
+  "cluster: whether the API server listens on 443 or on 6443";
 
 /** A pod that calls the Kubernetes API. */
 interface ApiClient {
@@ -101,6 +114,8 @@ interface Api {
   readonly service: Address;
   /** The backends of the Service, if a cluster reports them. */
   readonly server?: Backends;
+  /** True if the manifests are for a managed cluster, whose API server listens on 443. */
+  readonly isManaged: boolean;
 }
 
 /** The address of the Service in k3s, to explain a denial. */
@@ -109,18 +124,33 @@ const SERVICE = parseAddress("10.43.0.1")!;
 /** The usual port of the API server. */
 const API_PORT = 6443;
 
-const API_PEER = {
+/** The port of the API server in managed clusters. */
+const MANAGED_PORT = 443;
+
+const API_PEERS = [{
   ipBlock: { cidr: "0.0.0.0/0", except: ["10.42.0.0/16", "10.43.0.0/16"] },
-};
+}];
+
+/** The private networks in which managed clusters have their API servers. */
+const MANAGED_PEERS = PRIVATE_IPV4.filter((block) => /^(10|172|192)\./.test(block))
+  .map((cidr) => ({ ipBlock: { cidr } }));
+
+/** Labels and annotations that only EKS, GKE, AKS and DOKS read. */
+const OF_MANAGED =
+  /"(?:[\w.]*\.)?(?:eks\.amazonaws\.com|gke\.io|cloud\.google\.com|kubernetes\.azure\.com|azure\.workload\.identity|doks\.digitalocean\.com)\//;
 
 function apiOf(network: Network): Api {
   const service = objectOf(network, "Service", "kubernetes", "default");
-  if (service === undefined) return { service: SERVICE };
+  const isManaged = network.manifests.objects.some(({ value }) =>
+    OF_MANAGED.test(JSON.stringify(value))
+  );
+  if (service === undefined) return { service: SERVICE, isManaged };
   const { spec } = service.value;
   const clusterIP = isFields(spec) ? spec.clusterIP : undefined;
   const server = backendsOf(network, service, { protocol: "TCP", port: 443 });
   return {
     service: parseAddress(String(clusterIP)) ?? SERVICE,
+    isManaged,
     ...(server.to.length === 0 ? {} : { server }),
   };
 }
@@ -139,7 +169,7 @@ function accessOf(
   network: Network,
   api: Api,
   { job, actor }: ApiClient,
-): "open" | "service only" | ApiDenial {
+): "open" | "open on 443" | "service only" | ApiDenial {
   const openRanges = (port: number) => judgeHost(network.cluster, actor.pod, "TCP", port).open;
   const denial = (to: Endpoint, port: number): ApiDenial | undefined => {
     const flow = { from: actor.pod, to, protocol: "TCP", port } as const;
@@ -162,11 +192,47 @@ function accessOf(
     return toService === undefined ? "service only" : toServer;
   }
   if (openRanges(API_PORT).length > 0) return "open";
-  if (privateBlocksIn(openRanges(443)).length > 0) return "service only";
-  const toServer = denial(service, API_PORT);
+  const on443 = privatePart(openRanges(MANAGED_PORT)).filter(({ family, first }) =>
+    !SELF_BLOCKS.some((block) => holds(parseCidr(block)!, { family, value: first }))
+  );
+  if (on443.length > 0) {
+    return isForServer(network, api, actor, on443) ? "open on 443" : "service only";
+  }
+  const toServer = denial(service, portOf(api));
   // An almost matching rule is a better explanation than a missing rule.
   const isServiceNearer = toServer?.cause.kind === "noRule" && toService?.cause.kind !== "noRule";
   return (isServiceNearer ? toService : toServer) ?? "open";
+}
+
+/** The port of the API server, as far as it is known. */
+function portOf({ server, isManaged }: Api): number {
+  return server?.port ?? (isManaged ? MANAGED_PORT : API_PORT);
+}
+
+/**
+ * Returns whether private addresses that are open on 443 may be those of an API server: not only the
+ * first address of a network, which the Service has, and by a rule that is meant for the API.
+ */
+function isForServer(
+  { cluster, manifests }: Network,
+  { isManaged }: Api,
+  { pod }: Actor,
+  open: readonly AddressRange[],
+): boolean {
+  const others = open.filter(({ first, last }) => first !== last || (first & 255n) !== 1n);
+  if (isManaged) return others.length > 0;
+  return others.some(({ family, first }) => {
+    const to = outside({ family, value: first });
+    const flow = { from: pod, to, protocol: "TCP", port: MANAGED_PORT } as const;
+    return decide(cluster, flow, "egress").rules.some(({ policy, rule }) =>
+      isApiRule(rule) ||
+      fitOf(
+          objectOf({ manifests }, "NetworkPolicy", policy.name, policy.namespace),
+          policy.name,
+          "api",
+        ) > 0
+    );
+  });
 }
 
 function outside(address: Address): Endpoint {
@@ -204,7 +270,8 @@ function fix(
   const command = fixCommand(network, api, denied, all);
   if (cause.kind === "podSelector" || cause.kind === "policyTypes") return command;
   const instruction = api.server === undefined
-    ? 'Allow the address that "kubectl get endpoints kubernetes" prints, or allow all addresses'
+    ? 'Allow the address and the port that "kubectl get endpoints kubernetes" prints, or allow all ' +
+      (api.isManaged ? "private addresses" : "addresses")
     : "Allow the address of the API server";
   return `${instruction}: ${command}`;
 }
@@ -233,6 +300,7 @@ function fixCommand(
   return fixDenial(network, cause, {
     ...newPolicyFor(all, "allow-kubernetes-api-egress"),
     peer: rule.to[0],
+    morePeers: rule.to.slice(1),
     ports: rule.ports,
   });
 }
@@ -241,12 +309,17 @@ function fixCommand(
  * Returns the peers that allow the API: the address of the API server if exactly one is known,
  * otherwise all addresses.
  */
-function ruleFor({ server }: Api, port: number | undefined) {
+function ruleFor(api: Api, port: number | undefined) {
+  const { server, isManaged } = api;
   const [only, ...others] = server?.to ?? [];
   const isOne = port === undefined && only?.type === "outside" && others.length === 0;
   return {
-    to: [isOne ? blockOf(only.address) : API_PEER],
-    ports: [{ protocol: "TCP", port: port ?? server?.port ?? API_PORT }],
+    to: isOne
+      ? [blockOf(only.address)]
+      : isManaged && port === undefined
+      ? MANAGED_PEERS
+      : API_PEERS,
+    ports: [{ protocol: "TCP", port: port ?? portOf(api) }],
   };
 }
 
@@ -256,7 +329,9 @@ function ruleFor({ server }: Api, port: number | undefined) {
  */
 function serviceOnlyFinding(network: Network, api: Api, client: ApiClient): Finding {
   const service = outside(api.service);
-  const { to: [to = service], port } = api.server ?? { to: [], port: API_PORT };
+  const { family, value: first } = api.service;
+  const other = api.isManaged ? outside({ family, value: first + 1n }) : service;
+  const { to: [to = other], port } = api.server ?? { to: [], port: portOf(api) };
   const flow = { from: client.actor.pod, to, protocol: "TCP", port } as const;
   const cause = causeOfDenial(network, flow, "api", isApiRule)!;
   const destination = api.server === undefined ? "any address" : destinationOf(api, client);

@@ -1,4 +1,5 @@
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
+import { pasted } from "../../healthy/pasted.ts";
 import { edited, HEALTHY, judge, manifests, onlyFinding } from "../../healthy/connections.ts";
 
 const API = "NetworkPolicy analytics-jobs/allow-kubernetes-api-egress";
@@ -77,3 +78,51 @@ Deno.test("kubernetes-api-egress judges only jobs that request executors", () =>
     });
   }
 });
+
+/** The policy for the API with one rule for a block on TCP 443, and labels of a managed cluster. */
+const on443 = (cidr: string, name = "allow-kubernetes-api-egress") => ({
+  api: HEALTHY.api.split("  egress:\n")[0]!.replace("allow-kubernetes-api-egress", name) +
+    `  egress: [{ to: [{ ipBlock: { cidr: ${cidr} } }], ports: [{ port: 443 }] }]\n`,
+});
+const MANAGED = ["eks.amazonaws.com/role-arn", "iam.gke.io/gcp-service-account"];
+const account = (annotation: string) => `
+apiVersion: v1
+kind: ServiceAccount
+metadata: { name: spark-jobs, namespace: analytics-jobs, annotations: { ${annotation}: a } }
+`;
+
+for (const cidr of ["10.0.0.0/16", "172.16.0.2/32", "192.168.0.0/16"]) {
+  Deno.test(`kubernetes-api-egress passes for ${cidr} on TCP 443, and says that 6443 is not checked`, () => {
+    const outcomes = judge(manifests(on443(cidr)));
+    const outcome = outcomes.get("kubernetes-api-egress")!;
+    assertEquals("findings" in outcome && outcome.findings, []);
+    assertStringIncludes("examined" in outcome ? outcome.examined : "", "on 443 or on 6443");
+  });
+}
+
+Deno.test("kubernetes-api-egress warns if a rule on TCP 443 is only for the Service or not for the API", () => {
+  for (const changes of [on443("10.96.0.1/32"), on443("0.0.0.0/0", "allow-https")]) {
+    const outcome = judge(manifests(changes)).get("kubernetes-api-egress")!;
+    const found = "findings" in outcome ? outcome.findings : [];
+    assertEquals(found.map(({ severity }) => severity), ["warn"]);
+  }
+});
+
+for (const annotation of MANAGED) {
+  Deno.test(`kubernetes-api-egress expects TCP 443 in a cluster with ${annotation}`, () => {
+    const more = account(annotation);
+    const https = judge(manifests({ ...on443("0.0.0.0/0", "allow-https"), more }));
+    for (const id of ["kubernetes-api-egress", "isolation"]) {
+      const outcome = https.get(id)!;
+      assertEquals("findings" in outcome && outcome.findings, [], id);
+    }
+    for (const changes of [{ api: "" }, on443("10.100.0.1/32")]) {
+      const found = onlyFinding({ ...changes, more });
+      assertEquals(found.id, "kubernetes-api-egress");
+      assertStringIncludes(found.problem, "TCP 443");
+      const after = judge(pasted(manifests({ ...changes, more }), found.fix));
+      const outcome = after.get("kubernetes-api-egress")!;
+      assertEquals("findings" in outcome && outcome.findings, [], found.fix);
+    }
+  });
+}
