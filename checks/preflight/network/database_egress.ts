@@ -127,11 +127,14 @@ function fix(
     ...(isIngress
       ? { name: "allow-outbox", pods: [{ matchLabels: Object.fromEntries(labels ?? []) }] }
       : newPolicyFor(all, "allow-outbox")),
+    purpose: "database",
     peer: isIngress ? podsOf(network.project.jobs.namespace) : peer,
     ports: [{ protocol: "TCP", port }],
     keepsPeer,
   });
-  const isKnown = isIngress || labels !== undefined || to.every(({ type }) => type === "outside");
+  const opensNoPeer = cause.kind === "port" || cause.kind === "policyTypes";
+  const isKnown = isIngress || opensNoPeer || labels !== undefined ||
+    to.every(({ type }) => type === "outside");
   return isKnown ? command : "To narrow the rule, add the labels that " +
     shell`"kubectl -n ${namespace} get pods --show-labels" prints for Postgres: ` + command;
 }

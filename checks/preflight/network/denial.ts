@@ -28,7 +28,7 @@ import { fitOf, type Purpose } from "./policy_purpose.ts";
 import { whyUncertain } from "./uncertain.ts";
 
 /** Decides which rules of a policy may have been written for a connection. */
-export type RuleFilter = (rule: Rule) => boolean;
+export type RuleFilter = (rule: Rule, policy: Policy) => boolean;
 
 /** A connection that a job needs. */
 export interface RequiredConnection {
@@ -116,9 +116,10 @@ export function deniedConnections(
     });
     if (every !== true && denials.includes(undefined)) return [];
     const found = denials.filter((one) => one !== undefined);
+    const near = found.filter(({ cause }) => cause.kind !== "noRule");
     const [first] = every === true
       ? [...found.filter(({ doubt }) => doubt === undefined), ...found]
-      : [...found.filter(({ doubt }) => doubt !== undefined), ...found];
+      : [...found.filter(({ doubt }) => doubt !== undefined), ...near, ...found];
     if (first === undefined) return [];
     const { cause, doubt } = first;
     const common = { job, actor, protocol, port, destination, cause };
@@ -305,32 +306,36 @@ function nearRules(
   isCandidate: RuleFilter,
 ): Fault[] {
   const [, other] = ends(flow, direction);
-  return policy.rules[direction].filter(isCandidate).flatMap((rule): Fault[] => {
-    const matchesPeer = matchingPeers(network.cluster, policy, rule, other)?.length !== 0;
-    const matchesPort = matchingPorts(rule, flow.to, flow.protocol, flow.port)?.length !== 0;
-    const common = { direction, namespace: policy.namespace, policy, rule };
-    if (!matchesPeer && matchesPort) {
-      const empty = other.type === "outside" ? rule.peers.find(selectsAllPods) : undefined;
-      if (empty !== undefined) {
-        const problem = "namespaceSelector: {} selects every pod in the cluster and no address " +
-          "outside it";
-        const path = selectorPath(empty);
-        return [{ ...common, kind: "emptySelector", peer: empty, path, problem }];
+  return policy.rules[direction].filter((rule) => isCandidate(rule, policy)).flatMap(
+    (rule): Fault[] => {
+      const matchesPeer = matchingPeers(network.cluster, policy, rule, other)?.length !== 0;
+      const matchesPort = matchingPorts(rule, flow.to, flow.protocol, flow.port)?.length !== 0;
+      const common = { direction, namespace: policy.namespace, policy, rule };
+      if (!matchesPeer && matchesPort) {
+        const empty = other.type === "outside" ? rule.peers.find(selectsAllPods) : undefined;
+        if (empty !== undefined) {
+          const problem = "namespaceSelector: {} selects every pod in the cluster and no address " +
+            "outside it";
+          const path = selectorPath(empty);
+          return [{ ...common, kind: "emptySelector", peer: empty, path, problem }];
+        }
+        const peer = nearestPeer(network, policy, rule, other);
+        const problem = rule.peers.map((each) =>
+          whyExcepted(each, other) ??
+            `the rule is for ${formatPeer(each)}, but ${
+              whyNot(network.cluster, policy, each, other)
+            }`
+        ).join("; ");
+        return [{ ...common, kind: "peer", peer, path: peer.path, problem }];
       }
-      const peer = nearestPeer(network, policy, rule, other);
-      const problem = rule.peers.map((each) =>
-        whyExcepted(each, other) ??
-          `the rule is for ${formatPeer(each)}, but ${whyNot(network.cluster, policy, each, other)}`
-      ).join("; ");
-      return [{ ...common, kind: "peer", peer, path: peer.path, problem }];
-    }
-    if (matchesPeer && !matchesPort && rule.peers.length > 0) {
-      const listed = rule.ports.map(formatPolicyPort).join(", ");
-      const problem = `the rule allows only ${listed}, not ${flow.protocol} ${flow.port}`;
-      return [{ ...common, kind: "port", path: `${rule.path}.ports`, problem }];
-    }
-    return [];
-  });
+      if (matchesPeer && !matchesPort && rule.peers.length > 0) {
+        const listed = rule.ports.map(formatPolicyPort).join(", ");
+        const problem = `the rule allows only ${listed}, not ${flow.protocol} ${flow.port}`;
+        return [{ ...common, kind: "port", path: `${rule.path}.ports`, problem }];
+      }
+      return [];
+    },
+  );
 }
 
 /** Returns the peer of a rule that is most similar to a peer for the other end. */

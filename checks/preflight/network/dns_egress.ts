@@ -34,6 +34,7 @@ import {
 import { type Network, reasonNotToJudge } from "./job_network.ts";
 import type { Actor, JobWithPods } from "./job_pods.ts";
 import { isolatesAll, selectorsFor } from "./other_workloads.ts";
+import { DNS_POD_PORTS } from "./needed_ports.ts";
 import { fixDenial } from "./policy_fix.ts";
 import { backendsOf } from "./service_backends.ts";
 
@@ -72,6 +73,7 @@ export const dnsEgress: PlatformCheck = platformCheck({
           pods: isolatesAll(network, cause.namespace, "egress")
             ? [{}]
             : selectorsFor(all.map(({ actor }) => actor.pod)),
+          purpose: "dns",
           peer: DNS_PEER,
           ports: portsOf(all),
         }),
@@ -96,17 +98,20 @@ function partition<T>(all: readonly T[], isFirst: (each: T) => boolean): [T[], T
 function deniedQueries(network: Network, job: JobWithPods, actor: Actor): DeniedConnection[] {
   const resolvers = actor === job.actors[0] ? ownResolvers(job) : undefined;
   if (resolvers === "unknown") return [];
+  const open = new Set<Protocol>();
   return PROTOCOLS_OF_DNS.flatMap((protocol) => {
     const dns = resolvers === undefined
       ? dnsOf(network, protocol)
       : { to: resolvers, port: 53, every: false };
     const common = { job, actor, protocol, purpose: "dns", destination: DESTINATION } as const;
     const denied = deniedConnections(network, [{ ...common, ...dns }]);
+    if (denied.length === 0) open.add(protocol);
     if (denied.length === 0 || resolvers !== undefined) return denied;
     if (reachesCache(network, actor.pod, protocol)) return [];
     return denied.map((each) => {
       const { doubt: known, ...certain } = each;
-      if (reachesService(network, each)) return certain;
+      // DNS is where a rule allows it over UDP.
+      if (open.has("UDP") || reachesService(network, each)) return certain;
       const doubt = known ?? doubtAboutPlace(network, actor.pod, protocol);
       return doubt === undefined ? certain : { ...certain, doubt };
     });
@@ -204,9 +209,6 @@ function dnsService({ manifests }: Network) {
     .find((each) => labelOf(each, DNS_LABEL[0]) === DNS_LABEL[1]);
 }
 
-/** The ports on which DNS pods without the right to open port 53 listen, behind the Service. */
-const POD_PORTS = [5353, 8053, 1053];
-
 /**
  * Explains why the place of DNS is not known: a rule allows DNS at a private address, at another
  * port or at pods with other labels, and only a cluster shows whether DNS is there.
@@ -215,7 +217,7 @@ function doubtAboutPlace(network: Network, from: Pod, protocol: Protocol): strin
   if (network.isLive || dnsService(network) !== undefined) return undefined;
   for (const policy of isolating(network.cluster, from, "egress")) {
     for (const rule of policy.rules.egress) {
-      const [port] = [53, ...POD_PORTS].filter((each) =>
+      const [port] = [53, ...DNS_POD_PORTS].filter((each) =>
         matchingPorts(rule, STANDARD_DNS, protocol, each)?.length !== 0
       );
       if (port === undefined) continue;

@@ -65,6 +65,7 @@ export const driverExecutorTraffic: PlatformCheck = platformCheck({
         return labelFirst(all) + fixDenial(network, cause, {
           name: isOfCluster ? "allow-spark-cluster-traffic" : "allow-driver-executor-traffic",
           pods: [pods],
+          purpose: "spark",
           peer,
           morePeers,
           both: true,

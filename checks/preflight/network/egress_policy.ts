@@ -211,6 +211,7 @@ function fix(network: Network, denied: DeniedStore, all: readonly DeniedStore[])
   const { cause, protocol, port, store } = denied;
   const command = fixDenial(network, cause, {
     ...newPolicyFor(all, "allow-s3-egress"),
+    purpose: "store",
     peer: peerFor(store),
     ports: [{ protocol, port }],
   });

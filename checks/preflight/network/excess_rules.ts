@@ -1,4 +1,3 @@
-import { fieldsIn, listOf } from "../../kubernetes/fields.ts";
 import { type Selector, selects } from "../../kubernetes/selectors.ts";
 import { naming } from "../../list_names.ts";
 import {
@@ -15,13 +14,17 @@ import type {
   PodPeer,
   Policy,
   PolicyPort,
-  Protocol,
   Rule,
 } from "../../network_policy/model.ts";
 import type { Network } from "./job_network.ts";
+import {
+  hasUnknown,
+  mayBeOfDns,
+  neededPorts,
+  OTHER_API_PORTS,
+  type PortVariable,
+} from "./needed_ports.ts";
 import { OUTSIDE_PEER, patchPolicy } from "./policy_fix.ts";
-import { backendsOf } from "./service_backends.ts";
-import { storeOf } from "./store_endpoint.ts";
 
 /** A rule that allows more than the jobs need. */
 export interface ExcessRule {
@@ -157,13 +160,13 @@ function privateAddresses(
 }
 
 /**
- * Returns whether a driver may reach the API server only by this rule: one for TCP 443, the port of
- * managed clusters, if no rule allows TCP 6443.
+ * Returns whether a driver may reach the API server only by this rule: one for another port of API
+ * servers, if no rule allows TCP 6443.
  */
 function isForApiServer({ jobs, policies }: Network, policy: Policy, rule: Rule): boolean {
   const allows = ({ ports }: Rule, port: number) =>
     ports.length === 0 || ports.some((each) => each.protocol === "TCP" && each.port === port);
-  return allows(rule, 443) &&
+  return OTHER_API_PORTS.some((port) => allows(rule, port)) &&
     jobs.some(({ onKubernetes, toolkit, actors }) =>
       (onKubernetes || toolkit === "spark") && selects(policy.pods, actors[0]!.pod.labels)
     ) &&
@@ -177,8 +180,10 @@ function unneededPorts(network: Network, policy: Policy, rule: Rule): ExcessRule
   const foreign = rule.peers.find((peer) => !isOwnNamespace(network, policy, peer));
   if (foreign === undefined) return undefined;
   const needed = neededPorts(network);
+  const isOfApi = isForApiServer(network, policy, rule);
   const isNeeded = ({ protocol, port, endPort }: PolicyPort) =>
-    typeof port === "string" ||
+    typeof port === "string" || mayBeOfDns(network, port) ||
+    isOfApi && port !== undefined && OTHER_API_PORTS.includes(port) ||
     port !== undefined && endPort === undefined && needed.has(`${protocol} ${port}`);
   const unneeded = rule.ports.filter((port) => !isNeeded(port));
   if (rule.ports.length > 0 && unneeded.length === 0) return undefined;
@@ -217,12 +222,8 @@ function unneededPorts(network: Network, policy: Policy, rule: Rule): ExcessRule
 /** The text before a command that narrows ranges. The manifests may not contain a job's port. */
 function condition({ jobs }: Network, ranges: readonly PolicyPort[]): string {
   const advice = "narrow the range to the needed port: ";
-  const unknown = ["DJANGO_DB_PORT", "S3_ENDPOINT"].filter((name) =>
-    jobs.some(({ environment }) => {
-      const variable = environment.variable(name);
-      return variable !== undefined && variable.value === undefined;
-    })
-  );
+  const variables: readonly PortVariable[] = ["DJANGO_DB_PORT", "S3_ENDPOINT"];
+  const unknown = variables.filter((name) => hasUnknown({ jobs }, name));
   return unknown.length === 0 || ranges.every(({ protocol }) => protocol !== "TCP")
     ? `N${advice.slice(1)}`
     : `If no other port of the range is in ${unknown.join(" or ")}, ${advice}`;
@@ -273,34 +274,6 @@ function isOwnNamespace({ cluster }: Network, policy: Policy, peer: Peer): boole
   return [...cluster.namespaces.values()].every(({ name, labels }) =>
     name === policy.namespace || !selects(namespaces, labels)
   );
-}
-
-/**
- * Returns the ports of DNS and the API, and those of Postgres and the store of the jobs. A Service
- * with one of these ports can lead to another port of its pods.
- */
-function neededPorts(network: Network): ReadonlySet<string> {
-  const ports = new Set(["UDP 53", "TCP 53", "TCP 443", "TCP 6443", "TCP 5432"]);
-  for (const job of network.jobs) {
-    const { environment, master, actors } = job;
-    ports.add(`TCP ${environment.value("DJANGO_DB_PORT")}`);
-    ports.add(`TCP ${storeOf(network, job, actors[0]!.pod).port}`);
-    for (const url of [environment.value("S3_ENDPOINT"), master?.value.slice("k8s://".length)]) {
-      ports.add(`TCP ${URL.parse(url ?? "")?.port}`);
-    }
-  }
-  const targets = network.manifests.objects.filter(({ kind }) => kind === "Service")
-    .flatMap((service) =>
-      listOf(fieldsIn(service.value.spec).ports).flatMap(({ port, protocol = "TCP" }) =>
-        typeof port === "number" && ports.has(`${protocol} ${port}`)
-          ? [{ service, port, protocol: protocol as Protocol }]
-          : []
-      )
-    );
-  for (const { service, ...asked } of targets) {
-    ports.add(`${asked.protocol} ${backendsOf(network, service, asked).port}`);
-  }
-  return ports;
 }
 
 /** Returns whether the `namespaceSelector` of a peer is empty or only excludes some namespaces. */

@@ -18,15 +18,23 @@ import {
 } from "../../network_policy/address.ts";
 import { decide } from "../../network_policy/evaluate.ts";
 import { formatEndpoint } from "../../network_policy/explain.ts";
-import type { Endpoint, Rule } from "../../network_policy/model.ts";
+import type { Endpoint, Policy, Rule } from "../../network_policy/model.ts";
 import { judgeHost } from "../../network_policy/open_ports.ts";
 import { CONNECTIONS, inNamespace, type PlatformCheck, platformCheck } from "../platform.ts";
-import { causeOfDenial, denialFindings, type DeniedConnection, examinedPods } from "./denial.ts";
+import {
+  causeOfDenial,
+  denialFindings,
+  type DeniedConnection,
+  examinedPods,
+  type RuleFilter,
+} from "./denial.ts";
+import { isolating } from "../../network_policy/matching.ts";
 import { type Network, objectOf, reasonNotToJudge } from "./job_network.ts";
 import type { Actor, JobWithPods } from "./job_pods.ts";
 import { blockOf, fixDenial, patchPolicy } from "./policy_fix.ts";
 import { othersSelectedBy } from "./other_workloads.ts";
 import { newPolicyFor } from "./schedule_policies.ts";
+import { OTHER_API_PORTS } from "./needed_ports.ts";
 import { fitOf } from "./policy_purpose.ts";
 import { type Backends, backendsOf } from "./service_backends.ts";
 
@@ -57,10 +65,13 @@ export const kubernetesApiEgress: PlatformCheck = platformCheck({
     const api = apiOf(network);
     const denied: DeniedConnection[] = [];
     const serviceOnly: ApiClient[] = [];
-    let note = "";
+    const ports = new Set<number>();
     for (const client of clients) {
       const access = accessOf(network, api, client);
-      if (access === "open on 443") note = `; ${NOTE}`;
+      if (typeof access === "object" && "openPort" in access) {
+        ports.add(access.openPort);
+        continue;
+      }
       if (access === "service only") serviceOnly.push(client);
       if (typeof access === "object") {
         const destination = destinationOf(api, client);
@@ -73,7 +84,7 @@ export const kubernetesApiEgress: PlatformCheck = platformCheck({
         fix(network, api, each, all),
     };
     const judged = {
-      examined: `${examinedPods(network)}${note}`,
+      examined: [examinedPods(network), ...[...ports].map(noteOf)].join("; "),
       findings: [
         ...denialFindings(network, denied, advice),
         ...serviceOnly.slice(0, 1).map((each) => serviceOnlyFinding(network, api, each)),
@@ -83,10 +94,11 @@ export const kubernetesApiEgress: PlatformCheck = platformCheck({
   },
 });
 
-/** What is not checked if only the port of managed clusters is open. */
-const NOTE =
-  "TCP 443 is open for the API server, as managed clusters need; not checked without a " +
-  "cluster: whether the API server listens on 443 or on 6443";
+/** What is not checked if only a port is open that some API servers listen on. */
+function noteOf(port: number): string {
+  return `TCP ${port} is open for the API server; not checked without a cluster: whether the API ` +
+    `server listens on ${port}, as in managed clusters and some others, or on ${API_PORT}`;
+}
 
 /** A pod that calls the Kubernetes API. */
 interface ApiClient {
@@ -169,11 +181,11 @@ function accessOf(
   network: Network,
   api: Api,
   { job, actor }: ApiClient,
-): "open" | "open on 443" | "service only" | ApiDenial {
+): "open" | { readonly openPort: number } | "service only" | ApiDenial {
   const openRanges = (port: number) => judgeHost(network.cluster, actor.pod, "TCP", port).open;
   const denial = (to: Endpoint, port: number): ApiDenial | undefined => {
     const flow = { from: actor.pod, to, protocol: "TCP", port } as const;
-    const cause = causeOfDenial(network, flow, "api", isApiRule);
+    const cause = causeOfDenial(network, flow, "api", ruleFilter(network));
     return cause && { port, cause };
   };
   const service = outside(api.service);
@@ -192,16 +204,54 @@ function accessOf(
     return toService === undefined ? "service only" : toServer;
   }
   if (openRanges(API_PORT).length > 0) return "open";
-  const on443 = privatePart(openRanges(MANAGED_PORT)).filter(({ family, first }) =>
-    !SELF_BLOCKS.some((block) => holds(parseCidr(block)!, { family, value: first }))
+  const privateRanges = (port: number) =>
+    privatePart(openRanges(port)).filter(({ family, first }) =>
+      !SELF_BLOCKS.some((block) => holds(parseCidr(block)!, { family, value: first }))
+    );
+  const openPort = OTHER_API_PORTS.find((each) =>
+    isForServer(network, api, actor, { port: each, open: privateRanges(each) })
   );
-  if (on443.length > 0) {
-    return isForServer(network, api, actor, on443) ? "open on 443" : "service only";
-  }
-  const toServer = denial(service, portOf(api));
+  if (openPort !== undefined) return { openPort };
+  if (privateRanges(MANAGED_PORT).length > 0) return "service only";
+  const toServer = denial(placeOfServer(network, api, actor), portOf(api));
   // An almost matching rule is a better explanation than a missing rule.
   const isServiceNearer = toServer?.cause.kind === "noRule" && toService?.cause.kind !== "noRule";
   return (isServiceNearer ? toService : toServer) ?? "open";
+}
+
+/** Returns the rules that may be meant for the API, by their peers and ports or by the policy's name. */
+function ruleFilter(network: Network): RuleFilter {
+  return (rule, policy) => isApiRule(rule) || isApiPolicy(network, policy);
+}
+
+/** Returns whether a policy was written for the API. */
+function isApiPolicy(network: Network, { name, namespace }: Policy): boolean {
+  return fitOf(objectOf(network, "NetworkPolicy", name, namespace), name, "api") > 0;
+}
+
+/**
+ * An address at which the API server can be, if it is not known: one in a block of a policy for the
+ * API, so that a denial is explained by the rule for this block.
+ */
+function placeOfServer(network: Network, api: Api, { pod }: Actor): Endpoint {
+  const blocks = isolating(network.cluster, pod, "egress").filter((each) =>
+    isApiPolicy(network, each)
+  ).flatMap(({ rules }) => rules.egress).flatMap(({ peers }) =>
+    peers.flatMap((peer) => peer.type === "block" ? rangesOf(peer) : [])
+  );
+  const [first] = privatePart(blocks).filter((range) => !isOfService(range));
+  if (first !== undefined) return outside({ family: first.family, value: first.last });
+  const { family, value } = api.service;
+  return outside(api.isManaged ? { family, value: value + 1n } : api.service);
+}
+
+function isService({ service }: Api, end: Endpoint): boolean {
+  return end.type === "outside" && end.address.value === service.value;
+}
+
+/** Returns whether a range is only the first address of a network, which the Service has. */
+function isOfService({ first, last }: AddressRange): boolean {
+  return first === last && (first & 255n) === 1n;
 }
 
 /** The port of the API server, as far as it is known. */
@@ -210,27 +260,22 @@ function portOf({ server, isManaged }: Api): number {
 }
 
 /**
- * Returns whether private addresses that are open on 443 may be those of an API server: not only the
+ * Returns whether private addresses that are open on a port may be those of an API server: not only the
  * first address of a network, which the Service has, and by a rule that is meant for the API.
  */
 function isForServer(
-  { cluster, manifests }: Network,
-  { isManaged }: Api,
+  network: Network,
+  api: Api,
   { pod }: Actor,
-  open: readonly AddressRange[],
+  { port, open }: { readonly port: number; readonly open: readonly AddressRange[] },
 ): boolean {
-  const others = open.filter(({ first, last }) => first !== last || (first & 255n) !== 1n);
-  if (isManaged) return others.length > 0;
+  const others = open.filter((range) => !isOfService(range));
+  if (api.isManaged) return port === MANAGED_PORT && others.length > 0;
   return others.some(({ family, first }) => {
     const to = outside({ family, value: first });
-    const flow = { from: pod, to, protocol: "TCP", port: MANAGED_PORT } as const;
-    return decide(cluster, flow, "egress").rules.some(({ policy, rule }) =>
-      isApiRule(rule) ||
-      fitOf(
-          objectOf({ manifests }, "NetworkPolicy", policy.name, policy.namespace),
-          policy.name,
-          "api",
-        ) > 0
+    const flow = { from: pod, to, protocol: "TCP", port } as const;
+    return decide(network.cluster, flow, "egress").rules.some(({ policy, rule }) =>
+      isApiRule(rule) || isApiPolicy(network, policy)
     );
   });
 }
@@ -269,6 +314,7 @@ function fix(
   const { cause } = denied;
   const command = fixCommand(network, api, denied, all);
   if (cause.kind === "podSelector" || cause.kind === "policyTypes") return command;
+  if (cause.kind === "port" && api.server !== undefined) return command;
   const instruction = api.server === undefined
     ? 'Allow the address and the port that "kubectl get endpoints kubernetes" prints, or allow all ' +
       (api.isManaged ? "private addresses" : "addresses")
@@ -286,7 +332,7 @@ function fixCommand(
   const { host, port } = masterOf(job);
   const rule = ruleFor(api, host === undefined ? undefined : port);
   const { policy, rule: wrong, kind } = cause;
-  const isInRule = kind !== "podSelector" && kind !== "policyTypes";
+  const isInRule = kind !== "podSelector" && kind !== "policyTypes" && kind !== "port";
   if (policy !== undefined && wrong !== undefined && isInRule) {
     // Other workloads may need the rule as it is.
     const isShared = othersSelectedBy(network, policy).length > 0;
@@ -299,6 +345,7 @@ function fixCommand(
   }
   return fixDenial(network, cause, {
     ...newPolicyFor(all, "allow-kubernetes-api-egress"),
+    purpose: "api",
     peer: rule.to[0],
     morePeers: rule.to.slice(1),
     ports: rule.ports,
@@ -329,11 +376,10 @@ function ruleFor(api: Api, port: number | undefined) {
  */
 function serviceOnlyFinding(network: Network, api: Api, client: ApiClient): Finding {
   const service = outside(api.service);
-  const { family, value: first } = api.service;
-  const other = api.isManaged ? outside({ family, value: first + 1n }) : service;
-  const { to: [to = other], port } = api.server ?? { to: [], port: portOf(api) };
+  const { to: [to = placeOfServer(network, api, client.actor)], port } = api.server ??
+    { to: [], port: portOf(api) };
   const flow = { from: client.actor.pod, to, protocol: "TCP", port } as const;
-  const cause = causeOfDenial(network, flow, "api", isApiRule)!;
+  const cause = causeOfDenial(network, flow, "api", ruleFilter(network))!;
   const destination = api.server === undefined ? "any address" : destinationOf(api, client);
   const denied = { ...client, protocol: "TCP", port, destination, cause } as const;
   const advice = {
@@ -344,6 +390,7 @@ function serviceOnlyFinding(network: Network, api: Api, client: ApiClient): Find
   const opening = decide(network.cluster, { ...flow, to: service, port: 443 }, "egress").rules[0]
     ?.policy;
   const value = ruleFor(api, undefined);
+  const isOtherPort = cause.kind === "port" && !isService(api, to);
   return {
     ...finding,
     severity: "warn",
@@ -351,7 +398,7 @@ function serviceOnlyFinding(network: Network, api: Api, client: ApiClient): Find
     why:
       "k3s and most other clusters apply policies to the address of the API server, not of its " +
       `Service, and the API server listens on port ${port}`,
-    fix: cause.kind === "emptySelector" || opening === undefined
+    fix: cause.kind === "emptySelector" || isOtherPort || opening === undefined
       ? finding.fix
       : patchPolicy(opening, { op: "add", path: "spec.egress[-]", value }),
   };

@@ -11,6 +11,8 @@ import { ofKind } from "../../kubernetes/objects.ts";
 import type { Direction, Policy } from "../../network_policy/model.ts";
 import type { DenialCause } from "./denial.ts";
 import type { Network } from "./job_network.ts";
+import { isWrongPort } from "./needed_ports.ts";
+import type { Purpose } from "./policy_purpose.ts";
 import { othersSelectedBy, selectsJobs } from "./other_workloads.ts";
 
 /** The missing rule for one end of a connection. */
@@ -19,6 +21,8 @@ export interface MissingRule {
   readonly name: string;
   /** The pods of new policies, as a `podSelector` for each policy. */
   readonly pods: readonly unknown[];
+  /** The destination of the rule. */
+  readonly purpose: Purpose;
   /** The other end, as a peer of a rule. */
   readonly peer: unknown;
   /** More ends for the same rule, as peers. */
@@ -57,7 +61,7 @@ export function blockOf(address: Address): { readonly ipBlock: { readonly cidr: 
 export function fixDenial(
   network: Network,
   cause: DenialCause,
-  { name, pods, peer, morePeers = [], ports, both, keepsPeer = false }: MissingRule,
+  { name, pods, purpose, peer, morePeers = [], ports, both, keepsPeer = false }: MissingRule,
 ): string {
   if (isOfOneMachine(peer)) {
     return "Use the address of the server instead of a loopback or link-local address, which only " +
@@ -101,11 +105,17 @@ export function fixDenial(
         return patchPolicy(policy, { op: "add", path: `spec.${direction}[-]`, value });
       }
       return patchPolicy(policy, { op: "replace", path: (cause.peer ?? rule).path, value: peer });
-    case "port":
+    case "port": {
+      const isReplaced = !isShared && isWrongPort(network, policy, rule, purpose);
       return patchPolicy(
         policy,
-        ...ports.map((value) => ({ op: "add" as const, path: `${rule.path}.ports[-]`, value })),
+        ...ports.map((value, i): PatchStep =>
+          isReplaced && i === 0
+            ? { op: "replace", path: rule.ports[0]!.path, value }
+            : { op: "add", path: `${rule.path}.ports[-]`, value }
+        ),
       );
+    }
     case "podSelector":
       if (isShared || pods.length !== 1 || selectsJobs(network, policy)) return create();
       return "Add these labels to the pods, or make the policy select the pods: " +

@@ -4,6 +4,9 @@ import { isFields } from "../../kubernetes/fields.ts";
 /** A destination that jobs need, which a policy may have been written for. */
 export type Purpose = "store" | "dns" | "database" | "api" | "spark";
 
+/** All destinations. */
+export const PURPOSES: readonly Purpose[] = ["store", "dns", "database", "api", "spark"];
+
 /** The words in names of policies that are for one destination only. */
 const WORDS: Readonly<Record<Purpose, RegExp>> = {
   store: /^(s3|store|storage|object|objects|minio|ceph|rgw|bucket|buckets|lake|contabo|aws|gcs)$/,

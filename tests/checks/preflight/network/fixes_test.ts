@@ -20,6 +20,17 @@ const faults: Record<string, Parts> = {
     store: HEALTHY.store.replace(/- ipBlock:[^]*(?=ports)/, "- namespaceSelector: {}\n      "),
   },
   "another port": edited("store", "port: 443", "port: 9000"),
+  "another port of Postgres": edited("outbox", "port: 5432", "port: 5433"),
+  "Postgres over UDP": edited("outbox", "TCP", "UDP"),
+  "another port of an undeclared Postgres": {
+    ...edited("outbox", "port: 5432", "port: 5433"),
+    postgres: "",
+    robsonNamespace: "",
+  },
+  "the API on another port": edited("api", "port: 6443", "port: 6444"),
+  "DNS over TCP on another port": {
+    dns: HEALTHY.dns.replace(/TCP(\s+port:) 53/, "TCP$1 5353"),
+  },
   "no direction": edited("store", "[Egress]", "[Ingress]"),
   "another selector": edited("store", SPARK_PODS, "podSelector: { matchLabels: { a: b } }"),
   "a part of the internet": {
@@ -109,3 +120,55 @@ Deno.test("connection checks: one rule with two faults has one patch, and the ot
     assertEquals("findings" in outcome && outcome.findings, []);
   }
 });
+
+const ENDPOINT = `            - name: S3_ENDPOINT
+              valueFrom:
+                secretKeyRef:
+                  name: contabo-s3-credentials
+                  key: S3_ENDPOINT
+`;
+const known = edited(
+  "job",
+  ENDPOINT,
+  "            - name: S3_ENDPOINT\n              value: https://eu2.contabostorage.com\n",
+);
+const replaced = (port: number) =>
+  `[{"op":"replace","path":"/spec/egress/0/ports/0","value":{"protocol":"TCP","port":${port}}}]`;
+const added = (rule: number, port: number) =>
+  `[{"op":"add","path":"/spec/egress/${rule}/ports/-","value":{"protocol":"TCP","port":${port}}}]`;
+
+const ports: readonly (readonly [string, Parts, string])[] = [
+  ["Postgres", edited("outbox", "port: 5432", "port: 5433"), replaced(5432)],
+  [
+    "Postgres that is not declared",
+    faults["another port of an undeclared Postgres"]!,
+    replaced(5432),
+  ],
+  ["Postgres of the job", edited("job", 'value: "5432"', 'value: "6432"'), replaced(6432)],
+  ["the store", { ...known, ...edited("store", "port: 443", "port: 9000") }, replaced(443)],
+  ["the store in a Secret", edited("store", "port: 443", "port: 9000"), added(0, 443)],
+  ["the API", edited("api", "port: 6443", "port: 6444"), added(1, 6443)],
+  [
+    "Postgres in a policy of another workload",
+    {
+      ...edited("outbox", "port: 5432", "port: 5433"),
+      more: `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web, namespace: analytics-jobs }
+spec: { template: { metadata: { labels: { spark-role: driver } }, spec: { containers: [{ name: a }] } } }
+`,
+    },
+    added(0, 5432),
+  ],
+];
+for (const [name, changes, patch] of ports) {
+  Deno.test(`connection checks: the fix changes a port that is wrong, and keeps one that may be needed: ${name}`, () => {
+    const found = [...judge(manifests(changes)).values()].flatMap((outcome) =>
+      "findings" in outcome ? outcome.findings.map(({ fix }) => fix) : []
+    );
+    assertEquals(found.map((fix) => fix.slice(fix.indexOf("[{"), fix.lastIndexOf("]") + 1)), [
+      patch,
+    ]);
+  });
+}
