@@ -10,6 +10,7 @@ import {
   type Network,
   noPolicy,
   objectOf,
+  otherPolicies,
   place,
   reasonNotToJudge,
   unreadable,
@@ -18,6 +19,7 @@ import { listPods, openPods, othersSelectedBy, selectsJobs } from "./other_workl
 import { createPolicy, patchPolicy } from "./policy_fix.ts";
 import { excessOf, type ExcessRule, worstRule } from "./excess_rules.ts";
 import { kubernetesApiEgress } from "./kubernetes_api_egress.ts";
+import { objectId } from "../../kubernetes/objects.ts";
 import { policyId } from "../../network_policy/explain.ts";
 import type { Direction, Policy } from "../../network_policy/model.ts";
 import { CONNECTIONS, type Platform, type PlatformCheck, platformCheck } from "../platform.ts";
@@ -53,7 +55,7 @@ export const isolation: PlatformCheck = platformCheck({
         )
         .map((each) => withOneFix(each, others)),
       ...onHostNetwork(network),
-      ...network.foreign.map(otherApiFinding),
+      ...otherPolicies(network).map((each) => otherApiFinding(objectId(each), place(each, ""))),
       ...(platform.cluster?.unread ?? []).filter(isOtherApi).map(unreadFinding),
     ];
     return { examined, findings };
@@ -239,10 +241,11 @@ function unreadFinding({ kind, namespace = "", failure }: Unread): Finding {
   return { ...otherApiFinding(`${kind} ${namespace}`.trim()), problem: failure.message };
 }
 
-function otherApiFinding(object: string): Finding {
+function otherApiFinding(object: string, location: ReturnType<typeof place> = {}): Finding {
   return {
     severity: "warn",
     object,
+    ...location,
     problem:
       "this kind of policy also decides about connections, and the checks do not evaluate it",
     why: "the policy may allow what NetworkPolicies deny, or deny what NetworkPolicies allow",

@@ -3,7 +3,8 @@ import { plural } from "../../../pipeline/progress.ts";
 import { absence } from "../outcome.ts";
 import type { Project } from "../../../pipeline/contract/project.ts";
 import type { Finding, Outcome } from "../../finding.ts";
-import { lineOf, type ManifestObject } from "../../kubernetes/objects.ts";
+import { lineOf, type ManifestObject, objectId, placeOf } from "../../kubernetes/objects.ts";
+import { isForeignPolicy } from "../../network_policy/foreign_policies.ts";
 import { type ObjectProblem, readCluster } from "../../network_policy/read_cluster.ts";
 import {
   type Cluster,
@@ -75,8 +76,6 @@ export interface Network {
   readonly broken: readonly ObjectProblem[];
   /** True if there are workloads without a pod spec, which manifests-readable reports. */
   readonly hasPodlessWorkload: boolean;
-  /** Policies of other APIs. */
-  readonly foreign: readonly string[];
 }
 
 /**
@@ -104,7 +103,7 @@ export function readNetwork(
   const jobs = all.filter(({ workload: { object } }) => object.namespace === own)
     .map(withPods)
     .filter((job) => job !== undefined);
-  const { cluster, foreign } = reading;
+  const { cluster } = reading;
   const problems = reading.problems.filter(({ isPodless }) => !isPodless);
   const policies = cluster.policies.filter(({ namespace }) => namespace === own);
   return {
@@ -119,8 +118,12 @@ export function readNetwork(
     brokenJobs: problems.filter(isJob),
     broken: problems.filter((problem) => !isJob(problem)),
     hasPodlessWorkload: problems.length < reading.problems.length,
-    foreign,
   };
+}
+
+/** The policies of other APIs, which the checks do not evaluate. */
+export function otherPolicies({ manifests }: Pick<Network, "manifests">): ManifestObject[] {
+  return manifests.objects.filter(({ value }) => isForeignPolicy(value));
 }
 
 /** Returns whether a policy selects pods by the role label of Spark. */
@@ -178,8 +181,12 @@ export function unknownModes({ jobs }: Pick<Network, "jobs">): Outcome | undefin
 
 /** The reason that policies cannot be evaluated. */
 export function noPolicy(
-  { project, foreign, manifests }: Pick<Network, "project" | "foreign" | "manifests">,
+  { project, manifests }: Pick<Network, "project" | "manifests">,
 ): string {
+  const foreign = otherPolicies({ manifests }).map((each) => {
+    const { file, line } = placeOf(each, "");
+    return file === undefined ? objectId(each) : `${objectId(each)} (${file}:${line})`;
+  });
   const others = foreign.length === 0
     ? ""
     : `, and the checks do not evaluate ${naming(foreign)}, which also decides about connections`;

@@ -1,4 +1,9 @@
-import { assert, assertEquals, assertStringIncludes } from "../../../support/assert.ts";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "../../../support/assert.ts";
 import {
   edited,
   HEALTHY,
@@ -237,17 +242,42 @@ Deno.test("isolation fails with a pod on its node's network", () => {
   ]);
 });
 
-Deno.test("isolation warns of a policy of another API", () => {
-  const found = onlyFinding({
-    more:
-      "\napiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: { name: x, namespace: analytics-jobs }\n",
+const OTHER_POLICIES = [
+  ["cilium.io/v2", "CiliumNetworkPolicy", "analytics-jobs/"],
+  ["cilium.io/v2", "CiliumClusterwideNetworkPolicy", ""],
+  ["projectcalico.org/v3", "GlobalNetworkPolicy", ""],
+  ["crd.projectcalico.org/v1", "NetworkPolicy", "analytics-jobs/"],
+  ["policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy", ""],
+  ["policy.networking.k8s.io/v1alpha1", "BaselineAdminNetworkPolicy", ""],
+] as const;
+
+for (const [apiVersion, kind, namespace] of OTHER_POLICIES) {
+  const metadata = namespace === ""
+    ? "{ name: default }"
+    : "{ name: default, namespace: analytics-jobs }";
+  const more = `\napiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: ${metadata}\n`;
+
+  Deno.test(`isolation warns of a ${kind} of ${apiVersion}, with its file and line`, () => {
+    const found = onlyFinding({ more });
+    assertEquals([found.id, found.severity, found.object, found.file], [
+      "isolation",
+      "warn",
+      `${kind} ${namespace}default`,
+      "manifests/all.yaml",
+    ]);
+    const text = Object.values({ ...HEALTHY, more }).join("---");
+    assertEquals(text.split("\n")[found.line! - 1], `apiVersion: ${apiVersion}`);
   });
-  assertEquals([found.id, found.severity, found.object], [
-    "isolation",
-    "warn",
-    "CiliumNetworkPolicy analytics-jobs/x",
-  ]);
-});
+
+  Deno.test(`isolation names the place of a ${kind} of ${apiVersion} if there is no NetworkPolicy`, () => {
+    const none = { deny: "", dns: "", store: "", outbox: "", api: "", spark: "", more };
+    const outcome = judge(manifests(none)).get("isolation")!;
+    assertMatch(
+      "unknown" in outcome ? outcome.unknown : "",
+      /default \(manifests\/all\.yaml:\d+\)/,
+    );
+  });
+}
 
 Deno.test("isolation judges policies without any job", () => {
   assertEquals(judge(manifests({ job: "" })).get("isolation"), {
