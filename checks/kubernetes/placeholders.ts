@@ -40,10 +40,23 @@ const UPPER =
 /** Fields with texts of any kind, which are right as they are. */
 const FREE = new Set([
   ...["data", "stringData", "binaryData", "annotations", "managedFields", "status"],
-  ...["parameters", "volumeAttributes", "description", "message", "javaOptions", "hadoopConf"],
+  ...[
+    "envVars",
+    "metricsProperties",
+    "configuration",
+    "parameters",
+    "volumeAttributes",
+    "description",
+    "message",
+    "javaOptions",
+    "hadoopConf",
+  ],
   ...["path", "mountPath", "subPath", "subPathExpr", "workingDir"],
-  ...["mainApplicationFile", "pyFiles", "jars", "files", "deps"],
+  ...["mainClass", "mainApplicationFile", "pyFiles", "jars", "files", "deps"],
 ]);
+
+/** Fields among them that can have variables. */
+const VARIABLES = new Set(["data", "envVars"]);
 
 /** Fields with the words of a command line. */
 const WORDS = new Set(["command", "args", "arguments", "driverArgs"]);
@@ -165,7 +178,7 @@ function inText(text: unknown, path: string, form: RegExp = FORM): Placeholder[]
 
 /** Finds the placeholders in a value, by the key of its field. */
 function inFields(value: unknown, key: string, path: string): Placeholder[] {
-  if (FREE.has(key)) return key === "data" ? inSettings(value, path, HOST) : [];
+  if (FREE.has(key)) return VARIABLES.has(key) ? inSettings(value, path, HOST) : [];
   if (WORDS.has(key)) return [];
   if (key === "sparkConf") return inSettings(value, path, PLAIN_SETTING);
   if (Array.isArray(value)) {

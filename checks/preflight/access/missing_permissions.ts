@@ -51,7 +51,7 @@ export function missingPermissions(
       fix: name === "default"
         ? "Give the pod a service account of its own, and bind a role to the account: " +
           "deno task explain rbac"
-        : misplacedBinding(known, objects) ?? bindingFor(known, needs, useful, objects),
+        : misplacedBinding(known, useful, objects) ?? bindingFor(known, needs, useful, objects),
     }];
   }
   const id = accountId(known.account);
@@ -194,31 +194,40 @@ function namedRule(
 
 /**
  * The fix for a binding of the account that has another namespace than its Role, or whose subject has
- * another namespace than the account.
+ * another namespace than the account. The fix gives no rights to other accounts, takes none from them,
+ * and gives the account no more than its jobs can use.
  */
 function misplacedBinding(
   { account, namespace }: Known,
+  useful: UsefulVerbs,
   objects: readonly ManifestObject[],
 ): string | undefined {
+  const isAccount = (each: ManifestObject) =>
+    each.name === account.name && each.kind === "ServiceAccount";
   for (const binding of ofKind(objects, "RoleBinding")) {
     const { roleRef, subjects } = binding.value;
     const { file, name } = binding;
     if (file === undefined || !isFields(roleRef) || roleRef.kind !== "Role") continue;
-    const hasRole = (place: string) =>
-      ofKind(objects, "Role", place).some((role) => role.name === roleRef.name);
+    const roleIn = (place: string) =>
+      ofKind(objects, "Role", place).find((role) => role.name === roleRef.name);
     const from = namespaceOf(binding);
-    const at = listOf(subjects).findIndex((each) =>
+    const all = listOf(subjects);
+    const at = all.findIndex((each) =>
       each.kind === "ServiceAccount" && each.name === account.name
     );
-    if (at < 0 || !hasRole(namespace)) continue;
+    const role = roleIn(namespace);
+    if (at < 0 || role === undefined || !isNarrow(role, useful)) continue;
+    const home = all[at]!.namespace;
     const apply = shell`kubectl apply -f ${file}`;
     if (from === namespace) {
+      // An account of the same name in another namespace can need its rights.
+      if (objects.some((each) => isAccount(each) && namespaceOf(each) === home)) continue;
       const field = `subjects[${at}].namespace`;
       return `Set ${field}: ${account.namespace} in ${objectId(binding)} (${file}:${
         lineOf(binding, field)
       }), then: ${apply}`;
     }
-    if (hasRole(from)) continue;
+    if (roleIn(from) !== undefined || all.length > 1 || home !== account.namespace) continue;
     return `Set metadata.namespace: ${namespace} in ${objectId(binding)} (${file}:${
       lineOf(binding, "metadata.namespace")
     }), then: ${apply} && ` +

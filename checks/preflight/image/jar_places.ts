@@ -13,7 +13,7 @@ import type { AddedJar } from "./added_jars.ts";
 import { isPlainSpark } from "./plain_images.ts";
 
 /** The folder whose jars Spark loads. */
-const SPARK_FOLDER = /^["']?(?:\/opt\/spark|\$\{?SPARK_HOME\}?)\/jars\/*/;
+const SPARK_FOLDER = /^["']?(?:\/opt\/spark|\$\{?SPARK_HOME\}?)\/jars(?:["'/]|$)\/*/;
 
 /** Commands that add no jar to a folder that they name. */
 const HARMLESS = /\b(?:rm|chmod|chown|ls|find|mkdir)\s[^;&|]*/g;

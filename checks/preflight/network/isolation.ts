@@ -194,7 +194,11 @@ function excessFindings(network: Network, policy: Policy): Finding[] {
     ...finding(most ?? { severity: "warn", path: rule.path, problem: "", fix: "" }),
     problem: "the policy is meant to block traffic, but policies can only allow traffic: " +
       (most === undefined ? "this rule allows traffic" : most.problem),
-    fix: "Remove the policy; traffic that no policy allows is already blocked: " +
+    fix: before + (most === undefined
+      ? "The jobs can need this rule. Create the policy under a name that says what it allows, as " +
+        "in allow-dns-egress, and remove this one afterwards: "
+      : "While a policy denies all traffic by default, traffic that no policy allows is blocked. " +
+        "Allow what the jobs need in other policies, and remove this one afterwards: ") +
       shell`kubectl -n ${policy.namespace ?? "default"} delete networkpolicy ${policy.name}`,
   }];
 }

@@ -121,6 +121,8 @@ export function fixDenial(
       return "Add these labels to the pods, or make the policy select the pods: " +
         patchPolicy(policy, { op: "replace", path: "spec.podSelector", value: pods[0] });
     case "policyTypes": {
+      // The direction would also isolate the other pods that the policy selects.
+      if (isShared) return create();
       const value = direction === "egress" ? "Egress" : "Ingress";
       return patchPolicy(policy, { op: "add", path: "spec.policyTypes[-]", value });
     }

@@ -16,6 +16,10 @@ const ENDPOINT = /^spark\.hadoop\.fs\.s3a\.(?:bucket\.(.+)\.)?endpoint$/;
 const IN_CODE =
   /["'](?:spark\.hadoop\.)?fs\.s3a\.(?:bucket\.([^"']+)\.)?endpoint["']\s*[,:]\s*["']([^"'\n]+)["']/g;
 
+/** Code, not a comment, that sets paths to another value than false. */
+const MAY_USE_PATHS =
+  /^(?!\s*(?:#|\/\/|--)).*path\.style\.access(?!["']?\s*[,:=]\s*["']?false\b)/im;
+
 /** An endpoint of S3A with its place. */
 interface Endpoint {
   readonly value: string;
@@ -88,7 +92,7 @@ function isPathStyle({ settings, code }: SparkJob, bucket: string | undefined): 
   if (setting !== undefined) {
     return setting.unknown !== undefined || setting.value.trim().toLowerCase() !== "false";
   }
-  return code.some(({ text }) => text.includes("path.style.access"));
+  return code.some(({ text }) => MAY_USE_PATHS.test(text));
 }
 
 function hostOf(endpoint: string): string | undefined {

@@ -111,6 +111,22 @@ for (const fields of RIGHT) {
   });
 }
 
+Deno.test("readFile judges a SparkApplication with the name of a nested class and plain texts", () => {
+  const application = (fields: string) =>
+    `apiVersion: sparkoperator.k8s.io/v1beta2
+kind: SparkApplication
+metadata: { name: a }
+spec:
+  mainClass: org.example.Jobs$Daily
+  monitoring: { metricsProperties: "a=<b>", prometheus: { configuration: "$name" } }
+  driver: { envVars: { ${fields} } }
+`;
+  const { names, problems } = read(application("FORMAT: '<iso> %d{yyyy} $x'"));
+  assertEquals([names, problems], [["a"], []]);
+  const [host] = read(application("S3_ENDPOINT: 'https://$HOST'")).problems;
+  assertStringIncludes(host!.problem, "the placeholder $HOST was not filled in");
+});
+
 Deno.test("readFile reads a name of upper case as a placeholder, except of a role", () => {
   const pod = "apiVersion: v1\nkind: Pod\nmetadata: { name: a, namespace: YOUR_NAMESPACE }\n";
   assertStringIncludes(read(pod).problems[0]!.problem, "the placeholder YOUR_NAMESPACE was");

@@ -448,3 +448,27 @@ Deno.test("rbac: the fix for a binding in a wrong namespace moves it", async () 
     /^Set subjects\[0\]\.namespace: analytics-jobs in RoleBinding analytics-jobs\/spark-jobs \(manifests\/30-service-account\.yaml:\d+\), then: kubectl apply -f manifests\/30-service-account\.yaml$/,
   );
 });
+
+Deno.test("rbac: no fix gives or takes rights of another account, or binds a role with more rights", async () => {
+  const fixOf = async (...changes: readonly [string, string][]) => {
+    const files = changes.reduce(
+      (files, [from, to]) => ({ ...files, [ACCESS]: files[ACCESS]!.replace(from, to) }),
+      FILES as Readonly<Record<string, string>>,
+    );
+    const rbac = (await judgeFiles(files)).find(({ id }) => id === ID)!;
+    return rbac.findings.map(({ fix }) => fix).join();
+  };
+  const subject = "kind: ServiceAccount\n    name: spark-jobs\n    namespace: ";
+  const elsewhere: [string, string] = [`${subject}analytics-jobs`, `${subject}robson`];
+  const account = "kind: ServiceAccount\nmetadata:\n  name: spark-jobs\n  namespace: robson\n";
+  const used: [string, string] = ["---\n", `---\napiVersion: v1\n${account}---\n`];
+  assertMatch(await fixOf(elsewhere, used), /^Add the account to the subjects of its binding: /);
+  const wide: [string, string] = [POD_VERBS, '["*"]'];
+  assertMatch(await fixOf(elsewhere, wide), /^Make a Role .* with only the permissions/);
+  const moved: [string, string] = [BINDING, BINDING.replace("analytics-jobs", "robson")];
+  assertMatch(await fixOf(moved), /^Set metadata\.namespace/);
+  assertMatch(await fixOf(moved, wide), /^Make a Role .* with only the permissions/);
+  assertMatch(await fixOf(moved, elsewhere), /^Bind its role: /);
+  const two: [string, string] = ["subjects:\n", "subjects:\n  - {kind: User, name: ann}\n"];
+  assertMatch(await fixOf(moved, two), /^Bind its role: /);
+});

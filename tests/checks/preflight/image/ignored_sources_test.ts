@@ -19,8 +19,17 @@ Deno.test("ignoredSources finds what COPY needs, and .dockerignore leaves out", 
   assertEquals(problems("ADD jars/a.jar jobs/a.py /opt/", "*.jar\n**/*.jar"), [
     "2: .dockerignore leaves out jars/a.jar, which ADD needs",
   ]);
+  const mount = "RUN --mount=type=bind,source=jobs/a.py,target=/tmp/a.py python3 /tmp/a.py";
+  assertEquals(problems(mount, "**/*.py"), [
+    "2: .dockerignore leaves out jobs/a.py, which RUN needs",
+  ]);
+  assertEquals(problems(mount.replace("type=bind,", ""), "jobs").length, 1);
   for (
     const [dockerfile, ignore] of [
+      [mount, "jobs/b.py"],
+      [mount.replace("type=bind", "type=bind,from=build"), "jobs"],
+      [mount.replace("type=bind", "type=secret"), "jobs"],
+      ["RUN echo --mount=source=jobs", "jobs"],
       ["COPY jobs/ /opt/jobs/", "jobs/b.py"],
       ["COPY jobs/ /opt/jobs/", "*\n!jobs"],
       ["COPY . /opt/jobs/", "*"],

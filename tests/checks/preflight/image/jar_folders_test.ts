@@ -26,6 +26,7 @@ Deno.test("judgeDockerfile finds a jar in a folder that Spark does not read", ()
   for (
     const [dockerfile, folder] of [
       [`RUN cd /opt/extra && curl -fO ${URL}`, "/opt/extra"],
+      [`COPY ${JAR} /opt/spark/jars-extra/`, "/opt/spark/jars-extra"],
       [`RUN mkdir -p /opt/extra && cd /opt/extra && curl -fsSLO ${URL}`, "/opt/extra"],
       [`RUN cd /opt; cd extra/ && wget -q ${URL}`, "/opt/extra"],
       [`WORKDIR /opt/extra\nADD ${URL} .`, "/opt/extra"],

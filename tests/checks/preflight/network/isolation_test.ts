@@ -110,7 +110,10 @@ Deno.test("isolation fails for a policy that is named as a block and allows traf
   ]);
   assertStringIncludes(found.problem, "policies can only allow traffic");
   assertStringIncludes(found.problem, "name notin (staging)");
-  assertStringIncludes(found.fix, "delete networkpolicy block-staging");
+  assertMatch(
+    found.fix,
+    /Allow what the jobs need in other policies, and .*: kubectl .* delete networkpolicy block-staging$/,
+  );
 });
 
 Deno.test("isolation fails for a policy with an annotation that claims to block", () => {
@@ -126,6 +129,10 @@ Deno.test("isolation warns of a policy that is named as a block and allows no ex
   const dns = HEALTHY.dns.slice(HEALTHY.dns.indexOf("spec:\n") + 8);
   const found = more(dns, "deny-all-but-dns");
   assertEquals([found.id, found.severity], ["isolation", "warn"]);
+  assertMatch(
+    found.fix,
+    /^The jobs can need this rule\. Create .*, and remove this one afterwards: /,
+  );
 });
 
 const wide = [

@@ -155,6 +155,20 @@ Deno.test("a fix adds to a rule that another workload may need, and replaces no 
   }
 });
 
+Deno.test("a fix isolates no other pod that a policy selects", () => {
+  const deny = HEALTHY.deny.replace(
+    "podSelector: {}",
+    `podSelector:\n    matchExpressions: [${JSON.stringify(SPARK)}]`,
+  );
+  const dns = HEALTHY.dns.replace("policyTypes: [Egress]", "policyTypes: [Ingress]");
+  const fixOf = (changes: Parts) => findings(changes).find(({ id }) => id === "dns-egress")!.fix;
+  const changes = { deny, dns, more: WEB };
+  assertEquals(selectorsIn(fixOf(changes)), [{ matchExpressions: [SPARK] }]);
+  const left = judge(pasted(manifests(changes), fixOf(changes))).get("dns-egress")!;
+  assertEquals("findings" in left && left.findings, []);
+  assertStringIncludes(fixOf({ deny, dns }), '"path":"/spec/policyTypes/-"');
+});
+
 Deno.test("a policy for other pods is not made to select the jobs instead", () => {
   const other = HEALTHY.store.replace(
     /podSelector:\n[^]*?(?= {2}policyTypes)/,

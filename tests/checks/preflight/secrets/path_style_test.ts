@@ -66,6 +66,9 @@ Deno.test("withoutPathStyle fails for a Service, and warns about a private host"
       [{ code: 'hadoop.set("fs.s3a.endpoint", "http://minio:9000")' }, "minio"],
       [{ code: 'builder.config("spark.hadoop.fs.s3a.endpoint", "http://minio:9000")' }, "minio"],
       [{ code: 'OPTIONS = {"fs.s3a.endpoint": "http://minio:9000"}' }, "minio"],
+      [{ ...to("minio:9000"), code: "# path.style.access is not needed" }, "minio"],
+      [{ ...to("minio:9000"), code: 'set("fs.s3a.path.style.access", "false")' }, "minio"],
+      [{ ...to("minio:9000"), code: 'set(\n  "fs.s3a.path.style.access",\n  False)' }, "minio"],
     ] as const
   ) {
     assertEquals(found(given), [`fail ${lookup(host)}`], JSON.stringify(given));
@@ -90,6 +93,8 @@ Deno.test("withoutPathStyle accepts paths, addresses and public hosts", () => {
       { conf: [...conf, `${S3A}.path.style.access=true`] },
       { conf: [...conf, `${S3A}.path.style.access=$(STYLE)`] },
       { conf, code: 'hadoop.set("fs.s3a.path.style.access", "true")' },
+      { conf, code: 'hadoop.set("fs.s3a.path.style.access", STYLE)' },
+      { conf, code: 'a.set("path.style.access", "false")\nb.set("path.style.access", "true")' },
       { conf, code: 'builder.config("spark.hadoop.fs.s3a.path.style.access", True)' },
       {
         conf: [
