@@ -45,7 +45,7 @@ Usage: deno task demo [--events N] [--lake DIRECTORY] [--stay FILE]
 Examples:
   deno task demo                    2 events become 1 execution
   deno task demo --events 100000    all nine event types, several clients, nulls and extreme values
-  deno task demo --stay demo.env    then, in another shell: deno task --env-file=demo.env status
+  deno task demo --stay demo.env    it prints the commands to type in another shell
 ${EXIT_CODES_HELP}`,
   async run(flags, _interrupted, interrupts) {
     const events = eventCount(flags);
@@ -63,6 +63,7 @@ ${EXIT_CODES_HELP}`,
     };
     using _ = interrupts.take(() => end(130));
     Deno.addSignalListener("SIGTERM", () => end(143));
+    Deno.addSignalListener("SIGHUP", () => end(129)); // the terminal is closed
     title("1. A temporary Postgres with the outbox");
     showStatus("starting Postgres …");
     const postgres = await startPostgres();

@@ -6,6 +6,7 @@ import { Failure, unlessAborted } from "../../pipeline/errors.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { type Client, logIn } from "../../pipeline/outbox/client.ts";
 import { runSilver } from "../../pipeline/silver.ts";
+import { shellQuote } from "../../pipeline/shell.ts";
 import type { Interrupts } from "../cli/command.ts";
 import { printing } from "../cli/observer.ts";
 import { print } from "../cli/terminal.ts";
@@ -84,7 +85,7 @@ export async function stay(options: Stay): Promise<void> {
       `Postgres runs until Ctrl-C, which also removes ${variables.path}. In another shell here:`,
     );
     for (const [command, purpose] of COMMANDS(day)) {
-      print(`  deno task --env-file=${variables.path} ${command.padEnd(24)}  ${purpose}`);
+      print(`  ${inShell(variables.path, `deno task ${command}`).padEnd(64)}  ${purpose}`);
     }
     print(`Press Enter here to let ${WRITER} commit. Until then, ${OPEN_DAY} stays open.`);
     await commitAtEnter(writer, ended.signal);
@@ -99,6 +100,15 @@ const COMMANDS = (day: Day) =>
     [`amend ${day}`, "add the late event"],
     [`run ${OPEN_DAY}`, "seal the day, after Enter in this shell"],
   ] as const;
+
+/**
+ * Returns a command with the variables of a file. They replace variables of the shell, such as a login
+ * to another database; variables of `--env-file` do not.
+ */
+function inShell(path: string, command: string): string {
+  const file = shellQuote(path.includes("/") ? path : `./${path}`);
+  return `(set -a; . ${file}; ${command})`;
+}
 
 /** Commits the writer at the first line of the standard input, and waits for Ctrl-C. */
 async function commitAtEnter(writer: Client, ended: AbortSignal): Promise<void> {
@@ -127,7 +137,7 @@ SELECT gen_random_uuid(), max(event_seq) + 1, '${day} 12:00:00+00', max(operatio
 FROM stop_events`;
 }
 
-/** The lines of the file, for `--env-file`. */
+/** The lines of the file: each variable that selects a database, a table or a lake. */
 function lines(database: DatabaseConfig, directory: string): string {
   const variables = {
     DJANGO_DB_HOST: database.host,
@@ -135,7 +145,10 @@ function lines(database: DatabaseConfig, directory: string): string {
     DJANGO_DB_NAME: database.name,
     DJANGO_DB_USER: database.user,
     DJANGO_DB_PASSWORD: database.password,
-    LAKE_URL: pathToFileURL(directory).href,
+    DJANGO_DB_SSLMODE: "disable",
+    PGSSLMODE: "disable",
+    OUTBOX_TABLE: "stop_events",
+    LAKE_URL: pathToFileURL(directory).href.replaceAll("'", "%27"),
   };
   return Object.entries(variables).map(([name, value]) => `${name}='${value}'\n`).join("");
 }

@@ -76,12 +76,21 @@ atTerminal(Deno.test)(
   "demo --stay: keeps an open day and a late event until Ctrl-C, for other commands",
   async () => {
     await inNewFolder(async (path) => {
-      const file = `${path}/demo.env`;
-      const demo = startOnTerminal("demo", ["--stay", file, "--lake", `${path}/the lake`]);
+      const file = `${path}/the demo's.env`;
+      const demo = startOnTerminal("demo", ["--stay", file, "--lake", `${path}/the demo's lake`]);
       await demo.until("Press Enter here to let slow-writer commit");
       assertEquals(Deno.statSync(file).mode! & 0o777, 0o600);
-      const text = await Deno.readTextFile(file);
-      const env = Object.fromEntries(text.matchAll(/^(\w+)='(.*)'$/gm).map(([, ...pair]) => pair));
+      // The printed commands use the demo also in a shell with another login.
+      const command = /\((set -a; .*; )deno task status --to 2025-12-29\)/.exec(demo.shown())![1]!;
+      const { stdout } = await new Deno.Command("sh", {
+        args: ["-c", `${command}env`],
+        env: { DJANGO_DB_HOST: "db.example.com", LAKE_URL: "file:///lake" },
+      }).output();
+      const env = Object.fromEntries(
+        new TextDecoder().decode(stdout).matchAll(/^([A-Z_]+)=(.*)$/gm).map(([, ...pair]) => pair)
+          .filter(([name]) => /^(DJANGO_DB_|LAKE_URL|OUTBOX_TABLE|PGSSLMODE)/.test(name!)),
+      );
+      assertEquals(env.DJANGO_DB_HOST, "127.0.0.1");
       assert(!demo.shown().includes(env.DJANGO_DB_PASSWORD), "the password is shown");
       const status = async () => (await runTask("status", ["--to", "2025-12-29"], env)).stdout;
       const before = await status();
@@ -94,7 +103,7 @@ atTerminal(Deno.test)(
       assertStringIncludes(await status(), "2 days: 2 sealed, 0 with a next command; 5 events");
       await demo.type("\x03");
       assertEquals(await demo.outcome, { code: 0, restored: true });
-      assertEquals([...Deno.readDirSync(path)].map(({ name }) => name), ["the lake"]);
+      assertEquals([...Deno.readDirSync(path)].map(({ name }) => name), ["the demo's lake"]);
       await assertNobodyListens(Number(env.DJANGO_DB_PORT));
     });
   },
@@ -112,11 +121,11 @@ Deno.test("demo --stay: exits with 2 for a file that exists or cannot be written
   });
 });
 
-for (const [signal, exitCode] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
-  Deno.test(`demo: ${signal} prints a line, and leaves no empty directory`, async () => {
+for (const [signal, exitCode] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
+  Deno.test(`demo: ${signal} prints a line, and leaves no empty directory and no file of --stay`, async () => {
     await inNewFolder(async (path) => {
       await Deno.chmod(path, 0o777); // the server of a superuser runs as another user
-      const child = spawnTask("demo", [], { TMPDIR: path });
+      const child = spawnTask("demo", ["--stay", `${path}/demo.env`], { TMPDIR: path });
       const reader = child.stdout.getReader();
       await reader.read(); // the first heading: Postgres starts
       reader.releaseLock();
@@ -125,7 +134,7 @@ for (const [signal, exitCode] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
       assertEquals(code, exitCode);
       assertStringIncludes(new TextDecoder().decode(stderr), "Interrupted. The demo can be");
       const left = [...Deno.readDirSync(path)].map(({ name }) => name);
-      assertEquals(left.filter((name) => name.startsWith("deep-storage-lake-")), []);
+      assertEquals(left.filter((name) => /^(deep-storage-lake-|demo\.env)/.test(name)), []);
     });
   });
 }
