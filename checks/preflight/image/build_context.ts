@@ -74,25 +74,43 @@ function isMatched(
   below: string,
   context: Context,
 ): boolean | undefined {
-  const text = pattern.replaceAll(/[.+^${}()|\\]/g, "\\$&").replaceAll("*", "[^/]*")
-    .replaceAll("?", "[^/]");
-  let matching: RegExp;
-  try {
-    matching = new RegExp(`^(?:${text})(?:/(.+))?$`);
-  } catch {
-    return undefined;
-  }
+  const matching = expressionOf(pattern);
+  if (matching === undefined) return undefined;
   const found = contextsOf(context).flatMap(({ names }) =>
     names.flatMap((own) => {
       const match = matching.exec(own);
       // The content of a folder is copied, and a file by its name.
-      return match === null ? [] : [match[1] ?? own.slice(own.lastIndexOf("/") + 1)];
+      return match === null ? [] : [match[2] ?? own.slice(own.lastIndexOf("/") + 1)];
     })
   );
   if (found.includes(below)) return true;
   const isAbove = context.files.above.includes(pattern.split("/")[0]!);
   if (isAbove || !pattern.includes("/") || !below.endsWith(WRITTEN)) return undefined;
   return found.some((each) => each.endsWith(WRITTEN)) ? false : undefined;
+}
+
+/** The names that a pattern of COPY matches, with the rest of the path; undefined for a wrong pattern. */
+function expressionOf(pattern: string): RegExp | undefined {
+  const text = pattern.replaceAll(/[.+^${}()|\\]/g, "\\$&").replaceAll("*", "[^/]*")
+    .replaceAll("?", "[^/]");
+  try {
+    return new RegExp(`^(${text})(?:/(.+))?$`);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Returns how many files and folders a source of COPY matches at least: the number in the context with
+ * the fewest of those that have any; 0 without such a context.
+ */
+export function matchesOf(source: string, context: Context): number {
+  const matching = expressionOf(plainSource(source));
+  if (matching === undefined) return 0;
+  const counts = contextsOf(context).map(({ names }) =>
+    new Set(names.flatMap((each) => matching.exec(each)?.[1] ?? [])).size
+  );
+  return counts.filter((each) => each > 0).sort((a, b) => a - b)[0] ?? 0;
 }
 
 /** The contexts that a build can have, each with all its files, and with those that it reads. */

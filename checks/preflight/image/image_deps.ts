@@ -15,6 +15,7 @@ import { inOperatorTerms } from "../operator_terms.ts";
 import { hasFailure, type Judged, outcomeOf } from "../outcome.ts";
 import { JOBS, onPlatform, PLATFORM } from "../platform.ts";
 import { absentFiles, fileOfJobs, UNKNOWN_UNTIL } from "./absent_files.ts";
+import { copyTargets } from "./copy_targets.ts";
 import { judgeCommitters } from "./committers.ts";
 import { type DockerfileReading, judgeDockerfile, unclearNeeds } from "./dockerfile_jars.ts";
 import { ignoredSources } from "./ignored_sources.ts";
@@ -165,9 +166,10 @@ export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undef
         ...runtimeDownloads(tree),
       ]),
       ...dockerfiles.flatMap(({ findings }) => findings),
-      ...(isOpened(image)
-        ? []
-        : dockerfiles.flatMap(({ code }) => ignoredSources(code, tree.buildFiles))),
+      ...(isOpened(image) ? [] : dockerfiles.flatMap(({ code }) => [
+        ...ignoredSources(code, tree.buildFiles),
+        ...copyTargets(code, tree.buildFiles),
+      ])),
       ...files.findings,
       ...committers.findings,
     ],
