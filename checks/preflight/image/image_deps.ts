@@ -5,6 +5,7 @@ import type { ImageFact } from "../../facts/image.ts";
 import type { Tree } from "../../facts/tree.ts";
 import type { Finding, NotJudged, Outcome, Place } from "../../finding.ts";
 import { parseImage } from "../../image/reference.ts";
+import { isSuspendedCronJob } from "../../kubernetes/cron_switch.ts";
 import { namespaceOf, objectId, placeOf } from "../../kubernetes/objects.ts";
 import type { Code } from "../../source_code/code.ts";
 import { filesInDefaults, settingsOfCopiedDefaults } from "../../spark/image_files.ts";
@@ -133,6 +134,7 @@ export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undef
       ...images.map(printedValue),
     ]).filter((image) => image !== ours && hasUnknownJars(parseImage(image)))
       .map((image) => `the jars of ${image} are not known until the image is read`),
+    ...hiddenImages(tree, dockerfiles.length),
     ...jobs.flatMap((job) => unclearPlain(job, tree)),
     ...dockerfiles.flatMap(({ unknown = [] }) => unknown),
     ...files.unknown,
@@ -145,7 +147,7 @@ export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undef
   const left = unchecked.filter(([names]) => names.length > 0)
     .map(([names, reason]) => `; not checked, ${reason}${naming(names)}`).join("");
   return {
-    ...(unread.length === 0 ? {} : { unknown: [...new Set(unread)].join("; ") }),
+    ...(unread.length === 0 ? {} : { unknown: [...new Set(unread)].join("; ") + left }),
     ...(files.notJudged.length === 0 ? {} : { notJudged: files.notJudged }),
     examined: `the images of ${plural(jobs.length, "job")}, ${
       plural(dockerfiles.length, "Dockerfile")
@@ -206,6 +208,32 @@ function hiddenSpark(tree: Tree): (DockerfileReading & { readonly code: Code })[
       UNKNOWN_UNTIL;
     return file === undefined ? [] : [{ findings: [], unknown, code }];
   });
+}
+
+/**
+ * The images that jobs need jars of, and whose content the manifests do not show: those without a
+ * Dockerfile of their own. A name says nothing about the content.
+ */
+function hiddenImages(tree: Tree, dockerfiles: number): string[] {
+  const needed = tree.jobs.filter(({ mode, workload }) =>
+    mode !== "none" && !isSuspendedCronJob(workload.object)
+  ).filter((job) => {
+    const { lake, database, unread } = needsOf(job, tree);
+    return lake || database || unread !== undefined;
+  }).flatMap((job) => [
+    ...(onlySubmits(job) ? [] : job.containers.map(({ image }) => image)),
+    ...job.images.filter(({ unknown, isSecret }) => unknown === undefined && isSecret !== true)
+      .map(printedValue),
+  ]).filter((image) => {
+    const reference = parseImage(image);
+    return image !== "" && !isPlainSpark(reference) && !hasUnknownJars(reference);
+  });
+  const images = new Map(needed.map((image) => [parseImage(image).repository, image]));
+  // The first Dockerfile is that of the project's image.
+  const isOurs = dockerfiles > 0 && images.delete(parseImage(tree.project.jobs.image).repository);
+  return images.size <= dockerfiles - Number(isOurs)
+    ? []
+    : images.values().map((image) => `the content of ${image} is ${UNKNOWN_UNTIL}`).toArray();
 }
 
 /** What is not known about a job with an image of plain Spark whose code or values are not read. */

@@ -14,6 +14,7 @@ import {
   IMAGE,
   JOB,
   JOB_ID,
+  judgeFiles,
   lineOf,
   ONE_IMAGE,
 } from "../../healthy/manifests.ts";
@@ -307,7 +308,29 @@ Deno.test("image-deps does not know the jars of an image with a file of a job an
       "the jars of the image with /opt/deep-storage/jobs/bronze_ingest.py are not known until",
     );
   }
-  assertEquals(unknown("FROM python:3.12\nCOPY server.py /srv/\n"), "");
+  assertEquals(
+    unknown("FROM python:3.12\nCOPY server.py /srv/\n"),
+    `the content of ${IMAGE} is not known until the image is read (see --image-archive)`,
+  );
+});
+
+Deno.test("image-deps does not know an image by its tag alone, without its Dockerfile", async () => {
+  const { "image/Dockerfile": dockerfile, ...files } = FILES;
+  const judged = async (more: Readonly<Record<string, string>>) => {
+    const { verdict, reason = "" } = (await judgeFiles(more)).find(({ id }) => id === ID)!;
+    return { verdict, reason };
+  };
+  for (const image of [IMAGE, "registry.example.com/team/etl:2.1.0", "acme/etl:v3"]) {
+    const text = files["50-bronze-ingest.yaml"]!.replaceAll(IMAGE, image);
+    const own = { ...files, "50-bronze-ingest.yaml": text };
+    const { verdict, reason } = await judged(own);
+    assertEquals(verdict, "error");
+    assertStringIncludes(reason, `the content of ${image} is not known until the image is read`);
+    assertEquals((await judged({ ...own, "image/Dockerfile": dockerfile! })).verdict, "pass");
+  }
+  // One Dockerfile does not show two images.
+  const two = change(JOB, `container.image=${IMAGE}`, "container.image=acme/other:1.0.0");
+  assertStringIncludes((await judged(two)).reason, "the content of acme/other:1.0.0 is");
 });
 
 Deno.test("image-deps does not judge an image with Spark from pip beside an image of Spark", () => {
