@@ -60,13 +60,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: "status",
     purpose: "Show the state of each day and the next command",
     group: "After a run",
-    permissions: "postflight",
+    permissions: "engines",
   },
   {
     name: "postflight",
     purpose: "Check after a run that a day arrived completely and has not changed",
     group: "After a run",
-    permissions: "postflight",
+    permissions: "engines",
   },
   {
     name: "serve",

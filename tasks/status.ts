@@ -10,6 +10,14 @@ import {
   unsetForDatabase,
 } from "../pipeline/config.ts";
 import { dayOf, type DayRange } from "../pipeline/contract/window.ts";
+import {
+  hidingLogin,
+  type Login,
+  LOGIN_FLAGS,
+  LOGIN_HELP,
+  usesCluster,
+  withClusterLogin,
+} from "./cli/cluster_login.ts";
 import type { Command } from "./cli/command.ts";
 import { runConfined } from "./cli/confined.ts";
 import { CONNECTION_HELP } from "./cli/environment_help.ts";
@@ -25,17 +33,19 @@ import type { StatusOrder } from "./status/worker.ts";
 /** The command `status`. */
 export const command: Command = {
   name: "status",
-  values: ["date", "from", "to", "project", METRICS_FLAG],
+  values: ["date", "from", "to", "project", ...LOGIN_FLAGS.values, METRICS_FLAG],
   repeatable: ["output"],
-  switches: ["check"],
+  switches: ["check", ...LOGIN_FLAGS.switches],
   operand: "day",
-  choices: { output: [...OUTPUTS, "html"] },
+  choices: { output: [...OUTPUTS, "html"], ...LOGIN_FLAGS.choices },
   help: `
 Shows the state of each day: the commit markers of bronze and silver, the number of events in the
 outbox, and the next command. It reads no Parquet file, and changes nothing.
 
 Usage: deno task status [DAY] [--from DAY] [--to DAY] [--check] [--project FILE]
                         [--output text|json] [--metrics-file FILE]
+                        [--credentials cluster] [--port-forward] [--kubeconfig FILE]
+                        [--context NAME] [--namespace NAME]
 
   DAY, --date DAY     one day: YYYY-MM-DD in UTC, today or yesterday
   --from DAY          the first day; default: the first day in the lake or the outbox
@@ -48,10 +58,13 @@ ${metricsFileHelp(22)}
   --output FORMAT=FILE
                       also write text, json or html into a file; html is a calendar of the lake
 
+${LOGIN_HELP}
+
 Examples:
   deno task status                       every day
   deno task status --from 2025-12-01     every day since then
   deno task status --check               for a monitor
+  deno task status --credentials cluster --port-forward
   deno task status --output html=lake.html
 
 Without DJANGO_DB_PASSWORD, it shows only the lake; --check needs the outbox.
@@ -60,27 +73,32 @@ ${CONNECTION_HELP}`,
   async run(flags, _, __, reports) {
     const project = await projectOrDefault(flags);
     const outputs = await reportOutputs(flags, reports, OUTPUTS);
-    const order: StatusOrder = {
+    const asked = {
       output: outputs.output,
       inFiles: outputs.files.map(({ format }) => format),
       sends: outputs.html !== undefined,
       range: rangeOf(flags),
-      // A monitor must not pass because nothing compared the days with the outbox.
-      database: flags.on("check") || unsetForDatabase().length === 0
-        ? databaseConfig(undefined, project)
-        : undefined,
       grace: sealGrace(),
       check: flags.on("check"),
       metricsFile: await metricsFileOf(flags),
-      lake: lakeConfig(undefined, project),
-      reporter: failureReporterOf("status"),
     };
-    const { database, lake, metricsFile } = order;
-    const write = await prepareReports(outputs, project, { database, lake });
-    const needs = { database, lake, writes: false, files: filesOf(metricsFile) };
-    const module = import.meta.resolve("./status/worker.ts");
-    const onFailure = (message: string) => reports.addMessage(message);
-    return await runConfined(module, order, needs, write, onFailure);
+    const work = async (login: Login) => {
+      const { database, named, lake } = login;
+      const reporter = hidingLogin(failureReporterOf("status"), login);
+      const order: StatusOrder = { ...asked, database, lake, reporter };
+      const write = await prepareReports(outputs, project, { database: named, lake });
+      const files = filesOf(asked.metricsFile);
+      const needs = { database, lake, writes: false, files, forwards: usesCluster(flags) };
+      const module = import.meta.resolve("./status/worker.ts");
+      const onFailure = (message: string) => reports.addMessage(message);
+      return await runConfined(module, order, needs, write, onFailure);
+    };
+    if (usesCluster(flags)) return await withClusterLogin(flags, project, work);
+    // A monitor must not pass because nothing compared the days with the outbox.
+    const database = flags.on("check") || unsetForDatabase().length === 0
+      ? databaseConfig(undefined, project)
+      : undefined;
+    return await work({ database, named: database, lake: lakeConfig(undefined, project) });
   },
 };
 

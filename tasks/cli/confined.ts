@@ -24,6 +24,8 @@ export interface Needs {
   readonly startsWorkers?: boolean;
   /** The address where the work answers requests, for example `127.0.0.1:9877`. */
   readonly listens?: string | undefined;
+  /** Whether this process forwards a port for the work, and keeps what it needs for that. */
+  readonly forwards?: boolean | undefined;
   /** Files that the work reads and writes. */
   readonly files?: readonly string[] | undefined;
 }
@@ -39,6 +41,9 @@ export interface Grants {
 }
 
 const ALL = ["env", "ffi", "import", "net", "read", "run", "sys", "write"] as const;
+
+/** What a port forward needs: a new connection can need a new token, from a file or a program. */
+const FORWARDING = ["env", "net", "read", "run", "sys"] as const;
 
 type FromWorker =
   | "ready"
@@ -73,7 +78,7 @@ export function grantsFor(
 
 /**
  * Runs a module in a worker with the permissions that it needs, and revokes all permissions of this
- * process. The module must call {@linkcode serve}.
+ * process that a port forward does not need. The module must call {@linkcode serve}.
  *
  * @param module the module's URL
  * @param order the input of the work, which is copied to the worker
@@ -113,7 +118,8 @@ export async function runConfined<R>(
   let reported = Promise.resolve();
   worker.onmessage = async ({ data }: MessageEvent<FromWorker>) => {
     if (data === "ready") {
-      await revokePermissions(...ALL);
+      const kept: readonly string[] = needs.forwards === true ? FORWARDING : [];
+      await revokePermissions(...ALL.filter((name) => !kept.includes(name)));
       worker.postMessage(order);
     } else if ("report" in data) {
       reported = onReport(data.report as R);

@@ -10,6 +10,7 @@ import {
 import { Failure } from "../../pipeline/errors.ts";
 import { workersFor } from "../../pipeline/parallel.ts";
 import type { LookedAt } from "../cli/about.ts";
+import { hidingLogin, type Login, usesCluster, withClusterLogin } from "../cli/cluster_login.ts";
 import type { Interruption } from "../cli/command.ts";
 import { type Needs, runConfined } from "../cli/confined.ts";
 import { failureReporterOf } from "../cli/failure.ts";
@@ -130,14 +131,22 @@ export async function workThroughDays(
     }
     refuseSparkFlags(flags, command);
   }
+  const start = async (login: Login) => {
+    const { database, named, lake } = login;
+    const write = await prepareReports(written, project, { database: named, lake });
+    const reporter = hidingLogin(failureReporterOf(command), login);
+    const order: Order = { ...work, database, lake, reporter };
+    const forwards = command === "postflight" && usesCluster(flags);
+    const module = import.meta.resolve("./worker.ts");
+    const onFailure = (message: string) => reports.addMessage(message);
+    return await runConfined(module, order, { ...needsOf(order), forwards }, write, onFailure);
+  };
+  if (command === "postflight" && usesCluster(flags)) {
+    return await withClusterLogin(flags, project, start);
+  }
   const needsDatabase = command !== "silver" || ("from" in days && clockDecides(days));
   const database = needsDatabase ? databaseConfig(undefined, project) : undefined;
-  const lake = lakeConfig(undefined, project);
-  const write = await prepareReports(written, project, { database, lake });
-  const order: Order = { ...work, database, lake, reporter: failureReporterOf(command) };
-  const module = import.meta.resolve("./worker.ts");
-  const onFailure = (message: string) => reports.addMessage(message);
-  return await runConfined(module, order, needsOf(order), write, onFailure);
+  return await start({ database, named: database, lake: lakeConfig(undefined, project) });
 }
 
 /** What a run with the engine `spark` looks at. */

@@ -37,7 +37,10 @@ const HIDDEN = ["DJANGO_DB_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KE
  */
 export async function readLogins(
   cluster: Cluster,
-  { credentials, portForward, project = DEFAULT_PROJECT }: Sources,
+  { credentials, portForward, project = DEFAULT_PROJECT }: Pick<
+    Sources,
+    "credentials" | "portForward" | "project"
+  >,
   config: ClusterConfig,
   signal: AbortSignal,
 ): Promise<Logins> {

@@ -1,0 +1,105 @@
+import {
+  clusterConfig,
+  type DatabaseConfig,
+  databaseConfig,
+  type LakeConfig,
+  lakeConfig,
+} from "../../pipeline/config.ts";
+import type { Project } from "../../pipeline/contract/project.ts";
+import { Failure } from "../../pipeline/errors.ts";
+import type { FailureReporter } from "./failure.ts";
+import { choice, type Flags } from "./flags.ts";
+import { CLUSTER_FLAGS, CLUSTER_FLAGS_HELP, clusterFlags } from "./platform_options.ts";
+import { SOURCE_CHOICES } from "./source_flags.ts";
+
+/** The flags of a command that can log in as the Jobs of the cluster do. */
+export const LOGIN_FLAGS = {
+  values: [...CLUSTER_FLAGS, "credentials"],
+  switches: ["port-forward"],
+  choices: SOURCE_CHOICES,
+} as const;
+
+/** The lines of a `--help` about them. */
+export const LOGIN_HELP = `
+  --credentials cluster  log in to database and lake with the values of the cluster's Secrets
+  --port-forward         connect to the database through the cluster
+${CLUSTER_FLAGS_HELP}`.slice(1);
+
+/** The database and the lake of a command. */
+export interface Login {
+  /** The database, at the address where this machine reaches it; undefined if none is read. */
+  readonly database: DatabaseConfig | undefined;
+  /** The same database with the name of its host, for people. */
+  readonly named: DatabaseConfig | undefined;
+  readonly lake: LakeConfig;
+}
+
+/** Returns a reporter that also hides the secrets of a login. */
+export function hidingLogin(reporter: FailureReporter, { database, lake }: Login): FailureReporter {
+  const keys = lake.kind === "directory" ? [] : [lake.accessKeyId, lake.secretAccessKey];
+  const password = database === undefined ? [] : [database.password];
+  return { ...reporter, secrets: [...reporter.secrets, ...password, ...keys] };
+}
+
+/** Returns whether the flags of a command ask for a login with the help of the cluster. */
+export function usesCluster(flags: Flags): boolean {
+  return flags.value("credentials") === "cluster" || flags.on("port-forward");
+}
+
+/**
+ * Runs `use` with the login of the environment, or that of the cluster's Secrets, and if asked through
+ * a port of this process that is forwarded to the database.
+ *
+ * @throws {Failure} the failure of `use`; a variable or a Secret is missing; the cluster does not answer
+ */
+export async function withClusterLogin<T>(
+  flags: Flags,
+  project: Project | undefined,
+  use: (login: Login) => Promise<T>,
+): Promise<T> {
+  const { signal } = new AbortController(); // Ctrl-C ends the process, and the port forward with it
+  const credentials = choice(flags, "credentials", SOURCE_CHOICES.credentials);
+  const portForward = flags.on("port-forward");
+  const cluster = clusterConfig(clusterFlags(flags));
+  if ("absent" in cluster) {
+    throw new Failure({
+      kind: "configuration",
+      task: "log in through the cluster",
+      problem: cluster.absent,
+      remedy: "Choose a cluster with --kubeconfig.",
+    });
+  }
+  const [{ openCluster }, { readLogins }, { throughCluster }] = await Promise.all([
+    load<typeof import("../../pipeline/cluster/open.ts")>("../../pipeline/cluster/open.ts"),
+    load<typeof import("../spark/logins.ts")>("../spark/logins.ts"),
+    load<typeof import("./through_cluster.ts")>("./through_cluster.ts"),
+  ]);
+  const read = async () => {
+    if (credentials === "environment") {
+      return { named: databaseConfig(undefined, project), lake: lakeConfig(undefined, project) };
+    }
+    const opened = await openCluster(cluster);
+    try {
+      const logins = await readLogins(
+        opened,
+        { credentials, portForward, project },
+        cluster,
+        signal,
+      );
+      return { named: logins.database(), lake: logins.lake() };
+    } finally {
+      opened.close();
+    }
+  };
+  const { named, lake } = await read();
+  const way = { cluster, portForward };
+  return await throughCluster(way, named, signal, (database) => use({ database, named, lake }));
+}
+
+/**
+ * Loads a module. With a literal `import()`, Deno would read the module and all its imports at the
+ * start of each command.
+ */
+function load<M>(specifier: string): Promise<M> {
+  return import(specifier);
+}

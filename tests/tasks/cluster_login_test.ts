@@ -1,0 +1,104 @@
+import type { KubeObject } from "../../pipeline/cluster/cluster.ts";
+import type { S3Config } from "../../pipeline/config.ts";
+import { openLake } from "../../pipeline/lake/open.ts";
+import { openApi } from "../cluster/api.ts";
+import { bringTo } from "../cluster/state.ts";
+import { forwardedPod } from "../pipeline/cluster/kubelet.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
+import { clusterTest, controlPlane } from "../support/control_plane.ts";
+import { bronze, event, silver } from "../support/days.ts";
+import { type ObjectStore, startObjectStore } from "../support/object_store.ts";
+import { outbox } from "../support/postgres.ts";
+import { runTask, type TaskOutcome } from "../support/task.ts";
+
+// Runs status and postflight with the login of the cluster's Secrets, through the cluster, on a real
+// control plane, Postgres and object store.
+
+const JOBS = "analytics-jobs";
+
+let server: ObjectStore;
+let bucket: S3Config;
+Deno.test.beforeAll(async () => {
+  server = await startObjectStore();
+  bucket = await server.createBucket("through-cluster");
+});
+Deno.test.afterAll(() => server.stop());
+
+function secret(name: string, stringData: Record<string, string>): KubeObject {
+  const metadata = { name, namespace: JOBS };
+  return { apiVersion: "v1", kind: "Secret", metadata, stringData };
+}
+
+function run(command: string, ...args: string[]): Promise<TaskOutcome> {
+  const how = [...args, "--kubeconfig", controlPlane().kubeconfig];
+  return runTask(command, how, { AWS_REGION: bucket.region });
+}
+
+clusterTest("status, postflight: log in with the Secrets, and through the cluster", async () => {
+  await using db = await outbox({ events: [event(1), event(2)] });
+  const lake = await openLake(bucket);
+  await bronze(db, lake);
+  await silver(lake);
+  lake.close();
+  await db.query(event(3)); // late
+  const { port, name, user, password } = db.config;
+  const host = "paradedb.default.svc.cluster.local";
+  await bringTo(controlPlane(), [
+    { apiVersion: "v1", kind: "Namespace", metadata: { name: JOBS } },
+    secret("django-db-credentials", {
+      DJANGO_DB_HOST: host,
+      DJANGO_DB_NAME: name,
+      DJANGO_DB_USER: user,
+      DJANGO_DB_PASSWORD: password,
+    }),
+    secret("contabo-s3-credentials", {
+      S3_ENDPOINT: bucket.endpoint,
+      S3_BUCKET: bucket.bucket,
+      AWS_ACCESS_KEY_ID: bucket.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: bucket.secretAccessKey,
+    }),
+  ]);
+  await using pod = await forwardedPod({ 5432: port });
+  assertEquals(pod.namespace, "default");
+  using api = openApi(controlPlane().admin);
+  const services = `/api/v1/namespaces/${pod.namespace}/services`;
+  await api.call("PATCH", `/api/v1/namespaces/${pod.namespace}/pods/${pod.name}`, {
+    metadata: { labels: { app: pod.name } },
+  }, "application/merge-patch+json");
+  await api.call("POST", services, {
+    kind: "Service",
+    metadata: { name: "paradedb" },
+    spec: { selector: { app: pod.name }, ports: [{ port: 5432 }] },
+  });
+  try {
+    const file = await Deno.makeTempFile({ suffix: ".html" });
+    const way = ["2025-12-28", "--credentials", "cluster", "--port-forward"];
+    const status = await run("status", ...way, "--check", "--output", `html=${file}`);
+    assertEquals([status.code, status.stderr], [1, ""], status.stdout);
+    assertMatch(status.stdout, /^2025-12-28 +sealed +2 .*\+1 late$/m);
+    // The report has the name of the database, and not the forwarded port.
+    const report = await Deno.readTextFile(file);
+    await Deno.remove(file);
+    assertStringIncludes(report, `${user}@${host}:5432/${name}`);
+
+    const postflight = await run("postflight", ...way);
+    assertEquals([postflight.code, postflight.stderr], [1, ""], postflight.stdout);
+    assertStringIncludes(postflight.stdout, "FAIL   row-counts");
+    for (const { stdout } of [status, postflight]) {
+      for (const value of [password, bucket.secretAccessKey]) assert(!stdout.includes(value));
+    }
+  } finally {
+    await api.call("DELETE", `${services}/paradedb`);
+  }
+});
+
+clusterTest("status, postflight: exit with 2 if the cluster has no Secret", async () => {
+  await bringTo(controlPlane(), [
+    { apiVersion: "v1", kind: "Namespace", metadata: { name: JOBS } },
+  ]);
+  for (const command of ["status", "postflight"]) {
+    const { code, stderr } = await run(command, "2025-12-28", "--credentials", "cluster");
+    assertEquals(code, 2);
+    assertStringIncludes(stderr, `Secret ${JOBS}/django-db-credentials: it does not exist`);
+  }
+});
