@@ -62,8 +62,10 @@ function pathOf(folder: string, digest: string): string {
   return `${folder}/blobs/${digest.replace(":", "/")}`;
 }
 
+/** Layers have up to 800 MB, and sha256sum needs five times as long as OpenSSL. */
 async function digestOfFile(path: string): Promise<string> {
-  const { success, stdout } = await new Deno.Command("sha256sum", { args: [path] }).output();
+  const args = ["dgst", "-sha256", "-r", path];
+  const { success, stdout } = await new Deno.Command("openssl", { args }).output();
   if (!success) throw new Error(`Cannot read ${path}.`);
   return `sha256:${new TextDecoder().decode(stdout).split(" ")[0]}`;
 }
