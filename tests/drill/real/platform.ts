@@ -69,10 +69,12 @@ export async function startPlatform(
   starting.defer(async () => void await endKept(name));
   const node = { ...kept, machine: kept.machine! };
   show("starting Postgres and the object store, and importing the images");
-  const production = starting.use(await startProduction(node));
   const folder = await guardedFolder("drill-real-");
   starting.defer(() => Deno.remove(folder, { recursive: true }));
-  const imageArchive = await importJobsImage(node, folder);
+  const [production, imageArchive] = await Promise.all([
+    startProduction(node).then((each) => starting.use(each)),
+    importJobsImage(node, folder),
+  ]);
   const password = `right!${crypto.randomUUID()}`;
   const owner = await session(production.database);
   await owner.query(`ALTER ROLE robson PASSWORD '${password}'`);
