@@ -26,6 +26,8 @@ export function excessPermissions(
   const isTheirs = rules.some(({ role }) => role.file === undefined && role.kind === "ClusterRole");
   const excesses = rules.flatMap((rule) => excess(rule, useful));
   const [most, ...more] = excesses;
+  // Other subjects of the binding can need its rights.
+  const edit = isShared(object) ? editOf(object) : undefined;
   return [
     ...(isWide
       ? [{
@@ -33,22 +35,39 @@ export function excessPermissions(
         ...placeOf(object, ""),
         problem: "it gives its rights in every namespace of the cluster",
         why: "an attacker who controls a job can then change the pods of production",
-        fix: isShared(object)
-          ? shell`Remove the account from its subjects: kubectl edit clusterrolebinding ${object.name}`
+        fix: edit !== undefined
+          ? `Remove the account from its subjects: ${edit}`
           : "Make it a RoleBinding in the jobs' namespace, and delete this one: kubectl delete " +
             shell`clusterrolebinding ${object.name}`,
       }]
       : []),
-    ...(!isTheirs ? excesses.map(ofRole) : isWide || most === undefined ? [] : [{
-      severity: excesses.every(({ harmless }) => harmless) ? "warn" as const : "fail" as const,
-      ...placeOf(object, "roleRef"),
-      problem: `it allows ${naming([most, ...more].map(({ what }) => what))}`,
-      why: WHY,
-      fix:
-        "Bind a Role with only the permissions that deno task explain rbac lists, and delete this binding: " +
-        shell`kubectl -n ${object.namespace ?? "default"} delete rolebinding ${object.name}`,
-    }]),
+    ...(!isTheirs
+      ? excesses.map((each) => ofRole(each, edit))
+      : isWide || most === undefined
+      ? []
+      : [{
+        severity: excesses.every(({ harmless }) => harmless) ? "warn" as const : "fail" as const,
+        ...placeOf(object, "roleRef"),
+        problem: `it allows ${naming([most, ...more].map(({ what }) => what))}`,
+        why: WHY,
+        fix: edit !== undefined ? ownRole(edit) : `${OWN_ROLE}, and delete this binding: ` +
+          shell`kubectl -n ${object.namespace ?? "default"} delete rolebinding ${object.name}`,
+      }]),
   ];
+}
+
+const OWN_ROLE = "Bind a Role with only the permissions that deno task explain rbac lists";
+
+/** The fix for an account that shares a binding. */
+function ownRole(edit: string): string {
+  return `${OWN_ROLE} to the account, and remove the account from the subjects of the shared ` +
+    `binding: ${edit}`;
+}
+
+function editOf({ kind, name, namespace = "default" }: ManifestObject): string {
+  return kind === "RoleBinding"
+    ? shell`kubectl -n ${namespace} edit rolebinding ${name}`
+    : shell`kubectl edit clusterrolebinding ${name}`;
 }
 
 /** Returns whether a binding has other subjects too. */
@@ -68,13 +87,18 @@ export interface Excess {
   readonly harmless?: true;
 }
 
-function ofRole({ rule: { role, path }, field, what, harmless }: Excess): Finding {
+function ofRole(
+  { rule: { role, path }, field, what, harmless }: Excess,
+  edit: string | undefined,
+): Finding {
   return {
     severity: harmless ? "warn" : "fail",
     ...placeOf(role, `${path}.${field}`),
     problem: `it allows ${what}`,
     why: harmless ? "the jobs do not need this permission" : WHY,
-    fix: `Keep only the permissions that deno task explain rbac lists in ${objectId(role)}.`,
+    fix: edit === undefined
+      ? `Keep only the permissions that deno task explain rbac lists in ${objectId(role)}.`
+      : ownRole(edit),
   };
 }
 

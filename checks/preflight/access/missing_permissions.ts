@@ -79,8 +79,11 @@ export function missingPermissions(
           `the service account ${id} cannot ${verbs.join(", ")} ${resource}: ${named.path} ` +
           `allows it only for ${naming(named.names)}`,
         why: `${why}; a rule with resourceNames allows neither create nor deletecollection`,
-        fix: `Remove resourceNames from ${named.path} of ${objectId(named.role)}, or add to the ` +
-          `role: ${rule}`,
+        // Without names, the rule must allow no more than the jobs can use.
+        fix: excess(named, useful).length === 0
+          ? `Remove resourceNames from ${named.path} of ${objectId(named.role)}, or add to the ` +
+            `role: ${rule}`
+          : `Add to ${objectId(named.role)}: ${rule}`,
       };
     }
     // The API server resets its own roles.

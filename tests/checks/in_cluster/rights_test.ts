@@ -123,6 +123,17 @@ Deno.test("rbac: reports a bound ClusterRole once, at the binding", async () => 
   assertStringIncludes(finding!.fix, "kubectl -n analytics-jobs delete rolebinding extra");
 });
 
+Deno.test("rbac: no fix takes a shared role or binding from the other subjects", async () => {
+  const shared = plus(binding("RoleBinding", "view", ", { kind: Group, name: developers }"));
+  const found = await result(shared);
+  assertStringIncludes(
+    found.findings[0]!.fix,
+    "remove the account from the subjects of the shared binding: kubectl -n analytics-jobs edit " +
+      "rolebinding extra",
+  );
+  assertEquals(found.findings.filter(({ fix }) => /\bdelete\b/.test(fix)), []);
+});
+
 Deno.test("rbac: reports cluster-wide rights once, whatever the server's reason", async () => {
   const reason = 'RBAC: allowed by ClusterRoleBinding "extra" of ClusterRole "cluster-admin" to ' +
     'ServiceAccount "spark-jobs/analytics-jobs"';

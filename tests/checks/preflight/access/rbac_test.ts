@@ -433,6 +433,25 @@ Deno.test("rbac: the fix for resourceNames names the rule", async () => {
   );
 });
 
+Deno.test("rbac: the fix for resourceNames opens no resource that the jobs do not need", async () => {
+  const secrets = access("resources: [pods]", "resources: [pods, secrets]\n    resourceNames: [a]");
+  const rbac = (await judgeFiles(secrets)).find(({ id }) => id === ID)!;
+  assertMatch(rbac.findings[0]!.fix, /^Add to Role analytics-jobs\/spark-jobs: - \{apiGroups/);
+});
+
+Deno.test("rbac: the fix for excess permissions of a shared role gives the account its own", async () => {
+  const files = access("resources: [pods]", "resources: [pods, nodes]");
+  const subjects = files[ACCESS]!.replace(
+    "subjects:\n",
+    "subjects:\n  - {kind: User, name: ann}\n",
+  );
+  const rbac = (await judgeFiles({ ...files, [ACCESS]: subjects })).find(({ id }) => id === ID)!;
+  assertMatch(
+    rbac.findings[0]!.fix,
+    /^Bind a Role with only .* the shared binding: kubectl -n analytics-jobs edit rolebinding spark-jobs$/,
+  );
+});
+
 Deno.test("rbac: the fix for a binding in a wrong namespace moves it", async () => {
   const moved = access(BINDING, BINDING.replace("analytics-jobs", "robson"));
   const [finding] = await assertFound(ID, moved, {});
