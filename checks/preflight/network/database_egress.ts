@@ -21,7 +21,14 @@ import { type Network, objectOf, reasonNotToJudge } from "./job_network.ts";
 import type { Actor, JobWithPods } from "./job_pods.ts";
 import { blockOf, fixDenial, OUTSIDE_PEER } from "./policy_fix.ts";
 import { newPolicyFor } from "./schedule_policies.ts";
-import { assumedPods, doubtAboutAddress, endAt, serviceAt, serviceOf } from "./service_host.ts";
+import {
+  assumedPods,
+  doubtAboutAddress,
+  endAt,
+  serviceAt,
+  serviceBehind,
+  serviceOf,
+} from "./service_host.ts";
 import { backendsOf, type UnreachableService, whyUnreachable } from "./service_backends.ts";
 
 /**
@@ -191,7 +198,7 @@ function databaseOf(
     ? serviceAt(network, address)
     : serviceOf(/^[a-z0-9.-]+$/.test(host) ? host : network.project.database.host, network, job);
   if (reference === undefined) return atAddress(network, host, port, job);
-  const { name, namespace } = reference;
+  const { name, namespace } = serviceBehind(reference, network, job);
   const service = objectOf(network, "Service", name, namespace);
   const spec = service && isFields(service.value.spec) ? service.value.spec : {};
   if (typeof spec.externalName === "string") {

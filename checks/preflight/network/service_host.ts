@@ -13,7 +13,7 @@ import {
 import { formatEndpoint, formatPeer, policyId } from "../../network_policy/explain.ts";
 import { isolating, matchingPorts } from "../../network_policy/matching.ts";
 import { type Endpoint, namespaceOf, type Pod } from "../../network_policy/model.ts";
-import type { Network } from "./job_network.ts";
+import { type Network, objectOf } from "./job_network.ts";
 import type { JobWithPods } from "./job_pods.ts";
 
 /** A Service that a host name refers to. */
@@ -23,6 +23,9 @@ export interface ServiceName {
   /** The namespace, as in `robson`. */
   readonly namespace: string;
 }
+
+/** The end of a Service's full name. */
+const IN_CLUSTER = /\.svc(\.cluster\.local)?\.?$/;
 
 /**
  * The Service that a host name refers to. The name may begin with a pod's name.
@@ -34,14 +37,32 @@ export function serviceOf(
   { cluster }: Network,
   { object }: JobWithPods,
 ): ServiceName | undefined {
-  const inCluster = /\.svc(\.cluster\.local)?\.?$/;
-  const isInside = inCluster.test(host);
-  const names = host.replace(inCluster, "").split(".");
+  const isInside = IN_CLUSTER.test(host);
+  const names = host.replace(IN_CLUSTER, "").split(".");
   const [name = "", namespace = object.namespace ?? "default", ...rest] =
     isInside && names.length === 3 ? names.slice(1) : names;
   const isService = isInside || cluster.namespaces.has(namespace);
   return isService && rest.length === 0 ? { name, namespace } : undefined;
 }
+
+/** The Service that a Service stands for, if its externalName is that of a Service; or else itself. */
+export function serviceBehind(
+  service: ServiceName,
+  network: Network,
+  job: JobWithPods,
+): ServiceName {
+  let found = service;
+  for (let i = 0; i < MAX_NAMES; i++) {
+    const { value } = objectOf(network, "Service", found.name, found.namespace) ?? {};
+    const { externalName } = fieldsIn(value?.spec);
+    if (typeof externalName !== "string" || !IN_CLUSTER.test(externalName)) break;
+    found = serviceOf(externalName, network, job) ?? found;
+  }
+  return found;
+}
+
+/** The most names that are followed. They can form a circle. */
+const MAX_NAMES = 4;
 
 /** The Service with an address of the cluster; undefined for any other address. */
 export function serviceAt({ manifests }: Network, address: Address): ServiceName | undefined {

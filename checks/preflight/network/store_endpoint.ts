@@ -7,7 +7,14 @@ import { UNREAD_FILE } from "../../spark/configuration_files.ts";
 import { type Network, objectOf } from "./job_network.ts";
 import type { JobWithPods } from "./job_pods.ts";
 import { backendsOf } from "./service_backends.ts";
-import { assumedPods, endAt, serviceAt, type ServiceName, serviceOf } from "./service_host.ts";
+import {
+  assumedPods,
+  endAt,
+  serviceAt,
+  serviceBehind,
+  type ServiceName,
+  serviceOf,
+} from "./service_host.ts";
 
 /**
  * The object store of a job, according to its endpoint:
@@ -70,8 +77,9 @@ export function storeOf(network: Network, job: JobWithPods, from: Pod): Store {
       : end;
     return { ...common, kind: "address", address, to, isSecret };
   }
-  const service = serviceOf(host, network, job);
-  if (service !== undefined) {
+  const named = serviceOf(host, network, job);
+  if (named !== undefined) {
+    const service = serviceBehind(named, network, job);
     const outside = externalNameOf(network, service);
     if (outside === undefined) return serviceStore(network, from, common, service);
     const known = parseHost(outside);

@@ -78,6 +78,41 @@ Deno.test("a Service that stands for a name outside is judged as that name", asy
   assertEquals((await findings(https, address)).told, ["egress-policy: fail"]);
 });
 
+Deno.test("a Service that stands for another Service is judged as that Service", async () => {
+  const alias = `---
+apiVersion: v1
+kind: Service
+metadata: { name: store, namespace: analytics-jobs }
+spec: { type: ExternalName, externalName: minio.storage.svc.cluster.local }
+`;
+  const service = selecting("{ port: 443, targetPort: 9000 }");
+  const judged = (policy: string) => findings("https://store", `${service}\n${alias}`, policy);
+  assertEquals((await judged(rule(PODS, "9000"))).told, []);
+  const denied = await judged("");
+  assertEquals(denied.told, ["egress-policy: fail"]);
+  assertStringIncludes(denied.text, "storage/minio on TCP 9000");
+});
+
+Deno.test("the database behind a Service that stands for another Service is judged", async () => {
+  const alias = `---
+apiVersion: v1
+kind: Service
+metadata: { name: db, namespace: analytics-jobs }
+spec: { type: ExternalName, externalName: paradedb.robson.svc.cluster.local }
+`;
+  const secrets = FILES["secrets.yaml"]!.replaceAll(/DJANGO_DB_HOST: .*/g, "DJANGO_DB_HOST: db");
+  const judged = async (policies: string) =>
+    (await judgeAll({
+      ...FILES,
+      "secrets.yaml": secrets,
+      "robson.yaml": FILES["robson.yaml"]! + alias,
+      "20-network-policies.yaml": policies,
+    })).filter(({ verdict }) => verdict === "fail").map(({ id }) => id);
+  const policies = FILES["20-network-policies.yaml"]!;
+  assertEquals(await judged(policies), []);
+  assertEquals(await judged(policies.replace("port: 5432", "port: 5433")), ["database-egress"]);
+});
+
 Deno.test("the port of the pods of Postgres is needed, not only that of its Service", async () => {
   const service = `---
 apiVersion: v1
