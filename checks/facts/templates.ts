@@ -172,9 +172,17 @@ export function withoutPlaceholders(
 const NO_CONNECTIONS =
   /^(Cron)?Job$|^(Scheduled)?SparkApplication$|^(Secret|ServiceAccount|(Cluster)?Role(Binding)?|ResourceQuota|LimitRange|PersistentVolume(Claim)?|StorageClass|PriorityClass|Ingress|PodDisruptionBudget|HorizontalPodAutoscaler)$/;
 
-/** Returns whether objects of these kinds may decide about connections of other objects. */
-export function mayDecideConnections(kinds: readonly string[] | undefined): boolean {
-  return kinds === undefined || kinds.some((kind) => !NO_CONNECTIONS.test(kind));
+/**
+ * Returns whether objects of these kinds may decide about connections of other objects.
+ *
+ * @param ofServers whether the connections are those to servers whose hosts a ConfigMap can contain
+ */
+export function mayDecideConnections(
+  kinds: readonly string[] | undefined,
+  ofServers = false,
+): boolean {
+  return kinds === undefined ||
+    kinds.some((kind) => kind === "ConfigMap" ? ofServers : !NO_CONNECTIONS.test(kind));
 }
 
 /** The folders of Helm charts that are not part of another chart. */

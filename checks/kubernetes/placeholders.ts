@@ -2,7 +2,8 @@ import { shellPath, shellQuote } from "../../pipeline/shell.ts";
 import { typeOf } from "./api_types.ts";
 import { type Fields, fieldsIn, isFields, listOf, textOf } from "./fields.ts";
 import { sparkTypeOf } from "./spark_application_types.ts";
-import { groupOf, podTemplatesOf } from "./workloads.ts";
+import { callsSpark, isSidecar } from "./job_containers.ts";
+import { type Container, containersOf, groupOf, podTemplatesOf } from "./workloads.ts";
 
 // Placeholders: texts that a tool such as envsubst or sed replaces before kubectl gets the file.
 
@@ -91,7 +92,13 @@ export function placeholdersIn(object: Fields): Placeholder[] {
   if (!group.startsWith("rbac.")) upper.push(...inText(name, "metadata.name", UPPER));
   const isKnown = typeOf(String(apiVersion), String(kind)) !== undefined ||
     sparkTypeOf(group, String(kind)) !== undefined;
-  if (isKnown) return [...inFields(object, "", ""), ...upper];
+  if (isKnown) {
+    const others = otherContainers(object).map(({ path }) => `${path}.env[`);
+    const found = inFields(object, "", "").filter(({ path }) =>
+      !(path.endsWith(".value") && others.some((each) => path.startsWith(each)))
+    );
+    return [...found, ...upper];
+  }
   const named = { apiVersion, kind, ...names, "metadata.generateName": generateName };
   // Argo fills in the images of its workflows itself.
   const images = group === "argoproj.io" ? [] : imagesOf(object);
@@ -169,6 +176,15 @@ export function fillCommand(placeholders: readonly string[], file?: string): str
   );
   const all = scripts.length === 1 ? scripts : scripts.map((each) => `-e ${each}`);
   return ["sed", ...all, ...(file === undefined ? [] : [shellPath(file)])].join(" ");
+}
+
+/** The containers of a workload beside those that do its work. Their hosts decide about no check. */
+function otherContainers(object: Fields): Container[] {
+  return podTemplatesOf(object).flatMap((template) => {
+    const all = containersOf(template);
+    const isMain = all.some(callsSpark) ? callsSpark : (each: Container) => !isSidecar(each);
+    return all.filter((each) => !isMain(each));
+  });
 }
 
 function inText(text: unknown, path: string, form: RegExp = FORM): Placeholder[] {

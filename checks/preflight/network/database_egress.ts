@@ -46,7 +46,7 @@ export const databaseEgress: PlatformCheck = platformCheck({
   ],
   judge(platform) {
     const network = platform.network;
-    const notJudged = reasonNotToJudge(network);
+    const notJudged = reasonNotToJudge(network, true);
     if (notJudged !== undefined) return notJudged;
     const { namespace } = platform.project.database;
     if (network.isLive && !network.declared.has(namespace)) {

@@ -59,7 +59,7 @@ export const egressPolicy: PlatformCheck = platformCheck({
     const all = [...broken, ...brokenJobs];
     const invalid = all.filter((problem) => !isWrongType(network, problem))
       .map((problem) => invalidObject(network, problem));
-    const notJudged = reasonNotToJudge(network);
+    const notJudged = reasonNotToJudge(network, true);
     if (notJudged === undefined) return judgeEgress(network, invalid);
     if (invalid.length > 0) return { examined: examinedPods(network), findings: invalid };
     return all.length === 0 ? notJudged : { skip: WRONG_TYPES };

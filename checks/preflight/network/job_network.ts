@@ -134,10 +134,14 @@ function selectsByRole(policy: Policy): boolean {
   );
 }
 
-/** Returns the outcome if the jobs' connections cannot be evaluated; undefined if they can. */
-export function reasonNotToJudge(network: Network): Outcome | undefined {
+/**
+ * Returns the outcome if the jobs' connections cannot be evaluated; undefined if they can.
+ *
+ * @param ofServers whether the connections are those to servers whose hosts a ConfigMap can contain
+ */
+export function reasonNotToJudge(network: Network, ofServers = false): Outcome | undefined {
   const { policies, jobs, brokenJobs, hasPodlessWorkload } = network;
-  const not = unreadable(network);
+  const not = unreadable(network, ofServers);
   if (not !== undefined) return not;
   if (policies.length === 0 && jobs.length + brokenJobs.length > 0) {
     return { unknown: noPolicy(network) };
@@ -149,13 +153,13 @@ export function reasonNotToJudge(network: Network): Outcome | undefined {
 }
 
 /** Returns the outcome if the manifests are incomplete or invalid; undefined otherwise. */
-export function unreadable(network: Network): Outcome | undefined {
+export function unreadable(network: Network, ofServers = false): Outcome | undefined {
   if (network.broken.length > 0) {
     return { skip: "some manifests are invalid (see egress-policy)" };
   }
   // An unreadable file may contain the policy that decides.
   const isBroken = network.manifests.problems.some(({ file, kinds }) =>
-    /\.(ya?ml|json)$/.test(file) && mayDecideConnections(kinds)
+    /\.(ya?ml|json)$/.test(file) && mayDecideConnections(kinds, ofServers)
   );
   return isBroken ? { skip: "some files cannot be read (see manifests-readable)" } : undefined;
 }

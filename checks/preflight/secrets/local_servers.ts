@@ -4,6 +4,8 @@ import type { Finding, Place } from "../../finding.ts";
 import { type Fields, isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 import { isFilledByTool, isFilledValue } from "../../kubernetes/filled_values.ts";
 import { type ManifestObject, namespaceOf, ofKind, placeOf } from "../../kubernetes/objects.ts";
+import { jobContainers } from "../../kubernetes/job_containers.ts";
+import { hasPlaceholder } from "../../kubernetes/placeholders.ts";
 import { type Container, dataOf, type Workload } from "../../kubernetes/workloads.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 import { hostOfUrl, isDeveloperHost, isLocalHost } from "../../network_policy/local_host.ts";
@@ -147,8 +149,11 @@ export function localServers(
   const findings = new Map<string, Finding>();
   for (const job of jobs) {
     const hasOthers = job.containers.filter(({ isInit }) => !isInit).length > 1;
+    const own = jobContainers(job);
     for (const container of job.containers) {
       for (const { name, value, place } of valuesOf(container, job, objects)) {
+        // A sidecar can have a placeholder, which a tool fills in.
+        if (!own.includes(container) && hasPlaceholder(value)) continue;
         const found = serverProblem(name, value, project);
         const key = `${place.object} ${place.field}`;
         if (findings.has(key)) continue;

@@ -266,3 +266,17 @@ Deno.test("gatherManifests names the project file in the command that fills in a
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("readFile judges a workload whose sidecar has a host with a placeholder", () => {
+  const env = "env: [{ name: DJANGO_DB_HOST, value: '${HOST}' }]";
+  const main = "{ name: main, image: 'acme/etl:1' }";
+  const pod = (containers: string) =>
+    read(
+      `apiVersion: v1\nkind: Pod\nmetadata: { name: a }\nspec: { containers: [${containers}] }\n`,
+    );
+  const spark = "{ name: job, image: 'acme/etl:1', command: [spark-submit, /a.py] }";
+  assertEquals(pod(`${main}, { name: pgbouncer, image: 'a/pgbouncer:1', ${env} }`).names, ["a"]);
+  assertEquals(pod(`${spark}, { name: other, image: 'a/other:1', ${env} }`).names, ["a"]);
+  assertEquals(pod(`{ name: one, image: 'a/one:1', ${env} }, ${main}`).names, []);
+  assertEquals(pod(spark.replace("command", `${env}, command`)).names, []);
+});
