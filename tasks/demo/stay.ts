@@ -98,7 +98,7 @@ const COMMANDS = (day: Day) =>
   [
     [`status --to ${OPEN_DAY}`, "why a day is open"],
     [`amend ${day}`, "add the late event"],
-    [`run ${OPEN_DAY}`, "seal the day, after Enter in this shell"],
+    [`run ${OPEN_DAY}`, "seal the day, after Enter in the demo"],
   ] as const;
 
 /**
