@@ -15,7 +15,8 @@ import type { CompressedPage } from "./lake/page_file.ts";
 import { type SortedOperations, STATUSES, TIMES } from "./operations.ts";
 import { type PageCodec, THIS_THREAD, ThreadFailure } from "./page_thread.ts";
 import { readAhead } from "./parallel.ts";
-import type { EventPages, Events, Location } from "./replay_order.ts";
+import type { OpenPart } from "./open_parts.ts";
+import type { EventParts, Events, Location } from "./replay_order.ts";
 import { codedCells, codeOf, type FixedCells } from "./typed_columns.ts";
 
 // Silver is made one column of bronze after the other, so that only few columns of a range of
@@ -68,8 +69,10 @@ function sources(): Source[] {
       rules: outputs.map(([, , rule]) => rule),
     };
   });
-  // The last columns are narrow, so that the second thread ends soon after this one.
-  return sources.sort((a, b) => bytesOf(b) - bytesOf(a));
+  // The second thread has least to do with texts that repeat, so it gets ahead of this one. The last
+  // columns are narrow, so that it ends soon after this one.
+  const isCoded = ({ kind }: Source) => kind === "coded" ? 1 : 0;
+  return sources.sort((a, b) => isCoded(b) - isCoded(a) || bytesOf(b) - bytesOf(a));
 }
 
 /** The number of bytes that a column takes in memory, by operation. */
@@ -110,7 +113,7 @@ export interface ExecutionPages {
 /** The size of the columns that are made at once if this saves reads of parts, in bytes. */
 const BYTES_AT_ONCE = 60 << 20;
 /** The number of parts whose pages are decompressed ahead, if the parts are in memory. */
-const PARTS_AHEAD = 4;
+const PARTS_AHEAD = 8;
 /** The size of pages that are decompressed ahead, in bytes. */
 const BYTES_AHEAD = 24 << 20;
 
@@ -161,10 +164,10 @@ async function makeMissing(
   const missing = SOURCES.filter(({ makes }) => makes.some((name) => !made.has(name)));
   const passes = passesOf(missing, events, operations.count);
   const parts = partsOf(groups);
-  const pages = events.pages();
+  const opened = events.parts();
   const chunks = readAhead(
     passes.flatMap((columns) => parts.map((part) => ({ columns, part }))),
-    ({ columns, part }) => readChunks(pages, columns, part, codec),
+    ({ columns, part }) => readChunks(opened, columns, part, codec),
     {
       count: events.isInMemory && codec !== THIS_THREAD ? PARTS_AHEAD : 1,
       size: BYTES_AHEAD,
@@ -174,12 +177,12 @@ async function makeMissing(
   try {
     for (const columns of passes) {
       const folds = columns.map((column) => createColumnFold(column, operations.count, groups));
-      for (const [{ location }] of parts) {
-        const { value } = await chunks.next();
+      for (let i = 0; i < parts.length; i++) {
+        const { part, chunks: own } = (await chunks.next()).value!;
         try {
-          folds.forEach((fold, i) => fold.fold(value![i]!));
+          folds.forEach((fold, i) => fold.fold(own[i]!));
         } catch (error) {
-          throw await pages.malformed(location, (error as Error).message);
+          throw part.malformed((error as Error).message);
         }
       }
       for (const [i, { makes }] of columns.entries()) {
@@ -192,7 +195,7 @@ async function makeMissing(
     await chunks.return(undefined);
     // After a failure, nothing may still use the operations when the work is repeated.
     await Promise.allSettled(inProgress);
-    pages.close();
+    opened.close();
   }
 }
 
@@ -242,33 +245,42 @@ function partsOf(groups: readonly LocatedTargets[]): PartGroups[] {
 function sizeOf(
   { columns, part }: { readonly columns: readonly Source[]; readonly part: PartGroups },
 ): number {
-  const width = columns.reduce((sum, column) => sum + column.width, 0);
+  const width = columns.reduce((sum, { kind, width }) => sum + (kind === "coded" ? 2 : width), 0);
   return width * part.reduce((sum, { targets }) => sum + targets.length, 0);
 }
 
-/** Reads and decompresses columns of a part. Returns the row groups of each column. */
+/** Columns of one part. */
+interface ReadChunks {
+  readonly part: OpenPart;
+  /** The row groups of each column. */
+  readonly chunks: readonly FoldedChunk[][];
+}
+
+/** Reads and decompresses columns of a part. */
 async function readChunks(
-  pages: EventPages,
+  parts: EventParts,
   columns: readonly Source[],
-  part: PartGroups,
+  groups: PartGroups,
   codec: PageCodec,
-): Promise<FoldedChunk[][]> {
+): Promise<ReadChunks> {
   const names = columns.map(({ name }) => name);
+  const part = await parts.open(groups[0].location);
   const found: Omit<FoldedChunk, "contents">[][] = columns.map(() => []);
-  for (const { index, location } of part) {
-    for (const [i, column] of (await pages.read(location, names)).entries()) {
+  for (const { index, location } of groups) {
+    for (const [i, column] of part.pages(location.group, names).entries()) {
       found[i]!.push({ group: index, ...column });
     }
   }
   const all = found.flatMap((own) => own.flatMap((chunk) => chunk.pages));
   try {
     const contents = (await codec.decompress(all)).values();
-    return found.map((own) =>
+    const chunks = found.map((own) =>
       own.map((chunk) => ({ ...chunk, contents: chunk.pages.map(() => contents.next().value!) }))
     );
+    return { part, chunks };
   } catch (error) {
     if (error instanceof ThreadFailure) throw error;
-    throw await pages.malformed(part[0].location, (error as Error).message);
+    throw part.malformed((error as Error).message);
   }
 }
 

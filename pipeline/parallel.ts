@@ -86,9 +86,9 @@ export interface AheadLimits<T> {
 }
 
 /**
- * Maps items in their order. While the caller handles a result, the work for the next items
- * continues. After the caller stops, or after a failure, the generator waits for the work in
- * progress.
+ * Maps items in their order. The work for the first items begins at once. While the caller handles a
+ * result, the work for the next items continues. After the caller stops, or after a failure, the
+ * generator waits for the work in progress.
  *
  * @example
  * ```ts
@@ -102,7 +102,7 @@ export interface AheadLimits<T> {
  * assertEquals(await Array.fromAsync(squares), [1, 4, 9]);
  * ```
  */
-export async function* readAhead<T, R>(
+export function readAhead<T, R>(
   items: Iterable<T>,
   work: (item: T) => Promise<R>,
   { count, size, sizeOf }: AheadLimits<T>,
@@ -123,18 +123,22 @@ export async function* readAhead<T, R>(
       next = waiting.next();
     }
   };
-  try {
-    for (start(); started.length > 0;) {
-      const { result, bytes } = started[0]!;
-      const done = await result;
-      started.shift();
-      total -= bytes;
-      start();
-      yield done;
+  async function* results(): AsyncGenerator<R> {
+    try {
+      while (started.length > 0) {
+        const { result, bytes } = started[0]!;
+        const done = await result;
+        started.shift();
+        total -= bytes;
+        start();
+        yield done;
+      }
+    } finally {
+      await Promise.allSettled(started.map(({ result }) => result));
     }
-  } finally {
-    await Promise.allSettled(started.map(({ result }) => result));
   }
+  start();
+  return results();
 }
 
 /**

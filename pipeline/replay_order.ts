@@ -2,7 +2,6 @@ import { type Lake, REQUESTS_IN_FLIGHT } from "./lake/lake.ts";
 import type { Part } from "./lake/marker.ts";
 import { compareBytes } from "./lake/page_encoding.ts";
 import type { Chunk } from "./lake/parquet_pages.ts";
-import type { StoredColumn } from "./lake/parquet_reader.ts";
 import { type OpenPart, type Parts, partsOf, type ReadGroup } from "./open_parts.ts";
 import type { EventGroup } from "./operations.ts";
 import { type PageCodec, THIS_THREAD } from "./page_thread.ts";
@@ -26,8 +25,8 @@ export interface Events {
   scan(names: readonly string[]): AsyncIterable<LocatedGroup>;
   /** Whether the parts stay in memory, so that no part is fetched twice. */
   readonly isInMemory: boolean;
-  /** Begins to read pages of row groups that a scan found. */
-  pages(): EventPages;
+  /** Begins to read parts with row groups that a scan found. */
+  parts(): EventParts;
   /** Frees the memory of the parts. */
   close(): void;
 }
@@ -48,15 +47,10 @@ export interface LocatedGroup extends EventGroup {
   readonly location: Location;
 }
 
-/** Reads pages. Reading in the order of the parts, or from the last one, fetches each part once. */
-export interface EventPages {
-  /** Returns the pages of columns, with the type of each column in the file. */
-  read(
-    location: Location,
-    names: readonly string[],
-  ): Promise<(StoredColumn & { readonly type: string })[]>;
-  /** The failure of a part whose content is not that of bronze. */
-  malformed(location: Location, problem: string): Promise<Error>;
+/** Opens parts. Opening in the order of the parts, or from the last one, fetches each part once. */
+export interface EventParts {
+  /** Opens the part of a row group. Only the last two parts stay usable. */
+  open(location: Location): Promise<OpenPart>;
   /** Frees the memory of the parts, unless they stay in memory for other readers. */
   close(): void;
 }
@@ -123,7 +117,7 @@ export async function openEvents(
       if (!keepsAll) close();
     },
     isInMemory: keepsAll,
-    pages: () => keepsAll ? pagesOf(sequences, () => {}) : pagesOf(open(2)),
+    parts: () => keepsAll ? opener(sequences, () => {}) : opener(open(2)),
     close,
   };
 }
@@ -399,15 +393,10 @@ async function* load(
   }
 }
 
-/** Reads pages from parts. */
-function pagesOf(
+/** Opens parts of sequences. */
+function opener(
   sequences: readonly Parts[],
   close: () => void = () => sequences.forEach((each) => each.close()),
-): EventPages {
-  const open = ({ sequence, part }: Location) => sequences[sequence]!.open(part);
-  return {
-    read: async (location, names) => (await open(location)).pages(location.group, names),
-    malformed: async (location, problem) => (await open(location)).malformed(problem),
-    close,
-  };
+): EventParts {
+  return { open: ({ sequence, part }) => sequences[sequence]!.open(part), close };
 }
