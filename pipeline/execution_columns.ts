@@ -39,7 +39,8 @@ const WIDTHS: Readonly<Record<Exclude<ColumnType, "STRING">, number>> = {
 const OWN = ["operation_id", "client_id", "status"] as const;
 
 /** A column of bronze, and the names of the columns of silver that come from it. */
-interface Source extends FoldedColumn {
+export interface Source extends FoldedColumn {
+  /** The names. */
   readonly makes: readonly string[];
 }
 
@@ -69,10 +70,13 @@ function sources(): Source[] {
       rules: outputs.map(([, , rule]) => rule),
     };
   });
-  // The second thread has least to do with texts that repeat, so it gets ahead of this one. The last
-  // columns are narrow, so that it ends soon after this one.
-  const isCoded = ({ kind }: Source) => kind === "coded" ? 1 : 0;
-  return sources.sort((a, b) => isCoded(b) - isCoded(a) || bytesOf(b) - bytesOf(a));
+  // The last columns are narrow, so that the second thread ends soon after this one. It has little to
+  // do with texts that repeat, so each of these is before a wide column that it has much to do with.
+  const { coded = [], others = [] } = Object.groupBy(
+    sources.sort((a, b) => bytesOf(b) - bytesOf(a)),
+    ({ kind }) => kind === "coded" ? "coded" : "others",
+  );
+  return others.flatMap((column, i) => [...coded.slice(i, i + 1), column]);
 }
 
 /** The number of bytes that a column takes in memory, by operation. */
@@ -97,6 +101,20 @@ export interface ColumnsPlan extends RowGroupPlan {
   readonly groups: readonly LocatedTargets[];
   /** The rows of each column that the range before did not finish, by name. */
   readonly rests: ReadonlyMap<string, PageRest | undefined>;
+  /** The columns of bronze, if {@linkcode beginReading} was called before. */
+  readonly reading: ColumnReading | undefined;
+}
+
+/** Columns of bronze that are read ahead. */
+export interface ColumnReading {
+  /** The columns that are made at once. */
+  readonly passes: readonly Source[][];
+  /** The number of parts. */
+  readonly partCount: number;
+  /** The parts of each pass. */
+  readonly chunks: AsyncGenerator<ReadChunks>;
+  /** Frees the memory of the parts. */
+  close(): void;
 }
 
 /** The pages of all columns of silver by name. */
@@ -129,20 +147,53 @@ export async function makeColumns(
   codec: PageCodec,
 ): Promise<ExecutionColumns> {
   const made = new Map<string, ExecutionPages>();
+  const { groups, operations: { count } } = plan;
   try {
-    await makeMissing(made, events, plan, codec);
+    const reading = plan.reading ?? beginReading(events, groups, count, codec);
+    await makeMissing(made, plan, reading, codec);
   } catch (error) {
     if (!(error instanceof ThreadFailure)) throw error;
-    await makeMissing(made, events, plan, THIS_THREAD);
+    const missing = SOURCES.filter(({ makes }) => makes.some((name) => !made.has(name)));
+    const reading = beginReading(events, groups, count, THIS_THREAD, missing);
+    await makeMissing(made, plan, reading, THIS_THREAD);
   }
   return made;
+}
+
+/**
+ * Begins to read columns of bronze.
+ *
+ * @param groups the row groups to read
+ * @param count the number of operations
+ * @param codec decompresses the pages
+ */
+export function beginReading(
+  events: Events,
+  groups: readonly LocatedTargets[],
+  count: number,
+  codec: PageCodec,
+  columns: readonly Source[] = SOURCES,
+): ColumnReading {
+  const passes = passesOf(columns, events, count);
+  const parts = partsOf(groups);
+  const opened = events.parts();
+  const chunks = readAhead(
+    passes.flatMap((columns) => parts.map((part) => ({ columns, part }))),
+    ({ columns, part }) => readChunks(opened, columns, part, codec),
+    {
+      count: events.isInMemory && codec !== THIS_THREAD ? PARTS_AHEAD : 1,
+      size: BYTES_AHEAD,
+      sizeOf,
+    },
+  );
+  return { passes, partCount: parts.length, chunks, close: opened.close };
 }
 
 /** Makes the columns that were not made before. */
 async function makeMissing(
   made: Map<string, ExecutionPages>,
-  events: Events,
   plan: ColumnsPlan,
+  { passes, partCount, chunks, close }: ColumnReading,
   codec: PageCodec,
 ): Promise<void> {
   const { operations, groups, rests } = plan;
@@ -157,27 +208,14 @@ async function makeMissing(
     inProgress.push(kept);
     return kept;
   };
-  if (OWN.some((name) => !made.has(name))) {
-    const free = () => operations.free();
-    keep(OWN, await ownColumns(plan, codec)).then(free, () => {});
-  }
-  const missing = SOURCES.filter(({ makes }) => makes.some((name) => !made.has(name)));
-  const passes = passesOf(missing, events, operations.count);
-  const parts = partsOf(groups);
-  const opened = events.parts();
-  const chunks = readAhead(
-    passes.flatMap((columns) => parts.map((part) => ({ columns, part }))),
-    ({ columns, part }) => readChunks(opened, columns, part, codec),
-    {
-      count: events.isInMemory && codec !== THIS_THREAD ? PARTS_AHEAD : 1,
-      size: BYTES_AHEAD,
-      sizeOf,
-    },
-  );
   try {
+    if (OWN.some((name) => !made.has(name))) {
+      const free = () => operations.free();
+      keep(OWN, await ownColumns(plan, codec)).then(free, () => {});
+    }
     for (const columns of passes) {
       const folds = columns.map((column) => createColumnFold(column, operations.count, groups));
-      for (let i = 0; i < parts.length; i++) {
+      for (let i = 0; i < partCount; i++) {
         const { part, chunks: own } = (await chunks.next()).value!;
         try {
           folds.forEach((fold, i) => fold.fold(own[i]!));
@@ -195,7 +233,7 @@ async function makeMissing(
     await chunks.return(undefined);
     // After a failure, nothing may still use the operations when the work is repeated.
     await Promise.allSettled(inProgress);
-    opened.close();
+    close();
   }
 }
 
@@ -250,7 +288,8 @@ function sizeOf(
 }
 
 /** Columns of one part. */
-interface ReadChunks {
+export interface ReadChunks {
+  /** The part. */
   readonly part: OpenPart;
   /** The row groups of each column. */
   readonly chunks: readonly FoldedChunk[][];

@@ -1,6 +1,12 @@
 import type { RowGroupPlan } from "./column_fold.ts";
 import { EXECUTION_COLUMNS } from "./contract/tables.ts";
-import { type LocatedTargets, makeColumns, rowGroupsOf } from "./execution_columns.ts";
+import {
+  beginReading,
+  type ColumnReading,
+  type LocatedTargets,
+  makeColumns,
+  rowGroupsOf,
+} from "./execution_columns.ts";
 import { GROUP_ROWS, type PageRest } from "./execution_pages.ts";
 import type { CompressedPage } from "./lake/page_file.ts";
 import {
@@ -74,7 +80,7 @@ export async function replayEvents(
   { most = MOST_OPERATIONS, codec = THIS_THREAD }: ReplayOptions = {},
 ): Promise<Replay> {
   const capacity = Math.max(Math.min(rows, most, MOST_PLACES), FEWEST_OPERATIONS);
-  const index: Index = { events, rows, capacity, targets: new Int32Array(rows) };
+  const index: Index = { events, rows, capacity, targets: new Int32Array(rows), codec };
   const clients = new Set<bigint>();
   const whole = await findOperations(index, {});
   if (!Array.isArray(whole)) {
@@ -93,12 +99,14 @@ interface Index {
   readonly rows: number;
   readonly capacity: number;
   readonly targets: Int32Array;
+  readonly codec: PageCodec;
 }
 
 /** The operations of a range, and their events. */
 interface FoundRange {
   readonly operations: SortedOperations;
   readonly groups: readonly LocatedTargets[];
+  readonly reading: ColumnReading | undefined;
   readonly isLast: boolean;
 }
 
@@ -124,7 +132,7 @@ async function* foundRanges(
  * @returns the keys that divide the range into smaller ones, if it has too many operations
  */
 async function findOperations(
-  { events, rows, capacity, targets }: Index,
+  { events, rows, capacity, targets, codec }: Index,
   range: KeyRange,
 ): Promise<FoundRange | Key[]> {
   const operations = createOperations(capacity, range);
@@ -148,10 +156,13 @@ async function findOperations(
       const ranks = group.ranks?.slice(from, to);
       found.push({ first, group: { from, to, targets: own, ranks, location } });
     }
+    const groups = found.map(({ group }) => group);
+    // A second thread has work while this one sorts. Parts that are not in memory need room first.
+    const reading = events.isInMemory ? beginReading(events, groups, capacity, codec) : undefined;
+    await Promise.resolve(); // the requests are sent now
     const sorted = operations.sort();
     for (const { first, group } of found) sorted.place(group.targets, group.ranks ?? first);
-    const groups = found.map(({ group }) => group);
-    return { operations: sorted, groups, isLast: range.upTo === undefined };
+    return { operations: sorted, groups, reading, isLast: range.upTo === undefined };
   } finally {
     operations.free();
   }
@@ -165,15 +176,20 @@ async function* withColumns(
 ): AsyncGenerator<ReplayedRange> {
   let rests = new Map<string, PageRest | undefined>();
   let open: OpenGroup | undefined;
-  for await (const { operations, groups, isLast } of ranges) {
+  for await (const { operations, groups, reading, isLast } of ranges) {
     const plan = planGroups(operations, open, isLast);
     open = plan.open;
     const { count } = operations;
     if (plan.ends.length === 0) {
+      reading?.close();
       yield { operations: count, groups: [], isLast };
       continue;
     }
-    const columns = await makeColumns(events, { ...plan, operations, groups, rests }, codec);
+    const columns = await makeColumns(
+      events,
+      { ...plan, operations, groups, rests, reading },
+      codec,
+    );
     if (isLast) events.close();
     rests = new Map(EXECUTION_COLUMNS.map(({ name }) => [name, columns.get(name)!.rest]));
     const finished = rowGroupsOf(columns)
