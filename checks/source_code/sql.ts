@@ -65,6 +65,8 @@ export interface SelectItem {
   readonly offset: number;
   /** The expression, without the name of the column. */
   readonly expression: string;
+  /** The item, with the name of the column. */
+  readonly written: string;
   /** The name of the column, if it has one. */
   readonly name: string | undefined;
 }
@@ -113,6 +115,7 @@ function itemOf(text: string, from: number): SelectItem {
   return {
     offset: from + text.length - text.trimStart().length,
     expression: (isNamed ? expression : text).trim(),
+    written: text.trim(),
     name: isNamed ? name : undefined,
   };
 }
@@ -146,14 +149,6 @@ export function untypedNulls(text: string): { offset: number; name: string | und
     ...nullCases(sql),
     ...[...sql.matchAll(voids)].map(({ 1: name, index }) => ({ offset: index, name })),
   ].sort((a, b) => a.offset - b.offset);
-}
-
-/** Returns whether an expression of SQL is a NULL without a type, or a CASE of such nulls. */
-export function isNullExpression(text: string): boolean {
-  const sql = readSql(text).trim().replace(/\s+AS\s+["`]?\w+["`]?$/i, "");
-  const [, inner] = /^\((.*)\)$/s.exec(sql) ?? [];
-  if (inner !== undefined && !/[()]/.test(inner)) return isNullExpression(inner);
-  return /^NULL$/i.test(sql) || nullCases(`SELECT ${sql} AS a`).length > 0;
 }
 
 /** The columns that are a CASE without any value but NULL. */
@@ -209,6 +204,7 @@ export function valuesLists(text: string): SelectList[] {
       const items = first.map(({ offset }, i): SelectItem => ({
         offset,
         expression: isNull(i) ? "NULL" : "1",
+        written: isNull(i) ? "NULL" : "1",
         name: names[i] || `col${i + 1}`,
       }));
       return [{ items, depth }];

@@ -1,4 +1,6 @@
-import { isNullExpression } from "../../source_code/sql.ts";
+import { readSql } from "../../source_code/sql.ts";
+import { columnsOfItem } from "../../source_code/sql_expression.ts";
+import { hasVoid } from "../../source_code/sql_types.ts";
 import type { Argument, Call } from "../../source_code/python.ts";
 
 // Which values of Spark have no type. A value without a type is a null, or is made only from nulls
@@ -120,11 +122,11 @@ export function isOnlyNull(
   return argument === undefined || isNullValue(argument.code, variables);
 }
 
-/** Returns whether an expression of SQL has no type, as in `NULL` and `coalesce(NULL, NULL)`. */
-export function isNullSql(sql: string): boolean {
-  const [, inner] = /^\(\s*SELECT\s+([^,]*?)(?:\s+FROM\b[^]*)?\)$/i.exec(sql.trim()) ?? [];
-  if (inner !== undefined) return isNullSql(inner);
-  const code = sql.toLowerCase().replace(/\bover\s*(?:\([^()]*\)|\w+)\s*$/, "")
-    .replaceAll(/\bnull\b/g, "None").replaceAll(/\s+as\s+\w+/g, "");
-  return isNullExpression(sql) || isNullValue(code);
+/**
+ * Returns whether an expression of SQL has no type, as in `NULL`, `coalesce(NULL, NULL)` and
+ * `stack(1, NULL)`; undefined if that is not known.
+ */
+export function isNullSql(sql: string): boolean | undefined {
+  const found = columnsOfItem(readSql(sql)).map(({ type }) => hasVoid(type));
+  return found.includes(true) || (found.includes(undefined) ? undefined : false);
 }

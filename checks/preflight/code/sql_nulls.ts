@@ -8,6 +8,8 @@ import {
   valuesLists,
 } from "../../source_code/sql.ts";
 import { type Columns, columnsOf, merge, type NullSite } from "./frame_columns.ts";
+import { columnsOfGenerator, columnsOfItem } from "../../source_code/sql_expression.ts";
+import { hasVoid } from "../../source_code/sql_types.ts";
 import { isNullSql } from "./null_value.ts";
 import { SqlViews, targetOfSql, targetsOfSql } from "./sql_views.ts";
 
@@ -21,6 +23,10 @@ export interface SqlNull {
   readonly statement: number;
   /** True for a column that is only `NULL`, without a name, or a value of `VALUES`. */
   readonly isBare?: true;
+  /** True for a column that is made from a null by functions. */
+  readonly isNested?: true;
+  /** The reason why it is not known whether the column has a type. */
+  readonly unknown?: string;
 }
 
 type Found = Omit<SqlNull, "statement">;
@@ -39,46 +45,97 @@ export function nullsOfSql(text: string): SqlNull[] {
 }
 
 function nullsOfStatement(text: string): Found[] {
+  const sql = readSql(text);
   const lists = selectLists(text);
-  const values = valuesLists(text);
-  const nested = lists.flatMap(({ items }) =>
-    items.filter((item) => /\(/.test(item.expression) && isNullItem(item))
-      .map(({ offset, name }) => ({ offset, name }))
-  );
+  const sources = [...valuesLists(text), ...lateralViews(sql)];
   const found: Found[] = [...untypedNulls(text), ...bareNulls(text, lists)];
-  const offsets = new Set(found.map(({ offset }) => offset));
-  const more = nested.filter(({ offset }) =>
-    !offsets.has(offset) && !/^CASE\b|^\(\s*NULL/i.test(text.slice(offset))
-  );
-  const ofValues = values.flatMap((list) =>
+  const nested = lists.flatMap(({ items }) => items).filter(({ offset, expression }) =>
+    /[([]|\bCASE\b|::/i.test(expression) &&
+    !found.some((each) => offset <= each.offset && each.offset < offset + expression.length)
+  ).flatMap((item) => nullsOfItem(item, text));
+  const ofSources = sources.flatMap((list) =>
     list.items.filter(isNullItem).map(({ offset, name }): Found => ({ offset, name, isBare: true }))
   );
-  const sql = readSql(text);
-  return [...found, ...more, ...ofValues].filter(({ offset, name }) => {
-    const all = [...lists, ...values];
-    const own = values.find(({ items }) => items.some((item) => item.offset === offset)) ??
+  const pivot = pivotOf(sql);
+  return [...found, ...nested, ...ofSources].filter(({ offset, name }) => {
+    const all = [...lists, ...sources];
+    const own = sources.find(({ items }) => items.some((item) => item.offset === offset)) ??
       lists.findLast(({ items }) => items.some((item) => item.offset <= offset));
     if (own === undefined) return true;
     const at = own.items.findLastIndex((item) => item.offset <= offset);
     // Another part of a union gives the column its type.
     if (partsWith(sql, own, all).some(({ items }) => !isNullItem(items[at]!))) return false;
-    const isSource = values.includes(own) && isAfterFrom(sql, own);
+    const isSource = sources.includes(own) && isAfterFrom(sql, own);
     const outer = lists.filter((each) =>
       each.depth < own.depth ||
       isSource && each.depth === own.depth && each.items[0]!.offset < own.items[0]!.offset
     ).at(-1);
     return outer === undefined || name === undefined ||
-      outer.items.some((item) => keeps(item, name));
+      outer.items.some((item) => keeps(item, name)) && keepsInPivot(pivot, name);
   });
 }
 
+/** The columns of an item without a type, and those of which it is not known whether they have one. */
+function nullsOfItem({ offset, name, written }: SelectItem, text: string): Found[] {
+  const schema = /^from_(?:json|csv|xml)\s*\([^]*'[^']*\bvoid\b[^']*'/i;
+  if (schema.test(text.slice(offset, offset + written.length))) {
+    return [{ offset, name, isNested: true }];
+  }
+  return columnsOfItem(written).flatMap((column): Found[] => {
+    const isVoid = hasVoid(column.type);
+    if (isVoid === false) return [];
+    const found = { offset, name: column.name ?? name, isNested: true } as const;
+    return [isVoid === undefined ? { ...found, unknown: NOT_EVALUATED } : found];
+  });
+}
+
+const NOT_EVALUATED = "the type of the expression is not known";
+
+/** The columns of `LATERAL VIEW` as lists: an item is `NULL` if the column has no type. */
+function lateralViews(sql: string): SelectList[] {
+  const view = /\bLATERAL\s+VIEW\s+(?:OUTER\s+)?(?=\w+\s*\()/gi;
+  return [...sql.matchAll(view)].slice(0, 100).flatMap(({ 0: head, index }): SelectList[] => {
+    const start = index + head.length;
+    const open = sql.indexOf("(", start);
+    const { to } = bracketsAround(sql, open + 1);
+    const columns = columnsOfGenerator(sql.slice(start, to + 1));
+    const [, , list = ""] =
+      /^\s*(?!AS\b)(\w+)?\s*(?:AS\s+((?:`?\w+`?\s*,\s*)*`?\w+`?))?/i.exec(sql.slice(to + 1)) ??
+        [];
+    const names = list.split(",").map((each) => each.trim().replaceAll("`", ""));
+    const before = sql.slice(0, start);
+    const depth = (before.match(/\(/g)?.length ?? 0) - (before.match(/\)/g)?.length ?? 0);
+    const items = columns.map(({ name, type }, i): SelectItem => {
+      const expression = hasVoid(type) === true ? "NULL" : "1";
+      return { offset: start + i, expression, written: expression, name: names[i] || name };
+    });
+    return items.length === 0 ? [] : [{ items, depth }];
+  });
+}
+
+/** The aggregates of a PIVOT. */
+function pivotOf(sql: string): readonly SelectItem[] | undefined {
+  const head = /\bPIVOT\s*\(/i.exec(sql);
+  if (head === null) return undefined;
+  const [body = ""] = /^[^]*?\bFOR\b/i.exec(sql.slice(head.index + head[0].length)) ?? [];
+  return selectLists(`SELECT ${body.replace(/FOR$/i, "FROM")}`)[0]?.items;
+}
+
+/** Returns whether a column stays without a type in a PIVOT, which also groups by other columns. */
+function keepsInPivot(aggregates: readonly SelectItem[] | undefined, name: string): boolean {
+  const own = aggregates?.filter(({ expression }) =>
+    new RegExp(`\\b${name}\\b`, "i").test(expression)
+  );
+  return own === undefined || own.length === 0 || own.some((item) => keeps(item, name));
+}
+
 function isNullItem({ expression }: SelectItem): boolean {
-  return isNullSql(expression);
+  return isNullSql(expression) === true;
 }
 
 /** Returns whether the rows of `VALUES` are the source of a query, as in `SELECT a FROM VALUES …`. */
 function isAfterFrom(sql: string, { items }: SelectList): boolean {
-  return /\b(?:FROM|JOIN)\s+VALUES\s*\(?\s*$|,\s*VALUES\s*\(?\s*$/i
+  return /\bLATERAL\s+VIEW\s+(?:OUTER\s+)?(?:\w{0,20})$|\b(?:FROM|JOIN)\s+VALUES\s*\(?\s*$|,\s*VALUES\s*\(?\s*$/i
     .test(sql.slice(0, items[0]!.offset));
 }
 
@@ -129,27 +186,44 @@ function bracketsAround(
   return { from, to };
 }
 
-/** The columns `NULL` without a name in the result of a query. */
+/** The columns `NULL` without a name in the result of a query, or with a name in `WITH v(a, b) AS`. */
 function bareNulls(text: string, lists: readonly SelectList[]): Found[] {
-  if (!/^\s*\(*\s*(?:SELECT|WITH|CREATE|INSERT)\b/i.test(text) || /\bEXISTS\s*\(/i.test(text)) {
-    return [];
-  }
-  return lists.filter(({ depth }) => depth === 0).flatMap(({ items }) => items)
-    .filter(({ expression, name }) => name === undefined && /^\(?\s*NULL\s*\)?$/i.test(expression))
-    .map(({ offset }) => ({ offset, name: undefined, isBare: true }));
+  if (!/^\s*\(*\s*(?:SELECT|WITH|CREATE|INSERT|FROM)\b/i.test(text)) return [];
+  return lists.flatMap((list) => {
+    const names = namesBefore(text, list);
+    if (names === undefined && (list.depth > 0 || /\bEXISTS\s*\(/i.test(text))) return [];
+    return list.items.flatMap(({ offset, expression, name }, i): Found[] =>
+      name === undefined && /^\(?\s*NULL\s*\)?$/i.test(expression)
+        ? [{ offset, name: names?.[i], isBare: true }]
+        : []
+    );
+  });
+}
+
+/** The names of the columns before a query, as in `WITH v(a, b) AS (SELECT …`. */
+function namesBefore(text: string, { items }: SelectList): string[] | undefined {
+  const [, names] =
+    /(?:\bWITH|,)\s*\w+\s*\(([\w\s,`]*)\)\s*AS\s*\(\s*SELECT\s+(?:DISTINCT\s+)?(?:[^()]*)$/i
+      .exec(text.slice(0, items[0]!.offset)) ?? [];
+  return names?.split(",").map((each) => each.trim().replaceAll("`", ""));
 }
 
 /** Returns whether an item of an outer SELECT has a column of an inner one, without a type. */
 function keeps({ expression }: SelectItem, column: string): boolean {
   if (/^(?:\w+\s*\.\s*)?\*/.test(expression)) return true;
   const name = new RegExp(`(?:\\b\\w+\\s*\\.\\s*)?\`?\\b${column}\\b\`?`, "gi");
-  return name.test(expression) && isNullSql(expression.replace(name, "NULL"));
+  return name.test(expression) && isNullSql(expression.replace(name, "NULL")) === true;
 }
 
-/** What becomes of the nulls of a file of SQL. */
+/**
+ * What becomes of the nulls of a text of SQL.
+ *
+ * @param isQueryFile whether the text is a file, whose only query other code probably writes
+ */
 export function fatesOfSql(
   text: string,
   nulls: readonly SqlNull[],
+  isQueryFile: boolean,
 ): Map<SqlNull, "reaches" | string> {
   const sites = nulls.map(({ offset, name, statement }): NullSite => (
     { start: offset, column: name, statement }
@@ -166,10 +240,13 @@ export function fatesOfSql(
       for (const site of column.sites) if (!fates.has(site)) fates.set(site, reason);
     }
   };
-  targetsOfSql(text).forEach(({ code, target }, i) => {
+  const targets = targetsOfSql(text);
+  const isQuery = isQueryFile && targets.filter(({ code }) => /\w/.test(code)).length === 1;
+  targets.forEach(({ code, target }, i) => {
     const own = sites.filter(({ statement }) => statement === i);
     const columns = merge(...own.map(columnsOf), views.columnsOf(code, () => {}));
-    if (target.kind === "result" || target.kind === "files") reach(columns);
+    if (target.kind === "files" || isQuery && target.kind === "result") reach(columns);
+    else if (target.kind === "result") note(columns, RESULT);
     else if (target.kind === "view" && target.isTemporary) views.set(target.name, columns);
     else if (target.kind === "view") note(columns, OTHERS);
   });
@@ -181,3 +258,4 @@ export function fatesOfSql(
 }
 
 const OTHERS = "other code can read the view";
+const RESULT = "other code can write the result of the query";

@@ -153,7 +153,7 @@ function usedIn(expression: string, columns: Columns): NullColumn | undefined {
     if (column !== undefined) used.push(new Map([["", column]]));
     return column === undefined ? whole : "NULL";
   });
-  return used.length > 0 && isNullSql(code) ? merge(...used).get("") : undefined;
+  return used.length > 0 && isNullSql(code) === true ? merge(...used).get("") : undefined;
 }
 
 /** The statements of SQL, with what each does with its rows. */

@@ -23,7 +23,7 @@ export interface UntypedNull {
 /** Finds the nulls without a type in Python or SQL that can reach a file. */
 export function untypedNullsIn(code: Code): UntypedNull[] {
   const { language, text } = code;
-  if (language === "sql") return isPostgres(code) ? [] : ofSqlFile(text);
+  if (language === "sql") return isPostgres(code) ? [] : ofSqlFile(code);
   if (language !== "python" || !mayHaveNulls(code)) return [];
   const python = pythonOf(code);
   const found = [...literals(python), ...queries(python)];
@@ -40,13 +40,14 @@ export function untypedNullsIn(code: Code): UntypedNull[] {
   ].sort((a, b) => a.offset - b.offset);
 }
 
-function ofSqlFile(text: string): UntypedNull[] {
+function ofSqlFile({ text, file = "", field = file }: Code): UntypedNull[] {
   const nulls = nullsOfSql(text);
-  const fates = fatesOfSql(text, nulls);
+  const fates = fatesOfSql(text, nulls, /\.(?:sql|hql)(?:"\])?$/i.test(field));
   return nulls.flatMap((each) => {
     const fate = fates.get(each);
     if (fate === undefined) return [];
-    return [fate === "reaches" ? inSql(each, 0) : { ...inSql(each, 0), unknown: fate }];
+    const unknown = each.unknown ?? (fate === "reaches" ? undefined : fate);
+    return [{ ...inSql(each, 0), ...unknown === undefined ? {} : { unknown } }];
   });
 }
 
@@ -56,13 +57,11 @@ export function mayHaveNulls({ text }: Pick<Code, "text">): boolean {
     /\bNullType\b/.test(text) ||
     /\bvoid\b/i.test(text) || /\bexpr\s*\(/.test(text) && /\bNULL\b/i.test(text) ||
     mayHaveUntypedNulls(text) || EMPTY.test(text) ||
-    /\bselectExpr\b/.test(text) && /\bNULL\b/i.test(text) ||
-    /\bVALUES\b/i.test(text) && /\bNULL\b/i.test(text) ||
-    /\bSELECT\b/i.test(text) && /(?:\b(?:SELECT|DISTINCT|ALL)\s|,)\s*\(?NULL\b/i.test(text) ||
-    /\bSELECT\b/i.test(text) &&
-      /\b(?:array|map|struct|named_struct|coalesce|if|max|min|first|nvl)\s*\([^)]{0,200}\bNULL\b/i
-        .test(text);
+    /\b(?:SELECT|VALUES|selectExpr)\b/i.test(text) && NULL_VALUE.test(text);
 }
+
+/** A null in SQL that is no condition, as in `IS NOT NULL`. */
+const NULL_VALUE = /(?<!\b(?:is|not)\s+)\bNULL\b/i;
 
 /** An array or a map without an element, which has no type. */
 const EMPTY = /\b(?:array|create_map|map)\s*\(\s*\)/i;
@@ -81,9 +80,15 @@ function isPostgres({ text, object, field = "", dialect }: Code): boolean {
     .test(text);
 }
 
-function inSql({ offset, name, isBare }: Omit<SqlNull, "statement">, base: number): UntypedNull {
-  const written = isBare ? "NULL" : name === undefined ? "CAST(NULL AS void)" : `NULL AS ${name}`;
-  return { offset: base + offset, written, column: name };
+function inSql(found: Omit<SqlNull, "statement">, base: number): UntypedNull {
+  const { offset, name, isBare, isNested, unknown } = found;
+  const written = isBare || isNested && name === undefined
+    ? "NULL"
+    : name === undefined
+    ? "CAST(NULL AS void)"
+    : `NULL AS ${name}`;
+  const column = { offset: base + offset, written, column: name };
+  return unknown === undefined ? column : { ...column, unknown };
 }
 
 function queries(python: Python): Sited[] {
@@ -92,7 +97,7 @@ function queries(python: Python): Sited[] {
   let isForPostgres: ReturnType<typeof postgresStringsOf> | undefined;
   return python.strings.flatMap((each) => {
     const { start, text, assignedTo } = each;
-    if (!/\bnull\b/i.test(text) && !EMPTY.test(text)) return [];
+    if (!/\b(?:null|void)\b/i.test(text) && !EMPTY.test(text)) return [];
     isForPostgres ??= postgresStringsOf(python);
     if (isForPostgres(each)) return [];
     const lead = text.length - text.trimStart().length;
@@ -185,7 +190,7 @@ function isNull({ name, args }: Call, code: string): boolean {
   const [arg] = args;
   if (args.length !== 1 || arg === undefined) return false;
   return name === "expr"
-    ? isNullSql(arg.string ?? "")
+    ? isNullSql(arg.string ?? "") === true
     : arg.code === "None" || isNoneName(arg.code, code);
 }
 

@@ -265,6 +265,73 @@ export const WRITTEN = [
   'd = df.withColumn("a", F.lit(None))\nwith open("/dev/null") as f:\n    d.drop("a").write.parquet(p)',
 ] as const;
 
+/** Items of a SELECT that have a column without a type. */
+const VOID_ITEMS = [
+  "stack(2, 1, null, 2, null) as (k, v)",
+  "stack(1, null) as a",
+  "inline(array(struct(1, null)))",
+  "inline(array(named_struct('k', 1, 'v', null)))",
+  "posexplode(array(null)) as (p, a)",
+  "explode(map('k', null)) as (k, v)",
+  "struct(null as x, id) as s",
+  "map('a', null, 'b', null) as m",
+  "map_from_entries(array(struct('k', null))) as m",
+  "array_repeat(null, 3) as a",
+  "transform(array(1, 2), x -> null) as a",
+  "transform(array(null), x -> x) as a",
+  "filter(array(null), x -> x is null) as a",
+  "arrays_zip(array(null), array(1)) as a",
+  "array_union(array(null), array(null)) as a",
+  "concat(array(null), array(null)) as a",
+  "map('k', null)['k'] as a",
+  "map('k', null).k as a",
+  "array(null)[0] as a",
+  "named_struct('x', null).x as a",
+  "map_values(map('k', null)) as a",
+  "reverse(array(null)) as a",
+  "array_max(array(null)) as a",
+  "array_append(array(null), null) as a",
+  "aggregate(array(1), null, (acc, x) -> acc) as a",
+  "decode(b, 'q', null, null) as a",
+  "nvl2(b, null, null) as a",
+  "case b when 'q' then null else null end a",
+  "case when b = 'q' then (select null) end as a",
+  "nth_value(null, 1) over (order by id) as a",
+  "lead(null, 1) over (order by id) as a",
+  "from_json('{}', 'a void') as j",
+  "cast(null as struct<a: void>) as j",
+  "cast(null as array<void>) as j",
+  "array() as a",
+  "((null)) as a",
+] as const;
+
+/** Items of a SELECT whose columns all have a type. */
+const TYPED_ITEMS = [
+  "stack(2, null, 'x') as a",
+  "stack(2, 1, null, 2, 'x') as (k, v)",
+  "inline(array(struct(1, 'x')))",
+  "explode(array(null, 1)) as a",
+  "map('a', null, 'b', 1) as m",
+  "concat(array(null), array(1)) as a",
+  "map_keys(map('k', null)) as a",
+  "element_at(array(null, 1), 1) as a",
+  "lag(id, 1, null) over (order by id) as a",
+  "transform(array(1, 2), x -> if(x > 1, x, null)) as a",
+  "reverse(null) as a",
+  "typeof(null) as a",
+  "least(null, id) as a",
+  "abs(null) as a, upper(null) as c, date_trunc('day', null) as d",
+  "to_json(named_struct('x', null)) as a",
+  "try_divide(null, 1) as a",
+  "sum(case when b = 'q' then null else 1 end) over () as a",
+  "rank() over (partition by null order by null) as a",
+  "'null as a' as a /* null as c */",
+  "exists(select null) as a",
+  "id in (1, null) as a",
+] as const;
+
+const table = (item: string) => `create table q using parquet as select ${item} from t`;
+
 /** Statements that Spark 3.5.8 refuses because a column has no type. */
 export const REFUSED_SQL = [
   "create table q using parquet as select * from values (null) as v(a)",
@@ -283,7 +350,17 @@ export const REFUSED_SQL = [
   "create table q using parquet as select lag(null) over (order by id) as a from t",
   "create table q using parquet as select collect_list(null) as a from t",
   "create table q using parquet as select greatest(null, null) as a",
-] as const;
+  "create table q using parquet as select id, e from t lateral view explode(array(null)) x as e",
+  "create table q using parquet as select id, x.* from t lateral view explode(array(null)) x as e",
+  "create table q using parquet as select * from t lateral view explode(map('k', null)) x as k, v",
+  "create table q using parquet as select id, e from t lateral view outer explode(array(null)) as e",
+  "create table q using parquet as select id, v from t lateral view stack(1, 'k', null) s as k, v",
+  "create table q using parquet as with v(id, a) as (select id, null from t) select * from v",
+  "create table q using parquet as select * from (select id, b, null as a from t) pivot (max(a) for b in ('q'))",
+  "create table q using parquet as from t select id, null as a",
+  "create temp view v (id, a) as select id, null from t; create table q using parquet as select * from v",
+  ...VOID_ITEMS.map(table),
+];
 
 /** Statements that Spark 3.5.8 runs. */
 export const WRITTEN_SQL = [
@@ -309,4 +386,12 @@ export const WRITTEN_SQL = [
   "create table q using parquet as select count(null) as a from t",
   "create table q using parquet as select sum(null) as a from t",
   "create table q using parquet as select id from t where a = null",
-] as const;
+  "create table q using parquet as select id from t lateral view explode(array(null)) x as e",
+  "create table q using parquet as select id, k from t lateral view explode(map('k', null)) x as k, v",
+  "create table q using parquet as select k from (select stack(1, 'k', null) as (k, v))",
+  "create table q using parquet as with v(id, a) as (select id, null from t) select id from v",
+  "create table q using parquet as select * from (select id, b, null as a from t) pivot (count(a) for b in ('q'))",
+  "create temp view v as select id, null as a from t; select * from v",
+  "create temp view v as select id, null as a from t; select count(*) from v",
+  ...TYPED_ITEMS.map(table),
+];

@@ -24,7 +24,9 @@ Deno.test("parquet-void passes the programs that Spark runs", () => {
     assertEquals([text, verdict("python", text)], [text, expected]);
   }
   for (const text of WRITTEN_SQL) {
-    const expected = text.startsWith("create view") ? "not judged" : "passes";
+    // Other code can read a view, and write the result of a query.
+    const isOpen = text.startsWith("create view") || text.endsWith("; select * from v");
+    const expected = isOpen ? "not judged" : "passes";
     assertEquals([text, verdict("sql", text)], [text, expected]);
   }
 });
