@@ -230,6 +230,8 @@ export function columnsAfter(
   if (groups === undefined || !OF_GROUPS.test(step.name)) {
     return method === undefined ? columns : method(columns, step, around);
   }
+  // The columns for `agg` after `pivot`.
+  if (step.name === "pivot") return columns;
   return step.name === "agg" ? merge(groups, aggregated(columns, step, around)) : groups;
 }
 

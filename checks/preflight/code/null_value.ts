@@ -12,7 +12,8 @@ const KEEPING = new Map<string, (args: readonly string[]) => readonly string[]>(
   ...names(
     "max min first first_value last last_value nth_value any_value mode max_by min_by lag lead " +
       "collect_list collect_set array_distinct sort_array slice flatten element_at get nullif " +
-      "array_repeat explode posexplode",
+      "array_repeat explode posexplode explode_outer posexplode_outer inline inline_outer " +
+      "array_compact array_sort array_max array_min map_values map_entries map_from_entries",
     (args) => args.slice(0, 1),
   ),
   ...names("nvl2", (args) => args.slice(1)),
@@ -20,11 +21,15 @@ const KEEPING = new Map<string, (args: readonly string[]) => readonly string[]>(
   ...names("create_map map", (args) => args.filter((_, i) => i % 2 === 1)),
   ...names("map_from_arrays", (args) => args.slice(1, 2)),
   ...names("when otherwise", (args) => args.slice(-1)),
-  ...names("lit", (args) => args),
+  ...names("lit array_union", (args) => args),
+  ...names(
+    "transform",
+    (args) => args.slice(1).map((each) => each.replace(/^lambda\b[^:]*:/, "").trim()),
+  ),
 ]);
 
 /** Functions whose result has no type as soon as one argument has none. */
-const NESTING = /^(?:struct|named_struct)$/;
+const NESTING = /^(?:struct|named_struct|arrays_zip)$/;
 
 /** Methods and functions whose result has a type, or which make no column of their argument. */
 const TYPED =

@@ -50,7 +50,7 @@ function nullsOfStatement(text: string): Found[] {
   const sources = [...valuesLists(text), ...lateralViews(sql)];
   const found: Found[] = [...untypedNulls(text), ...bareNulls(text, lists)];
   const nested = lists.flatMap(({ items }) => items).filter(({ offset, expression }) =>
-    /[([]|\bCASE\b|::/i.test(expression) &&
+    /[([{]|\bCASE\b|::/i.test(expression) &&
     !found.some((each) => offset <= each.offset && each.offset < offset + expression.length)
   ).flatMap((item) => nullsOfItem(item, text));
   const ofSources = sources.flatMap((list) =>
@@ -80,6 +80,10 @@ function nullsOfItem({ offset, name, written }: SelectItem, text: string): Found
   const schema = /^from_(?:json|csv|xml)\s*\([^]*'[^']*\bvoid\b[^']*'/i;
   if (schema.test(text.slice(offset, offset + written.length))) {
     return [{ offset, name, isNested: true }];
+  }
+  // As in `f"SELECT {value or 'null'} AS a"`.
+  if (/^\{[^{}]*\bnull\b[^{}]*\}/i.test(text.slice(offset, offset + written.length))) {
+    return [{ offset, name, isNested: true, unknown: NOT_EVALUATED }];
   }
   return columnsOfItem(written).flatMap((column): Found[] => {
     const isVoid = hasVoid(column.type);

@@ -1,5 +1,11 @@
 import type { Code } from "../../source_code/code.ts";
-import { type Call, callsOf, type Python, pythonOf } from "../../source_code/python.ts";
+import {
+  type Argument,
+  type Call,
+  callsOf,
+  type Python,
+  pythonOf,
+} from "../../source_code/python.ts";
 import type { NullSite } from "./frame_columns.ts";
 import { type Fate, fatesOf } from "./frame_flow.ts";
 import { postgresStringsOf } from "./postgres_strings.ts";
@@ -37,6 +43,7 @@ export function untypedNullsIn(code: Code): UntypedNull[] {
     }),
     ...fields(python),
     ...nullRows(python),
+    ...notFollowed(python),
   ].sort((a, b) => a.offset - b.offset);
 }
 
@@ -53,7 +60,8 @@ function ofSqlFile({ text, file = "", field = file }: Code): UntypedNull[] {
 
 /** Returns whether Python code may have nulls without a type, found without parsing the code. */
 export function mayHaveNulls({ text }: Pick<Code, "text">): boolean {
-  return /\b(?:lit|when|createDataFrame)\b/.test(text) && /\bNone\b/.test(text) ||
+  return /\b(?:lit|when|createDataFrame|toDF|sql)\b/.test(text) && /\bNone\b/.test(text) ||
+    /\bcreateDataFrame\b|\btoDF\b/.test(text) && /\[\s*\]|\{\s*\}/.test(text) ||
     /\bNullType\b/.test(text) ||
     /\bvoid\b/i.test(text) || /\bexpr\s*\(/.test(text) && /\bNULL\b/i.test(text) ||
     mayHaveUntypedNulls(text) || EMPTY.test(text) ||
@@ -154,6 +162,42 @@ function voidSchemas(python: Python): UntypedNull[] {
       const column = /(?:^|,)\s*`?(\w+)`?\s*:?\s*void\b/i.exec(string)?.[1];
       return column === undefined ? [] : [{ offset: start, written: `${column} void`, column }];
     });
+}
+
+/** The nulls that reach a column by a way that is not followed. */
+function notFollowed(python: Python): UntypedNull[] {
+  const parameters = callsOf(python, ["sql"]).flatMap(({ start, args }) => {
+    const values = args.find(({ keyword }) => keyword === "args");
+    return values === undefined || !/\bNone\b/.test(values.code)
+      ? []
+      : [{ offset: start, written: "sql(…, args=…)", unknown: "a parameter of the query is None" }];
+  });
+  const functions = callsOf(python, ["udf", "pandas_udf", "from_json", "from_csv"]).filter((
+    { args },
+  ) => args.some(isVoidType)).map(({ start, name }) => (
+    { offset: start, written: `${name}(…)`, unknown: "the columns of its result are not followed" }
+  ));
+  const loops = callsOf(python, ["lit"]).filter(({ args: [value], start }) =>
+    value !== undefined && /^\w+$/.test(value.code) && isNoneInLoop(value.code, start, python.code)
+  ).map(({ start, args }) => (
+    { offset: start, written: `lit(${args[0]!.code})`, unknown: "its value is None for some names" }
+  ));
+  return [...parameters, ...functions, ...loops].map((each) => ({ ...each, column: undefined }));
+}
+
+/** Returns whether an argument is a type without values, or a schema with such a column. */
+function isVoidType({ code, string = "" }: Argument): boolean {
+  return /^(?:\w+\s*\.\s*)*NullType\s*\(/.test(code) || /(?:^|[\s:<])void\b/i.test(string);
+}
+
+/** Returns whether a name is a value of a dictionary that has None, in a loop over its items. */
+function isNoneInLoop(name: string, offset: number, code: string): boolean {
+  const loop = new RegExp(`\\bfor\\s+\\w+\\s*,\\s*${name}\\s+in\\s+(\\w+)\\s*\\.\\s*items\\(`, "g");
+  const found = [...code.matchAll(loop)];
+  const [, owner] = found.findLast(({ index }) => index < offset) ?? found[0] ?? [];
+  if (owner === undefined) return false;
+  return new RegExp(`^[ \\t]*${owner}[ \\t]*(?::[^=\\n]+)?=[ \\t]*\\{[^{}]*:\\s*None\\s*[,}]`, "m")
+    .test(code);
 }
 
 function writtenOf({ name, args }: Call): string {

@@ -31,6 +31,27 @@ Deno.test("parquet-void passes the programs that Spark runs", () => {
   }
 });
 
+Deno.test("parquet-void fails for a frame of pandas with a column of only None", () => {
+  // The image has no pandas. Without a schema, Spark infers the types from the values.
+  const head = "import pandas as pd\npdf = pd.DataFrame(";
+  const write = "spark.createDataFrame(pdf).write.parquet(p)";
+  for (
+    const [text, expected] of [
+      [`${head}{"id": [1, 2], "a": [None, None]})\n${write}`, "fails"],
+      [`${head}{"id": [1]})\npdf["a"] = None\n${write}`, "fails"],
+      [`${head}{"id": [1]}).assign(a=None)\n${write}`, "fails"],
+      [`${head}[(1, None)], columns=["id", "a"])\n${write}`, "fails"],
+      ['spark.createDataFrame(pd.DataFrame({"a": [None]})).write.parquet(p)', "fails"],
+      [`${head}{"a": [None]})\npdf["a"] = pdf["a"].astype(str)\n${write}`, "not judged"],
+      [`${head}{"a": [None]}).fillna("x")\n${write}`, "not judged"],
+      [`${head}{"id": [1, 2], "a": [None, "x"]})\n${write}`, "passes"],
+      [`${head}{"id": [1, 2], "a": [float("nan"), None]})\n${write}`, "passes"],
+      [`${head}{"a": [None]}, dtype="float")\n${write}`, "passes"],
+      [`${head}{"a": [None]})\nspark.createDataFrame(pdf, "a string").write.parquet(p)`, "passes"],
+    ] as const
+  ) assertEquals([text, verdict("python", text)], [text, expected]);
+});
+
 /** Code whose end depends on a table, a path or names that are not written in it. */
 const NOT_JUDGED = [
   "d.unionByName(df, allow",
@@ -39,4 +60,9 @@ const NOT_JUDGED = [
   'if "a" in d.columns',
   ".unpivot(",
   "reduce(lambda q, r",
+  "defaults.items()",
+  'args={"v": None}',
+  'from_json(F.lit("{}")',
+  "NullType())(",
+  "value or 'null'",
 ];
