@@ -61,6 +61,10 @@ export function shellInArgument(text: string, known: Known): ShellSyntax | undef
   }
   const found = shellIn(text, known);
   if (found === undefined || found.written.startsWith("$(")) return found;
+  // SQL has the names of columns between backticks, also a column `date`.
+  if (/^(?:--?[\w.-]+=)?\s*(?:SELECT|WITH|INSERT|CREATE|MERGE)\s/i.test(text)) {
+    return found.written.startsWith("`") ? undefined : found;
+  }
   if (found.written.startsWith("`")) return COMMAND.test(found.written) ? found : undefined;
   const name = /\w+/.exec(found.written)![0];
   const isShell = name === name.toUpperCase() || /[:%#-]/.test(found.written) ||
@@ -121,6 +125,11 @@ export function codeWordsOf(words: readonly Word[]): CodeWords {
   words.forEach(({ text }, i) => {
     const program = text.slice(text.lastIndexOf("/") + 1);
     if (/^((ba|da|a|z|k)?sh)$/.test(program)) add(shell, afterOption(words, i + 1, /^-\w*c\w*$/));
+    // As in `env -S "bash -c '…'"`.
+    if (program === "env" && /^(?:-\w*S|--split-string)$/.test(words[i + 1]?.text ?? "")) {
+      const line = words[i + 2]?.text ?? "";
+      if (/^(?:\S*\/)?(?:ba|da|a|z|k)?sh\s(?:-\S+\s)*-\w*c\s/.test(line)) shell.add(i + 2);
+    }
     if (/^(su|runuser|script)$/.test(program)) {
       add(shell, afterOption(words, i + 1, /^(-c|--command)$/, true));
     }

@@ -95,13 +95,13 @@ const RULES = new Map<string, Rule>([
   ...rules(
     "max min first first_value last last_value nth_value any_value mode max_by min_by lag lead " +
       "nullif array_distinct sort_array array_sort slice array_compact shuffle filter " +
-      "array_remove array_except map_filter array_intersect",
+      "map_filter",
     first,
   ),
   ...rules("reverse", ([type = "typed"]) => isArray(type) ? type : "typed"),
   ...rules("concat", (args) => args.some(isArray) ? commonType(args) : "typed"),
-  ...rules("array_union", commonType),
-  ...rules("array_append array_prepend", ([list = "typed", item = "typed"]) => (
+  ...rules("array_union array_except array_intersect", commonType),
+  ...rules("array_append array_prepend array_remove", ([list = "typed", item = "typed"]) => (
     list === "typed" ? list : { array: commonType([elementOf(list), item]) }
   )),
   ...rules("array_insert", ([list = "typed", , item = "typed"]) => (

@@ -57,14 +57,19 @@ function nullsOfStatement(text: string): Found[] {
     list.items.filter(isNullItem).map(({ offset, name }): Found => ({ offset, name, isBare: true }))
   );
   const pivot = pivotOf(sql);
-  return [...found, ...nested, ...ofSources].filter(({ offset, name }) => {
-    const all = [...lists, ...sources];
+  const all = [...found, ...nested, ...ofSources];
+  const open = new Set(all.filter((each) => isOpen(sql, each)));
+  return all.filter((each) => open.has(each) || reaches(each))
+    .map((each) => open.has(each) ? { ...each, unknown: NOT_EVALUATED } : each);
+
+  function reaches({ offset, name }: Found): boolean {
+    const every = [...lists, ...sources];
     const own = sources.find(({ items }) => items.some((item) => item.offset === offset)) ??
       lists.findLast(({ items }) => items.some((item) => item.offset <= offset));
     if (own === undefined) return true;
     const at = own.items.findLastIndex((item) => item.offset <= offset);
     // Another part of a union gives the column its type.
-    if (partsWith(sql, own, all).some(({ items }) => !isNullItem(items[at]!))) return false;
+    if (partsWith(sql, own, every).some(({ items }) => !isNullItem(items[at]!))) return false;
     const isSource = sources.includes(own) && isAfterFrom(sql, own);
     const outer = lists.filter((each) =>
       each.depth < own.depth ||
@@ -72,7 +77,25 @@ function nullsOfStatement(text: string): Found[] {
     ).at(-1);
     return outer === undefined || name === undefined ||
       outer.items.some((item) => keeps(item, name)) && keepsInPivot(pivot, name);
-  });
+  }
+}
+
+/**
+ * Returns whether it is not known what a statement makes of a column: it takes a field of it, gives it
+ * to a generator, or reads it in another part of WITH.
+ */
+function isOpen(sql: string, { offset, name }: Found): boolean {
+  const used = [
+    `\\bLATERAL\\s+VIEW\\s+(?:OUTER\\s+)?\\w+\\s*\\([^()]*\\b${name}\\b`,
+    `\\b${name}\\s*\\.\\s*\\w`,
+  ];
+  if (name !== undefined && used.some((each) => new RegExp(each, "i").test(sql))) return true;
+  const parts = [...sql.matchAll(/(?:\bWITH|\)\s*,)\s*(\w+)\s*(?:\([^()]*\)\s*)?AS\s*\(/gi)]
+    .map(({ 0: head, 1: part, index }) => ({ part, ...bracketsAround(sql, index + head.length) }));
+  const own = parts.find(({ from, to }) => from <= offset && offset < to);
+  if (own === undefined) return false;
+  const others = parts.filter((each) => each !== own).map(({ from, to }) => sql.slice(from, to));
+  return others.some((text) => new RegExp(`\\b${own.part}\\b`, "i").test(text));
 }
 
 /** The columns of an item without a type, and those of which it is not known whether they have one. */

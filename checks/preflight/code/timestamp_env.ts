@@ -12,7 +12,7 @@ import {
 import { isInProject } from "../../kubernetes/jobs.ts";
 import { type Code, lineAt, placeIn } from "../../source_code/code.ts";
 import type { VariableRead } from "../../source_code/shell_reads.ts";
-import { dayPlaceholderIn, optionAt } from "./date_placeholders.ts";
+import { dayPlaceholderIn, namesDay, optionAt } from "./date_placeholders.ts";
 import { othersOf, shellStartOf, variablesOfJob } from "./job_variables.ts";
 import { unfollowedRead, variablesReadBy } from "../../source_code/environment.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
@@ -189,16 +189,15 @@ function ofContainer(
   { env, fields, words }: Container,
   objects: readonly ManifestObject[],
 ): Finding[] {
-  const maps = listOf(fields.envFrom).map(({ configMapRef, secretRef }) =>
-    isFields(configMapRef) ? textOf(configMapRef.name) : isFields(secretRef) ? "" : undefined
-  );
-  const inherited = ofKind(objects, "ConfigMap", namespaceOf(object))
-    .filter(({ name }) => maps.includes(name)).flatMap(keysOf);
+  const sources = listOf(fields.envFrom).map(({ configMapRef, prefix }) => {
+    const name = isFields(configMapRef) ? textOf(configMapRef.name) : undefined;
+    const map = ofKind(objects, "ConfigMap", namespaceOf(object))
+      .find((each) => name !== undefined && each.name === name);
+    return map && keysOf(map).map((key) => `${textOf(prefix) ?? ""}${key}`);
+  });
+  const inherited = sources.flatMap((keys) => keys ?? []);
   // Variables from objects that are not in the manifests can have any name.
-  const open = maps.some((map) =>
-    map !== undefined &&
-    !ofKind(objects, "ConfigMap", namespaceOf(object)).some(({ name }) => name === map)
-  );
+  const open = sources.includes(undefined);
   const environment = environmentOf(
     [fields],
     namespaceOf(object),
@@ -253,9 +252,12 @@ function wordFindings(
           "Declare the variable in env, or write ${NAME:-<default>} for a variable of the shell.",
       }];
     }
-    const wrong = shellInArgument(text, known);
+    const { name: option, value: written } = optionAt(words, i);
+    // For Kubernetes, `$$` stands for one `$`, which no shell expands.
+    const isDay = namesDay(option) && written.includes("$$");
+    const wrong = isDay ? shellIn(written.replaceAll("$$", "$")) : shellInArgument(text, known);
     if (wrong === undefined) {
-      const { name, value } = optionAt(words, i);
+      const [name, value] = [option, written];
       return isRendered(object) ? [] : placeholderFinding(place, name, value, "the argument");
     }
     const before = words[i - 1]?.text ?? "";
@@ -267,8 +269,11 @@ function wordFindings(
       problem: `the argument contains ${printed(wrong, isSecret)}`,
       why:
         "Kubernetes does not run a shell for command and args: it replaces $(NAME) of variables " +
-        "that the container declares, and leaves everything else unchanged",
-      fix: variable !== undefined && known.declared.has(variable)
+        "that the container declares, and leaves everything else unchanged" +
+        (isDay ? "; $$ stands for one $" : ""),
+      fix: isDay
+        ? "Write a day such as 2025-12-28, or leave it out if the job then takes today."
+        : variable !== undefined && known.declared.has(variable)
         ? `Write $(${variable}).`
         : "Declare the variable in env and write $(NAME), or write the value itself. If the text is " +
           "intended, write $$ for each $.",

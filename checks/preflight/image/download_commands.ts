@@ -57,7 +57,11 @@ export function downloadsInShell(text: string): Download[] {
     if (found === undefined) return [];
     // A match begins with the character before the command.
     const gap = command.slice(found.at).search(/\S/);
-    return [{ what: found.what, offset: index + found.at + gap }];
+    return [{
+      ...found.isPublic === false ? { isPublic: false } : {},
+      what: found.what,
+      offset: index + found.at + gap,
+    }];
   });
 }
 
@@ -80,10 +84,68 @@ export function downloadsInPython(text: string): Download[] {
   });
   const installs = [
     ...plain.matchAll(
-      /["']pip3?["']\s*,\s*["']install["']|["'][^"'\n]*\bpip3?\s+install\b|^\s*[!%]pip3?\s+install\b/gm,
+      /["']pip3?["']\s*,\s*["']install["']|\bpip(?:\._internal)?\.main\(\s*\[\s*["']install["']|\bpip_?main\(\s*\[\s*["']install["']|^\s*[!%]pip3?\s+install\b/gm,
     ),
   ].map(({ index }) => ({ offset: index, what: "pip install" }));
-  return [...calls, ...installs];
+  const commands = commandsIn(plain);
+  const others = installs.filter(({ offset }) =>
+    !commands.some((each) =>
+      each.offset <= offset && !plain.slice(each.offset, offset).includes(")")
+    )
+  );
+  return [
+    ...calls,
+    ...others,
+    ...retrievals(plain),
+    ...librariesIn(plain),
+    ...commands,
+    ...jarsIn(plain),
+  ];
+}
+
+/** Calls that read a file from a URL. A call that only reports, as to a monitor, uses no content. */
+function retrievals(text: string): Download[] {
+  const call =
+    /\b(urlretrieve|wget\.download|requests\.get|urlopen|read_(?:csv|json|parquet|excel))\(\s*["'](https?:[^"'\n]+)["']/g;
+  const used = /^[^)\n]*\)\s*\.\s*(?:content|text|json|iter_content|read)\b/;
+  return [...text.matchAll(call)].filter(({ 0: whole, 1: name, 2: url, index }) =>
+    isPublicUrl(url!) &&
+    (!/^(?:requests\.get|urlopen)$/.test(name!) || used.test(text.slice(index + whole.length)))
+  )
+    .map(({ 1: name, 2: url, index }) => (
+      { offset: index, what: `${name} ${withoutLogin(url!)}` }
+    ));
+}
+
+/** Calls of libraries that download packages, or make Spark download them. */
+function librariesIn(text: string): Download[] {
+  return [...text.matchAll(/\b(configure_spark_with_delta_pip|sparknlp\.start|nltk\.download)\(/g)]
+    .map(({ 1: name, index }) => ({ offset: index, what: `${name}()` }));
+}
+
+/** Commands that Python gives to a shell, as a text or as a list of words. */
+function commandsIn(text: string): Download[] {
+  const call =
+    /\b(?:os\.(?:system|popen)|subprocess\.\w+|(?:check_)?(?:call|output)|Popen|run|getoutput|sh)\(\s*(?:f?(["'])((?:(?!\1)[^\n\\]|\\[^])*)\1|\[([^\]]*)\])/g;
+  return [...text.matchAll(call)].flatMap(({ 2: line, 3: list, index }) => {
+    const words = line ??
+      [...list!.matchAll(/["']([^"']*)["']/g)].map(([, word]) => word).join(" ");
+    return downloadsInShell(words).map(({ what }) => ({ offset: index, what }));
+  });
+}
+
+/** The statement ADD JAR of Spark SQL. */
+function jarsIn(text: string): Download[] {
+  return [...text.matchAll(/["']\s*ADD\s+(?:JARS?|FILES?|ARCHIVES?)\s+([a-z]+:[^"'\s]+)/gi)]
+    .flatMap(({ 1: file, index }): Download[] => {
+      const origin = originOf(file!);
+      if (origin === undefined) return [];
+      return [{
+        offset: index,
+        what: `ADD JAR ${withoutLogin(file!)}`,
+        isPublic: origin === "internet",
+      }];
+    });
 }
 
 /** The text that Python code assigns to a name, if the code does so once. */
@@ -116,22 +178,27 @@ const INSTALLERS: readonly (readonly [pattern: RegExp, what: string])[] = [
   ["poetry|pdm|pipenv|rye", "install|sync|add|update", "poetry install"],
   ["uv", "sync|add|tool\\s+(?:install|run)", "uv sync"],
   ["pipx", "install|run", "pipx install"],
-  ["gem|bundle|cargo|go|composer|brew|sdk|asdf", "install", "an installation"],
+  ["gem|bundle|cargo|go|composer|brew|sdk|asdf|cs|coursier", "install", "an installation"],
+  ["cs|coursier", "fetch|launch", "an installation"],
   ["go", "get|mod\\s+download", "an installation"],
   ["(?:\\S*/)?(?:mvn|mvnw|gradle|gradlew|sbt)", "[^-\\s]\\S*", "a build"],
+  ["Rscript", ".*\\binstall(?:\\.packages|_github)", "an installation"],
 ].map(([programs, verbs, what]) => [
-  new RegExp(`${START}(?:${programs})\\s+(?:-\\S+\\s+)*(?:${verbs})(?=\\s|["')]|$)`),
+  new RegExp(`${START}(?:${programs})\\s+(?:-\\S+\\s+)*(?:${verbs})(?=\\s|["'()]|$)`),
   what!,
 ]);
 
 const PIP =
   /(?:^|[\s/"'])(?:pip3?|python[\d.]*\s+-m\s+pip|uv\s+pip)\s+(?:-\S+\s+)*(?:install|download)\s+(.*)$/;
 
+/** A clone over SSH, as of `git@github.com:a/b`. */
+const GIT_REMOTE = /(?:^|[\s/"'(`])(git\s+clone)\s(?:.*\s)?["']?(?:ssh:\/\/)?[\w.-]+@([\w.-]+)[:/]/;
+
 /** @param isPiped whether another command reads what the command prints */
 function downloadIn(
   command: string,
   isPiped: boolean,
-): { readonly what: string; readonly at: number } | undefined {
+): { readonly what: string; readonly at: number; readonly isPublic?: false } | undefined {
   if (/^\s*["']?(echo|printf|:)\s/.test(command)) return undefined;
   const pip = PIP.exec(command);
   if (pip !== null) {
@@ -142,6 +209,12 @@ function downloadIn(
   for (const [pattern, what] of [...INSTALLERS, [RUN_PACKAGE, "a package to run"] as const]) {
     const found = WITHOUT_NETWORK.test(command) ? null : pattern.exec(command);
     if (found !== null) return { what, at: found.index };
+  }
+  const pull = /(?:^|[\s/"'(`])git\s(?:.*\s)?(pull|fetch|submodule\s+update)(?=\s|$)/.exec(command);
+  if (pull !== null) return { what: `git ${pull[1]}`, at: pull.index, isPublic: false };
+  const remote = GIT_REMOTE.exec(command);
+  if (remote !== null && isPublicUrl(`ssh://${remote[2]}`)) {
+    return { what: `${remote[1]!.replace(/\s+/, " ")} from ${remote[2]}`, at: remote.index };
   }
   const get = /(?:^|[\s/"'(`])(curl|wget|git\s+clone)\s(.*)$/s.exec(command);
   if (get === null) return undefined;

@@ -1,7 +1,9 @@
 import type { Tree } from "../../facts/tree.ts";
 import type { Finding, Place } from "../../finding.ts";
 import { namespaceOf, objectId, ofKind, placeOf } from "../../kubernetes/objects.ts";
+import { fieldsIn } from "../../kubernetes/fields.ts";
 import type { Container } from "../../kubernetes/workloads.ts";
+import { codeWordsOf } from "../../source_code/shell_syntax.ts";
 import { type Code, placeIn } from "../../source_code/code.ts";
 import { printedValue, type SparkSetting } from "../../spark/settings.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
@@ -76,7 +78,10 @@ export function runtimeDownloads(tree: Tree): Finding[] {
     const isWithoutNetwork = isClosed(tree, namespace);
     const scripts = job.code.filter((code) => code.object !== objectId(object));
     const found = [
-      ...containers.flatMap((container) => downloadsOf(job, container)),
+      ...containers.flatMap((container) => [
+        ...downloadsOf(job, container),
+        ...downloadsOf(job, { words: hookOf(container) }),
+      ]),
       ...scripts.flatMap((code) =>
         downloadsInCode(code).map((each) => ({ ...each, place: placeIn(code, each.offset) }))
       ),
@@ -95,12 +100,26 @@ function downloadsInCode({ language, text }: Code): Download[] {
   return language === "python" ? downloadsInPython(text) : [];
 }
 
+/** The command that runs when a container starts, beside its own. */
+function hookOf({ fields, path }: Container): Container["words"] {
+  const { postStart } = fieldsIn(fields.lifecycle);
+  const { command } = fieldsIn(fieldsIn(postStart).exec);
+  return Array.isArray(command)
+    ? command.map((word, i) => (
+      { text: String(word), path: `${path}.lifecycle.postStart.exec.command[${i}]` }
+    ))
+    : [];
+}
+
 /** The downloads in the command and the arguments of a container. */
 function downloadsOf(
   { workload: { object } }: SparkJob,
-  { words }: Container,
+  { words }: Pick<Container, "words">,
 ): (Download & { readonly place: Place })[] {
-  const text = words.map((word) => word.text).join(" ");
+  const { shell } = codeWordsOf(words);
+  // A script begins on a line of its own.
+  const text = words.map((word, i) => `${i === 0 ? "" : shell.has(i) ? "\n" : " "}${word.text}`)
+    .join("");
   const wordAt = (offset: number) => {
     let end = -1;
     return words.find((word) => (end += word.text.length + 1) >= offset) ?? words[0]!;

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "../../../support/assert.ts";
-import { assertFound, change, judgeFiles, LOOKALIKE } from "../../healthy/manifests.ts";
+import { assertFound, change, FILES, judgeFiles, LOOKALIKE } from "../../healthy/manifests.ts";
 import { scripted } from "./scripted_job.ts";
 
 const ID = "timestamp-env";
@@ -49,5 +49,52 @@ Deno.test("timestamp-env lists reads of the day that it does not follow", async 
     const { findings, notJudged = [] } = (await judgeFiles(files)).find(({ id }) => id === ID)!;
     assertEquals([code, findings.length, notJudged.length], [code, 0, 1]);
     assert(notJudged[0]!.object.startsWith(`JOB_DATE in manifests/${LOOKALIKE}, line 1`));
+  }
+});
+
+Deno.test("timestamp-env judges the words of a command that no shell reads", async () => {
+  const env = 'env: [{ name: JOB_DATE, value: "2025-12-28" }]';
+  const map = (prefix: string) => `envFrom: [{ prefix: "${prefix}", configMapRef: { name: day } }]`;
+  const submit = (word: string) => `command: [spark-submit, local:///a.py, "${word}"]`;
+  for (
+    const [container, expected] of [
+      [submit("--date=$(date +%F)"), ["fail"]],
+      [submit("--date=`date +%F`"), ["fail"]],
+      [submit("--date=$$(date +%F)"), ["fail"]],
+      [`${submit("--date=$$(JOB_DATE)")}\n${env}`, ["fail"]],
+      [`${submit("--date=$(JOB_DATE)")}\n${env}`, []],
+      [submit("--date=$(JOB_DATE)"), ["fail"]],
+      [`${submit("--date=$(X_JOB_DATE)")}\n${map("X_")}`, []],
+      [`${submit("--date=$(JOB_DATE)")}\n${map("X_")}`, ["fail"]],
+      [submit("--query=select `date` from t"), []],
+      ["command: [sh, /run.sh, '$(date +%F)']", ["fail"]],
+      ["command: [bash, -x, 'run $(date +%F)']", ["fail"]],
+      ["command: [env, -S, bash -c 'spark-submit a.py --date=$(date +%F)']", []],
+      ["command: [tini, --, bash, -c, 'spark-submit a.py --date=$(date +%F)']", []],
+      ["command: [tini, --, spark-submit, a.py, '--date=$(date +%F)']", ["fail"]],
+      ["command: [env, 'JOB_DATE=$(date +%F)', spark-submit, a.py]", ["fail"]],
+      ["command: [sh, -c, 'exec \"$@\"', sh, spark-submit, '--date=$(date +%F)']", ["fail"]],
+    ] as const
+  ) {
+    const job = `apiVersion: batch/v1
+kind: Job
+metadata: { name: other, namespace: analytics-jobs }
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+        - name: spark
+          image: example.com/spark:3.5.8
+${container.replace(/^/gm, "          ")}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: day, namespace: analytics-jobs }
+data: { JOB_DATE: "2025-12-28" }
+`;
+    const results = await judgeFiles({ ...FILES, "other.yaml": job });
+    const found = results.find(({ id }) => id === ID)!.findings.map(({ severity }) => severity);
+    assertEquals([container, found], [container, expected]);
   }
 });

@@ -141,7 +141,7 @@ Deno.test("timestamp-env accepts arguments that only look like a shell's", async
   for (
     const text of [
       "--name=$(POD_NAME)",
-      "--date=$$(date +%F)",
+      "--text=$$(date +%F)",
       "'--query=select `a` from t where b = \"$x\"'",
       "'--pattern=^foo$'",
       "--conf=spark.ui.prometheus.path=${user.name}",

@@ -334,6 +334,14 @@ const VOID_ITEMS = [
   "cast(null as struct<a: void>) as j",
   "cast(null as array<void>) as j",
   "array() as a",
+  "transform_values(map('a', 1), (k, v) -> null) as a",
+  "zip_with(array(1), array(2), (x, y) -> null) as a",
+  "map_filter(map('a', null), (k, v) -> true) as a",
+  "map_entries(map('a', null)) as a",
+  "flatten(array(array(null))) as a",
+  "reduce(array(1), 0, (acc, x) -> acc, acc -> null) as a",
+  "explode(transform(array(1, 2), x -> null)) as a",
+  "(select max(a) from (select null as a)) as z",
   "((null)) as a",
 ] as const;
 
@@ -350,6 +358,13 @@ const TYPED_ITEMS = [
   "lag(id, 1, null) over (order by id) as a",
   "transform(array(1, 2), x -> if(x > 1, x, null)) as a",
   "reverse(null) as a",
+  "array_except(array(null), array(1)) as a",
+  "array_remove(array(null), 1) as a",
+  "array_intersect(array(null), array(1)) as a",
+  "map_concat(map('a', null), map('b', 1)) as a",
+  "reduce(array(1), 0, (acc, x) -> acc) as a",
+  "null and true as a, not null as c, - null as d, null is null as e",
+  "str_to_map(null) as a, split(null, ',') as c, size(array(null)) as d",
   "typeof(null) as a",
   "least(null, id) as a",
   "abs(null) as a, upper(null) as c, date_trunc('day', null) as d",
@@ -391,6 +406,9 @@ export const REFUSED_SQL = [
   "create table q using parquet as select * from (select id, b, null as a from t) pivot (max(a) for b in ('q'))",
   "create table q using parquet as from t select id, null as a",
   "create temp view v (id, a) as select id, null from t; create table q using parquet as select * from v",
+  "create table q using parquet as with c as (select id, null as z from t), d as (select id, z from c) select * from d",
+  "create table q using parquet as select e from (select array(null) as l) lateral view explode(l) x as e",
+  "create table q using parquet as select s.k from (select id, named_struct('k', null, 'l', 1) as s from t)",
   ...VOID_ITEMS.map(table),
 ];
 
@@ -425,5 +443,7 @@ export const WRITTEN_SQL = [
   "create table q using parquet as select * from (select id, b, null as a from t) pivot (count(a) for b in ('q'))",
   "create temp view v as select id, null as a from t; select * from v",
   "create temp view v as select id, null as a from t; select count(*) from v",
+  "create table q using parquet as with c as (select id, null as z from t), d as (select id from c) select * from d",
+  "create table q using parquet as select s.l from (select id, named_struct('k', null, 'l', 1) as s from t)",
   ...TYPED_ITEMS.map(table),
 ];

@@ -34,6 +34,10 @@ const DOWNLOADS: Readonly<Record<string, string>> = {
   "D=$(curl -s https://example.com/day)": "curl https://example.com/day",
   "wget -qO- https://example.com/x.tgz | tar xz": "wget https://example.com/x.tgz",
   'bash -c "curl https://example.com/install.sh | sh"': "curl https://example.com/install.sh",
+  "git clone git@github.com:a/b.git": "git clone from github.com",
+  "git -C /src pull": "git pull",
+  "cs fetch a:b:1": "an installation",
+  "Rscript -e 'install.packages(x)'": "an installation",
   "git clone https://github.com/example/jobs /tmp/jobs":
     "git clone https://github.com/example/jobs",
   "mvn -q dependency:get": "a build",
@@ -139,8 +143,27 @@ Deno.test("downloadsInPython finds files that Spark fetches, and pip", () => {
     ["addPyFile http://files.tools.svc/a.zip", false],
     ["addFile https://{host}/a", false],
   ]);
-  assertEquals(found('subprocess.run(["pip", "install", "x"])'), ["pip install"]);
-  assertEquals(found('os.system("pip install x")'), ["pip install"]);
+  assertEquals(found('subprocess.run(["pip", "install", "x"])'), ["pip install x"]);
+  assertEquals(found('os.system("pip install x")'), ["pip install x"]);
+  assertEquals(found('pip.main(["install", "x"])'), ["pip install"]);
+  const url = "https://example.com/a.jar";
+  assertEquals(found(`urlretrieve("${url}", "/tmp/a.jar")`), [`urlretrieve ${url}`]);
+  assertEquals(found(`subprocess.run(["wget", "${url}"])`), [`wget ${url}`]);
+  assertEquals(found(`subprocess.run("curl -o a ${url}", shell=True)`), [`curl ${url}`]);
+  assertEquals(found(`open("a").write(requests.get("${url}").content)`), [`requests.get ${url}`]);
+  assertEquals(found(`spark.sql("ADD JAR ${url}")`), [`ADD JAR ${url}`]);
+  assertEquals(found('spark.sql("add jar ivy://a:b:1")'), ["ADD JAR ivy://a:b:1"]);
+  assertEquals(found("configure_spark_with_delta_pip(b)"), ["configure_spark_with_delta_pip()"]);
+  for (
+    const text of [
+      '"""Usage: pip install pandas"""',
+      'logging.error("run pip install pandas first")',
+      'requests.get("https://monitor.example.com/x")',
+      'requests.post("https://monitor.example.com/x", json={})',
+      'pd.read_csv("http://files.tools.svc/a.csv")',
+      'subprocess.run(["ls", "-l"])',
+    ]
+  ) assertEquals([text, found(text)], [text, []]);
   assertEquals(found("%pip install x"), ["pip install"]);
   assertEquals(
     found('# sc.addPyFile("https://example.com/a.zip")\nsc.addPyFile("/opt/a.zip")'),
@@ -238,4 +261,26 @@ Deno.test("image-deps finds commands in containers, init containers and scripts"
   assertEquals(findings(change(JOB, "containers:", init)).map(({ field }) => field), [
     "spec.template.spec.initContainers[0].command[2]",
   ]);
+});
+
+Deno.test("image-deps finds a download of a hook, and takes text that is only printed", () => {
+  const hook = (command: string) =>
+    change(
+      JOB,
+      "          env:\n",
+      `          lifecycle: {postStart: {exec: {command: ${command}}}}\n          env:\n`,
+    );
+  const [found, ...others] = findings(hook("[sh, -c, pip install pandas]"));
+  assertEquals(others, []);
+  assertEquals(found, {
+    severity: "fail",
+    field: "spec.template.spec.containers[0].lifecycle.postStart.exec.command[2]",
+    problem: "the job downloads when it starts: pip install pandas",
+  });
+  assertEquals(findings(hook("[sh, -c, sleep 1]")), []);
+  const shell = `[bash, -c, "echo 'pip install pandas'; spark-submit local:///a.py"]`;
+  assertEquals(
+    findings(change(JOB, "command: [/opt/spark/bin/spark-submit]", `command: ${shell}`)),
+    [],
+  );
 });
