@@ -28,7 +28,7 @@ export interface UntypedNull {
 
 /** Finds the nulls without a type in Python or SQL that can reach a file. */
 export function untypedNullsIn(code: Code): UntypedNull[] {
-  const { language, text } = code;
+  const { language } = code;
   if (language === "sql") return isPostgres(code) ? [] : ofSqlFile(code);
   if (language !== "python" || !mayHaveNulls(code)) return [];
   const python = pythonOf(code);
