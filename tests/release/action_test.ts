@@ -103,6 +103,8 @@ async function repositoryIn(folder: string, change: (text: string) => string): P
     const text = await Deno.readTextFile(new URL(`manifests/${name}`, ROOT));
     await Deno.writeTextFile(`${manifests}/${name}`, change(text));
   }
+  const image = new URL("manifests/image", ROOT).pathname; // an image known by name only is not judged
+  await new Deno.Command("cp", { args: ["-r", image, manifests] }).output();
   await git(["init", "-q"], repository);
   await git(["add", "-A"], repository);
   await git(["commit", "-q", "-m", "Add the manifests"], repository);
@@ -153,13 +155,13 @@ Deno.test("action: checks the manifests of another repository, as GitHub runs it
     assertEquals([code, outputs["exit-code"]], [1, "1"], log);
     assertMatch(
       summary,
-      /^\| FAIL \| database-egress \| deploy\/my manifests\/50-bronze-ingest\.yaml:\d+<br>.*kubectl/m,
+      /^\| FAIL \| database-egress \| deploy\/my manifests\/20-network-policies\.yaml:\d+<br>.*kubectl/m,
     );
     assertStringIncludes(log, "%0Adetails: deep-storage explain database-egress\n");
     assertStringIncludes(summary, "deep-storage explain CHECK");
     assertMatch(
       log,
-      /^::error file=deploy\/my manifests\/50-bronze-ingest\.yaml,line=\d+,title=database-egress::/m,
+      /^::error file=deploy\/my manifests\/20-network-policies\.yaml,line=\d+,title=database-egress::/m,
     );
     assertStringIncludes(
       await Deno.readTextFile(`${outputs["reports"]}/preflight.xml`),
