@@ -212,11 +212,11 @@ function hiddenSpark(tree: Tree): (DockerfileReading & { readonly code: Code })[
 
 /**
  * The images that jobs need jars of, and whose content the manifests do not show: those without a
- * Dockerfile of their own. A name says nothing about the content.
+ * Dockerfile of their own. A name says nothing about the content. Jobs of a cluster have no files.
  */
 function hiddenImages(tree: Tree, dockerfiles: number): string[] {
-  const needed = tree.jobs.filter(({ mode, workload }) =>
-    mode !== "none" && !isSuspendedCronJob(workload.object)
+  const needed = tree.jobs.filter(({ mode, workload: { object } }) =>
+    object.file !== undefined && mode !== "none" && !isSuspendedCronJob(object)
   ).filter((job) => {
     const { lake, database, unread } = needsOf(job, tree);
     return lake || database || unread !== undefined;
