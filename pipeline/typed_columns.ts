@@ -279,39 +279,58 @@ export function sortIndexes(indexes: Uint32Array, keys: readonly Int32Array[]): 
   const count = indexes.length;
   let order = indexes.slice();
   let other = new Uint32Array(count);
-  for (const halves of keys) {
-    for (let half = 0; half < 2; half++) {
-      const numbers = countBytes(indexes, halves, half);
-      for (let byte = 0; byte < 4; byte++) {
-        const own = numbers.subarray(256 * byte, 256 * (byte + 1));
-        if (own.includes(count)) continue; // the byte is the same in all keys
-        const shift = 8 * byte;
-        const flip = half === 1 && byte === 3 ? 0x80 : 0; // negative integers come first
-        const places = new Uint32Array(256);
-        for (let value = 0, place = 0; value < 256; value++) {
-          places[value ^ flip] = place;
-          place += own[value ^ flip]!;
-        }
-        for (let i = 0; i < count; i++) {
-          const index = order[i]!;
-          other[places[halves[2 * index + half]! >>> shift & 0xff]!++] = index;
-        }
-        [order, other] = [other, order];
+  for (const numbers of keys.flatMap((halves) => unsignedNumbers(indexes, halves))) {
+    const found = countBytes(indexes, numbers);
+    for (let byte = 0; byte < 4; byte++) {
+      const own = found.subarray(256 * byte, 256 * (byte + 1));
+      if (own.includes(count)) continue; // the byte is the same in all numbers
+      const shift = 8 * byte;
+      const places = new Uint32Array(256);
+      for (let value = 1; value < 256; value++) {
+        places[value] = places[value - 1]! + own[value - 1]!;
       }
+      for (let i = 0; i < count; i++) {
+        const index = order[i]!;
+        other[places[numbers[index]! >>> shift & 0xff]!++] = index;
+      }
+      [order, other] = [other, order];
     }
   }
   return order;
 }
 
-/** The number of keys with each value of each byte of a half, beginning with the lowest byte. */
-function countBytes(indexes: Uint32Array, halves: Int32Array, half: number): Uint32Array {
-  const numbers = new Uint32Array(4 * 256);
+/**
+ * Numbers in the order of 64-bit integers: the distance from the least integer if it fits into 32
+ * bits, since few of its bytes differ then; otherwise both halves, the lower one first.
+ */
+function unsignedNumbers(indexes: Uint32Array, halves: Int32Array): Uint32Array[] {
+  let [minHigh, minLow, maxHigh, maxLow] = [Infinity, Infinity, -Infinity, -Infinity];
   for (let i = 0; i < indexes.length; i++) {
-    const key = halves[2 * indexes[i]! + half]!;
-    numbers[key & 0xff]!++;
-    numbers[256 + (key >>> 8 & 0xff)]!++;
-    numbers[512 + (key >>> 16 & 0xff)]!++;
-    numbers[768 + (key >>> 24)]!++;
+    const low = halves[2 * indexes[i]!]! >>> 0;
+    const high = halves[2 * indexes[i]! + 1]!;
+    if (high < minHigh || high === minHigh && low < minLow) [minHigh, minLow] = [high, low];
+    if (high > maxHigh || high === maxHigh && low > maxLow) [maxHigh, maxLow] = [high, low];
   }
-  return numbers;
+  const isNarrow = (maxHigh - minHigh) * 2 ** 32 + maxLow - minLow < 2 ** 32;
+  const lows = new Uint32Array(halves.length / 2);
+  const highs = new Uint32Array(isNarrow ? 0 : lows.length);
+  for (let i = 0; i < indexes.length; i++) {
+    const index = indexes[i]!;
+    lows[index] = isNarrow ? halves[2 * index]! - minLow : halves[2 * index]!;
+    if (!isNarrow) highs[index] = halves[2 * index + 1]! ^ 0x8000_0000; // negative ones come first
+  }
+  return isNarrow ? [lows] : [lows, highs];
+}
+
+/** The number of times that each byte has each value, beginning with the lowest byte. */
+function countBytes(indexes: Uint32Array, numbers: Uint32Array): Uint32Array {
+  const found = new Uint32Array(4 * 256);
+  for (let i = 0; i < indexes.length; i++) {
+    const number = numbers[indexes[i]!]!;
+    found[number & 0xff]!++;
+    found[256 + (number >>> 8 & 0xff)]!++;
+    found[512 + (number >>> 16 & 0xff)]!++;
+    found[768 + (number >>> 24)]!++;
+  }
+  return found;
 }
