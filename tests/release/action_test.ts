@@ -103,8 +103,6 @@ async function repositoryIn(folder: string, change: (text: string) => string): P
     const text = await Deno.readTextFile(new URL(`manifests/${name}`, ROOT));
     await Deno.writeTextFile(`${manifests}/${name}`, change(text));
   }
-  const image = new URL("manifests/image", ROOT).pathname; // an image known by name only is not judged
-  await new Deno.Command("cp", { args: ["-r", image, manifests] }).output();
   await git(["init", "-q"], repository);
   await git(["add", "-A"], repository);
   await git(["commit", "-q", "-m", "Add the manifests"], repository);

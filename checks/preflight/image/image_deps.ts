@@ -134,7 +134,6 @@ export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undef
       ...images.map(printedValue),
     ]).filter((image) => image !== ours && hasUnknownJars(parseImage(image)))
       .map((image) => `the jars of ${image} are not known until the image is read`),
-    ...hiddenImages(tree, dockerfiles.length),
     ...jobs.flatMap((job) => unclearPlain(job, tree)),
     ...dockerfiles.flatMap(({ unknown = [] }) => unknown),
     ...files.unknown,
@@ -143,6 +142,10 @@ export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undef
   const unchecked = [
     [committers.unchecked, "because the jars of the image are not known: the committer of "],
     [committers.unread, "because a file can have more settings: the committer of "],
+    [
+      isOpened(image) ? [] : hiddenImages(tree, dockerfiles.length),
+      "because no Dockerfile shows it (see --image-archive): the content of ",
+    ],
   ] as const;
   const left = unchecked.filter(([names]) => names.length > 0)
     .map(([names, reason]) => `; not checked, ${reason}${naming(names)}`).join("");
@@ -231,9 +234,7 @@ function hiddenImages(tree: Tree, dockerfiles: number): string[] {
   const images = new Map(needed.map((image) => [parseImage(image).repository, image]));
   // The first Dockerfile is that of the project's image.
   const isOurs = dockerfiles > 0 && images.delete(parseImage(tree.project.jobs.image).repository);
-  return images.size <= dockerfiles - Number(isOurs)
-    ? []
-    : images.values().map((image) => `the content of ${image} is ${UNKNOWN_UNTIL}`).toArray();
+  return images.size <= dockerfiles - Number(isOurs) ? [] : images.values().toArray();
 }
 
 /** What is not known about a job with an image of plain Spark whose code or values are not read. */
