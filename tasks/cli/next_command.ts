@@ -17,7 +17,7 @@ const REPEATED: Readonly<Record<string, readonly string[]>> = {
   clean: PROJECT,
   explain: PROJECT,
   exporter: PROJECT,
-  postflight: PROJECT,
+  postflight: CLUSTER,
   preflight: MANIFESTS,
   reach: ["manifests", ...PROJECT],
   run: PROJECT,
@@ -26,7 +26,7 @@ const REPEATED: Readonly<Record<string, readonly string[]>> = {
   serve: PROJECT,
   show: PROJECT,
   silver: PROJECT,
-  status: PROJECT,
+  status: CLUSTER,
 };
 
 /** A command up to the next one, or up to the end of the line. */
