@@ -7,6 +7,14 @@ import {
 import { assertEquals } from "../support/assert.ts";
 import { missingSpark, sparkSubmit, sparkTest } from "./spark.ts";
 
+/** Each statement runs once, so compiling it costs more than it saves. */
+const QUICK = [
+  "--driver-java-options=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+  "--conf=spark.ui.enabled=false",
+  "--conf=spark.sql.codegen.wholeStage=false",
+  "--conf=spark.sql.codegen.factoryMode=NO_CODEGEN",
+];
+
 /** Runs each program of a list, and prints the numbers of those that fail. */
 const DRIVER = `
 import json, sys, tempfile
@@ -55,7 +63,7 @@ sparkTest(
     const refused = new Set<string>([...REFUSED, ...REFUSED_SQL]);
     const list = JSON.stringify(JSON.stringify(programs));
     const { said } = await sparkSubmit(
-      ["--master", "local[1]", "--driver-memory", "1g", "--conf", "spark.ui.enabled=false"],
+      ["--master", "local[1]", "--driver-memory", "1g", ...QUICK],
       {},
       { name: "void.py", text: `PROGRAMS = ${list}\n${DRIVER}` },
     );

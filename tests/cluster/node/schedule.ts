@@ -77,7 +77,7 @@ export async function scheduleSealsDays(
     }, AbortSignal.timeout(PATIENCE));
   });
   await t.step("schedule off", async () => {
-    assertMatch(await succeed("schedule", "off"), /^off +nightly-run$/m);
+    assertMatch(await succeed("schedule", "off"), /^suspended +nightly-run$/m);
   });
   const logs = new Map<string, string>();
   await t.step("schedule status", async () => {
