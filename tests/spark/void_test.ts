@@ -9,10 +9,8 @@ import { missingSpark, sparkSubmit, sparkTest } from "./spark.ts";
 
 /** Each statement runs once, so compiling it costs more than it saves. */
 const QUICK = [
-  "--driver-java-options=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
   "--conf=spark.ui.enabled=false",
   "--conf=spark.sql.codegen.wholeStage=false",
-  "--conf=spark.sql.codegen.factoryMode=NO_CODEGEN",
 ];
 
 /** Runs each program of a list, and prints the numbers of those that fail. */
