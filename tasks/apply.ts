@@ -1,6 +1,4 @@
 import { openCluster } from "../pipeline/cluster/open.ts";
-import { clusterConfig } from "../pipeline/config.ts";
-import { Failure } from "../pipeline/errors.ts";
 import { apply } from "./apply/apply.ts";
 import { jsonReport, textReport } from "./apply/report.ts";
 import { readManifests } from "./apply/plan.ts";
@@ -12,8 +10,8 @@ import { FOLDERS_BY_MANIFESTS, projectHelp, projectOf } from "./cli/project_opti
 import {
   CLUSTER_FLAGS,
   CLUSTER_FLAGS_HELP,
-  clusterFlags,
   manifestsDirectory,
+  requiredCluster,
 } from "./cli/platform_options.ts";
 
 /**
@@ -65,15 +63,7 @@ the manifests in time.
     const directory = await manifestsDirectory(flags);
     const project = await projectOf(flags, directory);
     const manifests = await readManifests(directory, interrupted, project);
-    const config = clusterConfig(clusterFlags(flags));
-    if ("absent" in config) {
-      throw new Failure({
-        kind: "configuration",
-        task: "apply the manifests",
-        problem: config.absent,
-        remedy: "Choose a cluster with --kubeconfig.",
-      });
-    }
+    const config = requiredCluster(flags, "apply the manifests");
     const cluster = await openCluster(config);
     try {
       const { context, server } = cluster;

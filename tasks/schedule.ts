@@ -2,13 +2,12 @@ import type { ToolkitEngine } from "../checks/kubernetes/toolkit.ts";
 import { naming } from "../checks/list_names.ts";
 import type { Cluster } from "../pipeline/cluster/cluster.ts";
 import { openCluster } from "../pipeline/cluster/open.ts";
-import { clusterConfig } from "../pipeline/config.ts";
 import type { Project } from "../pipeline/contract/project.ts";
 import { Failure } from "../pipeline/errors.ts";
 import { type Command, deadline } from "./cli/command.ts";
 import { choice, type Flags, seconds } from "./cli/flags.ts";
 import { OUTPUTS } from "./cli/observer.ts";
-import { CLUSTER_FLAGS, CLUSTER_FLAGS_HELP, clusterFlags } from "./cli/platform_options.ts";
+import { CLUSTER_FLAGS, CLUSTER_FLAGS_HELP, requiredCluster } from "./cli/platform_options.ts";
 import { didYouMean } from "./cli/suggestion.ts";
 import { projectHelp, projectOrDefault } from "./cli/project_options.ts";
 import { colourWanted, print, printError } from "./cli/terminal.ts";
@@ -68,15 +67,7 @@ missing; 3 the cluster is unreachable. The schedule in detail: deno task explain
     const isJson = choice(flags, "output", OUTPUTS) === "json";
     const timeout = seconds(flags, DEFAULT_TIMEOUT);
     const project = await projectOrDefault(flags);
-    const config = clusterConfig(clusterFlags(flags));
-    if ("absent" in config) {
-      throw new Failure({
-        kind: "configuration",
-        task: "read the schedule",
-        problem: config.absent,
-        remedy: "Choose a cluster with --kubeconfig.",
-      });
-    }
+    const config = requiredCluster(flags, "read the schedule");
     const cluster = await openCluster(config);
     try {
       using within = deadline("switch or read the schedule", timeout, interrupted);

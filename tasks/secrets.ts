@@ -1,7 +1,6 @@
 import { openCluster } from "../pipeline/cluster/open.ts";
-import { clusterConfig } from "../pipeline/config.ts";
 import { Failure } from "../pipeline/errors.ts";
-import { CLUSTER_FLAGS, CLUSTER_FLAGS_HELP, clusterFlags } from "./cli/platform_options.ts";
+import { CLUSTER_FLAGS, CLUSTER_FLAGS_HELP, requiredCluster } from "./cli/platform_options.ts";
 import type { Command } from "./cli/command.ts";
 import { choice, seconds } from "./cli/flags.ts";
 import { OUTPUTS } from "./cli/observer.ts";
@@ -77,15 +76,7 @@ credentials; 3 a server is unreachable, such as a database that only the cluster
       });
     }
     const project = await projectOrDefault(flags);
-    const config = clusterConfig(clusterFlags(flags));
-    if ("absent" in config) {
-      throw new Failure({
-        kind: "configuration",
-        task: "store Secrets",
-        problem: config.absent,
-        remedy: "Choose a cluster with --kubeconfig.",
-      });
-    }
+    const config = requiredCluster(flags, "store Secrets");
     const cluster = await openCluster(config);
     try {
       return await storeAndLogIn({

@@ -1,15 +1,13 @@
 import {
-  clusterConfig,
   type DatabaseConfig,
   databaseConfig,
   type LakeConfig,
   lakeConfig,
 } from "../../pipeline/config.ts";
 import type { Project } from "../../pipeline/contract/project.ts";
-import { Failure } from "../../pipeline/errors.ts";
 import type { FailureReporter } from "./failure.ts";
 import { choice, type Flags } from "./flags.ts";
-import { CLUSTER_FLAGS, CLUSTER_FLAGS_HELP, clusterFlags } from "./platform_options.ts";
+import { CLUSTER_FLAGS, CLUSTER_FLAGS_HELP, requiredCluster } from "./platform_options.ts";
 import { SOURCE_CHOICES } from "./source_flags.ts";
 
 /** The flags of a command that can log in as the Jobs of the cluster do. */
@@ -60,15 +58,7 @@ export async function withClusterLogin<T>(
   const { signal } = new AbortController(); // Ctrl-C ends the process, and the port forward with it
   const credentials = choice(flags, "credentials", SOURCE_CHOICES.credentials);
   const portForward = flags.on("port-forward");
-  const cluster = clusterConfig(clusterFlags(flags));
-  if ("absent" in cluster) {
-    throw new Failure({
-      kind: "configuration",
-      task: "log in through the cluster",
-      problem: cluster.absent,
-      remedy: "Choose a cluster with --kubeconfig.",
-    });
-  }
+  const cluster = requiredCluster(flags, "log in through the cluster");
   const [{ openCluster }, { readLogins }, { throughCluster }] = await Promise.all([
     load<typeof import("../../pipeline/cluster/open.ts")>("../../pipeline/cluster/open.ts"),
     load<typeof import("../spark/logins.ts")>("../spark/logins.ts"),

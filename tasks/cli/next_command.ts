@@ -17,7 +17,7 @@ const REPEATED: Readonly<Record<string, readonly string[]>> = {
   clean: PROJECT,
   explain: PROJECT,
   exporter: PROJECT,
-  postflight: CLUSTER,
+  postflight: PROJECT,
   preflight: MANIFESTS,
   reach: ["manifests", ...PROJECT],
   run: PROJECT,
@@ -26,7 +26,7 @@ const REPEATED: Readonly<Record<string, readonly string[]>> = {
   serve: PROJECT,
   show: PROJECT,
   silver: PROJECT,
-  status: CLUSTER,
+  status: PROJECT,
 };
 
 /** A command up to the next one, or up to the end of the line. */

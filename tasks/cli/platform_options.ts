@@ -1,4 +1,5 @@
-import type { ClusterFlags } from "../../pipeline/cluster/locate_kubeconfig.ts";
+import type { ClusterConfig, ClusterFlags } from "../../pipeline/cluster/locate_kubeconfig.ts";
+import { clusterConfig } from "../../pipeline/config.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Flags } from "./flags.ts";
 
@@ -10,6 +11,23 @@ export const CLUSTER_FLAGS = ["kubeconfig", "context", "namespace"] as const;
 /** Reads the flags that choose a cluster. */
 export function clusterFlags(flags: Flags): ClusterFlags {
   return Object.fromEntries(CLUSTER_FLAGS.map((name) => [name, flags.value(name)]));
+}
+
+/**
+ * Returns the cluster that the flags or the environment choose.
+ *
+ * @param task what needs the cluster, as in "apply the manifests"
+ * @throws {Failure} configuration: they choose no cluster
+ */
+export function requiredCluster(flags: Flags, task: string): ClusterConfig {
+  const cluster = clusterConfig(clusterFlags(flags));
+  if (!("absent" in cluster)) return cluster;
+  throw new Failure({
+    kind: "configuration",
+    task,
+    problem: cluster.absent,
+    remedy: "Choose a cluster with --kubeconfig.",
+  });
 }
 
 /** The lines of a `--help` about these flags. */

@@ -168,9 +168,11 @@ function voidSchemas(python: Python): UntypedNull[] {
 function notFollowed(python: Python): UntypedNull[] {
   const parameters = callsOf(python, ["sql"]).flatMap(({ start, args }) => {
     const values = args.find(({ keyword }) => keyword === "args");
-    return values === undefined || !/\bNone\b/.test(values.code)
-      ? []
-      : [{ offset: start, written: "sql(…, args=…)", unknown: "a parameter of the query is None" }];
+    return values === undefined || !/\bNone\b/.test(values.code) ? [] : [{
+      offset: start,
+      written: "sql(…, args=…)",
+      unknown: "a parameter of the query can be None",
+    }];
   });
   const functions = callsOf(python, ["udf", "pandas_udf", "from_json", "from_csv"]).filter((
     { args },
@@ -180,7 +182,7 @@ function notFollowed(python: Python): UntypedNull[] {
   const loops = callsOf(python, ["lit"]).filter(({ args: [value], start }) =>
     value !== undefined && /^\w+$/.test(value.code) && isNoneInLoop(value.code, start, python.code)
   ).map(({ start, args }) => (
-    { offset: start, written: `lit(${args[0]!.code})`, unknown: "its value is None for some names" }
+    { offset: start, written: `lit(${args[0]!.code})`, unknown: "the value of a name can be None" }
   ));
   return [...parameters, ...functions, ...loops].map((each) => ({ ...each, column: undefined }));
 }

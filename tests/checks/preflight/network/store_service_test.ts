@@ -78,13 +78,18 @@ Deno.test("a Service that stands for a name outside is judged as that name", asy
   assertEquals((await findings(https, address)).told, ["egress-policy: fail"]);
 });
 
-Deno.test("a Service that stands for another Service is judged as that Service", async () => {
-  const alias = `---
+/** A Service of the jobs' namespace that stands for another name. */
+function aliasOf(name: string, other: string): string {
+  return `---
 apiVersion: v1
 kind: Service
-metadata: { name: store, namespace: analytics-jobs }
-spec: { type: ExternalName, externalName: minio.storage.svc.cluster.local }
+metadata: { name: ${name}, namespace: analytics-jobs }
+spec: { type: ExternalName, externalName: ${other} }
 `;
+}
+
+Deno.test("a Service that stands for another Service is judged as that Service", async () => {
+  const alias = aliasOf("store", "minio.storage.svc.cluster.local");
   const service = selecting("{ port: 443, targetPort: 9000 }");
   const judged = (policy: string) => findings("https://store", `${service}\n${alias}`, policy);
   assertEquals((await judged(rule(PODS, "9000"))).told, []);
@@ -94,12 +99,7 @@ spec: { type: ExternalName, externalName: minio.storage.svc.cluster.local }
 });
 
 Deno.test("the database behind a Service that stands for another Service is judged", async () => {
-  const alias = `---
-apiVersion: v1
-kind: Service
-metadata: { name: db, namespace: analytics-jobs }
-spec: { type: ExternalName, externalName: paradedb.robson.svc.cluster.local }
-`;
+  const alias = aliasOf("db", "paradedb.robson.svc.cluster.local");
   const secrets = FILES["secrets.yaml"]!.replaceAll(/DJANGO_DB_HOST: .*/g, "DJANGO_DB_HOST: db");
   const judged = async (policies: string) =>
     (await judgeAll({
