@@ -141,17 +141,27 @@ function startFault(container: string, whose: string, why: string) {
 }
 
 function mountFault(view: JobView, pod: KubeObject, whose: string): Fault[] {
-  const [event] = eventsAbout(view, pod, "FailedMount", "FailedAttachVolume");
+  const messages = eventsAbout(view, pod, "FailedMount", "FailedAttachVolume")
+    .map(({ message }) => oneLine(textIn(message)));
+  // A busy node may be late with a volume of the pod while another volume has a real fault.
+  const message = messages.find((each) => !PASSING.test(each)) ?? messages[0];
   const hasStarted = containersOf(pod).some(({ waiting }) => waiting === undefined);
-  if (event === undefined || hasStarted) return [];
+  if (message === undefined || hasStarted) return [];
+  const isBusy = PASSING.test(message);
   return [{
-    key: `mount ${pod.metadata.name}`,
+    key: `${isBusy ? "late mount" : "mount"} ${pod.metadata.name}`,
     kind: "configuration",
-    problem: `a volume of ${whose} cannot be mounted: ${oneLine(textIn(event.message))}`,
-    remedy: "Create the missing object; Kubernetes then starts the pod: deno task apply",
-    page: "manifests-readable",
-    outlook: "may pass",
+    problem: `a volume of ${whose} cannot be mounted: ${message}`,
+    page: isBusy ? RUN_PAGE : "manifests-readable",
+    ...TRIED_AGAIN,
+    ...!isBusy && { remedy: mountRemedy(message) },
   }];
+}
+
+function mountRemedy(message: string): string {
+  return /not found|non-existent|does not exist/i.test(message)
+    ? "Create the missing object; Kubernetes then starts the pod: deno task apply"
+    : "Correct the volume in the manifests, and apply them.";
 }
 
 /** Returns why a container never started, or why it was killed. */

@@ -81,10 +81,13 @@ async function runJob(
   }
 }
 
+/** A script that prints the last line of a driver that stored its day. */
+const COMMITS =
+  "echo 'bronze  commit      s3://rbs/bronze/events/date='$JOB_DATE'/_commit.json, sealed'";
+
 async function followsADriver() {
   const { code, stdout, stderr } = await runJob({
-    script: 'echo "bronze  outbox      $JOB_DATE"; sleep 1; ' +
-      "echo 'bronze  commit      s3://rbs/bronze/events/date='$JOB_DATE'/_commit.json, sealed'",
+    script: `echo "bronze  outbox      $JOB_DATE"; sleep 1; ${COMMITS}`,
   });
   assertEquals([code, stderr], [0, ""], stdout);
   const steps = stdout.trimEnd().split("\n").map((line) => line.split(/ +/)[1]);
@@ -165,17 +168,38 @@ async function namesAKilledExecutor() {
   assertEquals(code, 3);
 }
 
+/** A missing object of a volume is named, and the driver starts as soon as it is there. */
+async function namesAMissingConfigMap() {
+  using api = openApi(realNode().admin);
+  const namespace = `${NAMESPACE}-${crypto.randomUUID()}`;
+  const run = runJob({
+    script: COMMITS,
+    patience: PATIENCE / 1000,
+    pod: { volumes: [{ name: "executor-pod", configMap: { name: "no-such-map" } }] },
+    container: { volumeMounts: [{ name: "executor-pod", mountPath: "/executor" }] },
+  }, namespace);
+  await until("the kubelet misses the ConfigMap", async () => {
+    const { items } = await api.get(`/api/v1/namespaces/${namespace}/events`);
+    return items.some(({ message }: { message: string }) => MISSING.test(message));
+  }, AbortSignal.timeout(PATIENCE));
+  await api.call("POST", `/api/v1/namespaces/${namespace}/configmaps`, {
+    metadata: { name: "no-such-map" },
+  });
+  const { code, stdout, stderr } = await run;
+  assertMatch(stdout, MISSING);
+  assertStringIncludes(stdout, "deno task explain manifests-readable");
+  assertEquals([code, stderr], [0, ""], stdout);
+}
+
+/** The message of a kubelet that does not find the object of a volume. */
+const MISSING = /configmap "no-such-map" not found/;
+
 /** A script that needs more and more memory. */
 const GROW = "a=x; while true; do a=$a$a; done";
 
 const variable = (secret: string) => ({
   env: [{ name: "A", valueFrom: { secretKeyRef: { name: secret, key: "b" } } }],
 });
-const volume = {
-  patience: 5,
-  pod: { volumes: [{ name: "executor-pod", configMap: { name: "no-such-map" } }] },
-  container: { volumeMounts: [{ name: "executor-pod", mountPath: "/executor" }] },
-};
 // The faults of faults.ts have a real driver: among them are an image that cannot be pulled, and too
 // little memory.
 const FAULTS: readonly (readonly [string, Driver, RegExp, page: string])[] = [
@@ -185,12 +209,6 @@ const FAULTS: readonly (readonly [string, Driver, RegExp, page: string])[] = [
     { container: variable("no-such-secret") },
     /CreateContainerConfigError: secret "no-such-secret" not found/,
     "secret-escaping",
-  ],
-  [
-    "a missing ConfigMap of a volume",
-    volume,
-    /configmap "no-such-map" not found/,
-    "manifests-readable",
   ],
   [
     "a command that does not exist",
@@ -205,6 +223,7 @@ nodeTest("bronze --engine spark: follows Jobs on a real node, side by side", asy
     ["ends with the exit code of a driver", endsWithTheExitCode],
     ["follows the retry of a driver", followsARetry],
     ["names an executor that is killed for its memory", namesAKilledExecutor],
+    ["names a missing ConfigMap of a volume, and goes on with it", namesAMissingConfigMap],
     ...FAULTS.map(([name, driver, says, page]) =>
       [`names ${name}`, async () => {
         const { code, stdout, stderr } = await runJob(driver);

@@ -64,14 +64,14 @@ export const FAULTS: readonly Fault[] = [
     edits: [[/(image: \S+:)\S+/, "$1none"]],
     says: /the image \S+:none of the driver cannot be pulled: /,
     page: "image-pull",
-    patience: 2,
+    // Longer than a busy node needs for the volumes of the pod.
+    patience: 30,
   },
   {
     what: "a pod that pod security refuses",
     edits: [[/allowPrivilegeEscalation: false/, "allowPrivilegeEscalation: true"]],
     says: /does not create the driver's pod: .*violates PodSecurity "restricted:latest"/,
     page: "manifests-readable",
-    patience: 2,
   },
   {
     what: "a deadline that passes",

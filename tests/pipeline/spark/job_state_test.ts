@@ -118,6 +118,33 @@ Deno.test("faultsOf: a node that is busy tries to start a container again", () =
   assertEquals(outlookOf("RunContainerError", 'exec: "/a": no such file'), ["final"]);
 });
 
+Deno.test("faultsOf: a volume that a busy node mounts late does not hide a volume with a fault", () => {
+  const driver = owned("d", "job", { status: { phase: "Pending" } });
+  const late = "failed to sync configmap cache: timed out waiting for the condition";
+  const missing = 'configmap "no-such-map" not found';
+  const faultOf = (...messages: string[]) => {
+    const events = messages.map((message, i) =>
+      object("Event", `e${i}`, {
+        involvedObject: { uid: "d" },
+        reason: "FailedMount",
+        message,
+        lastTimestamp: `2025-12-29T00:10:0${i}Z`,
+      })
+    );
+    const faults = faultsOf(view([driver], events));
+    return faults.map(({ problem, remedy, outlook }) => [problem, remedy, outlook]);
+  };
+  const problem = (message: string) => `a volume of the driver cannot be mounted: ${message}`;
+  const again = "The node tries again. If this lasts, look at the node: kubectl describe node";
+  const create = "Create the missing object; Kubernetes then starts the pod: deno task apply";
+  const correct = "Correct the volume in the manifests, and apply them.";
+  assertEquals(faultOf(late), [[problem(late), again, "may pass"]]);
+  assertEquals(faultOf(late, missing), [[problem(missing), create, "may pass"]]);
+  assertEquals(faultOf(missing, late), [[problem(missing), create, "may pass"]]);
+  const noFolder = "hostPath type check failed: /x is not a directory";
+  assertEquals(faultOf(noFolder), [[problem(noFolder), correct, "may pass"]]);
+});
+
 Deno.test("faultsOf: a registry without an address may have one again", () => {
   const outlookOf = (message: string) => {
     const state = { waiting: { reason: "ErrImagePull", message } };
