@@ -113,8 +113,8 @@ export interface ColumnReading {
   readonly partCount: number;
   /** The parts of each pass. */
   readonly chunks: AsyncGenerator<ReadChunks>;
-  /** Frees the memory of the parts. */
-  close(): void;
+  /** Ends the reading, and frees the memory of the parts. */
+  close(): Promise<void>;
 }
 
 /** The pages of all columns of silver by name. */
@@ -186,7 +186,11 @@ export function beginReading(
       sizeOf,
     },
   );
-  return { passes, partCount: parts.length, chunks, close: opened.close };
+  const close = async () => {
+    await chunks.return(undefined);
+    opened.close();
+  };
+  return { passes, partCount: parts.length, chunks, close };
 }
 
 /** Makes the columns that were not made before. */
@@ -230,10 +234,9 @@ async function makeMissing(
     }
     await Promise.all(inProgress);
   } finally {
-    await chunks.return(undefined);
     // After a failure, nothing may still use the operations when the work is repeated.
     await Promise.allSettled(inProgress);
-    close();
+    await close();
   }
 }
 

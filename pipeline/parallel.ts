@@ -125,6 +125,7 @@ export function readAhead<T, R>(
   };
   async function* results(): AsyncGenerator<R> {
     try {
+      yield undefined as R; // taken below, because a generator that has not begun ends without waiting
       while (started.length > 0) {
         const { result, bytes } = started[0]!;
         const done = await result;
@@ -138,7 +139,9 @@ export function readAhead<T, R>(
     }
   }
   start();
-  return results();
+  const generator = results();
+  void generator.next();
+  return generator;
 }
 
 /**

@@ -181,7 +181,7 @@ async function* withColumns(
     open = plan.open;
     const { count } = operations;
     if (plan.ends.length === 0) {
-      reading?.close();
+      await reading?.close();
       yield { operations: count, groups: [], isLast };
       continue;
     }

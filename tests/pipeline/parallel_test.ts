@@ -68,3 +68,14 @@ Deno.test("readAhead throws a failure in the place of its item, and waits for th
   finish(2);
   await assertRejects(() => failed, Error, "refused");
 });
+
+Deno.test("readAhead waits for the items in progress also if the caller stops before the first result", async () => {
+  const { started, run, finish } = work();
+  const results = readAhead([0, 1], run, { count: 1, size: 1, sizeOf: () => 1 });
+  let ended = false;
+  const ending = results.return(undefined).finally(() => ended = true);
+  await new Promise((resolve) => setTimeout(resolve));
+  assertEquals([ended, started], [false, [0]]);
+  finish(0);
+  await ending;
+});
