@@ -5,6 +5,7 @@ import {
   lakeConfig,
 } from "../../pipeline/config.ts";
 import type { Project } from "../../pipeline/contract/project.ts";
+import { Failure } from "../../pipeline/errors.ts";
 import type { FailureReporter } from "./failure.ts";
 import { choice, type Flags } from "./flags.ts";
 import { CLUSTER_FLAGS, CLUSTER_FLAGS_HELP, requiredCluster } from "./platform_options.ts";
@@ -34,14 +35,28 @@ export interface Login {
 
 /** Returns a reporter that also hides the secrets of a login. */
 export function hidingLogin(reporter: FailureReporter, { database, lake }: Login): FailureReporter {
-  const keys = lake.kind === "directory" ? [] : [lake.accessKeyId, lake.secretAccessKey];
-  const password = database === undefined ? [] : [database.password];
-  return { ...reporter, secrets: [...reporter.secrets, ...password, ...keys] };
+  const keys = lake.kind === "directory"
+    ? []
+    : [lake.accessKeyId, lake.secretAccessKey, lake.sessionToken];
+  const own = [database?.password, ...keys].filter((each) => each !== undefined);
+  return { ...reporter, secrets: [...reporter.secrets, ...own] };
 }
 
-/** Returns whether the flags of a command ask for a login with the help of the cluster. */
+/**
+ * Returns whether the flags of a command ask for a login with the help of the cluster.
+ *
+ * @throws {Failure} configuration: they choose a cluster, and ask for no login with its help
+ */
 export function usesCluster(flags: Flags): boolean {
-  return flags.value("credentials") === "cluster" || flags.on("port-forward");
+  if (flags.value("credentials") === "cluster" || flags.on("port-forward")) return true;
+  const given = CLUSTER_FLAGS.find((name) => flags.value(name) !== undefined);
+  if (given === undefined) return false;
+  throw new Failure({
+    kind: "configuration",
+    task: `use --${given}`,
+    problem: "without --credentials cluster or --port-forward, the command uses no cluster",
+    remedy: `Add one of them, or leave out --${given}.`,
+  });
 }
 
 /**

@@ -28,7 +28,12 @@ export interface Logins {
 }
 
 /** The keys of the Secrets whose values no output may contain. */
-const HIDDEN = ["DJANGO_DB_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+const HIDDEN = [
+  "DJANGO_DB_PASSWORD",
+  "AWS_ACCESS_KEY_ID",
+  "AWS_SECRET_ACCESS_KEY",
+  "AWS_SESSION_TOKEN",
+];
 
 /**
  * Reads the Secrets of the Jobs. A user who may not read them can still start Jobs.

@@ -1,6 +1,7 @@
 import type { KubeObject } from "../../pipeline/cluster/cluster.ts";
 import type { S3Config } from "../../pipeline/config.ts";
 import { openLake } from "../../pipeline/lake/open.ts";
+import { hidingLogin } from "../../tasks/cli/cluster_login.ts";
 import { openApi } from "../cluster/api.ts";
 import { bringTo } from "../cluster/state.ts";
 import { forwardedPod } from "../pipeline/cluster/kubelet.ts";
@@ -101,4 +102,32 @@ clusterTest("status, postflight: exit with 2 if the cluster has no Secret", asyn
     assertEquals(code, 2);
     assertStringIncludes(stderr, `Secret ${JOBS}/django-db-credentials: it does not exist`);
   }
+});
+
+Deno.test("status, postflight: refuse a cluster that they would not use", async () => {
+  for (const command of ["status", "postflight"]) {
+    for (const flag of ["--kubeconfig", "--context", "--namespace"]) {
+      const { code, stdout, stderr } = await runTask(command, ["2025-12-28", flag, "a"], {
+        LAKE_URL: "file:///nowhere",
+        DJANGO_DB_PASSWORD: "x",
+      });
+      assertEquals([code, stdout], [2, ""]);
+      assertEquals(
+        stderr,
+        `Cannot use ${flag}: without --credentials cluster or --port-forward, the command uses no ` +
+          `cluster. Add one of them, or leave out ${flag}.\n`,
+      );
+    }
+  }
+});
+
+Deno.test("hidingLogin: hides every secret of a login", () => {
+  const database = { host: "db", port: 5432, name: "n", user: "u", password: "pw" };
+  const lake = {
+    ...{ kind: "s3", endpoint: "https://s3.example", region: "r", bucket: "b" } as const,
+    ...{ accessKeyId: "id", secretAccessKey: "key", sessionToken: "token" },
+  };
+  const reporter = { command: "status", json: false, secrets: ["own"] };
+  const { secrets } = hidingLogin(reporter, { database, named: database, lake });
+  assertEquals(secrets, ["own", "pw", "id", "key", "token"]);
 });
