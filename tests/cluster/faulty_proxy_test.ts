@@ -8,25 +8,39 @@ import { DOES_ALL, user } from "./users.ts";
 const SECRETS = "/api/v1/secrets";
 const ROLES = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
 
+/** Milliseconds without bytes after which a response has stalled. */
+const STALLED = 5_000;
+
 /**
- * Returns the part of the response that arrives in time, and the name of the error that ends it.
+ * Returns the part of a response that arrives, and the name of the error that ends it.
+ *
+ * @param within the milliseconds in which the first bytes must arrive
  */
 async function listRoles(
   { server, ca, login }: Access,
-  within = 5_000,
+  within = 180_000,
 ): Promise<{ text: string; end: string }> {
   using client = Deno.createHttpClient({ caCerts: [ca] });
   const headers: Record<string, string> = "token" in login
     ? { authorization: `Bearer ${login.token}` }
     : {};
   let text = "";
+  const ending = new AbortController();
+  const stop = () => ending.abort(new DOMException("it stalls", "TimeoutError"));
+  let timer = setTimeout(stop, within);
   try {
-    const signal = AbortSignal.timeout(within);
+    const { signal } = ending;
     const response = await fetch(`${server}${ROLES}`, { client, signal, headers });
-    for await (const part of response.body!.pipeThrough(new TextDecoderStream())) text += part;
+    for await (const part of response.body!.pipeThrough(new TextDecoderStream())) {
+      text += part;
+      clearTimeout(timer);
+      timer = setTimeout(stop, STALLED);
+    }
     return { text, end: "" };
   } catch (error) {
     return { text, end: (error as Error).name };
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -3,7 +3,8 @@ import { type Api, openApi } from "../api.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
 import { nodeTest, stepsSideBySide } from "../../support/node_tests.ts";
 import { type RealNode, realNode } from "../../support/real_node.ts";
-import { runTask, type TaskOutcome } from "../../support/task.ts";
+import { type RunningTask, startTask, type TaskOutcome } from "../../support/task.ts";
+import { isFound } from "../starting.ts";
 import { until } from "../until.ts";
 import { NODE } from "./addresses.ts";
 import { runInNode } from "./machine.ts";
@@ -31,16 +32,27 @@ interface Driver {
   readonly patience?: number;
 }
 
-/** Runs a day with a Job, in a namespace of its own. */
+/**
+ * Runs a day with a Job, in a namespace of its own.
+ *
+ * @param meanwhile called when the command has started
+ */
 async function runJob(
   { script = "true", image = TOOLS, container = {}, pod = {}, backoffLimit = 0, patience = 60 }:
     Driver,
   namespace = `${NAMESPACE}-${crypto.randomUUID()}`,
+  meanwhile: (command: RunningTask) => Promise<void> = async () => {},
 ): Promise<TaskOutcome> {
   const { admin, kubeconfig } = realNode();
   using api = openApi(admin);
   const manifests = await Deno.makeTempDir({ prefix: "manifests-" });
   await api.call("POST", "/api/v1/namespaces", { metadata: { name: namespace } });
+  // Without it, the first pod is refused.
+  await until(
+    "the namespace has its service account",
+    () => isFound(api, `/api/v1/namespaces/${namespace}/serviceaccounts/default`),
+    AbortSignal.timeout(PATIENCE),
+  );
   const job = {
     apiVersion: "batch/v1",
     kind: "Job",
@@ -74,7 +86,9 @@ async function runJob(
   try {
     const args = ["--engine", "spark", "--no-preflight", "--kubeconfig", kubeconfig];
     const more = ["--manifests", manifests, "--patience", `${patience}`];
-    return await runTask("bronze", [DAY, ...args, ...more]);
+    const command = startTask("bronze", [DAY, ...args, ...more]);
+    const [outcome] = await Promise.all([command.outcome, meanwhile(command)]);
+    return outcome;
   } finally {
     await api.call("DELETE", `/api/v1/namespaces/${namespace}`);
     await Deno.remove(manifests, { recursive: true });
@@ -172,21 +186,25 @@ async function namesAKilledExecutor() {
 async function namesAMissingConfigMap() {
   using api = openApi(realNode().admin);
   const namespace = `${NAMESPACE}-${crypto.randomUUID()}`;
-  const run = runJob({
-    script: COMMITS,
-    patience: PATIENCE / 1000,
-    pod: { volumes: [{ name: "executor-pod", configMap: { name: "no-such-map" } }] },
-    container: { volumeMounts: [{ name: "executor-pod", mountPath: "/executor" }] },
-  }, namespace);
-  await until("the kubelet misses the ConfigMap", async () => {
-    const { items } = await api.get(`/api/v1/namespaces/${namespace}/events`);
-    return items.some(({ message }: { message: string }) => MISSING.test(message));
-  }, AbortSignal.timeout(PATIENCE));
-  await api.call("POST", `/api/v1/namespaces/${namespace}/configmaps`, {
-    metadata: { name: "no-such-map" },
-  });
-  const { code, stdout, stderr } = await run;
-  assertMatch(stdout, MISSING);
+  const { code, stdout, stderr } = await runJob(
+    {
+      script: COMMITS,
+      patience: PATIENCE / 1000,
+      pod: { volumes: [{ name: "executor-pod", configMap: { name: "no-such-map" } }] },
+      container: { volumeMounts: [{ name: "executor-pod", mountPath: "/executor" }] },
+    },
+    namespace,
+    async (command) => {
+      await until(
+        "the command names the ConfigMap",
+        () => Promise.resolve(MISSING.test(command.printed())),
+        AbortSignal.timeout(PATIENCE),
+      );
+      await api.call("POST", `/api/v1/namespaces/${namespace}/configmaps`, {
+        metadata: { name: "no-such-map" },
+      });
+    },
+  );
   assertStringIncludes(stdout, "deno task explain manifests-readable");
   assertEquals([code, stderr], [0, ""], stdout);
 }
@@ -240,7 +258,7 @@ nodeTest("bronze --engine spark: names a lost node", async () => {
   using api = openApi(realNode().admin);
   const kubelet = await kubeletOf(realNode());
   const namespace = `${NAMESPACE}-${crypto.randomUUID()}`;
-  const run = runJob({ script: "sleep 600", patience: 2 }, namespace);
+  const run = runJob({ script: "sleep 600", patience: 10 }, namespace);
   try {
     await runningDriver(api, namespace);
     await kubelet.signal("STOP");

@@ -1,7 +1,7 @@
 import { copyFolder } from "../../drill/parts/manifests.ts";
 import { assertMatch } from "../../support/assert.ts";
 import type { TaskOutcome } from "../../support/task.ts";
-import { openApi } from "../api.ts";
+import { type Api, openApi } from "../api.ts";
 import { until } from "../until.ts";
 import { NODE } from "./addresses.ts";
 import type { Production, ProductionNode } from "./production.ts";
@@ -110,8 +110,7 @@ export async function runWithFault(
   day: string,
 ): Promise<TaskOutcome> {
   using api = openApi(admin);
-  const merge = (path: string, object: object) =>
-    api.call("PATCH", path, object, "application/merge-patch+json");
+  const merge = (path: string, object: object) => mergeAndWait(api, path, object);
   const folder = await Deno.makeTempDir({ prefix: "faults-" });
   const manifests = `${folder}/manifests`;
   try {
@@ -132,6 +131,19 @@ export async function runWithFault(
     }, AbortSignal.timeout(PATIENCE));
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/**
+ * Merges fields into an object. If the object is a quota, waits until it applies: the API server uses
+ * the copy in the status, which a controller writes.
+ */
+export async function mergeAndWait(api: Api, path: string, fields: object): Promise<void> {
+  await api.call("PATCH", path, fields, "application/merge-patch+json");
+  if (!path.includes("/resourcequotas/")) return;
+  await until("the quota applies", async () => {
+    const { spec, status } = await api.get(path);
+    return Object.entries(spec.hard).every(([name, value]) => status.hard?.[name] === value);
+  }, AbortSignal.timeout(PATIENCE));
 }
 
 async function change(file: string, [from, to]: readonly [RegExp, string]): Promise<void> {

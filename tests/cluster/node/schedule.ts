@@ -6,6 +6,7 @@ import { session } from "../../support/pg_session.ts";
 import { ROOT, runTask } from "../../support/task.ts";
 import { type Api, openApi } from "../api.ts";
 import { until } from "../until.ts";
+import { mergeAndWait } from "./faults.ts";
 import { importImage } from "./images.ts";
 import { writeToolkitImage } from "./images/toolkit.ts";
 import type { Production, ProductionNode } from "./production.ts";
@@ -33,15 +34,16 @@ export async function importToolkitImage(node: ProductionNode, folder: string): 
 }
 
 /**
- * Writes a copy of the manifests whose CronJobs start every minute, with a preflight that waits longer
- * on a busy machine. Returns its folder.
+ * Writes a copy of the manifests whose CronJobs start every minute and keep their Jobs, with a
+ * preflight that waits longer on a busy machine. Returns its folder.
  */
 export async function everyMinute(folder: string): Promise<string> {
   const manifests = `${folder}/manifests`;
   await copyFolder(new URL("manifests", ROOT).pathname, manifests);
   const file = `${manifests}/70-schedule.yaml`;
   const text = await Deno.readTextFile(file);
-  const often = text.replaceAll(/schedule: ".*"$/gm, 'schedule: "* * * * *"');
+  const often = text.replaceAll(/schedule: ".*"$/gm, 'schedule: "* * * * *"')
+    .replaceAll(/JobsHistoryLimit: \d+/g, "JobsHistoryLimit: 100");
   const patient = often.replace(/(args: \[preflight, .*)\]$/m, '$1, "--timeout=120"]');
   assert(patient !== often, `${file} has no preflight`);
   await Deno.writeTextFile(file, patient);
@@ -186,7 +188,7 @@ async function textOf(api: Api, pod: string): Promise<string> {
 async function allowCpu(api: Api, cpu: string): Promise<void> {
   const quota = "/api/v1/namespaces/analytics-jobs/resourcequotas/analytics-jobs";
   const body = { spec: { hard: { "requests.cpu": cpu } } };
-  await api.call("PATCH", quota, body, "application/merge-patch+json");
+  await mergeAndWait(api, quota, body);
 }
 
 async function insertDay({ database }: Production, day: Day, seed: number): Promise<void> {

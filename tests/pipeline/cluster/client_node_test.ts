@@ -1,5 +1,6 @@
 import process from "node:process";
 import { KubeConfig, type User } from "@kubernetes/client-node";
+import { until } from "../../cluster/until.ts";
 import {
   assertEquals,
   assertRejects,
@@ -139,7 +140,12 @@ Deno.test({
     const running = runPlugin(lines).then(() => "ended", () => "ended");
     const waited = new Promise((resolve) => setTimeout(() => resolve("still running"), 1_500));
     assertEquals(await Promise.race([running, waited]), "still running");
-    Deno.kill(Number(await Deno.readTextFile(`${folder}/pid`)), "SIGKILL");
+    let pid = 0;
+    await until("the plugin runs", async () => {
+      pid = Number(await Deno.readTextFile(`${folder}/pid`));
+      return pid > 0;
+    });
+    Deno.kill(pid, "SIGKILL");
     await running;
     await Deno.remove(folder, { recursive: true });
   },

@@ -8,7 +8,7 @@ import { assert, assertEquals, assertRejects } from "../../support/assert.ts";
 // the other bytes themselves.
 
 const PROTOCOL = "v4.channel.k8s.io";
-const LONG = AbortSignal.timeout(60_000);
+const long = () => AbortSignal.timeout(180_000);
 
 function target(port: number) {
   const url = new URL(`http://127.0.0.1:${port}/portforward?ports=80`);
@@ -77,7 +77,7 @@ const SWITCH = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n" +
   `Sec-WebSocket-Accept: ACCEPT\r\nSec-WebSocket-Protocol: ${PROTOCOL}\r\n\r\n`;
 
 async function opened(port: number): Promise<WebSocketConnection & Disposable> {
-  const socket = await openWebSocket(target(port), LONG);
+  const socket = await openWebSocket(target(port), long());
   return { ...socket, [Symbol.dispose]: socket.close };
 }
 
@@ -159,7 +159,7 @@ const ANSWERS: readonly (readonly [what: string, answer: string, words: string])
 for (const [what, answer, words] of ANSWERS) {
   Deno.test(`openWebSocket: refuses an answer that is not a WebSocket: ${what}`, async () => {
     await using server = byHand(answer);
-    await assertRejects(() => openWebSocket(target(server.port), LONG), Error, words);
+    await assertRejects(() => openWebSocket(target(server.port), long()), Error, words);
   });
 }
 
@@ -191,7 +191,7 @@ Deno.test("tunnel: ends after the last byte when the pod closes", async () => {
     socket.close();
   });
   const [mine, theirs] = await pair();
-  const done = tunnel(theirs, await openWebSocket(target(server.port), LONG), () => {});
+  const done = tunnel(theirs, await openWebSocket(target(server.port), long()), () => {});
   assertEquals(text(await new Response(mine.readable).bytes()), "Hello, world");
   await done;
 });
@@ -204,7 +204,7 @@ Deno.test("tunnel: separates errors from data", async () => {
   });
   const [mine, theirs] = await pair();
   const errors: string[] = [];
-  const pod = await openWebSocket(target(server.port), LONG);
+  const pod = await openWebSocket(target(server.port), long());
   const done = tunnel(theirs, pod, (says) => errors.push(says));
   assertEquals(text(await new Response(mine.readable).bytes()), "");
   await done;
@@ -223,7 +223,7 @@ Deno.test("tunnel: delivers the answer after the local side has sent everything"
     };
   });
   const [mine, theirs] = await pair();
-  const done = tunnel(theirs, await openWebSocket(target(server.port), LONG), () => {});
+  const done = tunnel(theirs, await openWebSocket(target(server.port), long()), () => {});
   await mine.write(encode("Hello?"));
   await mine.closeWrite();
   assertEquals(text(await new Response(mine.readable).bytes()), "You said Hello?");
@@ -244,7 +244,7 @@ Deno.test("tunnel: closes the pod's side when the local side breaks off", async 
     socket.onerror = () => {};
   });
   const [mine, theirs] = await pair();
-  const done = tunnel(theirs, await openWebSocket(target(server.port), LONG), () => {});
+  const done = tunnel(theirs, await openWebSocket(target(server.port), long()), () => {});
   mine.close();
   await done;
   await until("the server has seen the end", () => Promise.resolve(closed));

@@ -189,6 +189,13 @@ async function processId(connection: Connection): Promise<string> {
   return own!.pid!;
 }
 
+/** Runs a statement about a process of the server as soon as the process runs `pg_sleep`. */
+async function whileItSleeps(db: Outbox, pid: string, sql: string): Promise<void> {
+  const sleeps = "SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep'";
+  while ((await db.query(sleeps, [pid])).length === 0) await pause(10);
+  await db.query(sql, [pid]);
+}
+
 /** Waits until a process of the server has ended. */
 async function gone(db: Outbox, pid: string): Promise<void> {
   const sql = "SELECT FROM pg_stat_activity WHERE pid = $1";
@@ -232,22 +239,26 @@ Deno.test("connection: reports the server's reason when a session was ended duri
   await using db = await outbox();
   await using connection = await open(db.config);
   const server = await processId(connection);
-  setTimeout(() => db.query("SELECT pg_terminate_backend($1)", [server]), 200);
-  await unreachable(
-    () => connection.query("SELECT pg_sleep(60)"),
-    "terminating connection due to administrator command",
-  );
+  await Promise.all([
+    unreachable(
+      () => connection.query("SELECT pg_sleep(600)"),
+      "terminating connection due to administrator command",
+    ),
+    whileItSleeps(db, server, "SELECT pg_terminate_backend($1)"),
+  ]);
 });
 
 Deno.test("connection: reports a query that an administrator cancels as unreachable, with the reason", async () => {
   await using db = await outbox();
   await using connection = await open(db.config);
   const server = await processId(connection);
-  setTimeout(() => db.query("SELECT pg_cancel_backend($1)", [server]), 200);
-  await unreachable(
-    () => connection.query("SELECT pg_sleep(60)"),
-    "canceling statement due to user request (SQLSTATE 57014)",
-  );
+  await Promise.all([
+    unreachable(
+      () => connection.query("SELECT pg_sleep(600)"),
+      "canceling statement due to user request (SQLSTATE 57014)",
+    ),
+    whileItSleeps(db, server, "SELECT pg_cancel_backend($1)"),
+  ]);
 });
 
 Deno.test("connection: reports a session that was idle for longer than the database allows", async () => {

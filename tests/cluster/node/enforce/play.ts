@@ -16,7 +16,7 @@ import { type End, type PlannedFlow, servedPorts, SERVICE_OFFSET, type World } f
 /** Milliseconds for pods to run and for rules to take effect on a busy machine. */
 const PATIENCE = 180_000;
 /** Milliseconds to wait for a verdict to come true. */
-const ARRIVAL = 20_000;
+const ARRIVAL = 60_000;
 
 /** A real node that tries connections. Its servers outside the cluster end on disposal. */
 export interface Stage extends AsyncDisposable {
