@@ -56,12 +56,12 @@ export function excessPermissions(
   ];
 }
 
-const OWN_ROLE = "Bind a Role with only the permissions that deno task explain rbac lists";
+const OWN_ROLE =
+  "Bind to the account a Role with only the permissions that deno task explain rbac lists";
 
 /** The fix for an account that shares a binding. */
 function ownRole(edit: string): string {
-  return `${OWN_ROLE} to the account, and remove the account from the subjects of the shared ` +
-    `binding: ${edit}`;
+  return `${OWN_ROLE}, and remove the account from the subjects of the shared binding: ${edit}`;
 }
 
 function editOf({ kind, name, namespace = "default" }: ManifestObject): string {
@@ -97,7 +97,7 @@ function ofRole(
     problem: `it allows ${what}`,
     why: harmless ? "the jobs do not need this permission" : WHY,
     fix: edit === undefined
-      ? `Keep only the permissions that deno task explain rbac lists in ${objectId(role)}.`
+      ? `Keep in ${objectId(role)} only the permissions that deno task explain rbac lists.`
       : ownRole(edit),
   };
 }

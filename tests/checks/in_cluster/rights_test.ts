@@ -120,7 +120,11 @@ Deno.test("rbac: reports a bound ClusterRole once, at the binding", async () => 
     { severity: "fail", object: "RoleBinding analytics-jobs/extra", field: "roleRef" },
   ], NONE);
   assertStringIncludes(finding!.problem, "deployments of apps");
-  assertStringIncludes(finding!.fix, "kubectl -n analytics-jobs delete rolebinding extra");
+  assertStringIncludes(
+    finding!.fix,
+    "Bind to the account a Role with only the permissions that deno task explain rbac lists, and " +
+      "delete this binding: kubectl -n analytics-jobs delete rolebinding extra",
+  );
 });
 
 Deno.test("rbac: no fix takes a shared role or binding from the other subjects", async () => {

@@ -4,7 +4,7 @@ import { assertEquals } from "../../support/assert.ts";
 const CASES: readonly (readonly [fix: string, commands: string[]])[] = [
   ["kubectl uncordon node-1", ["kubectl uncordon node-1"]],
   ["Put the value in quotes.", []],
-  ["Keep only the permissions that deno task explain rbac lists in Role jobs/spark.", []],
+  ["Keep in Role jobs/spark only the permissions that deno task explain rbac lists.", []],
   ["Download the jar again, with curl --fail and sha256sum --check.", []],
   ['Allow the address that "kubectl get endpoints kubernetes" prints, or allow all.', []],
   [

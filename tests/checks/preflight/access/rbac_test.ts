@@ -441,6 +441,11 @@ Deno.test("rbac: the fix for resourceNames opens no resource that the jobs do no
 
 Deno.test("rbac: the fix for excess permissions of a shared role gives the account its own", async () => {
   const files = access("resources: [pods]", "resources: [pods, nodes]");
+  const [alone] = (await judgeFiles(files)).find(({ id }) => id === ID)!.findings;
+  assertEquals(
+    alone!.fix,
+    "Keep in Role analytics-jobs/spark-jobs only the permissions that deno task explain rbac lists.",
+  );
   const subjects = files[ACCESS]!.replace(
     "subjects:\n",
     "subjects:\n  - {kind: User, name: ann}\n",
@@ -448,7 +453,7 @@ Deno.test("rbac: the fix for excess permissions of a shared role gives the accou
   const rbac = (await judgeFiles({ ...files, [ACCESS]: subjects })).find(({ id }) => id === ID)!;
   assertMatch(
     rbac.findings[0]!.fix,
-    /^Bind a Role with only .* the shared binding: kubectl -n analytics-jobs edit rolebinding spark-jobs$/,
+    /^Bind to the account a Role with only .* lists, and remove .* the shared binding: kubectl -n analytics-jobs edit rolebinding spark-jobs$/,
   );
 });
 
