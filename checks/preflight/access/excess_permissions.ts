@@ -2,9 +2,9 @@ import { shell } from "../../../pipeline/shell.ts";
 import type { Finding } from "../../finding.ts";
 import { type ManifestObject, objectId, placeOf } from "../../kubernetes/objects.ts";
 import { naming } from "../../list_names.ts";
-import { entryOf, listOf } from "../../kubernetes/fields.ts";
+import { entryOf } from "../../kubernetes/fields.ts";
 import { partsOf } from "./required_permissions.ts";
-import { type AppliedRule, type Binding, isBuiltIn } from "./role_rules.ts";
+import type { AppliedRule, Binding } from "./role_rules.ts";
 
 /** The verbs that the jobs of an account can use, by resource. */
 export type UsefulVerbs = Readonly<Record<string, readonly string[]>>;
@@ -18,7 +18,7 @@ const WHY =
  * @param useful the permissions that the jobs can use
  */
 export function excessPermissions(
-  { object, rules = [] }: Binding,
+  { object, rules = [], isShared, isRoleShared }: Binding,
   useful: UsefulVerbs,
 ): Finding[] {
   const isWide = object.kind === "ClusterRoleBinding";
@@ -26,8 +26,11 @@ export function excessPermissions(
   const isTheirs = rules.some(({ role }) => role.file === undefined && role.kind === "ClusterRole");
   const excesses = rules.flatMap((rule) => excess(rule, useful));
   const [most, ...more] = excesses;
-  // Other subjects of the binding can need its rights.
-  const edit = isShared(object) ? editOf(object) : undefined;
+  // Other subjects of the binding, or of the role, can need its rights.
+  const edit = isShared ? editOf(object) : undefined;
+  const ownRole = edit === undefined
+    ? `${OWN_ROLE}, and delete this binding: ${deletionOf(object)}`
+    : `${OWN_ROLE}, and remove the account from the subjects of the shared binding: ${edit}`;
   return [
     ...(isWide
       ? [{
@@ -37,12 +40,12 @@ export function excessPermissions(
         why: "an attacker who controls a job can then change the pods of production",
         fix: edit !== undefined
           ? `Remove the account from its subjects: ${edit}`
-          : "Make it a RoleBinding in the jobs' namespace, and delete this one: kubectl delete " +
-            shell`clusterrolebinding ${object.name}`,
+          : "Make it a RoleBinding in the jobs' namespace, and delete this one: " +
+            deletionOf(object),
       }]
       : []),
     ...(!isTheirs
-      ? excesses.map((each) => ofRole(each, edit))
+      ? excesses.map((each) => ofRole(each, isShared || isRoleShared ? ownRole : undefined))
       : isWide || most === undefined
       ? []
       : [{
@@ -50,8 +53,7 @@ export function excessPermissions(
         ...placeOf(object, "roleRef"),
         problem: `it allows ${naming([most, ...more].map(({ what }) => what))}`,
         why: WHY,
-        fix: edit !== undefined ? ownRole(edit) : `${OWN_ROLE}, and delete this binding: ` +
-          shell`kubectl -n ${object.namespace ?? "default"} delete rolebinding ${object.name}`,
+        fix: ownRole,
       }]),
   ];
 }
@@ -59,20 +61,16 @@ export function excessPermissions(
 const OWN_ROLE =
   "Bind to the account a Role with only the permissions that deno task explain rbac lists";
 
-/** The fix for an account that shares a binding. */
-function ownRole(edit: string): string {
-  return `${OWN_ROLE}, and remove the account from the subjects of the shared binding: ${edit}`;
-}
-
 function editOf({ kind, name, namespace = "default" }: ManifestObject): string {
   return kind === "RoleBinding"
     ? shell`kubectl -n ${namespace} edit rolebinding ${name}`
     : shell`kubectl edit clusterrolebinding ${name}`;
 }
 
-/** Returns whether a binding has other subjects too. */
-function isShared(object: ManifestObject): boolean {
-  return isBuiltIn(object) || listOf(object.value.subjects).length > 1;
+function deletionOf({ kind, name, namespace = "default" }: ManifestObject): string {
+  return kind === "RoleBinding"
+    ? shell`kubectl -n ${namespace} delete rolebinding ${name}`
+    : shell`kubectl delete clusterrolebinding ${name}`;
 }
 
 /** A permission in a rule that no job of the account needs. */
@@ -89,16 +87,15 @@ export interface Excess {
 
 function ofRole(
   { rule: { role, path }, field, what, harmless }: Excess,
-  edit: string | undefined,
+  ownRole: string | undefined,
 ): Finding {
   return {
     severity: harmless ? "warn" : "fail",
     ...placeOf(role, `${path}.${field}`),
     problem: `it allows ${what}`,
     why: harmless ? "the jobs do not need this permission" : WHY,
-    fix: edit === undefined
-      ? `Keep in ${objectId(role)} only the permissions that deno task explain rbac lists.`
-      : ownRole(edit),
+    fix: ownRole ??
+      `Keep in ${objectId(role)} only the permissions that deno task explain rbac lists.`,
   };
 }
 

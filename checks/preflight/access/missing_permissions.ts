@@ -56,9 +56,13 @@ export function missingPermissions(
   }
   const id = accountId(known.account);
   const where = namespace === known.account.namespace ? "" : ` in ${namespace}`;
-  const [given] = bindings.flatMap(({ object, rules = [] }) =>
-    rules.slice(0, 1).map(({ role }) => ({ object, role }))
+  const roles = bindings.flatMap(({ object, rules = [], isShared, isRoleShared }) =>
+    rules.slice(0, 1).map(({ role }) => ({ object, role, isOfOthers: isShared || isRoleShared }))
   );
+  // Other accounts would get the rights, too.
+  const isOfOthers = (role: ManifestObject) =>
+    roles.some((each) => each.role === role && each.isOfOthers);
+  const given = roles.find(({ role }) => !isOfOthers(role)) ?? roles[0];
   return lacking.map(({ resource, verbs, optional, ...need }): Finding => {
     const isOptional = verbs.every((verb) => Object.hasOwn(optional, verb));
     const severity = isOptional ? "warn" : "fail";
@@ -71,6 +75,7 @@ export function missingPermissions(
       partsOf(resource).name
     }], verbs: [${verbs.join(", ")}]}`;
     const named = namedRule(known, resource, verbs);
+    const ownRule = `Bind to the account a Role of its own with this rule: ${rule}`;
     if (named !== undefined) {
       return {
         severity,
@@ -80,7 +85,9 @@ export function missingPermissions(
           `allows it only for ${naming(named.names)}`,
         why: `${why}; a rule with resourceNames allows neither create nor deletecollection`,
         // Without names, the rule must allow no more than the jobs can use.
-        fix: excess(named, useful).length === 0
+        fix: isOfOthers(named.role)
+          ? ownRule
+          : excess(named, useful).length === 0
           ? `Remove resourceNames from ${named.path} of ${objectId(named.role)}, or add to the ` +
             `role: ${rule}`
           : `Add to ${objectId(named.role)}: ${rule}`,
@@ -99,6 +106,8 @@ export function missingPermissions(
       why,
       fix: isFixed
         ? `Bind a Role of your own instead of ClusterRole ${given.role.name}, with this rule: ${rule}`
+        : given !== undefined && isOfOthers(given.role)
+        ? ownRule
         : `Add to the role: ${rule}`,
     };
   });
@@ -186,9 +195,9 @@ function namedRule(
   resource: string,
   verbs: readonly string[],
 ): AppliedRule | undefined {
-  return bindings.flatMap(({ object, role, isAbsent, rules = [] }) =>
+  return bindings.flatMap(({ object, rules = [] }) =>
     rules.filter((rule) => {
-      const unlimited = { object, role, isAbsent, rules: [{ ...rule, names: [] }] };
+      const unlimited = { object, rules: [{ ...rule, names: [] }] };
       return rule.names.length > 0 && rule.role.file !== undefined &&
         verbs.every((verb) => may([unlimited], { resource, verb, namespace }));
     })
@@ -274,7 +283,7 @@ function bindingFor(
 
 /** Returns whether a role has all permissions without which the jobs cannot run. */
 function suffices(role: ManifestObject, needs: readonly Need[]): boolean {
-  const binding = { object: role, role: role.name, rules: knownRules(role), isAbsent: false };
+  const binding = { object: role, rules: knownRules(role) };
   const namespace = namespaceOf(role);
   return needs.every(({ resource, verbs, optional }) =>
     verbs.every((verb) =>

@@ -31,6 +31,10 @@ export interface Binding {
   readonly rules: readonly AppliedRule[] | undefined;
   /** True if the role was not found. */
   readonly isAbsent: boolean;
+  /** True if the binding has other subjects, too. */
+  readonly isShared: boolean;
+  /** True if another binding gives the role to other subjects. */
+  readonly isRoleShared: boolean;
 }
 
 /**
@@ -59,8 +63,32 @@ export function bindingsOf(
       (kind !== "Role" || namespaceOf(each) === namespaceOf(object))
     ) ?? defaultRole(kind, name);
     const rules = role === undefined ? undefined : knownRules(role);
-    return { object, role: `${kind} ${name}`, rules, isAbsent: role === undefined };
+    return {
+      object,
+      role: `${kind} ${name}`,
+      rules,
+      isAbsent: role === undefined,
+      isShared: isBuiltIn(object) || listOf(object.value.subjects).length > 1,
+      isRoleShared: othersOf(objects, object, { kind, name }, account),
+    };
   });
+}
+
+/** Returns whether bindings beside one give its role to subjects other than an account. */
+function othersOf(
+  objects: readonly ManifestObject[],
+  binding: ManifestObject,
+  role: { readonly kind: string; readonly name: string },
+  account: Account,
+): boolean {
+  const isOfOthers = (each: ManifestObject) => {
+    const ref = isFields(each.value.roleRef) ? each.value.roleRef : {};
+    return each !== binding && ref.kind === role.kind && ref.name === role.name &&
+      listOf(each.value.subjects).some((subject) => !names(withNamespace(subject, each), account));
+  };
+  const inNamespace = ofKind(objects, "RoleBinding")
+    .filter((each) => role.kind === "ClusterRole" || namespaceOf(each) === namespaceOf(binding));
+  return [...inNamespace, ...ofKind(objects, "ClusterRoleBinding")].some(isOfOthers);
 }
 
 /** The rules of a role; undefined if a controller completes them. */
@@ -129,7 +157,7 @@ function texts(value: unknown): string[] {
 
 /** Returns whether bindings of an account allow an action. */
 export function may(
-  bindings: readonly Binding[],
+  bindings: readonly Pick<Binding, "object" | "rules">[],
   { resource, verb, namespace }: Pick<AccountAction, "resource" | "verb" | "namespace">,
 ): boolean {
   return bindings.some(({ object, rules = [] }) =>

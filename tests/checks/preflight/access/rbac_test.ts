@@ -496,3 +496,27 @@ Deno.test("rbac: no fix gives or takes rights of another account, or binds a rol
   const two: [string, string] = ["subjects:\n", "subjects:\n  - {kind: User, name: ann}\n"];
   assertMatch(await fixOf(moved, two), /^Bind its role: /);
 });
+
+Deno.test("rbac: the fix for a role that another binding gives to others changes no right of theirs", async () => {
+  const others = `---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: people, namespace: analytics-jobs}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: spark-jobs}
+subjects: [{kind: User, name: ann}]
+`;
+  const fixOf = async (from: string, to: string, more = others) => {
+    const text = `${FILES[ACCESS]!.replace(from, to)}${more}`;
+    const rbac = (await judgeFiles({ ...FILES, [ACCESS]: text })).find(({ id }) => id === ID)!;
+    return rbac.findings.map(({ fix }) => fix).join();
+  };
+  const deletion =
+    /^Bind to the account a Role with only .*, and delete this binding: kubectl -n analytics-jobs delete rolebinding spark-jobs$/;
+  assertMatch(await fixOf("resources: [pods]", "resources: [pods, nodes]"), deletion);
+  const own = /^Bind to the account a Role of its own with this rule: - \{apiGroups: \[""\], /;
+  assertMatch(await fixOf(POD_VERBS, "[create, get, list, delete]"), own);
+  assertMatch(await fixOf("resources: [pods]", "resources: [pods]\n    resourceNames: [a]"), own);
+  // A second binding of the same account is no reason.
+  const again = others.replace("kind: User, name: ann", "kind: ServiceAccount, name: spark-jobs");
+  assertMatch(await fixOf(POD_VERBS, "[create, get, list, delete]", again), /^Add to the role: /);
+});
