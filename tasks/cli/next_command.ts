@@ -29,6 +29,9 @@ const REPEATED: Readonly<Record<string, readonly string[]>> = {
   status: PROJECT,
 };
 
+/** The commands that can log in to database and lake with the Secrets of a cluster. */
+const WITH_LOGIN = ["postflight", "preflight", "status"];
+
 /** A command up to the next one, or up to the end of the line. */
 const COMMAND = new RegExp(
   `(deno task (${Object.keys(REPEATED).join("|")})(?![\\w-]))((?:(?!deno task ).)*)`,
@@ -40,7 +43,8 @@ const WITH_SPARK = / --engine[ =]spark(?![\w-])/;
 
 /**
  * Adds to each command in a text the flags of this process that name the platform: `--project`, and
- * `--manifests`, `--kubeconfig`, `--context` and `--namespace` where the command takes them.
+ * `--manifests`, `--kubeconfig`, `--context` and `--namespace` where the command takes them. If this
+ * process logs in through a cluster, `status` and `postflight` do so too.
  *
  * @param args the arguments of the process
  *
@@ -56,17 +60,24 @@ const WITH_SPARK = / --engine[ =]spark(?![\w-])/;
  * ```
  */
 export function repeatFlags(text: string, args: readonly string[] = Deno.args): string {
+  const login = loginIn(args);
   return text.replaceAll(COMMAND, (_, start: string, name: string, rest: string) => {
+    const isThere = (flag: string) => new RegExp(` --${flag}(?![\\w-])`).test(rest);
     const hasEngines = name === "run" || name === "bronze" || name === "silver";
-    const names = hasEngines && WITH_SPARK.test(rest) ? MANIFESTS : REPEATED[name]!;
-    const flags = names.flatMap((flag) => {
+    const logsIn = login.length > 0 && WITH_LOGIN.includes(name);
+    const names = hasEngines && WITH_SPARK.test(rest)
+      ? MANIFESTS
+      : logsIn
+      ? new Set([...REPEATED[name]!, ...CLUSTER])
+      : REPEATED[name]!;
+    const flags = [...names].flatMap((flag) => {
       const value = valueOf(flag, args);
-      const isThere = new RegExp(` --${flag}(?![\\w-])`).test(rest);
       // The next command cannot read the standard input of this one.
-      if (value === undefined || value === "-" || isThere) return [];
+      if (value === undefined || value === "-" || isThere(flag)) return [];
       const isPath = flag !== "context" && flag !== "namespace";
       return [` --${flag} ${isPath ? shellPath(value) : shellQuote(value)}`];
     });
+    if (logsIn) flags.push(...login.filter(([flag]) => !isThere(flag)).map(([, text]) => text));
     return start + flags.join("") + rest;
   });
 }
@@ -87,10 +98,25 @@ export function withFlags(result: Result, args: readonly string[] = Deno.args): 
   };
 }
 
+/** Returns the flags of a login through a cluster, each with the text that repeats it. */
+function loginIn(args: readonly string[]): [flag: string, text: string][] {
+  const login: [string, string][] = [];
+  if (valueOf("credentials", args) === "cluster") {
+    login.push(["credentials", " --credentials cluster"]);
+  }
+  if (flagsIn(args).includes("--port-forward")) login.push(["port-forward", " --port-forward"]);
+  return login;
+}
+
+/** The arguments up to `--`. */
+function flagsIn(args: readonly string[]): readonly string[] {
+  const end = args.indexOf("--");
+  return end < 0 ? args : args.slice(0, end);
+}
+
 /** Returns the value of a flag. The other flags may be invalid. */
 function valueOf(flag: string, args: readonly string[]): string | undefined {
-  const end = args.indexOf("--");
-  const given = end < 0 ? args : args.slice(0, end);
+  const given = flagsIn(args);
   const at = given.findIndex((word) => word === `--${flag}` || word.startsWith(`--${flag}=`));
   if (at < 0) return undefined;
   const [, value = given[at + 1]] = /=(.*)/s.exec(given[at]!) ?? [];

@@ -56,6 +56,26 @@ const CASES: readonly (readonly [title: string, args: string[], text: string, ex
       "Then run: deno task amend --project a.json DAY\nAfter that: deno task postflight --project a.json",
     ],
     [
+      "repeats a login through a cluster where a command can log in",
+      ["--credentials=cluster", "--port-forward", "--context", "kind", "--project", "a.json"],
+      "deno task status --to 2025-12-28 or deno task amend 2025-12-28 or deno task preflight",
+      "deno task status --project a.json --context kind --credentials cluster --port-forward " +
+      "--to 2025-12-28 or deno task amend --project a.json 2025-12-28 or deno task preflight " +
+      "--project a.json --context kind --credentials cluster --port-forward",
+    ],
+    [
+      "repeats no login with the environment",
+      ["--credentials", "environment", "--context", "kind"],
+      "deno task status && deno task postflight",
+      "deno task status && deno task postflight",
+    ],
+    [
+      "repeats no flag of a login that the command has",
+      ["--port-forward", "--credentials", "cluster"],
+      "deno task postflight --credentials environment",
+      "deno task postflight --port-forward --credentials environment",
+    ],
+    [
       "does not repeat the standard input",
       ["--manifests", "-"],
       "deno task preflight",
