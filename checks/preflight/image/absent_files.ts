@@ -68,14 +68,16 @@ export function absentFiles(tree: Tree, dockerfiles: readonly Code[]): AbsentFil
     }))
   ).map((each) => ({ ...each, ...strongest(each.presence) }));
   return {
-    findings: wanted.filter(({ is }) => is === "absent").map(({ path, place }): Finding => ({
+    findings: wanted.filter(({ is }) => is === "absent").map(({ path, place, lacking }): Finding => ({
       severity: images.size === 1 ? "fail" : "warn",
       ...place,
       problem: `the job names ${path}, and no instruction of ${
         dockerfiles.map(({ file = "the Dockerfile" }) => file).join(", ")
       } adds the file`,
       why: "the job fails when it starts, because the file does not exist",
-      fix: "Copy the file in the Dockerfile, or name a file that exists.",
+      fix: lacking === "left out"
+        ? "Remove the pattern from .dockerignore that leaves the file out of the build."
+        : "Copy the file in the Dockerfile, or name a file that exists.",
     })),
     unknown: unclearFiles(wanted),
     notJudged: wanted.flatMap(({ is, path, label, presence }) => {
@@ -96,13 +98,15 @@ function unclearFiles(
   }[],
 ): string[] {
   const unclear = wanted.flatMap(({ is, path, presence }) => {
-    const by = presence.find((each) => each.is === "unclear");
+    // A command of one Dockerfile can add a file that the copied files of another one lack.
+    const by = presence.find((each) => each.is === "unclear") ??
+      presence.find((each) => each.is === "possible");
     return is !== "unclear" || by === undefined ? [] : [{ ...by, path }];
   });
-  const groups = Map.groupBy(
-    unclear,
-    ({ dockerfile, by = "" }) => `${dockerfile}: whether ${cut(by)}`,
-  );
+  const groups = Map.groupBy(unclear, ({ dockerfile, by = "", lacking }) => {
+    const why = lacking === "left out" ? ".dockerignore leaves out a file of a job, and " : "";
+    return `${dockerfile}: ${why}whether ${cut(by)}`;
+  });
   return [...groups].map(([start, files]) => {
     const paths = naming([...new Set(files.map(({ path }) => path))]);
     return `${start} adds ${paths} is ${UNKNOWN_UNTIL}`;

@@ -22,33 +22,43 @@ const FILE =
 const WRITTEN = ".py";
 
 /**
- * Returns whether a source of COPY brings a file into the target.
+ * How a source of COPY brings a file into the target:
+ *
+ * - `there`: it does
+ * - `left out`: `.dockerignore` leaves the file out of the build
+ * - `missing`: the folder, or the files that match the pattern, do not include the file
+ * - `other`: the source is another file
+ * - `unknown`: the files do not show it
+ */
+export type Copied = "there" | "left out" | "missing" | "other" | "unknown";
+
+/**
+ * Returns how a source of COPY brings a file into the target.
  *
  * A file that is not there counts as absent only if it is a Python file, and the copied folder has
  * other ones. The files of the whole context are not known, because its folder can be above the
  * manifests.
  *
  * @param below the path of the file below the target
- * @returns undefined if the files do not show it
  */
-export function isCopied(source: string, below: string, context: Context): boolean | undefined {
+export function howCopied(source: string, below: string, context: Context): Copied {
   const plain = plainSource(source);
   const name = plain.slice(plain.lastIndexOf("/") + 1);
-  if (/[*?[]/.test(plain)) return isMatched(plain, below, context);
+  if (/[*?[]/.test(plain)) return howMatched(plain, below, context);
   const isFile = name === below;
   // A single file can be copied to a name, which is no folder then.
-  if (!isFile && FILE.test(name)) return false;
+  if (!isFile && FILE.test(name)) return "other";
   const copied = isFile ? plain : plain === "" ? below : `${plain}/${below}`;
   const seen = inContexts(copied, context);
-  if (seen === "there") return true;
+  if (seen === "there") return "there";
   const isAbove = context.files.above.includes(plain.split("/")[0]!);
-  if (seen === "left out") return isAbove ? undefined : false;
-  if (isFile) return true;
-  if (plain === "" || isAbove || !below.endsWith(WRITTEN)) return undefined;
+  if (seen === "left out") return isAbove ? "unknown" : "left out";
+  if (isFile) return "there";
+  if (plain === "" || isAbove || !below.endsWith(WRITTEN)) return "unknown";
   const others = contextsOf(context).some((each) =>
     each.names.some((file) => file.startsWith(`${plain}/`) && file.endsWith(WRITTEN))
   );
-  return others ? false : undefined;
+  return others ? "missing" : "unknown";
 }
 
 /** A source of COPY without `./` and the slash at its end; empty for the whole context. */
@@ -68,25 +78,23 @@ export function inContexts(path: string, context: Context): "there" | "left out"
   return having.some(({ names }) => isIn(names)) ? "there" : "left out";
 }
 
-/** Returns whether a pattern matches a file; undefined if the files do not show it. */
-function isMatched(
-  pattern: string,
-  below: string,
-  context: Context,
-): boolean | undefined {
+/** Returns how a pattern of COPY brings a file into the target. */
+function howMatched(pattern: string, below: string, context: Context): Copied {
   const matching = expressionOf(pattern);
-  if (matching === undefined) return undefined;
-  const found = contextsOf(context).flatMap(({ names }) =>
+  if (matching === undefined) return "unknown";
+  const matched = (names: readonly string[]) =>
     names.flatMap((own) => {
       const match = matching.exec(own);
       // The content of a folder is copied, and a file by its name.
       return match === null ? [] : [match[2] ?? own.slice(own.lastIndexOf("/") + 1)];
-    })
-  );
-  if (found.includes(below)) return true;
-  const isAbove = context.files.above.includes(pattern.split("/")[0]!);
-  if (isAbove || !pattern.includes("/") || !below.endsWith(WRITTEN)) return undefined;
-  return found.some((each) => each.endsWith(WRITTEN)) ? false : undefined;
+    });
+  const contexts = contextsOf(context);
+  const found = contexts.flatMap(({ names }) => matched(names));
+  if (found.includes(below)) return "there";
+  if (context.files.above.includes(pattern.split("/")[0]!)) return "unknown";
+  if (contexts.some(({ all }) => matched(all).includes(below))) return "left out";
+  if (!pattern.includes("/") || !below.endsWith(WRITTEN)) return "unknown";
+  return found.some((each) => each.endsWith(WRITTEN)) ? "missing" : "unknown";
 }
 
 /** The names that a pattern of COPY matches, with the rest of the path; undefined for a wrong pattern. */

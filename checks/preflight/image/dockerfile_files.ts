@@ -10,7 +10,7 @@ import {
   stagesOf,
   wordsOfCopy,
 } from "../../source_code/dockerfile.ts";
-import { isCopied } from "./build_context.ts";
+import { howCopied } from "./build_context.ts";
 import { finalStages, withoutHarmless } from "./jar_places.ts";
 import { isPlainSpark } from "./plain_images.ts";
 
@@ -20,7 +20,8 @@ import { isPlainSpark } from "./plain_images.ts";
  * Whether an image has a file:
  *
  * - `there`: an instruction adds it
- * - `unclear`: an instruction copies a folder or uses an image whose files are not known
+ * - `unclear`: an instruction copies a folder or uses an image whose files are not known, or only a
+ *   command can add it that does not name it, although files are copied to its place
  * - `possible`: only a command can add it that does not name it
  * - `absent`: no instruction can add it
  */
@@ -29,6 +30,8 @@ export interface Presence {
   readonly is: "there" | "unclear" | "possible" | "absent";
   /** The instruction that can add the file, if that is unclear. */
   readonly by?: string;
+  /** Why the files that an instruction copies to its place do not include the file. */
+  readonly lacking?: "left out" | "missing";
 }
 
 const ORDER: readonly Presence["is"][] = ["there", "unclear", "possible", "absent"];
@@ -89,7 +92,10 @@ function presenceIn(chain: readonly Stage[], path: string, build: Build): Presen
 
 /** The presence of a file that several instructions can add. */
 export function strongest(all: readonly Presence[]): Presence {
-  return ORDER.flatMap((each) => all.find(({ is }) => is === each) ?? []).at(0) ?? ABSENT;
+  const best = ORDER.flatMap((each) => all.find(({ is }) => is === each) ?? []).at(0) ?? ABSENT;
+  const { lacking } = all.find((each) => each.lacking !== undefined) ?? {};
+  if (lacking === undefined || best.is === "there" || best.is === "unclear") return best;
+  return { ...best, is: best.is === "possible" ? "unclear" : "absent", lacking };
 }
 
 function absolute(path: string, folder: string): string {
@@ -179,8 +185,10 @@ function ofCopy(
         const ofOther = ofStage(stage, source, { below, build });
         return ofOther?.is === "there" || ofOther?.is === "absent" ? ofOther : unclear;
       }
-      const is = isCopied(source, below, build);
-      return is === undefined ? unclear : is ? THERE : ABSENT;
+      const how = howCopied(source, below, build);
+      if (how === "there") return THERE;
+      if (how === "unknown") return unclear;
+      return how === "other" ? ABSENT : { is: "absent", lacking: how };
     }),
   );
 }

@@ -442,6 +442,29 @@ Deno.test("absentFiles leaves out what .dockerignore leaves out", () => {
   assertEquals(found("COPY jobs/ /opt/app/", above), [unclear("COPY jobs/ /opt/app/")]);
 });
 
+Deno.test("absentFiles does not accept a file that only a command can add in place of the copied one", () => {
+  const run = "RUN python3 -m compileall -q /opt/app";
+  const start = "unknown: image/Dockerfile: ";
+  const left = `${start}.dockerignore leaves out a file of a job, and whether ${run} adds `;
+  const end = "is not known until the image is read (see --image-archive)";
+  const others = { "image/jobs/etl.py": "", "image/jobs/contract.json": "", "image/jobs/b.py": "" };
+  for (const copy of ["jobs/", "jobs/*", "job?", "jobs/etl.py", "jobs/*.py"]) {
+    const dockerfile = `COPY ${copy} /opt/app/\n${run}`;
+    assertEquals(found(dockerfile, { others }), [], copy);
+    for (const ignore of ["**/*.py", "jobs/etl.py"]) {
+      const texts = { "image/.dockerignore": ignore };
+      const expected = [`${left}/opt/app/etl.py ${end}`];
+      assertEquals(found(dockerfile, { others, texts }), expected, `${copy}; ${ignore}`);
+    }
+  }
+  const file = "local:///opt/app/elt.py";
+  for (const copy of ["jobs/", "jobs/*.py"]) {
+    assertEquals(found(`COPY ${copy} /opt/app/\n${run}`, { others, file }), [
+      `${start}whether ${run} adds /opt/app/elt.py ${end}`,
+    ], copy);
+  }
+});
+
 Deno.test("absentFiles finds a command that puts the file into another folder", () => {
   for (
     const dockerfile of [
