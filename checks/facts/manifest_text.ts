@@ -6,7 +6,13 @@ import {
   scriptFile,
   unreadLanguageOf,
 } from "./scripts.ts";
-import { readDocuments, templateOf, unrenderedPlace, withoutPlaceholders } from "./templates.ts";
+import {
+  readDocuments,
+  templateOf,
+  type UnreadObject,
+  unrenderedPlace,
+  withoutPlaceholders,
+} from "./templates.ts";
 
 /** A file, or a place in a file, that cannot be read. */
 export interface ManifestProblem {
@@ -25,7 +31,11 @@ export interface ManifestProblem {
   readonly render?: string;
   /** The kinds of the objects that were not read because of the problem; absent if unknown. */
   readonly kinds?: readonly string[];
+  /** The objects that were not read because of the problem; absent if unknown. */
+  readonly objects?: readonly UnreadObject[];
 }
+
+
 
 /** A file, or a document of a file, that is not meant to be a Kubernetes object. */
 export interface IgnoredFile {

@@ -1,5 +1,5 @@
 import { shellPath } from "../../pipeline/shell.ts";
-import { lineOf, type ManifestObject, objectId } from "../kubernetes/objects.ts";
+import { lineOf, type ManifestObject, namespaceOf, objectId } from "../kubernetes/objects.ts";
 import { fillCommand, placeholdersIn, replacePlaceholders } from "../kubernetes/placeholders.ts";
 import { type DocumentProblem, type Documents, parseDocuments } from "../kubernetes/yaml.ts";
 import { naming } from "../list_names.ts";
@@ -23,6 +23,18 @@ export interface Unrendered {
   readonly line?: number;
   /** The kinds of the objects that cannot be judged; absent for a whole file. */
   readonly kinds?: readonly string[];
+  /** The objects that cannot be judged; absent for a whole file. */
+  readonly objects?: readonly UnreadObject[];
+}
+
+/** An object that was not read. Its namespace and its name can have placeholders. */
+export interface UnreadObject {
+  /** The kind, as in `Job`. */
+  readonly kind: string;
+  /** The namespace, as in `analytics-jobs` and `${NS}`. */
+  readonly namespace: string;
+  /** The name, as in `etl` and `etl-${DAY}`. */
+  readonly name: string;
 }
 
 /** A part of a template that is more than a value, as in `{% if x %}` and `{{#x}}`. */
@@ -164,6 +176,11 @@ export function withoutPlaceholders(
       render: `Fill in the ${word}, and check the result: ${command} | ${PIPE}`,
       line: lineOf(first.object, first.placeholders[0]!.path),
       kinds: [...new Set(unfilled.map(({ object }) => object.kind))],
+      objects: unfilled.map(({ object }) => ({
+        kind: object.kind,
+        namespace: restore(namespaceOf(object)),
+        name: restore(object.name),
+      })),
     },
   };
 }

@@ -5,6 +5,7 @@ import {
   parseAddress,
   privatePart,
 } from "../../checks/network_policy/address.ts";
+import { replacePlaceholders } from "../../checks/kubernetes/placeholders.ts";
 import {
   type Cluster,
   type Endpoint,
@@ -217,7 +218,12 @@ function readWorkload(reading: Reading, flag: string, text: string, asked: Asked
     const why = "the Kubernetes API is not a pod; give its address, as in 10.43.0.1";
     throw wrongFlag(flag, text, why);
   }
-  const unrendered = reading.unrendered.find(({ problem }) => problem.includes(`/${name}`));
+  const unrendered = reading.unrendered.find(({ objects = [] }) =>
+    objects.some((each) =>
+      mayBe(each.namespace, namespace) && mayBe(each.name, name) &&
+      (kind === undefined || each.kind.toLowerCase() === kind)
+    )
+  );
   if (unrendered !== undefined) {
     throw new Failure({
       kind: "unreachable",
@@ -240,6 +246,13 @@ function readWorkload(reading: Reading, flag: string, text: string, asked: Asked
   }
   const shown = rest.length === 2 ? rest[0]! : "workload";
   return ofUndeclared(reading, { namespace, kind: shown, name, labels: new Map() });
+}
+
+/** Returns whether a text can be a name after its placeholders are filled in. */
+function mayBe(text: string, name: string): boolean {
+  const parts = replacePlaceholders(text, () => "*").split("*");
+  const pattern = parts.map((part) => part.replaceAll(/[^\w-]/g, "\\$&")).join(".*");
+  return new RegExp(`^${pattern}$`).test(name);
 }
 
 /** The pod of a workload that a name with a number names, as in `db-0`. */

@@ -316,6 +316,16 @@ spec: { template: { spec: { containers: [{ name: a, image: "\${IMAGE}" }] } } }
   assertEquals(asked.code, 3);
   assertStringIncludes(asked.err, "IMAGE=VALUE envsubst '$IMAGE' < ");
   assertStringIncludes(asked.err, "| deno task reach --manifests -");
+  const codeOf = async (more: string, from: string) =>
+    (await reach(MANIFESTS + more, "--from", from, ...TO_S3.slice(2))).code;
+  for (const from of ["jobs/etl-2", "jobs/et", "other/etl", "jobs/cronjob/etl"]) {
+    assertEquals(await codeOf(job, from), await codeOf("", from), from);
+  }
+  assertEquals(await codeOf(job, "jobs/job/etl"), 3);
+  assertEquals(await codeOf(job.replace(", namespace: jobs", ""), "default/etl"), 3);
+  const day = job.replace("name: etl,", 'name: "etl-${DAY}",');
+  assertEquals(await codeOf(day, "jobs/etl-2025"), 3);
+  assertEquals(await codeOf(day, "jobs/etl"), await codeOf("", "jobs/etl"));
   const policy = `---
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy

@@ -103,8 +103,9 @@ function templateIn(
     /\b(image|mainApplicationFile): /.test(text)
   );
   if (found === undefined) return undefined;
+  const path = new RegExp(`/${found[0].replaceAll(/[^\w-]/g, "\\$&")}(?![\\w.-])`);
   const isNamed = objects.some((each) =>
-    each.kind !== "ConfigMap" && JSON.stringify(each.value).includes(`/${found[0]}`)
+    each.kind !== "ConfigMap" && path.test(JSON.stringify(each.value))
   );
   return isNamed ? undefined : `${found[0]} contains a pod, and no job of the manifests names it`;
 }

@@ -118,6 +118,10 @@ data:
       "--conf=spark.kubernetes.executor.podTemplateFile=/t/pod_template.yaml, a.py] }] } } }",
   );
   assertEquals(notJudged(`${map}---\n${job}`), []);
+  for (const name of ["pod_template.yaml.old", "pod_template.yaml-2"]) {
+    const other = job.replace("pod_template.yaml", name);
+    assertEquals(notJudged(`${map}---\n${other}`).length, 1, name);
+  }
   assertEquals(notJudged(map.replace("kind: Pod", "kind: Values")), []);
 });
 
