@@ -36,6 +36,9 @@ interface Mesh {
   };
 }
 
+/** The texts that programs in Go read as true. */
+export const TRUE_IN_GO = /^(?:1|t|T|true|True|TRUE)$/;
+
 const INJECT = "sidecar.istio.io/inject";
 
 const MESHES: readonly Mesh[] = [
@@ -44,9 +47,7 @@ const MESHES: readonly Mesh[] = [
     // The webhooks of Istio select labels. An annotation can only refuse the sidecar.
     injects(pod, { labels }) {
       const own = pod.labels.get(INJECT);
-      if (own === "false" || own === undefined && pod.annotations.get(INJECT) === "false") {
-        return false;
-      }
+      if (!/^(?:y|yes|true|on)?$/i.test(own ?? pod.annotations.get(INJECT) ?? "")) return false;
       const ofNamespace = labels.get("istio-injection");
       if (ofNamespace !== undefined) return ofNamespace === "enabled";
       return labels.has("istio.io/rev") || own === "true" || pod.labels.has("istio.io/rev");
@@ -68,7 +69,7 @@ const MESHES: readonly Mesh[] = [
       objects.some(({ annotations }) =>
         annotations.entries().some(([key, value]) =>
           /^config\.(alpha\.|beta\.)?linkerd\.io\/proxy-enable-native-sidecar$/.test(key) &&
-          value === "true"
+          TRUE_IN_GO.test(value)
         )
       ),
     container: /^linkerd-proxy$/,
@@ -89,7 +90,8 @@ const MESHES: readonly Mesh[] = [
   },
   {
     name: "Consul",
-    injects: ({ annotations }) => annotations.get("consul.hashicorp.com/connect-inject") === "true",
+    injects: ({ annotations }) =>
+      TRUE_IN_GO.test(annotations.get("consul.hashicorp.com/connect-inject") ?? ""),
     isNative: () => false,
     container: /^consul-dataplane$/,
     control: { namespace: "consul", port: 8502 },

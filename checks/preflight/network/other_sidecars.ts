@@ -1,16 +1,16 @@
 import type { Finding } from "../../finding.ts";
 import { codePods, listActors } from "./denial.ts";
 import { type Network, place } from "./job_network.ts";
-import { ENDLESS, textsOf } from "./mesh_sidecar.ts";
+import { ENDLESS, textsOf, TRUE_IN_GO } from "./mesh_sidecar.ts";
 
 /** A tool, other than a service mesh, that adds a sidecar to pods with an annotation. */
 interface Injector {
   readonly name: string;
   /** The annotation that asks for the sidecar. */
   readonly key: string;
-  /** The values of the annotation that refuse the sidecar. */
-  readonly refused: RegExp;
-  /** The annotation with the value true that lets the sidecar end before the job starts. */
+  /** The values of the annotation that ask for the sidecar, as the tool reads them. */
+  readonly asking: RegExp;
+  /** The annotation that lets the sidecar end before the job starts, if it is true in Go. */
   readonly ending?: string;
 }
 
@@ -18,24 +18,24 @@ const INJECTORS: readonly Injector[] = [
   {
     name: "Vault",
     key: "vault.hashicorp.com/agent-inject",
-    refused: /^(?!true$|1$)/,
+    asking: TRUE_IN_GO,
     ending: "vault.hashicorp.com/agent-pre-populate-only",
   },
-  { name: "Dapr", key: "dapr.io/enabled", refused: /^(?!true$)/ },
-  { name: "OpenTelemetry", key: "sidecar.opentelemetry.io/inject", refused: /^(?:false)?$/ },
-  { name: "Jaeger", key: "sidecar.jaegertracing.io/inject", refused: /^(?:false)?$/ },
-  { name: "App Mesh", key: "appmesh.k8s.aws/sidecarInjectorWebhook", refused: /^(?!enabled$)/ },
+  { name: "Dapr", key: "dapr.io/enabled", asking: /^\s*(?:y|yes|t|true|on|1)\s*$/i },
+  // The value can also be the name of a collector.
+  { name: "OpenTelemetry", key: "sidecar.opentelemetry.io/inject", asking: /^(?!false$)./i },
+  { name: "Jaeger", key: "sidecar.jaegertracing.io/inject", asking: /^(?!false$)./i },
+  { name: "App Mesh", key: "appmesh.k8s.aws/sidecarInjectorWebhook", asking: /^enabled$/i },
 ];
 
 /** Warns about the sidecars of other tools, which keep a Job running after its container has ended. */
 export function otherSidecarFindings(network: Network): Finding[] {
-  return INJECTORS.flatMap(({ name, key, refused, ending }): Finding[] => {
+  return INJECTORS.flatMap(({ name, key, asking, ending }): Finding[] => {
     const pods = codePods(network).filter(({ job, actor }) => {
       if (ENDLESS.includes(job.object.kind)) return false;
       const [{ annotations }] = textsOf(network, job, actor);
-      const value = annotations.get(key);
-      return value !== undefined && !refused.test(value) &&
-        (ending === undefined || annotations.get(ending) !== "true");
+      return asking.test(annotations.get(key) ?? "") &&
+        (ending === undefined || !TRUE_IN_GO.test(annotations.get(ending) ?? ""));
     });
     const [first] = pods;
     if (first === undefined) return [];

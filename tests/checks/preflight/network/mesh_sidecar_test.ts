@@ -99,6 +99,16 @@ Deno.test("egress-policy reads labels and annotations as each mesh does", () => 
   );
   assertEquals(findings({ ...injected("istio-injection: disabled"), ...own }), []);
   assertEquals(severities(injected("kuma.io/sidecar-injection: enabled")), ["fail"]);
+  const refusing = marked({ pod: '        sidecar.istio.io/inject: "no"\n' });
+  const [found] = findings({ ...refusing, ...injected("istio-injection: enabled") });
+  assertStringIncludes(found!.problem, "so the executors of Job");
+  for (const [value, expected] of [["True", ["fail"]], ["1", ["fail"]], ["False", []]] as const) {
+    const job = HEALTHY.job.replace(
+      /(\n +template:\n +metadata:\n)( +)/,
+      `$1$2annotations: { consul.hashicorp.com/connect-inject: "${value}" }\n$2`,
+    );
+    assertEquals(severities({ job }), expected, value);
+  }
 });
 
 Deno.test("egress-policy does not warn about a sidecar that ends with its Job", () => {
@@ -107,6 +117,8 @@ Deno.test("egress-policy does not warn about a sidecar that ends with its Job", 
   const namespace = annotation(beta);
   assertEquals(severities(marked({ namespace })), ["fail"]);
   assertEquals(severities(marked({ namespace, more: allow("linkerd", 8086) })), []);
+  const capital = annotation(beta.replace("'true'", "'True'"));
+  assertEquals(severities(marked({ namespace: capital, more: allow("linkerd", 8086) })), []);
   const native = edited(
     "job",
     "      containers:\n",
@@ -163,9 +175,17 @@ Deno.test("egress-policy warns of the sidecars of other tools, which keep a Job 
     return findings({ job }).map(({ severity, problem }) => `${severity} ${problem}`);
   };
   const inject = 'vault.hashicorp.com/agent-inject: "true"';
+  const only = (value: string) => `${inject}, vault.hashicorp.com/agent-pre-populate-only: ${value}`;
+  const spellings = ['"1"', '"t"', '"T"', '"true"', '"True"', '"TRUE"'];
   for (
     const [annotations, name] of [
-      [inject, "Vault"],
+      ...spellings.map((each) => [`vault.hashicorp.com/agent-inject: ${each}`, "Vault"] as const),
+      [only('"false"'), "Vault"],
+      [only('"0"'), "Vault"],
+      [only('"yes"'), "Vault"],
+      ['dapr.io/enabled: "True"', "Dapr"],
+      ['dapr.io/enabled: "yes"', "Dapr"],
+      ["appmesh.k8s.aws/sidecarInjectorWebhook: Enabled", "App Mesh"],
       ['dapr.io/enabled: "true"', "Dapr"],
       ['sidecar.opentelemetry.io/inject: "true"', "OpenTelemetry"],
       ["sidecar.opentelemetry.io/inject: otel-sidecar", "OpenTelemetry"],
@@ -179,8 +199,12 @@ Deno.test("egress-policy warns of the sidecars of other tools, which keep a Job 
   }
   for (
     const annotations of [
-      `${inject}, vault.hashicorp.com/agent-pre-populate-only: "true"`,
-      'vault.hashicorp.com/agent-inject: "false"',
+      ...spellings.map(only),
+      ...['"false"', '"0"', '"F"', '"yes"', '""'].map((each) =>
+        `vault.hashicorp.com/agent-inject: ${each}`
+      ),
+      'sidecar.opentelemetry.io/inject: "False"',
+      'dapr.io/enabled: "no"',
       'dapr.io/enabled: "false"',
       'sidecar.opentelemetry.io/inject: "false"',
       "appmesh.k8s.aws/sidecarInjectorWebhook: disabled",
