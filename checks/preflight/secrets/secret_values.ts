@@ -25,11 +25,11 @@ export function judgeStored(
   const asVariables = entries.filter(([key]) => keys.includes(key))
     .flatMap(([key, value]) => {
       const text = String(value);
-      const problem = problemOfStored(text);
+      const { problem, isUncertain } = problemOfStored(text) ?? {};
       if (problem === undefined) return [];
       const again = `tore the value again, ${storing(object, [key], project)}`;
       const findings = problemFindings(object, `data.${key}`, { problem, fix: `S${again}` });
-      if (!isPerhapsIntended(text)) return findings;
+      if (!isUncertain && !isPerhapsIntended(text)) return findings;
       const fix =
         `If this is intended, --credentials cluster proves the login. Otherwise s${again}`;
       return findings.map((finding): Finding => ({ ...finding, severity: "warn", fix }));
@@ -92,11 +92,10 @@ function plainProblem(value: unknown, isFile: boolean): ValueProblem | undefined
   };
 }
 
-function problemOfStored(value: string): string | undefined {
-  const twice = isEncodedText(value)
-    ? "is encoded twice: the decoded value is base64 again"
-    : undefined;
-  return problemOfValue(value)?.problem ?? twice;
+function problemOfStored(value: string): Omit<ValueProblem, "fix"> | undefined {
+  return problemOfValue(value) ?? (isEncodedText(value)
+    ? { problem: "is encoded twice: the decoded value is base64 again" }
+    : undefined);
 }
 
 function problemOfEncoded(value: unknown, isFile: boolean): ValueProblem | undefined {
@@ -139,8 +138,8 @@ function problemFindings(
       severity: "warn",
       ...placeOf(object, field),
       problem: `the value ${trouble.problem}`,
-      why: "a program that reads the file gets exactly this value",
-      fix: `If the file must be so, ignore this. Otherwise: ${trouble.fix}`,
+      why: "a program that reads the Secret gets exactly this value",
+      fix: `If the value must be so, ignore this. Otherwise: ${trouble.fix}`,
     }];
   }
   return [{
@@ -169,7 +168,7 @@ export interface ValueProblem {
   readonly fix: string;
   /** True if the API server refuses the Secret. */
   readonly isRefused?: true;
-  /** True if a file can have the value on purpose. */
+  /** True if the value can be so on purpose. */
   readonly isUncertain?: true;
 }
 
@@ -218,8 +217,18 @@ export function problemOfValue(value: string): ValueProblem | undefined {
       fix: "Remove the backslash. Single quotes in YAML leave other characters unchanged.",
     };
   }
+  if (UNREPLACED.test(value)) {
+    return {
+      problem: "has a command or a variable that only a shell would replace",
+      fix: "Write the text that the shell would have put there.",
+      isUncertain: true,
+    };
+  }
   return undefined;
 }
+
+/** What a shell replaces in a text: `$(command)`, a command in backticks, and `${NAME}`. */
+const UNREPLACED = /\$\(\s*[a-z/][^()]*\)|`\s*[a-z/][^`]*`|\$\{[a-z_]\w*([:#%/^,@-][^{}]*)?\}/i;
 
 /** Returns whether a value is base64 of printable text. */
 export function isEncodedText(value: string): boolean {

@@ -27,6 +27,7 @@ const OBJECT = "Secret analytics-jobs/django-db-credentials";
 const PASSWORD = SECRETS.password;
 const FIELD = "stringData.DJANGO_DB_PASSWORD";
 const secret = (value: string) => change("secrets.yaml", `'${PASSWORD}'`, value);
+const UNREPLACED = "has a command or a variable that only a shell would replace";
 
 for (
   const [value, problem] of [
@@ -120,6 +121,9 @@ stringData: { login: ${JSON.stringify(value)} }
       ["'Tr0ubador'\n", "is enclosed in quotes, which become part of the value"],
       ["Tr0ubador ", "ends with white space"],
       [btoa("Tr0ubador and more"), "is base64, so the file has base64 and not its plain text"],
+      ["Tr0ub$(date)x", UNREPLACED],
+      ["Tr0ub`date +%s`\n", UNREPLACED],
+      ["Tr0ub-${USER:-robson}", UNREPLACED],
     ] as const
   ) {
     for (const mount of mounts) {
@@ -227,6 +231,12 @@ const PASSWORDS = [
   "xxYxx",
   "pa$$word",
   "$apr1$x$HASH",
+  "a$(b",
+  "a$()b",
+  "a$(9)b",
+  "x`y",
+  "$2y$10$N9qo8uLOickgx2ZMRZoMye",
+  "a${}b",
 ];
 
 const PLACEHOLDERS = [
