@@ -46,6 +46,23 @@ export function otherNamespaceOf(
 }
 
 /**
+ * Returns the other namespace in which Spark creates the pods of a job, if the manifests declare nothing
+ * that decides about these pods: neither the namespace nor its roles and policies.
+ */
+export function unseenNamespace(
+  job: SparkJob,
+  objects: readonly ManifestObject[],
+): string | undefined {
+  const { name, setting } = otherNamespaceOf(job, objects) ?? {};
+  if (setting === undefined || name === undefined) return undefined;
+  const isDeclared = hasRolesOf(objects, name) ||
+    objects.some(({ kind, namespace, name: own }) =>
+      kind === "Namespace" && own === name || kind === "NetworkPolicy" && namespace === name
+    );
+  return isDeclared ? undefined : name;
+}
+
+/**
  * Returns the namespace in which the checks judge the pods that Spark creates. A namespace that is
  * not known, or in which the account may not create pods, is a mistake that rbac reports. The other
  * checks then judge the job's own namespace, because the pods never exist in the other one.

@@ -4,10 +4,12 @@ import type { Finding, Outcome } from "../../finding.ts";
 import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
 import type { Labels } from "../../kubernetes/metadata.ts";
 import { podTemplatesOf } from "../../kubernetes/workloads.ts";
-import { parseAddress, parseHost } from "../../network_policy/address.ts";
+import { parseAddress, parseHost, publicPart } from "../../network_policy/address.ts";
 import { isDeveloperHost, isLocalHost } from "../../network_policy/local_host.ts";
 import { type Endpoint, NAME_LABEL, type Pod, UNKNOWN_VALUE } from "../../network_policy/model.ts";
-import { besideDatabase, CONNECTIONS, type PlatformCheck, platformCheck } from "../platform.ts";
+import { judgeHost } from "../../network_policy/open_ports.ts";
+import { besideDatabase, CONNECTIONS, type PlatformCheck } from "../platform.ts";
+import { connectionCheck } from "./connection_check.ts";
 import {
   codePods,
   type DeniedConnection,
@@ -25,6 +27,7 @@ import {
   assumedPods,
   doubtAboutAddress,
   endAt,
+  mayBeOutside,
   serviceAt,
   serviceBehind,
   serviceOf,
@@ -36,7 +39,7 @@ import { backendsOf, type UnreachableService, whyUnreachable } from "./service_b
  * connection. Policies select pods, never a Service. If the pods of Postgres are unknown, only
  * their namespace is checked.
  */
-export const databaseEgress: PlatformCheck = platformCheck({
+export const databaseEgress: PlatformCheck = connectionCheck({
   id: "database-egress",
   title: "jobs reach Postgres",
   reads: [
@@ -86,7 +89,7 @@ export const databaseEgress: PlatformCheck = platformCheck({
     }
     return judge(network, databases, [...unreachable.values()]);
   },
-});
+}, readsDatabase);
 
 const WHY = "bronze reads the outbox from Postgres, and silver reads the time from Postgres; " +
   runEnds("after retries", "Cannot read from");
@@ -101,7 +104,8 @@ function judge(
   if (unreachable.length > 0) return { examined, findings: unreachable };
   const denials = new Map([...databases].flatMap(([required, database]) => {
     const { actor, to, port } = required;
-    const doubt = doubtAboutAddress(network, actor.pod, to, port);
+    const doubt = doubtAboutAddress(network, actor.pod, to, port) ??
+      doubtAboutName(network, required);
     return deniedConnections(network, [required]).map((each) => (
       [doubt === undefined ? each : { ...each, doubt }, database] as const
     ));
@@ -114,6 +118,19 @@ function judge(
     why: `${WHY}; policies select the labels of pods and namespaces, never a Service`,
     fix: (each, all) => fix(network, each, all, denials.get(each)!, isOneOfMany),
   });
+}
+
+/** Explains why a denial is not certain: a host with the name of a namespace can be outside. */
+function doubtAboutName(
+  network: Network,
+  { job, actor, port }: RequiredConnection,
+): string | undefined {
+  if (!mayBeOutside(hostOf(job), network, job)) return undefined;
+  const { open } = judgeHost(network.cluster, actor.pod, "TCP", port);
+  return publicPart(open).length === 0
+    ? undefined
+    : "whether the host in DJANGO_DB_HOST is outside the cluster is not known: it ends with the " +
+      "name of a namespace, but no such Service was read";
 }
 
 /** Rules for other ports may be for the store or the Kubernetes API. */

@@ -20,7 +20,8 @@ import {
   type Policy,
   type Protocol,
 } from "../../network_policy/model.ts";
-import { CONNECTIONS, inNamespace, type PlatformCheck, platformCheck } from "../platform.ts";
+import { CONNECTIONS, inNamespace, type PlatformCheck } from "../platform.ts";
+import { connectionCheck } from "./connection_check.ts";
 import {
   type Advice,
   denialFindings,
@@ -43,7 +44,7 @@ import { backendsOf } from "./service_backends.ts";
  * DNS: without a cluster, the check assumes the pods of a standard cluster. If a rule allows DNS at
  * another place, such as a cache on the node, the check does not judge.
  */
-export const dnsEgress: PlatformCheck = platformCheck({
+export const dnsEgress: PlatformCheck = connectionCheck({
   id: "dns-egress",
   title: "jobs reach the cluster's DNS",
   reads: [...CONNECTIONS, ...inNamespace("kube-system", "Pod", "Service", "NetworkPolicy")],

@@ -4,7 +4,8 @@ import { noExecutors, unknownModes } from "./job_network.ts";
 import { naming } from "../../list_names.ts";
 import { hasFailure } from "../outcome.ts";
 import type { Finding, Outcome } from "../../finding.ts";
-import { CONNECTIONS, type PlatformCheck, platformCheck } from "../platform.ts";
+import { CONNECTIONS, type PlatformCheck } from "../platform.ts";
+import { connectionCheck } from "./connection_check.ts";
 import {
   type DenialCause,
   type DeniedConnection,
@@ -28,7 +29,7 @@ import { fixDenial } from "./policy_fix.ts";
  * Driver and executors reach each other on the ports in Spark's settings: executors register with
  * the driver, and driver and executors fetch blocks from each other.
  */
-export const driverExecutorTraffic: PlatformCheck = platformCheck({
+export const driverExecutorTraffic: PlatformCheck = connectionCheck({
   id: "driver-executor-traffic",
   title: "driver and executors reach each other",
   reads: CONNECTIONS,

@@ -19,7 +19,8 @@ import { decide } from "../../network_policy/evaluate.ts";
 import { policyId } from "../../network_policy/explain.ts";
 import { type Endpoint, NAME_LABEL, type Rule } from "../../network_policy/model.ts";
 import { covers, judgeHost } from "../../network_policy/open_ports.ts";
-import { CONNECTIONS, type PlatformCheck, platformCheck } from "../platform.ts";
+import { CONNECTIONS, type PlatformCheck } from "../platform.ts";
+import { connectionCheck } from "./connection_check.ts";
 import { hasFailure } from "../outcome.ts";
 import {
   codePods,
@@ -49,7 +50,7 @@ import { type Store, storeOf, unreadEndpoint } from "./store_endpoint.ts";
  *
  * The check also reports every policy and job that cannot be parsed, on behalf of the other checks.
  */
-export const egressPolicy: PlatformCheck = platformCheck({
+export const egressPolicy: PlatformCheck = connectionCheck({
   id: "egress-policy",
   title: "jobs reach the object store outside the cluster",
   reads: [...CONNECTIONS, "Secret"],
@@ -64,7 +65,7 @@ export const egressPolicy: PlatformCheck = platformCheck({
     if (invalid.length > 0) return { examined: examinedPods(network), findings: invalid };
     return all.length === 0 ? notJudged : { skip: WRONG_TYPES };
   },
-});
+}, (job) => usesStore({ job }));
 
 const WRONG_TYPES = "some manifests are invalid (see manifests-readable)";
 
@@ -106,6 +107,7 @@ function judgeEgress(network: Network, invalid: readonly Finding[]): Outcome {
   const denied: DeniedStore[] = [];
   const partial: PartialAccess[] = [];
   const doubts = new Set<string>();
+  const notes = new Set<string>();
   const onLoopback = new Set<JobWithPods>();
   for (const { job, actor } of pods) {
     const unread = unreadEndpoint(job);
@@ -116,10 +118,18 @@ function judgeEgress(network: Network, invalid: readonly Finding[]): Outcome {
     const store = storeOf(network, job, actor.pod);
     if (store.kind === "loopback") onLoopback.add(job);
     const access = accessTo(network, store, job, actor);
+    const { other, source } = store;
+    if (other !== undefined && other.kind === "service") {
+      notes.add(`the host in ${source} counts as one outside the cluster: ${NO_SERVICE}`);
+    }
     if (access === "open") continue;
     if ("doubt" in access) doubts.add(access.doubt);
-    else if ("cause" in access) denied.push({ ...access, store });
-    else partial.push(access);
+    else if (!("cause" in access)) partial.push(access);
+    else if (other === undefined || isDenied(accessTo(network, other, job, actor))) {
+      denied.push({ ...access, store });
+    } else {
+      doubts.add(`whether the host in ${source} is outside the cluster is not known: ${NO_SERVICE}`);
+    }
   }
   const findings = [
     ...invalid,
@@ -130,20 +140,25 @@ function judgeEgress(network: Network, invalid: readonly Finding[]): Outcome {
     ...otherSidecarFindings(network),
     ...ambientFindings(network),
   ];
-  const judged = { examined: examinedPods(network), findings };
+  const judged = { examined: [examinedPods(network), ...notes].join("; "), findings };
   if (findings.length === 0 && pods.length > 0 && pods.every(({ job }) => onLoopback.has(job))) {
     return { skip: "the store's endpoint names no server that pods reach (see secret-escaping)" };
   }
   return doubts.size === 0 || hasFailure(judged) ? judged : { unknown: naming([...doubts]) };
 }
 
+/** Why a name can be that of a Service, or of a host outside the cluster. */
+const NO_SERVICE = "it ends with the name of a namespace, but no such Service was read";
+
+/** Whether a pod can reach a store, why not, or why that is not known. */
+type Access = "open" | DeniedConnection | PartialAccess | { readonly doubt: string };
+
+function isDenied(access: Access): boolean {
+  return typeof access === "object" && "cause" in access;
+}
+
 /** Returns whether a pod can reach a store, why not, or why that is not known. */
-function accessTo(
-  network: Network,
-  store: Store,
-  job: JobWithPods,
-  actor: Actor,
-): "open" | DeniedConnection | PartialAccess | { readonly doubt: string } {
+function accessTo(network: Network, store: Store, job: JobWithPods, actor: Actor): Access {
   const { kind, port, source } = store;
   const denial = (
     destination: string,

@@ -20,6 +20,7 @@ import type { Tree } from "../../facts/tree.ts";
 import { ROLE_LABEL } from "../../spark/pods.ts";
 import { unknownJobs } from "../../spark/spark_job.ts";
 import { type JobWithPods, labelled, withPods } from "./job_pods.ts";
+import { unseenNamespace } from "../access/pod_namespace.ts";
 import { inNamespaceOfJobs } from "./without_namespace.ts";
 
 /**
@@ -101,8 +102,12 @@ export function readNetwork(
   const isJob = ({ object }: ObjectProblem) =>
     new RegExp(`^(Job|CronJob|Pod) ${own}/`).test(object);
   const jobs = all.filter(({ workload: { object } }) => object.namespace === own)
-    .map(withPods)
-    .filter((job) => job !== undefined);
+    .flatMap((each): JobWithPods[] => {
+      const job = withPods(each);
+      if (job === undefined) return [];
+      const unseen = unseenNamespace(each, objects);
+      return [unseen === undefined ? job : { ...job, actors: job.actors.slice(0, 1), unseen }];
+    });
   const { cluster } = reading;
   const problems = reading.problems.filter(({ isPodless }) => !isPodless);
   const policies = cluster.policies.filter(({ namespace }) => namespace === own);

@@ -48,6 +48,11 @@ export interface JobWithPods extends
   readonly containers: number;
   /** The pods: the job's own first. */
   readonly actors: readonly Actor[];
+  /**
+   * The namespace of pods that Spark creates, if the manifests declare nothing of this namespace. The
+   * pods are then not among `actors`.
+   */
+  readonly unseen?: string;
   /** True if Spark requests pods from the Kubernetes API. */
   readonly onKubernetes: boolean;
   /** True if the job's own pod is a driver without the label that policies select drivers by. */

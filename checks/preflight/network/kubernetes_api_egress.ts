@@ -20,7 +20,8 @@ import { decide } from "../../network_policy/evaluate.ts";
 import { formatEndpoint } from "../../network_policy/explain.ts";
 import type { Endpoint, Policy, Rule } from "../../network_policy/model.ts";
 import { judgeHost } from "../../network_policy/open_ports.ts";
-import { CONNECTIONS, inNamespace, type PlatformCheck, platformCheck } from "../platform.ts";
+import { CONNECTIONS, inNamespace, type PlatformCheck } from "../platform.ts";
+import { connectionCheck } from "./connection_check.ts";
 import {
   causeOfDenial,
   denialFindings,
@@ -45,7 +46,7 @@ import { type Backends, backendsOf } from "./service_backends.ts";
  * kubeadm) or on 443 (managed clusters). Most network plugins apply policies to the address of the
  * API server, which only a cluster reports. With manifests alone, one open address is enough.
  */
-export const kubernetesApiEgress: PlatformCheck = platformCheck({
+export const kubernetesApiEgress: PlatformCheck = connectionCheck({
   id: "kubernetes-api-egress",
   title: "drivers and scheduled runs reach the Kubernetes API",
   reads: [...CONNECTIONS, ...inNamespace("default", "Service", "EndpointSlice")],
@@ -92,7 +93,8 @@ export const kubernetesApiEgress: PlatformCheck = platformCheck({
     };
     return hasFailure(judged) ? judged : unknownModes(network) ?? judged;
   },
-});
+  // Executors do not use the API. In deploy mode cluster, Spark makes the driver, too.
+}, ({ mode }) => mode === "cluster");
 
 /** What is not checked if only a port is open that some API servers listen on. */
 function noteOf(port: number): string {

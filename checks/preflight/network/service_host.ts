@@ -1,6 +1,7 @@
 import { type Selector, selects } from "../../kubernetes/selectors.ts";
 import { fieldsIn } from "../../kubernetes/fields.ts";
 import type { Labels } from "../../kubernetes/metadata.ts";
+import type { ManifestObject } from "../../kubernetes/objects.ts";
 import {
   type Address,
   formatAddress,
@@ -43,6 +44,27 @@ export function serviceOf(
     isInside && names.length === 3 ? names.slice(1) : names;
   const isService = isInside || cluster.namespaces.has(namespace);
   return isService && rest.length === 0 ? { name, namespace } : undefined;
+}
+
+/**
+ * Returns whether a host can be outside the cluster although its end is the name of a namespace, as in
+ * `acme.storage`: the end can be that of a domain, and the objects declare no such server.
+ */
+export function mayBeOutside(host: string, network: Network, job: JobWithPods): boolean {
+  if (IN_CLUSTER.test(host) || !host.includes(".")) return false;
+  const service = serviceOf(host, network, job);
+  return service !== undefined && !declaresServer(network.manifests.objects, service);
+}
+
+/** Returns whether objects declare a Service, or the pods that can be behind it. */
+export function declaresServer(
+  objects: readonly ManifestObject[],
+  { name, namespace }: ServiceName,
+): boolean {
+  return objects.some((each) =>
+    /^(Service|Deployment|StatefulSet)$/.test(each.kind) && each.name === name &&
+    each.namespace === namespace
+  );
 }
 
 /** The Service that a Service stands for, if its externalName is that of a Service; or else itself. */

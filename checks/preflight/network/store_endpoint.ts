@@ -10,6 +10,7 @@ import { backendsOf } from "./service_backends.ts";
 import {
   assumedPods,
   endAt,
+  mayBeOutside,
   serviceAt,
   serviceBehind,
   type ServiceName,
@@ -31,6 +32,8 @@ export type Store =
     readonly port: number;
     /** The setting that contains the endpoint, as in `S3_ENDPOINT`. */
     readonly source: string;
+    /** The store, if a name that can be that of a Service or of a host outside is the other one. */
+    readonly other?: Store;
   }
   & (
     | { readonly kind: "public" | "private" | "loopback" }
@@ -81,7 +84,13 @@ export function storeOf(network: Network, job: JobWithPods, from: Pod): Store {
   if (named !== undefined) {
     const service = serviceBehind(named, network, job);
     const outside = externalNameOf(network, service);
-    if (outside === undefined) return serviceStore(network, from, common, service);
+    if (outside === undefined) {
+      const inside = serviceStore(network, from, common, service);
+      if (!mayBeOutside(host, network, job)) return inside;
+      const named: Store = { ...common, kind: isPrivateName(host) ? "private" : "public" };
+      // Hosts outside have the usual port of HTTPS. Services of stores rarely do.
+      return port === 443 ? { ...named, other: inside } : { ...inside, other: named };
+    }
     const known = parseHost(outside);
     return known === undefined
       ? { ...common, kind: isPrivateName(outside) ? "private" : "public" }
@@ -149,7 +158,7 @@ function serviceStore(
 }
 
 /** Returns whether a host name belongs to a private network: no public DNS server has the name. */
-function isPrivateName(host: string): boolean {
+export function isPrivateName(host: string): boolean {
   return !host.replace(/\.$/, "").includes(".") ||
     /\.(internal|intranet|local|lan|localdomain|corp|home|private|home\.arpa)\.?$/.test(host);
 }

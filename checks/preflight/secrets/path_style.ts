@@ -7,6 +7,8 @@ import { placeIn } from "../../source_code/code.ts";
 import { UNREAD_FILE } from "../../spark/configuration_files.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 import { unreadCode } from "../image/job_needs.ts";
+import { declaresServer } from "../network/service_host.ts";
+import { isPrivateName } from "../network/store_endpoint.ts";
 
 // How S3A names a bucket: before the host, as in `lake.minio`, or in the path, as in `minio/lake`.
 
@@ -36,9 +38,10 @@ export function withoutPathStyle(job: SparkJob, tree: Tree): Finding[] {
   // A file that is not read can have the setting.
   if (job.settings.has(UNREAD_FILE) || job.unreadProperties !== undefined) return [];
   const found = endpointsOf(job).flatMap((each): Finding[] => {
-    const host = hostOf(each.value);
-    if (isPathStyle(job, each.bucket) || host === undefined) return [];
-    const kind = kindOf(host, job, tree);
+    const url = urlOf(each.value, job);
+    if (isPathStyle(job, each.bucket) || url === undefined) return [];
+    const host = url.hostname.replace(/\.$/, "");
+    const kind = kindOf(url, job, tree);
     if (kind === "other") return [];
     const unread = whyUnread(job);
     const shown = each.isSecret ? "the store" : host;
@@ -95,24 +98,32 @@ function isPathStyle({ settings, code }: SparkJob, bucket: string | undefined): 
   return code.some(({ text }) => MAY_USE_PATHS.test(text));
 }
 
-function hostOf(endpoint: string): string | undefined {
+function urlOf(endpoint: string, { settings }: SparkJob): URL | undefined {
   const text = endpoint.trim();
   if (text === "" || /[$`<>{}]/.test(text)) return undefined;
-  return URL.parse(text.includes("://") ? text : `https://${text}`)?.hostname.replace(/\.$/, "");
+  const isPlain = settings.get("spark.hadoop.fs.s3a.connection.ssl.enabled")?.value === "false";
+  const url = text.includes("://") ? text : `${isPlain ? "http" : "https"}://${text}`;
+  return URL.parse(url) ?? undefined;
 }
 
-function kindOf(host: string, job: SparkJob, { all }: Tree): "service" | "private" | "other" {
+function kindOf(
+  { hostname, protocol, port }: URL,
+  job: SparkJob,
+  { all }: Tree,
+): "service" | "private" | "other" {
+  const host = hostname.replace(/\.$/, "");
   if (host === "" || isLocalHost(host) || isDeveloperHost(host)) return "other";
   if (parseHost(host) !== undefined) return "other";
   if (/\.svc(\.cluster\.local)?$/.test(host) || !host.includes(".")) return "service";
-  const [, namespace = "", ...rest] = host.split(".");
+  const [name = "", namespace = "", ...rest] = host.split(".");
   const isNamespace = rest.length === 0 &&
     (namespace === namespaceOf(job.workload.object) ||
       all.some((each) =>
         each.namespace === namespace || each.kind === "Namespace" && each.name === namespace
       ));
-  if (isNamespace) return "service";
-  return /\.(?:internal|intranet|local|lan|localdomain|corp|home|private|home\.arpa)$/.test(host)
-    ? "private"
-    : "other";
+  if (isNamespace && (protocol === "http:" || declaresServer(all, { name, namespace }))) {
+    return "service";
+  }
+  // The host can be a Service that the manifests do not declare, or outside the cluster.
+  return isPrivateName(host) || isNamespace && port !== "" ? "private" : "other";
 }

@@ -50,6 +50,63 @@ for (const namespace of ["default", "robson", "monitoring"]) {
   });
 }
 
+const CONNECTIONS = ["egress-policy", "database-egress", "dns-egress", "driver-executor-traffic"];
+
+/** A policy that isolates all pods of a namespace. */
+const deny = (namespace: string) =>
+  `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: deny, namespace: ${namespace} }
+spec: { podSelector: {}, policyTypes: [Ingress, Egress] }
+`;
+
+/** The permissions of the jobs, in every namespace. */
+const EVERYWHERE = `${ROLE}---\n${binding("ClusterRole jobs")}`
+  .replace("kind: Role\n", "kind: ClusterRole\n").replace("kind: RoleBinding", "kind: ClusterRoleBinding")
+  .replaceAll(", namespace: etl", "");
+
+for (const namespace of ["default", "monitoring", "etl"]) {
+  for (const [name, more] of [["", {}], [" with a ClusterRoleBinding", { "a.yaml": EVERYWHERE }]] as const) {
+    Deno.test(`the checks of connections do not judge, and no fix opens, an undeclared namespace ${namespace}${name}`, async () => {
+      const results = await judge({ ...elsewhere(namespace), ...more });
+      const start = "the manifests declare nothing of the namespace in which Spark makes pods";
+      for (const id of CONNECTIONS) {
+        const { verdict, reason, findings } = results.get(id)!;
+        assertEquals([id, verdict, findings], [id, "error", []]);
+        assertStringIncludes(reason!, `${start}, so their connections are not known: ${namespace} (`);
+      }
+      assertEquals(results.get("kubernetes-api-egress")!.verdict, "pass");
+      assertEquals(
+        [...results.values()].flatMap(({ findings }) => findings.map(({ fix }) => fix))
+          .filter((fix) => fix.includes("networkpolicy") || fix.includes("NetworkPolicy")),
+        [],
+      );
+    });
+  }
+}
+
+Deno.test("the checks of connections judge a namespace by what the manifests declare of it", async () => {
+  const declared = "apiVersion: v1\nkind: Namespace\nmetadata: { name: etl }\n";
+  for (const text of [declared, deny("etl"), `${declared}---\n${deny("etl")}`]) {
+    const results = await judge({ ...elsewhere("etl"), "etl.yaml": text });
+    const { verdict, findings } = results.get("driver-executor-traffic")!;
+    assertEquals(verdict, "fail");
+    assertStringIncludes(findings.map(({ fix }) => fix).join(), '"kubernetes.io/metadata.name":"etl"');
+  }
+});
+
+Deno.test("kubernetes-api-egress does not judge a driver in an undeclared namespace", async () => {
+  const files = elsewhere("etl");
+  const job = files[JOB]!.replace("--deploy-mode=client", "--deploy-mode=cluster");
+  const results = await judge({ ...files, [JOB]: job });
+  for (const id of [...CONNECTIONS, "kubernetes-api-egress"]) {
+    const { verdict, findings } = results.get(id)!;
+    const isJudged = findings.some(({ severity }) => severity === "fail");
+    assertEquals([id, verdict], [id, isJudged ? "fail" : "error"]);
+    assertEquals(findings.filter(({ fix }) => fix.includes('"etl"')), [], id);
+  }
+});
+
 Deno.test("driver-executor-traffic selects the namespace in which the account may create executors", async () => {
   const files = { ...elsewhere("etl"), "etl.yaml": `${ROLE}---\n${binding("Role jobs")}` };
   const { findings } = (await judge(files)).get("driver-executor-traffic")!;

@@ -52,6 +52,26 @@ Deno.test("database-egress does not judge a private address that can be a Servic
   assertStringIncludes(JSON.stringify(outcomeOf("203.0.113.9")), "is outside the cluster");
 });
 
+Deno.test("database-egress does not judge a name that can be that of a host outside the cluster", () => {
+  const namespace = "apiVersion: v1\nkind: Namespace\nmetadata: { name: cloud }\n";
+  const open = policy(
+    "allow-outside",
+    `${SPARK_PODS}
+  policyTypes: [Egress]
+  egress: [{ to: [{ ipBlock: { cidr: 203.0.113.0/24 } }], ports: [{ port: 5432 }] }]`,
+  );
+  const unknown = outcomeOf("acme.cloud", `${namespace}---${open}`);
+  assertStringIncludes(
+    JSON.stringify(unknown),
+    '"unknown":"whether the host in DJANGO_DB_HOST is outside the cluster is not known',
+  );
+  const service = "apiVersion: v1\nkind: Service\nmetadata: { name: acme, namespace: cloud }\n" +
+    "spec: { selector: { app: acme }, ports: [{ port: 5432 }] }\n";
+  for (const more of [namespace, `${namespace}---\n${service}---${open}`]) {
+    assertStringIncludes(JSON.stringify(outcomeOf("acme.cloud", more)), '"severity":"fail"');
+  }
+});
+
 Deno.test("the fix of database-egress keeps a peer that another job needs", () => {
   const other = HEALTHY.job.replace(/(metadata:\n {2}name: )\S+/, "$1other");
   assertStringIncludes(other, "name: other");

@@ -1,4 +1,4 @@
-import { assertEquals } from "../../../support/assert.ts";
+import { assert, assertEquals } from "../../../support/assert.ts";
 import {
   edited,
   HEALTHY,
@@ -136,6 +136,72 @@ const replaced = (port: number) =>
   `[{"op":"replace","path":"/spec/egress/0/ports/0","value":{"protocol":"TCP","port":${port}}}]`;
 const added = (rule: number, port: number) =>
   `[{"op":"add","path":"/spec/egress/${rule}/ports/-","value":{"protocol":"TCP","port":${port}}}]`;
+
+/** The text of a part with several changes; the part must contain each text. */
+function changed(part: keyof typeof HEALTHY, ...pairs: readonly (readonly [string, string])[]) {
+  const text = pairs.reduce((text, [from, to]) => {
+    assert(text.includes(from), `${part} has no ${from}`);
+    return text.replaceAll(from, to);
+  }, HEALTHY[part]);
+  return { [part]: text };
+}
+
+const several = (first: number) => `port: ${first}\n        - protocol: TCP\n          port: ${first + 1}`;
+
+const additions: readonly (readonly [string, string, Parts])[] = [
+  ["several ports of Postgres", "database-egress", changed("outbox", ["port: 5432", several(5433)])],
+  [
+    "several ports of the store",
+    "egress-policy",
+    { ...known, ...changed("store", ["port: 443", several(9000)]) },
+  ],
+  ["several ports of the API", "kubernetes-api-egress", changed("api", ["port: 6443", several(6444)])],
+  [
+    "the label and the port of Postgres",
+    "database-egress",
+    changed("outbox", ["app: rbs", "app: db"], ["port: 5432", "port: 5433"]),
+  ],
+  [
+    "the namespace and the port of Postgres",
+    "database-egress",
+    changed("outbox", ["name: robson", "name: analytics-jobs"], ["port: 5432", "port: 5433"]),
+  ],
+  [
+    "the label and the port of DNS",
+    "dns-egress",
+    changed("dns", ["k8s-app: kube-dns", "k8s-app: dns"], ["port: 53", "port: 54"]),
+  ],
+  [
+    "the selector and the port of the store",
+    "egress-policy",
+    {
+      ...known,
+      store: HEALTHY.store.replace(/- ipBlock:[^]*(?=ports)/, "- namespaceSelector: {}\n      ")
+        .replace("port: 443", "port: 9000"),
+    },
+  ],
+  [
+    "the label and the ports of Spark",
+    "driver-executor-traffic",
+    changed("spark", ["values: [driver, executor]", "values: [worker]"], ["port: 70", "port: 80"]),
+  ],
+];
+for (const [name, id, changes] of additions) {
+  Deno.test(`connection checks: the fix for a rule with two faults closes nothing: ${name}`, () => {
+    const failing = (fact: ReturnType<typeof manifests>) =>
+      [...judge(fact)].filter(([each, outcome]) =>
+        !("findings" in outcome) ||
+        outcome.findings.some(({ severity }) => severity === "fail" || each === id)
+      ).map(([each]) => each);
+    const fact = manifests(changes);
+    const before = failing(fact);
+    const outcome = judge(fact).get(id)!;
+    const fixes = "findings" in outcome ? outcome.findings.map(({ fix }) => fix) : [];
+    assert(fixes.length > 0 && !/"op":"(replace|remove)"/.test(fixes.join()), fixes.join("\n"));
+    const after = failing(fixes.reduce((fact, fix) => pasted(fact, fix), fact));
+    assertEquals(after.filter((each) => each === id || !before.includes(each)), []);
+  });
+}
 
 const ports: readonly (readonly [string, Parts, string])[] = [
   ["Postgres", edited("outbox", "port: 5432", "port: 5433"), replaced(5432)],

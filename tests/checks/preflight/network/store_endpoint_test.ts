@@ -276,6 +276,44 @@ Deno.test("egress-policy judges only the namespace of a store in the cluster tha
   assertEquals("findings" in outcome && outcome.findings.length, 1);
 });
 
+Deno.test("egress-policy takes a name with the end of a domain for a host outside the cluster", () => {
+  const note = "the host in S3_ENDPOINT counts as one outside the cluster: it ends with the name " +
+    "of a namespace, but no such Service was read";
+  for (const end of ["storage", "cloud", "network", "services", "prod"]) {
+    const namespace = `\napiVersion: v1\nkind: Namespace\nmetadata: { name: ${end} }\n`;
+    const judged = (url: string, to: string, port: number, more = namespace) =>
+      outcomeOf(url, storePolicy(to, TCP(port)), more);
+    const url = `https://acme.${end}`;
+    const open = judged(url, PUBLIC, 443);
+    assertEquals(open, { ...NONE, examined: `${NONE.examined}; ${note}` }, end);
+    const pods = `{ namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: ${end} } } }`;
+    // The policies allow the Service alone, or the host outside alone.
+    assertEquals(Object.keys(judged(url, pods, 443)), ["unknown"], end);
+    assertEquals(Object.keys(judged(`${url}:9000`, PUBLIC, 9000)), ["unknown"], end);
+    assertEquals(judged(`${url}:9000`, pods, 9000), NONE, end);
+    for (const endpoint of [url, `http://acme.${end}:9000`]) {
+      const denied = judged(endpoint, PUBLIC, 8443);
+      assert("findings" in denied && denied.findings[0]?.severity === "fail", endpoint);
+    }
+    const service = `${namespace}---\n${
+      MINIO.replaceAll("storage", end).replaceAll("name: minio,", "name: acme,")
+    }`;
+    assertStringIncludes(
+      JSON.stringify(judged(url.replace("https", "http"), PUBLIC, 9000, service)),
+      "ipBlock selects addresses outside the cluster",
+    );
+    assertStringIncludes(
+      JSON.stringify(judged(url, PUBLIC, 443, service)),
+      "ipBlock selects addresses outside the cluster",
+    );
+  }
+  const more = "\napiVersion: v1\nkind: Namespace\nmetadata: { name: internal }\n";
+  assertEquals(
+    Object.keys(outcomeOf("https://acme.internal", storePolicy(PUBLIC, TCP(443)), more)),
+    ["unknown"],
+  );
+});
+
 Deno.test("egress-policy leaves a loopback address in S3_ENDPOINT to secret-escaping", () => {
   for (const host of ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "127.8.8.8"]) {
     assertEquals(Object.keys(outcomeOf(`http://${host}:9000`, HEALTHY.store)), ["skip"], host);

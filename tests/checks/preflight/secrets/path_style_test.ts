@@ -86,6 +86,24 @@ Deno.test("withoutPathStyle fails for a Service, and warns about a private host"
   ]);
 });
 
+Deno.test("withoutPathStyle takes a name with the end of a domain for a host outside the cluster", () => {
+  for (const end of ["storage", "cloud", "network", "services", "prod", "internal"]) {
+    const more = NAMESPACE.replace("storage", end);
+    const service = `${more}---\n${
+      more.replace("Namespace", "Service").replace(`name: ${end}`, `name: acme, namespace: ${end}`)
+    }`;
+    const host = `acme.${end}`;
+    const warning = [`warn ${lookup(host)}`];
+    for (const url of [`https://${host}`, host, `https://${host}:443/`]) {
+      assertEquals(found({ ...to(url), more }), end === "internal" ? warning : [], url);
+      assertEquals(found({ ...to(url), more: service }), [`fail ${lookup(host)}`], url);
+    }
+    assertEquals(found({ ...to(`https://${host}:9000`), more }), warning, host);
+    const plain = { conf: [...to(host).conf, `${S3A}.connection.ssl.enabled=false`] };
+    assertEquals(found({ ...plain, more }), [`fail ${lookup(host)}`], host);
+  }
+});
+
 Deno.test("withoutPathStyle accepts paths, addresses and public hosts", () => {
   const { conf } = to("http://minio:9000");
   for (
