@@ -35,8 +35,6 @@ export interface ManifestProblem {
   readonly objects?: readonly UnreadObject[];
 }
 
-
-
 /** A file, or a document of a file, that is not meant to be a Kubernetes object. */
 export interface IgnoredFile {
   /** The file, relative to the directory that was read. */

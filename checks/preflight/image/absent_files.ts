@@ -68,7 +68,9 @@ export function absentFiles(tree: Tree, dockerfiles: readonly Code[]): AbsentFil
     }))
   ).map((each) => ({ ...each, ...strongest(each.presence) }));
   return {
-    findings: wanted.filter(({ is }) => is === "absent").map(({ path, place, lacking }): Finding => ({
+    findings: wanted.filter(({ is }) => is === "absent").map((
+      { path, place, lacking },
+    ): Finding => ({
       severity: images.size === 1 ? "fail" : "warn",
       ...place,
       problem: `the job names ${path}, and no instruction of ${

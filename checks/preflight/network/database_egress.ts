@@ -120,7 +120,7 @@ function judge(
   });
 }
 
-/** Explains why a denial is not certain: a host with the name of a namespace can be outside. */
+/** Explains why a denial is not certain: a host with the name of a Service can be outside. */
 function doubtAboutName(
   network: Network,
   { job, actor, port }: RequiredConnection,
@@ -129,8 +129,8 @@ function doubtAboutName(
   const { open } = judgeHost(network.cluster, actor.pod, "TCP", port);
   return publicPart(open).length === 0
     ? undefined
-    : "whether the host in DJANGO_DB_HOST is outside the cluster is not known: it ends with the " +
-      "name of a namespace, but no such Service was read";
+    : "whether the host in DJANGO_DB_HOST is outside the cluster is not known: it can be the " +
+      "name of a Service, but no such Service was read";
 }
 
 /** Rules for other ports may be for the store or the Kubernetes API. */

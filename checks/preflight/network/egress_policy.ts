@@ -128,7 +128,9 @@ function judgeEgress(network: Network, invalid: readonly Finding[]): Outcome {
     else if (other === undefined || isDenied(accessTo(network, other, job, actor))) {
       denied.push({ ...access, store });
     } else {
-      doubts.add(`whether the host in ${source} is outside the cluster is not known: ${NO_SERVICE}`);
+      doubts.add(
+        `whether the host in ${source} is outside the cluster is not known: ${NO_SERVICE}`,
+      );
     }
   }
   const findings = [
@@ -148,7 +150,7 @@ function judgeEgress(network: Network, invalid: readonly Finding[]): Outcome {
 }
 
 /** Why a name can be that of a Service, or of a host outside the cluster. */
-const NO_SERVICE = "it ends with the name of a namespace, but no such Service was read";
+const NO_SERVICE = "it can be the name of a Service, but no such Service was read";
 
 /** Whether a pod can reach a store, why not, or why that is not known. */
 type Access = "open" | DeniedConnection | PartialAccess | { readonly doubt: string };

@@ -28,22 +28,38 @@ export interface ServiceName {
 /** The end of a Service's full name. */
 const IN_CLUSTER = /\.svc(\.cluster\.local)?\.?$/;
 
+/** A Service's full name in a cluster with a domain of its own. */
+const IN_OTHER_DOMAIN = /^((?:[^.]+\.){1,2}[^.]+)\.svc\..+$/;
+
+/** The ends of domains that manifests often name, and of private networks. Others can be namespaces. */
+const DOMAIN =
+  /^([a-z]{2}|com|net|org|edu|gov|mil|int|info|biz|name|app|dev|cloud|tech|online|site|xyz|xn--.*|example|test|invalid|localhost|internal|intranet|local|lan|localdomain|corp|home|private|arpa)$/i;
+
 /**
- * The Service that a host name refers to. The name may begin with a pod's name.
+ * The Service that a host name refers to. The name may begin with a pod's name. Without a cluster, the
+ * end of a name such as `minio.storage` counts as a namespace that the manifests do not declare.
  *
  * @returns undefined for a host outside the cluster
  */
 export function serviceOf(
   host: string,
-  { cluster }: Network,
+  { cluster, isLive }: Network,
   { object }: JobWithPods,
 ): ServiceName | undefined {
   const isInside = IN_CLUSTER.test(host);
-  const names = host.replace(IN_CLUSTER, "").split(".");
-  const [name = "", namespace = object.namespace ?? "default", ...rest] =
-    isInside && names.length === 3 ? names.slice(1) : names;
-  const isService = isInside || cluster.namespaces.has(namespace);
+  const names = (isInside ? host.replace(IN_CLUSTER, "") : host.replace(IN_OTHER_DOMAIN, "$1"))
+    .split(".");
+  const [name = "", namespace = object.namespace ?? "default", ...rest] = names.length === 3
+    ? names.slice(1)
+    : names;
+  const isService = isInside || cluster.namespaces.has(namespace) ||
+    !isLive && names.length === 2 && canBeNamespace(namespace);
   return isService && rest.length === 0 ? { name, namespace } : undefined;
+}
+
+/** Returns whether the end of a host name is no usual end of a domain, but can be a namespace. */
+export function canBeNamespace(end: string): boolean {
+  return /^[a-z\d]([a-z\d-]*[a-z\d])?$/.test(end) && !DOMAIN.test(end);
 }
 
 /**
@@ -51,7 +67,7 @@ export function serviceOf(
  * `acme.storage`: the end can be that of a domain, and the objects declare no such server.
  */
 export function mayBeOutside(host: string, network: Network, job: JobWithPods): boolean {
-  if (IN_CLUSTER.test(host) || !host.includes(".")) return false;
+  if (IN_CLUSTER.test(host) || !/\.([a-z]{2,}|xn--[a-z\d-]+)$/i.test(host)) return false;
   const service = serviceOf(host, network, job);
   return service !== undefined && !declaresServer(network.manifests.objects, service);
 }

@@ -7,7 +7,7 @@ import { placeIn } from "../../source_code/code.ts";
 import { UNREAD_FILE } from "../../spark/configuration_files.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 import { unreadCode } from "../image/job_needs.ts";
-import { declaresServer } from "../network/service_host.ts";
+import { canBeNamespace, declaresServer } from "../network/service_host.ts";
 import { isPrivateName } from "../network/store_endpoint.ts";
 
 // How S3A names a bucket: before the host, as in `lake.minio`, or in the path, as in `minio/lake`.
@@ -125,5 +125,7 @@ function kindOf(
     return "service";
   }
   // The host can be a Service that the manifests do not declare, or outside the cluster.
-  return isPrivateName(host) || isNamespace && port !== "" ? "private" : "other";
+  const canBeService = isNamespace || rest.length === 0 && canBeNamespace(namespace);
+  const isUsual = protocol === "https:" && port === "";
+  return isPrivateName(host) || canBeService && !isUsual ? "private" : "other";
 }

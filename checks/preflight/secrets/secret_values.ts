@@ -93,9 +93,10 @@ function plainProblem(value: unknown, isFile: boolean): ValueProblem | undefined
 }
 
 function problemOfStored(value: string): Omit<ValueProblem, "fix"> | undefined {
-  return problemOfValue(value) ?? (isEncodedText(value)
-    ? { problem: "is encoded twice: the decoded value is base64 again" }
-    : undefined);
+  return problemOfValue(value) ??
+    (isEncodedText(value)
+      ? { problem: "is encoded twice: the decoded value is base64 again" }
+      : undefined);
 }
 
 function problemOfEncoded(value: unknown, isFile: boolean): ValueProblem | undefined {
@@ -217,7 +218,8 @@ export function problemOfValue(value: string): ValueProblem | undefined {
       fix: "Remove the backslash. Single quotes in YAML leave other characters unchanged.",
     };
   }
-  if (UNREPLACED.test(value)) {
+  // A value of several lines can be a script, or the configuration of a program.
+  if (!value.includes("\n") && UNREPLACED.test(value)) {
     return {
       problem: "has a command or a variable that only a shell would replace",
       fix: "Write the text that the shell would have put there.",

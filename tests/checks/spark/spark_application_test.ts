@@ -13,7 +13,7 @@ const POOL = `    nodeSelector: { robson.io/pool: analytics }
 const SPEC = `type: Python
 mode: cluster
 image: ${IMAGE}
-mainApplicationFile: local:///opt/deep-storage/jobs/etl.py
+mainApplicationFile: local:///opt/deep-storage/jobs/bronze_ingest.py
 sparkVersion: 3.5.8
 sparkConf:
   spark.blockManager.port: "7079"
@@ -67,7 +67,7 @@ kind: SparkApplication
 metadata: { name: etl, namespace: analytics-jobs }
 spec:
   runtimeVersions: { sparkVersion: 4.0.0 }
-  pyFiles: local:///opt/deep-storage/jobs/etl.py
+  pyFiles: local:///opt/deep-storage/jobs/bronze_ingest.py
   sparkConf:
     spark.kubernetes.authenticate.driver.serviceAccountName: etl
     spark.kubernetes.container.image: ${IMAGE}

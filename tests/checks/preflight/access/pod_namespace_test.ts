@@ -62,18 +62,28 @@ spec: { podSelector: {}, policyTypes: [Ingress, Egress] }
 
 /** The permissions of the jobs, in every namespace. */
 const EVERYWHERE = `${ROLE}---\n${binding("ClusterRole jobs")}`
-  .replace("kind: Role\n", "kind: ClusterRole\n").replace("kind: RoleBinding", "kind: ClusterRoleBinding")
+  .replace("kind: Role\n", "kind: ClusterRole\n").replace(
+    "kind: RoleBinding",
+    "kind: ClusterRoleBinding",
+  )
   .replaceAll(", namespace: etl", "");
 
 for (const namespace of ["default", "monitoring", "etl"]) {
-  for (const [name, more] of [["", {}], [" with a ClusterRoleBinding", { "a.yaml": EVERYWHERE }]] as const) {
+  for (
+    const [name, more] of [["", {}], [" with a ClusterRoleBinding", {
+      "a.yaml": EVERYWHERE,
+    }]] as const
+  ) {
     Deno.test(`the checks of connections do not judge, and no fix opens, an undeclared namespace ${namespace}${name}`, async () => {
       const results = await judge({ ...elsewhere(namespace), ...more });
       const start = "the manifests declare nothing of the namespace in which Spark makes pods";
       for (const id of CONNECTIONS) {
         const { verdict, reason, findings } = results.get(id)!;
         assertEquals([id, verdict, findings], [id, "error", []]);
-        assertStringIncludes(reason!, `${start}, so their connections are not known: ${namespace} (`);
+        assertStringIncludes(
+          reason!,
+          `${start}, so their connections are not known: ${namespace} (`,
+        );
       }
       assertEquals(results.get("kubernetes-api-egress")!.verdict, "pass");
       assertEquals(
@@ -91,7 +101,10 @@ Deno.test("the checks of connections judge a namespace by what the manifests dec
     const results = await judge({ ...elsewhere("etl"), "etl.yaml": text });
     const { verdict, findings } = results.get("driver-executor-traffic")!;
     assertEquals(verdict, "fail");
-    assertStringIncludes(findings.map(({ fix }) => fix).join(), '"kubernetes.io/metadata.name":"etl"');
+    assertStringIncludes(
+      findings.map(({ fix }) => fix).join(),
+      '"kubernetes.io/metadata.name":"etl"',
+    );
   }
 });
 

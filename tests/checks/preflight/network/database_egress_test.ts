@@ -53,23 +53,35 @@ Deno.test("database-egress does not judge a private address that can be a Servic
 });
 
 Deno.test("database-egress does not judge a name that can be that of a host outside the cluster", () => {
-  const namespace = "apiVersion: v1\nkind: Namespace\nmetadata: { name: cloud }\n";
+  const namespace = "\napiVersion: v1\nkind: Namespace\nmetadata: { name: cloud }\n";
   const open = policy(
     "allow-outside",
     `${SPARK_PODS}
   policyTypes: [Egress]
   egress: [{ to: [{ ipBlock: { cidr: 203.0.113.0/24 } }], ports: [{ port: 5432 }] }]`,
   );
-  const unknown = outcomeOf("acme.cloud", `${namespace}---${open}`);
+  const unknown = outcomeOf("acme.cloud", `${namespace}---\n${open}`);
   assertStringIncludes(
     JSON.stringify(unknown),
     '"unknown":"whether the host in DJANGO_DB_HOST is outside the cluster is not known',
   );
   const service = "apiVersion: v1\nkind: Service\nmetadata: { name: acme, namespace: cloud }\n" +
     "spec: { selector: { app: acme }, ports: [{ port: 5432 }] }\n";
-  for (const more of [namespace, `${namespace}---\n${service}---${open}`]) {
+  for (const more of [namespace, `${namespace}---\n${service}---\n${open}`]) {
     assertStringIncludes(JSON.stringify(outcomeOf("acme.cloud", more)), '"severity":"fail"');
   }
+});
+
+Deno.test("database-egress takes a name of two words for a Service of a namespace that is not declared", () => {
+  const denied = JSON.stringify(outcomeOf("pg.warehouse"));
+  assertStringIncludes(denied, '"severity":"fail"');
+  assertStringIncludes(denied, "Postgres in namespace warehouse");
+  assertStringIncludes(JSON.stringify(outcomeOf("pg.acme.com")), "Postgres outside the cluster");
+});
+
+Deno.test("database-egress judges the name of a pod by its Service", () => {
+  const outcome = outcomeOf("paradedb-0.paradedb.robson");
+  assertEquals("findings" in outcome && outcome.findings, []);
 });
 
 Deno.test("the fix of database-egress keeps a peer that another job needs", () => {

@@ -146,16 +146,25 @@ function changed(part: keyof typeof HEALTHY, ...pairs: readonly (readonly [strin
   return { [part]: text };
 }
 
-const several = (first: number) => `port: ${first}\n        - protocol: TCP\n          port: ${first + 1}`;
+const several = (first: number) =>
+  `port: ${first}\n        - protocol: TCP\n          port: ${first + 1}`;
 
 const additions: readonly (readonly [string, string, Parts])[] = [
-  ["several ports of Postgres", "database-egress", changed("outbox", ["port: 5432", several(5433)])],
+  [
+    "several ports of Postgres",
+    "database-egress",
+    changed("outbox", ["port: 5432", several(5433)]),
+  ],
   [
     "several ports of the store",
     "egress-policy",
     { ...known, ...changed("store", ["port: 443", several(9000)]) },
   ],
-  ["several ports of the API", "kubernetes-api-egress", changed("api", ["port: 6443", several(6444)])],
+  [
+    "several ports of the API",
+    "kubernetes-api-egress",
+    changed("api", ["port: 6443", several(6444)]),
+  ],
   [
     "the label and the port of Postgres",
     "database-egress",

@@ -277,8 +277,8 @@ Deno.test("egress-policy judges only the namespace of a store in the cluster tha
 });
 
 Deno.test("egress-policy takes a name with the end of a domain for a host outside the cluster", () => {
-  const note = "the host in S3_ENDPOINT counts as one outside the cluster: it ends with the name " +
-    "of a namespace, but no such Service was read";
+  const note = "the host in S3_ENDPOINT counts as one outside the cluster: it can be the name " +
+    "of a Service, but no such Service was read";
   for (const end of ["storage", "cloud", "network", "services", "prod"]) {
     const namespace = `\napiVersion: v1\nkind: Namespace\nmetadata: { name: ${end} }\n`;
     const judged = (url: string, to: string, port: number, more = namespace) =>
@@ -311,6 +311,41 @@ Deno.test("egress-policy takes a name with the end of a domain for a host outsid
   assertEquals(
     Object.keys(outcomeOf("https://acme.internal", storePolicy(PUBLIC, TCP(443)), more)),
     ["unknown"],
+  );
+});
+
+Deno.test("egress-policy takes a name of two words for a Service of a namespace that is not declared", () => {
+  for (
+    const [host, namespace] of [
+      ["minio.storage", "storage"],
+      ["minio.object-store", "object-store"],
+      ["minio.storage.svc.k8s.acme.com", "storage"],
+    ] as const
+  ) {
+    const pods =
+      `{ namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: ${namespace} } } }`;
+    const other = "{ namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: other } } }";
+    const judged = (to: string, port: number) =>
+      outcomeOf(`http://${host}:9000`, storePolicy(to, TCP(port)));
+    assertEquals(judged(pods, 9000), NONE, host);
+    for (const denied of [judged(other, 9000), judged(PUBLIC, 443)]) {
+      assertStringIncludes(JSON.stringify(denied), `store behind Service ${namespace}/minio`);
+    }
+    const isSure = host === "minio.object-store";
+    assertEquals("unknown" in judged(PUBLIC, 9000), !isSure, host);
+  }
+  // The end of a domain, or a name that only looks like that of a Service.
+  for (const host of ["acme.com", "minio.acme.io", "acme.dev", "s3.eu.storage", "a.svc.acme.com"]) {
+    assertEquals(outcomeOf(`http://${host}:9000`, storePolicy(PUBLIC, TCP(9000))), NONE, host);
+  }
+});
+
+Deno.test("egress-policy judges the name of a pod by the pods of its Service", () => {
+  const host = "http://minio-0.minio.storage:80";
+  assertEquals(outcomeOf(host, storePolicy(STORAGE, TCP(9000)), MINIO), NONE);
+  assertStringIncludes(
+    JSON.stringify(outcomeOf(host, storePolicy(PUBLIC, TCP(9000)), MINIO)),
+    "ipBlock selects addresses outside the cluster",
   );
 });
 

@@ -104,6 +104,18 @@ Deno.test("withoutPathStyle takes a name with the end of a domain for a host out
   }
 });
 
+Deno.test("withoutPathStyle warns about a name that can be a Service of an undeclared namespace", () => {
+  for (
+    const url of ["http://minio.storage", "https://minio.storage:9000", "http://rgw.lake:8080"]
+  ) {
+    const host = URL.parse(url)!.hostname;
+    assertEquals(found(to(url)), [`warn ${lookup(host)}`], url);
+  }
+  for (const url of ["https://minio.storage", "http://acme.com:9000", "http://s3.acme.io"]) {
+    assertEquals(found(to(url)), [], url);
+  }
+});
+
 Deno.test("withoutPathStyle accepts paths, addresses and public hosts", () => {
   const { conf } = to("http://minio:9000");
   for (
@@ -123,7 +135,6 @@ Deno.test("withoutPathStyle accepts paths, addresses and public hosts", () => {
       to("http://10.9.0.7:9000"),
       to("https://s3.eu-central-1.amazonaws.com"),
       to("https://eu2.contabostorage.com"),
-      to("http://rgw.storage:8080"),
       to("http://localhost:9000"),
       to("$(UNKNOWN)"),
       to(""),

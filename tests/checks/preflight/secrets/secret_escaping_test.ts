@@ -237,6 +237,7 @@ const PASSWORDS = [
   "x`y",
   "$2y$10$N9qo8uLOickgx2ZMRZoMye",
   "a${}b",
+  "a=$(date)\necho ${a}",
 ];
 
 const PLACEHOLDERS = [
