@@ -1,4 +1,5 @@
 import { decodeBase64, type Fields, isFields, listOf, textOf } from "./fields.ts";
+import { withSplitText } from "./env_split.ts";
 import { isFilledValue } from "./filled_values.ts";
 import type { ManifestObject } from "./objects.ts";
 import type { ExecutorTemplate, PodTemplate, Word } from "./pod_template.ts";
@@ -142,7 +143,9 @@ function readContainer(fields: Fields, path: string, init: boolean): Container {
     path,
     isInit: init && fields.restartPolicy !== "Always",
     image: textOf(fields.image) ?? "",
-    words: ["command", "args"].flatMap((list) => words(fields[list], `${path}.${list}`)),
+    words: withSplitText(
+      ["command", "args"].flatMap((list) => words(fields[list], `${path}.${list}`)),
+    ),
     env: listOf(fields.env).map((each, i) => ({
       name: textOf(each.name) ?? "",
       path: `${path}.env[${i}]`,

@@ -1,12 +1,13 @@
 import { constantsOf, constantText } from "./python_constants.ts";
+import { type Import, importsOf, scannedImports } from "./python_imports.ts";
 import {
   type DottedName,
   dottedName,
   isDocstring,
   isError,
+  isOperand,
   isString,
   isWholeString,
-  maskLiterals,
   type Node,
   quotedWords,
   spacedText,
@@ -70,6 +71,10 @@ export interface CallContext {
   readonly argumentOf?: Call;
   /** The methods that are called on the bracketed call, as `cast` in `(f()).cast("int")`. */
   readonly bracketed?: readonly Call[];
+  /** The call that has this one in an argument, in brackets or a list, as in `g((f()), [f()])`. */
+  readonly within?: { readonly call: Call; readonly isListed: boolean };
+  /** True if the result is an operand, as in `(f() == 1) | a`, but not in `f() or a`. */
+  readonly isOperand: boolean;
   /** The variable that the call is assigned to, as in `x = f()`, `x: str = f()` and `(x := f())`. */
   readonly assignedTo?: string;
   /** True if `or` and another value follow, as in `f() or 1` and `g(f()) or 1`. */
@@ -98,16 +103,6 @@ export interface Membership {
   readonly negated: boolean;
   /** The dotted name after `in`. */
   readonly owner: string;
-}
-
-/** An import. */
-export interface Import {
-  /** The number of dots before the module: 0 for an absolute import. */
-  readonly dots: number;
-  /** The module, as in `a.b` of `import a.b` and `from a.b import c`; empty in `from . import c`. */
-  readonly module: string;
-  /** The imported names with their aliases, as in `c` of `from a.b import c`. */
-  readonly names: readonly { readonly name: string; readonly alias: string }[];
 }
 
 /** The parts of a Python source that the checks look at. */
@@ -191,7 +186,7 @@ class LazyPython implements Python {
     this.#nodes.flatMap((node) => membershipOf(node, this.#constants()))
   );
   readonly #imports = lazy(() =>
-    scannedImports(this.#source) ??
+    (this.#source.length > MAX_SOURCE ? [] : scannedImports(this.#source)) ??
       this.#nodes.filter(({ kind }) => kind === "ImportStatement")
         .flatMap(({ tree, start, end }) => importsOf(tree.code.slice(start, end)))
   );
@@ -365,6 +360,8 @@ class NodeCall implements Call {
     return {
       ...(outer === undefined ? {} : { argumentOf: outer }),
       ...(bracket?.kind === "ParenthesizedExpression" ? { bracketed: chainOf(bracket) } : {}),
+      ...withinOf(bracket),
+      isOperand: isOperand(this.node),
       ...(isAssigned ? { assignedTo: target.text } : {}),
       alternative: isFollowedByOr(this.node),
     };
@@ -383,6 +380,19 @@ function chainOf(expression: Node): Call[] {
     chain.push(call);
     node = outer;
   }
+}
+
+/** The call around brackets, or with these brackets. */
+function withinOf(innermost: Node | undefined): Pick<CallContext, "within"> {
+  let isListed = false;
+  for (let bracket = innermost; bracket !== undefined; bracket = bracketAround(bracket)) {
+    if (bracket.kind === "ArgList") {
+      const call = callOf(bracket.parent!);
+      return call === undefined ? {} : { within: { call, isListed } };
+    }
+    isListed ||= bracket.kind !== "ParenthesizedExpression";
+  }
+  return {};
 }
 
 /** The innermost brackets around an expression. */
@@ -438,37 +448,4 @@ function membershipOf(
   const owner = name === object ? text : /^(.+)\.keys$/.exec(text ?? "")?.[1];
   const key = constantText(first!, constants);
   return owner === undefined || key === undefined ? [] : [{ key, owner, start, negated }];
-}
-
-/** Import statements: at the beginning of a line, or after `;` or `:`. */
-const IMPORT =
-  /(?:^|[;:])[ \t\f]*((?:from\b(?:[^\n\\;:#"'()]|\\\r?\n){0,1000}?)?\bimport\b(?:(?:[ \t\f]|\\\r?\n)*\([^)]*\)?|(?:[^\n\\;#"']|\\\r?\n)*))/gm;
-
-/**
- * Finds the imports without parsing the source, which is slow.
- *
- * @returns undefined if only parsing can decide, because a string or comment may contain an import
- */
-function scannedImports(source: string): Import[] | undefined {
-  if (source.length > MAX_SOURCE) return [];
-  const found = [...maskLiterals(source).matchAll(IMPORT)];
-  const all = [...source.matchAll(IMPORT)];
-  const isCertain = all.length === found.length &&
-    all.every(({ index }, i) => index === found[i]!.index);
-  return isCertain ? found.flatMap(({ 1: statement }) => importsOf(statement!)) : undefined;
-}
-
-/** The imports of one statement. */
-function importsOf(statement: string): Import[] {
-  const code = statement.replace(/\\\r?\n/g, " ");
-  const [, from = "", list = ""] = /^(?:from\b(.*?))?\bimport\b(.*)$/s.exec(code) ?? [];
-  const [, dots = "", module = ""] = /^([.\s]*)(.*)$/s.exec(from)!;
-  const names = list.replace(/[()]/g, "").split(",").flatMap((each) => {
-    const [name = "", , alias = name] = each.trim().split(/\s+/);
-    return name === "" ? [] : [{ name, alias }];
-  });
-  if (!code.startsWith("from")) {
-    return names.map(({ name }) => ({ dots: 0, module: name, names: [] }));
-  }
-  return [{ dots: dots.replace(/\s/g, "").length, module: module.trim(), names }];
 }

@@ -35,6 +35,9 @@ const TOLERANT = /^(print|bool|debug|info|warning|error|log)$/;
 /** Functions that refuse None and an empty text. */
 const PARSERS = /^(fromisoformat|strptime|int|float|Decimal)$/;
 
+/** The call of such a function. */
+const PARSING = /\b(?:fromisoformat|strptime|int|float|Decimal)\(\s*$/;
+
 /** An expression that stops the program. */
 const STOPPING =
   /^(?:(?:sys\.|os\._?)?(?:exit|quit|abort)\(|\(_$|_?(?:fail|die|fatal)\(|\w+\.error\()/;
@@ -81,8 +84,15 @@ export function endingOf(call: Call, name: string, source: Source, depth = 0): E
     const keyword = outer.args.find((each) =>
       each.start <= start && start < each.start + each.code.length
     )?.keyword;
-    if (keyword === "required") return GOES_ON;
-    if (keyword === "default") return afterArgument(outer, source);
+    if (keyword === "required") {
+      const isNegative = conditionAt(code, call)?.isNegative === true;
+      return isNegative ? unknown(withoutArgument(nameOfArgument(outer))) : GOES_ON;
+    }
+    if (keyword === "default") {
+      return outer.name === "add_argument"
+        ? afterArgument(outer, isEmpty, source)
+        : unknown(`it is a default of ${outer.callee}()`);
+    }
   }
   const targets = [context.assignedTo, targetOf(code, start)].flatMap((each) => each ?? []);
   if (context.assignedTo === undefined && /^\s*\)*\s*,/.test(code.slice(end, end + 20))) {
@@ -181,15 +191,53 @@ function afterTest(code: string, offset: number, isNegative: boolean): Ending {
 }
 
 /** How a program goes on if an argument of its command line has the variable as its default. */
-function afterArgument({ args }: Call, { python: { code }, tests }: Source): Ending {
-  const option = args.findLast(({ string }) => string?.startsWith("--"))?.string?.slice(2);
-  if (option === undefined) return GOES_ON;
-  const field = option.replaceAll("-", "_");
+function afterArgument(
+  call: Call,
+  isEmpty: boolean,
+  { python: { code, strings }, tests }: Source,
+): Ending {
+  // Whether the argument is required is judged where the code asks for that.
+  const required = call.args.find(({ keyword }) => keyword === "required")?.code;
+  if (/^True$|\bnot\b|\bis\s+None\b/.test(required ?? "")) return GOES_ON;
+  const argument = nameOfArgument(call);
+  const field = call.args.find(({ keyword }) => keyword === "dest")?.string ??
+    argument?.replace(/^-+/, "").replaceAll("-", "_") ?? "";
+  if (!/^\w+$/.test(field)) return unknown("it is a default of an argument");
   const tested = [...tests].filter(([each]) => each.endsWith(`.${field}`))
-    .flatMap(([, places]) => places)
-    .find(({ offset, isNegative }) => !continuesAfter(code, offset, isNegative));
-  if (tested === undefined) return GOES_ON;
-  return unknown(`the job stops without it, and without the argument --${option}`);
+    .flatMap(([, places]) => places);
+  const fields = [...code.matchAll(new RegExp(`(?<![\\w.])(?:\\w+\\.)+${field}(?!\\w)`, "g"))];
+  const texts = fields.filter(({ 0: name, index }) =>
+    isEmpty
+      ? PARSING.test(code.slice(Math.max(0, index - 40), index))
+      : usesText(code.slice(Math.max(0, index - 40), index + name.length + 10), name)
+  );
+  const isFirst = ({ index }: { readonly index: number }) =>
+    tested.every(({ offset }) => index < offset);
+  const stops = tested.some(({ offset, isNegative }) => !continuesAfter(code, offset, isNegative));
+  if (stops || texts.some(isFirst)) return unknown(withoutArgument(argument));
+  if (tested.length > 0 || isEmpty) return GOES_ON;
+  const others = [
+    ...fields.filter(({ index }) =>
+      !/\bprint\([^()]*$/.test(code.slice(Math.max(0, index - 100), index))
+    ),
+    ...strings.filter(({ end, text }) => text.trim() === field && /^\s*\]/.test(code.slice(end))),
+    ...strings.filter(({ text }) => new RegExp(`\\{[^{}]*\\.${field}\\b`).test(text)),
+    ...code.match(/\*\*\s*vars\(/g) ?? [],
+  ];
+  return others.length === 0 ? GOES_ON : unknown(`it is the default of the argument ${argument}`);
+}
+
+/** The name of an argument of a command line: its first long option, or its only name. */
+function nameOfArgument({ args }: Call): string | undefined {
+  const names = args.flatMap(({ keyword, string }) =>
+    keyword === undefined && string !== undefined ? [string] : []
+  );
+  return names.find((each) => each.startsWith("--")) ?? names[0];
+}
+
+/** Why it is not known how a job ends that needs a variable or an argument. */
+export function withoutArgument(argument: string | undefined): string {
+  return `the job stops without it, and without the argument ${argument ?? ""}`.trimEnd();
 }
 
 /** Returns whether code uses a value as a text, which None is not. */

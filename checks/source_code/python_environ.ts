@@ -1,10 +1,12 @@
 import { type Call, callsOf, type Python } from "./python.ts";
+import { copiesIn, keysOfVariable } from "./python_defaults.ts";
 import { type PythonFunction, textsOf } from "./python_keys.ts";
 
 // The environment of a Python program: its names, and what the program sets in it.
 
 /** The names of the environment: `environ`, its aliases, and copies of it. */
-export function environNames({ imports, code }: Python): Set<string> {
+export function environNames(python: Python): Set<string> {
+  const { imports, code } = python;
   const names = new Set(["environ"]);
   for (const each of imports.flatMap((one) => one.names)) {
     if (each.name === "environ") names.add(each.alias);
@@ -12,44 +14,33 @@ export function environNames({ imports, code }: Python): Set<string> {
   const copies =
     /^[ \t]*(\w+)[ \t]*(?::[^=\n]+)?=[ \t]*(?:dict\()?(?:\w+\.)*environ(?:\.copy\(\))?\)?[ \t]*$/gm;
   for (const [, name] of code.matchAll(copies)) names.add(name!);
-  for (const { name } of mergesIn(code)) names.add(name);
+  for (const { name } of copiesIn(python)) names.add(name);
   return names;
 }
 
-/** The copies of the environment with other values, as in `env = {"A": "x", **os.environ}`. */
-function mergesIn(
-  code: string,
-): { readonly name: string; readonly start: number; readonly end: number }[] {
-  const statement = /^[ \t]*(\w+)[ \t]*(?::[^=\n]+)?=[ \t]*([^\n]*\benviron\b[^\n]*)$/gm;
-  return [...code.matchAll(statement)].filter(({ 2: value }) =>
-    /\*\*\s*(?:\w+\.)*environ\b|\benviron(?:\.copy\(\)|\))?\s*\|(?!=)|\|\s*(?:dict\()?(?:\w+\.)*environ\b|^ChainMap\(/
-      .test(value!) && !/\)\s*[.[]|\}\s*[.[]/.test(value!)
-  ).map(({ 0: whole, 1: name, index }) => ({
-    name: name!,
-    start: index,
-    end: index + whole.length,
-  }));
+/** A place where code sets a variable. */
+export interface VariableSet {
+  /** The variable. */
+  readonly name: string;
+  /** The place. */
+  readonly offset: number;
+  /** The copy of the environment in which alone it is set. */
+  readonly owner?: string;
 }
 
 /** The places where code sets a variable, as in `os.environ["A"] = x` and `setdefault`. */
-export function setsIn(
-  python: Python,
-  isEnviron: (name: string) => boolean,
-): { readonly name: string; readonly offset: number }[] {
+export function setsIn(python: Python, isEnviron: (name: string) => boolean): VariableSet[] {
   const ownerOf = ({ callee }: Call) => callee.slice(0, Math.max(0, callee.lastIndexOf(".")));
   const merges = [
-    ...mergesIn(python.code),
-    ...[
-      ...python.code.matchAll(
-        /\benviron\s*\|=[^\n]*|\{[^\n{}]*\*\*\s*(?:\w+\.)*environ\s*\}\s*\[/g,
-      ),
-    ]
-      .map(({ 0: whole, index }) => ({ start: index, end: index + whole.length })),
-  ];
+    ...python.code.matchAll(/\benviron\s*\|=[^\n]*|\{[^\n{}]*\*\*\s*(?:\w+\.)*environ\s*\}\s*\[/g),
+  ].map(({ 0: whole, index }) => ({ start: index, end: index + whole.length }));
   const updates = callsOf(python, ["update"]).filter((call) => isEnviron(ownerOf(call)));
   return [
     ...python.subscripts.filter(({ owner, assigned }) => assigned && isEnviron(owner))
       .map(({ key, start }) => ({ name: key, offset: start })),
+    ...copiesIn(python).flatMap(({ name: owner, start, keys }) =>
+      keys.map((name) => ({ name, offset: start, owner }))
+    ),
     ...merges.flatMap(({ start, end }) =>
       python.strings.filter((each) =>
         start <= each.start && each.end <= end && /^\s*:/.test(python.code.slice(each.end))
@@ -61,6 +52,7 @@ export function setsIn(
     ...updates.flatMap(({ start, end, args }) => [
       ...args.flatMap(({ keyword = "", code }) => [
         { name: keyword, offset: end },
+        ...keysOfVariable(code, python).keys.map((name) => ({ name, offset: end })),
         ...[...code.matchAll(/^dict\(.*?\b(\w+)\s*=/gs)].map(([, name]) => ({
           name: name!,
           offset: end,

@@ -1,7 +1,8 @@
 import { type Call, callsOf, type Python } from "./python.ts";
 import { isConditional, lineAround, stopAfter } from "./python_blocks.ts";
-import { endingOf, isShown, isUnused } from "./python_endings.ts";
-import { environNames, formatted, membersOf, setsIn } from "./python_environ.ts";
+import { endingOf, isShown, isUnused, withoutArgument } from "./python_endings.ts";
+import { copiesIn, keysOfVariable } from "./python_defaults.ts";
+import { environNames, formatted, membersOf, setsIn, type VariableSet } from "./python_environ.ts";
 import { functionAround, functionsOf, type PythonFunction, textsOf } from "./python_keys.ts";
 import {
   caughtAt,
@@ -46,11 +47,17 @@ export function pythonReads(python: Python, others: readonly string[]): Variable
     ...callsOf(python, ["update"]).filter(({ callee, args }) =>
       isEnviron(callee.slice(0, Math.max(0, callee.lastIndexOf(".")))) &&
       args.some(({ keyword, code }) =>
-        keyword === undefined && /^[\w*]/.test(code) && !/^dict\(\s*\w+\s*=/.test(code)
+        keyword === undefined && /^[\w*]/.test(code) && !/^dict\(\s*\w+\s*=/.test(code) &&
+        keysOfVariable(code, python).isOpen
       )
     ).map(({ start }) => start),
   ];
-  const sets = [...setsIn(python, isEnviron), ...looped];
+  const sets: readonly VariableSet[] = [...setsIn(python, isEnviron), ...looped];
+  const copies = copiesIn(python);
+  /** The mapping that a read at an offset names, as `env` of `env["A"]` and `env.get("A")`. */
+  const ownerAt = (offset: number) =>
+    /^(?:\w+\s*\.\s*)*?(\w+)(?:\s*\.\s*(?:get|pop|__getitem__))?\s*[[(]/
+      .exec(python.code.slice(offset, offset + 200))?.[1];
   const isOpen = callsOf(python, ["load_dotenv", "read_env", "dotenv_values"]).length > 0;
   const tests = testsIn(python.code);
   const members = python.memberships.filter(({ owner }) => isEnviron(owner));
@@ -80,7 +87,7 @@ export function pythonReads(python: Python, others: readonly string[]): Variable
   });
   const isGuarded = (key: string, offset: number) =>
     [...members, ...conditions].some((each) =>
-      each.key === key && continuesAfter(python.code, each.start, each.negated) &&
+      each.key === key && !REQUIRED.test(lineBefore(python.code, each.start)) && continuesAfter(python.code, each.start, each.negated) &&
       protects(python.code, each, offset)
     ) || loops.some((each) =>
       each.key === key && !each.negated &&
@@ -143,6 +150,11 @@ export function pythonReads(python: Python, others: readonly string[]): Variable
   const required = [...members, ...loops, ...listed]
     .flatMap(({ key: name, start: offset, negated }): VariableRead[] => {
       const { text } = lineAround(python.code, offset);
+      const [argument, not] = REQUIRED.exec(lineBefore(python.code, offset)) ?? [];
+      if (argument !== undefined) {
+        const isNeeded = negated !== (not !== undefined);
+        return isNeeded ? [{ name, offset, optional: true, unknown: withoutArgument("") }] : [];
+      }
       if (stopsWithout(python.code, offset, negated)) {
         if (/\band\b/.test(text)) return [{ name, offset, optional: true, perhaps: true }];
         return [{ name, offset, optional: false, stop: stopAfter(python.code, offset) }];
@@ -155,9 +167,18 @@ export function pythonReads(python: Python, others: readonly string[]): Variable
       return [{ name, offset, optional: false, stop: stopAfter(python.code, test.offset) }];
     });
   return [...called, ...indexed, ...required].sort((a, b) => a.offset - b.offset)
-    .filter(({ name, offset }) => !sets.some((each) => each.name === name && each.offset < offset))
+    .filter(({ name, offset }) =>
+      !sets.some((each) =>
+        each.name === name && each.offset < offset &&
+        (each.owner === undefined || each.owner === (ownerAt(offset) ?? each.owner))
+      )
+    )
     .map((each): VariableRead => {
       if (each.optional) return each;
+      const isDefault = copies.some(({ name, start, isOpen }) =>
+        isOpen && start < each.offset && name === (ownerAt(each.offset) ?? name)
+      );
+      if (isDefault) return { ...each, optional: true, unknown: "its defaults are not followed" };
       if (isOpen) return { ...each, optional: true, unknown: "a file of variables can set it" };
       const own = functionAround(functions, each.offset);
       if (own !== undefined && !isCalled(own, python, others) || isInLambda(python.code, each)) {
@@ -172,6 +193,9 @@ export function pythonReads(python: Python, others: readonly string[]): Variable
       return isUnsure ? { ...each, optional: true, perhaps: true } : each;
     });
 }
+
+/** The begin of a condition under which an argument of the command line is required. */
+const REQUIRED = /\brequired\s*=\s*\(*(not\b\s*\(*)?$/;
 
 /** The errors of a missing variable. */
 const MISSING = /\b(KeyError|LookupError|Exception|BaseException)\b/;

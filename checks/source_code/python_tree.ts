@@ -252,3 +252,21 @@ export function targetOf(value: Node): string | undefined {
 function blank(text: string): string {
   return text.replace(/[^\n]+/g, (line) => " ".repeat(line.length));
 }
+
+/**
+ * Returns whether an expression, with the methods on its result, is an operand of a comparison or a
+ * calculation, also in brackets.
+ */
+export function isOperand(expression: Node): boolean {
+  for (let node = expression; node.parent !== undefined; node = node.parent) {
+    const { parent: { kind, children }, index } = node;
+    if (/^(?:Binary|Unary)Expression$/.test(kind)) {
+      return children.some((each) => /^(?:ArithOp|BitOp|CompareOp)$/.test(each.kind));
+    }
+    const isSame = kind === "ParenthesizedExpression" ||
+      index === 0 && /^(?:Member|Call)Expression$/.test(kind) ||
+      index !== 2 && kind === "ConditionalExpression";
+    if (!isSame) return false;
+  }
+  return false;
+}

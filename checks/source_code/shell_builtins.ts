@@ -36,6 +36,10 @@ export abstract class ShellBuiltins extends ShellExpander {
   protected callsAny = false;
   /** The commands of `trap … EXIT`. */
   protected onExit: Sequence = [];
+  /** The text that the current command reads. */
+  protected input: ShellText | undefined;
+  /** The files that the script has written out, by the path in the script. */
+  protected readonly files = new Map<string, ShellText>();
   /** The outcomes of `return`, for each function that runs. */
   protected returned: Outcome[][] = [];
   /** The states at `break` and `continue`, for each loop that runs. */
@@ -122,6 +126,8 @@ export abstract class ShellBuiltins extends ShellExpander {
     }
     const body = this.functions.get(name);
     if (body !== undefined) return this.call(name, body, args, state);
+    const file = this.files.get(name);
+    if (file !== undefined) return this.program(file, [], args, state);
     const base = name.slice(name.lastIndexOf("/") + 1);
     const set = (names: readonly Text[]) => {
       for (const each of names) {
@@ -174,11 +180,16 @@ export abstract class ShellBuiltins extends ShellExpander {
         state.read = words[1]?.start ?? state.read;
         return go(this.statusOf(args[0], state));
       case "source":
-      case ".":
+      case ".": {
+        const file = this.files.get(args[0] ?? "");
+        if (file !== undefined) {
+          return this.sequence(parsed(file.text, file.start), state, isChecked);
+        }
         if (!/(^|\/)(activate|null|\.?bashrc|profile|\.bash_profile)$/.test(args[0] ?? "")) {
           open(state);
         }
         return go("likely");
+      }
       case "eval": {
         const script = args.includes(null) ? null : args.join(" ");
         if (script === null) open(state);
@@ -241,6 +252,12 @@ export abstract class ShellBuiltins extends ShellExpander {
     if (texts[0] === "command" && /^-[vV]$/.test(texts[1] ?? "")) {
       return [{ state, status: "unknown" }];
     }
+    const split = texts[0]?.endsWith("env") ? splitText(words, texts) : undefined;
+    if (split !== undefined) {
+      const inner = { ...cloneState(state), nounset: false };
+      const expanded = split.words.map((word, i) => split.texts[i] ?? this.word(word, inner));
+      return this.wrapped(split.words, expanded, state, isChecked);
+    }
     let at = 1;
     const before: (readonly [string, Text | undefined])[] = [];
     for (; at < texts.length; at++) {
@@ -259,18 +276,36 @@ export abstract class ShellBuiltins extends ShellExpander {
     return outcomes;
   }
 
-  /** Runs the script of `bash -c`. */
+  /** Runs the script of `bash -c`, the text that a shell reads, or a file that the script wrote. */
   protected nested(words: readonly ShellWord[], texts: readonly Text[], state: State): Outcome[] {
-    const inner: State = { ...cloneState(state), nounset: false, errexit: false, pipefail: false };
     const end = texts.findIndex((text, i) =>
       i > 0 && (text === null || !/^[-+]/.test(text) && !/^[-+]\w*o$/.test(texts[i - 1] ?? ""))
     );
     const options = texts.slice(1, end < 0 ? undefined : end);
-    setOptions("set", options, inner);
     const script = texts[end];
-    const isScript = options.some((text) => /^-\w*c/.test(text ?? ""));
-    if (!isScript || typeof script !== "string") return [{ state, status: "likely" }];
-    const outcomes = this.subshell(parsed(script, words[end]!.start + 1), inner, false);
+    const has = (letter: RegExp) => options.some((text) => letter.test(text ?? ""));
+    const source = has(/^-\w*c/)
+      ? typeof script === "string" ? { text: script, start: words[end]!.start + 1 } : undefined
+      : end < 0 || has(/^-\w*s/)
+      ? this.input
+      : this.files.get(script ?? "");
+    return source === undefined
+      ? [{ state, status: "likely" }]
+      : this.program(source, ["", ...options], undefined, state);
+  }
+
+  /** Runs a script in a shell of its own; without options, its first line can have them. */
+  private program(
+    { text, start }: ShellText,
+    options: readonly Text[],
+    args: readonly Text[] | undefined,
+    state: State,
+  ): Outcome[] {
+    const inner: State = { ...cloneState(state), nounset: false, errexit: false, pipefail: false };
+    if (args !== undefined) inner.args = args;
+    const [, first = ""] = /^#![^\n]*sh[ \t]+(-[^\n]*)/.exec(text) ?? [];
+    setOptions("set", options.length > 0 ? options.slice(1) : first.split(/\s+/), inner);
+    const outcomes = this.subshell(parsed(text, start), inner, false);
     return outcomes.map(({ state: { read, lost }, status }) => (
       { state: { ...cloneState(state), read, lost }, status: status === "ok" ? "likely" : status }
     ));
@@ -286,6 +321,33 @@ export abstract class ShellBuiltins extends ShellExpander {
       stop,
     });
   }
+}
+
+/** A text of a script, with its place. */
+export interface ShellText {
+  /** The text. */
+  readonly text: string;
+  /** The start in the script. */
+  readonly start: number;
+}
+
+/** The words of `env -S "…"` after env has split the text; a text is undefined if it has variables. */
+function splitText(
+  words: readonly ShellWord[],
+  texts: readonly Text[],
+): { readonly words: readonly ShellWord[]; readonly texts: readonly (Text | undefined)[] } | undefined {
+  const at = texts.findIndex((text, i) => i > 0 && /^(?:-[A-Za-z]*S|--split-string)/.test(text ?? ""));
+  const isFirst = texts.slice(1, at).every((text) => /^-/.test(text ?? ""));
+  if (at < 0 || !isFirst) return undefined;
+  const attached = texts[at]!.replace(/^(?:-[A-Za-z]*S|--split-string=?)/, "");
+  const [line, rest] = attached === "" ? [texts[at + 1], at + 2] : [attached, at + 1];
+  const [command, ...others] = parsed(line ?? "", words[at]!.start);
+  if (command?.kind !== "simple" || others.length > 0) return undefined;
+  const set = command.assignments.map(({ name, value }) => `${name}=${textOf(value) ?? ""}`);
+  return {
+    words: [...words.slice(0, at), ...set.map(() => words[at]!), ...command.words, ...words.slice(rest)],
+    texts: [...texts.slice(0, at), ...set, ...command.words.map(() => undefined), ...texts.slice(rest)],
+  };
 }
 
 /** The commands of a text in a script. */

@@ -93,7 +93,7 @@ class Parser extends WordReader {
       const parts: readonly ShellPart[] = isQuoted
         ? [{ kind: "text", text: body, isQuoted: true }]
         : this.inner(body, start, (parser) => parser.quotedParts(""));
-      targets.push({ parts, start: this.base + start, end: this.base + end });
+      targets.push({ parts, start: this.base + start, end: this.base + end, isInput: true });
       this.at = next;
       // The line break after the delimiter ends the command, and the next here-document begins.
       if (this.char === "\n" && pending.length > 1) this.at++;
@@ -357,7 +357,7 @@ class Parser extends WordReader {
       return true;
     }
     const word = this.word();
-    if (word !== undefined) targets.push(word);
+    if (word !== undefined) targets.push(found[1] === "<<<" ? { ...word, isInput: true } : word);
     return true;
   }
 }

@@ -160,10 +160,13 @@ export class ShellRun extends ShellBuiltins {
     const flip = (each: Outcome): Outcome =>
       !not ? each : { ...each, status: OPPOSITES[each.status] };
     if (commands.length === 1) return this.run(commands[0]!, state, true).map(flip);
+    const passed = passedOn(commands);
     let read = state.read;
     let lost: number | undefined;
-    const statuses = commands.map((command) => {
-      const outcomes = this.subshell([command], state, true);
+    const statuses = commands.map((command, i) => {
+      const last = command.kind === "simple" && i > 0 && i === commands.length - 1;
+      const targets = last ? [...command.targets, ...passed] : [];
+      const outcomes = this.subshell([last ? { ...command, targets } : command], state, true);
       for (const each of outcomes) {
         read = each.state.read ?? read;
         lost = each.state.lost ?? lost;
@@ -378,7 +381,8 @@ export class ShellRun extends ShellBuiltins {
       const before = appends ? this.valueOf(name, state) ?? "" : "";
       return [name, text === null || before === null ? null : before + text] as const;
     });
-    for (const target of targets) this.word(target, state);
+    const input = targets.map((target) => ({ target, text: this.word(target, state) }))
+      .findLast(({ target }) => target.isInput);
     const [name] = texts;
     if (command.words.length === 0) {
       for (const [each, text] of values) {
@@ -393,11 +397,25 @@ export class ShellRun extends ShellBuiltins {
     }
     const before = values.map(([each]) => [each, state.variables.get(each)] as const);
     for (const [each, text] of values) state.variables.set(each, text);
+    const outer = this.input;
+    const text = input?.text ?? undefined;
+    this.input = text === undefined ? undefined : { text, start: input!.target.start };
+    this.keepFile(texts, targets, state);
     const outcomes = this.command(words, texts, state, isChecked);
+    this.input = outer;
     for (const { state: after } of outcomes) {
       for (const [each, text] of before) restore(after, each, text, state);
     }
     return outcomes;
+  }
+
+  /** Keeps a file that the script writes out, as with `cat > run.sh <<'EOF'`. */
+  private keepFile(texts: readonly Text[], targets: readonly ShellWord[], state: State): void {
+    if (this.input === undefined || !/^(?:cat|tee)$/.test(texts[0] ?? "")) return;
+    const written = texts[0] === "tee" ? texts.slice(1) : targets.filter(({ isInput }) => !isInput)
+      .map((target) => this.word(target, state));
+    const file = written.find((each) => each !== null && !/^-|^\/dev\/|^\d*$/.test(each));
+    if (typeof file === "string") this.files.set(file, this.input);
   }
 
   /** Calls a function. */
@@ -429,6 +447,18 @@ export class ShellRun extends ShellBuiltins {
       this.name,
     );
   }
+}
+
+/** The text that the first of two commands passes on, as in `cat <<EOF | sh` and `echo x | sh`. */
+function passedOn([first, , third]: readonly ShellCommand[]): readonly ShellWord[] {
+  if (first?.kind !== "simple" || third !== undefined) return [];
+  const [name, word, ...more] = first.words;
+  if (textOf(name) === "cat" && word === undefined) {
+    return first.targets.filter((target) => target.isInput && textOf(target) !== undefined);
+  }
+  return textOf(name) === "echo" && textOf(word) !== undefined && word && more.length === 0
+    ? [{ ...word, isInput: true }]
+    : [];
 }
 
 const OPPOSITES: Readonly<Record<Status, Status>> = {

@@ -125,11 +125,6 @@ export function codeWordsOf(words: readonly Word[]): CodeWords {
   words.forEach(({ text }, i) => {
     const program = text.slice(text.lastIndexOf("/") + 1);
     if (/^((ba|da|a|z|k)?sh)$/.test(program)) add(shell, afterOption(words, i + 1, /^-\w*c\w*$/));
-    // As in `env -S "bash -c '…'"`.
-    if (program === "env" && /^(?:-\w*S|--split-string)$/.test(words[i + 1]?.text ?? "")) {
-      const line = words[i + 2]?.text ?? "";
-      if (/^(?:\S*\/)?(?:ba|da|a|z|k)?sh\s(?:-\S+\s)*-\w*c\s/.test(line)) shell.add(i + 2);
-    }
     if (/^(su|runuser|script)$/.test(program)) {
       add(shell, afterOption(words, i + 1, /^(-c|--command)$/, true));
     }
@@ -147,7 +142,7 @@ export function codeWordsOf(words: readonly Word[]): CodeWords {
  * undefined if it names no shell.
  */
 export function startsNounset(words: readonly Word[]): boolean | undefined {
-  const at = words.findIndex(({ text }) => /^(.*\/)?(ba|da|a|z|k)?sh$/.test(text));
+  const at = words.findIndex(({ text }) => /^(\S*\/)?(ba|da|a|z|k)?sh$/.test(text));
   if (at < 0) return undefined;
   const options = words.slice(at + 1).map(({ text }) => text);
   const end = options.findIndex((text, i) =>

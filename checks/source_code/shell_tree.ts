@@ -33,6 +33,8 @@ export interface ShellWord {
   readonly start: number;
   /** The end in the script, exclusive. */
   readonly end: number;
+  /** True for the text of a here-document or a here-string, which a command reads. */
+  readonly isInput?: true;
 }
 
 /** An assignment, as in `A=b` and `A+=(b c)`. */

@@ -75,4 +75,4 @@ export function join(before: Columns, branches: readonly Columns[]): Columns {
   }));
 }
 
-const SOME_PATHS = "only some paths give the column a type";
+export const SOME_PATHS = "only some paths give the column a type";

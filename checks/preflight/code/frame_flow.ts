@@ -10,10 +10,18 @@ import {
   nameOf,
   type NullSite,
   renamed,
+  SOME_PATHS,
   TYPED,
 } from "./frame_columns.ts";
 import { ACTIONS, columnsAfter } from "./frame_methods.ts";
-import { type Chain, chainsOf, type Statement, statementsOf } from "./frame_source.ts";
+import {
+  type Chain,
+  chainsIn,
+  chainsOf,
+  type Statement,
+  statementsOf,
+  usesName,
+} from "./frame_source.ts";
 import { isWriter, type Step, writeOf } from "./frame_writes.ts";
 import { SqlViews, targetsOfSql } from "./sql_views.ts";
 
@@ -42,9 +50,14 @@ export function fatesOf(python: Python, sites: readonly NullSite[]): Map<NullSit
   return new Map(sites.map((site) => [site, flow.fateOf(site)]));
 }
 
+/** Statements that end a branch. */
+const LEAVING = /^(?:return|raise|continue|break)$/;
+
 /** The variables of a function or a module. */
 interface Scope {
   readonly frames: Map<string, Columns>;
+  /** The variables that got their value here, and not around the function. */
+  readonly own: Set<string>;
   returned: Columns;
   readonly depth: number;
 }
@@ -62,8 +75,10 @@ class Flow {
   readonly #functions: readonly PythonFunction[];
   readonly #named: (argument: Argument) => string;
   readonly #starts: ReadonlyMap<number, NullSite>;
+  /** The variables that got a value that is not made from their last one. */
+  #replaced = new Set<string>();
   #left = MAX_STATEMENTS;
-  #scope: Scope = { frames: new Map(), returned: TYPED, depth: 0 };
+  #scope: Scope = { frames: new Map(), own: new Set(), returned: TYPED, depth: 0 };
 
   constructor(private readonly python: Python, private readonly sites: readonly NullSite[]) {
     this.#statements = statementsOf(python);
@@ -108,11 +123,35 @@ class Flow {
   /** Follows the statements of a block, except the bodies of functions. */
   #block(from: number, to: number): void {
     for (let i = from; i < to && this.#left >= 0; i++) {
-      const { keyword, indent } = this.#statements[i]!;
+      const { keyword = "", indent } = this.#statements[i]!;
       if (keyword === "def") i = this.#endOf(i, to, indent) - 1;
-      else if (keyword === "if") i = this.#branches(i, to, indent) - 1;
-      else this.#statement(this.#statements[i]!);
+      else if (keyword === "if" || keyword === "try") i = this.#branches(i, to, indent) - 1;
+      else {
+        this.#statement(this.#statements[i]!);
+        if (!/^(?:for|while|case|else)$/.test(keyword)) continue;
+        const end = this.#endOf(i, to, indent);
+        this.#perhaps(i + 1, end, keyword === "for" || keyword === "while" ? 2 : 1);
+        i = end - 1;
+      }
     }
+  }
+
+  /**
+   * Follows statements that may not run: a null in a variable that they replace stays, in doubt. A
+   * second round finds what a statement does with a variable of the round before.
+   */
+  #perhaps(from: number, to: number, rounds: number): void {
+    const [before, replaced] = [new Map(this.#scope.frames), this.#replaced];
+    this.#replaced = new Set();
+    for (let i = 0; i < rounds; i++) this.#block(from, to);
+    const { frames } = this.#scope;
+    for (const name of this.#replaced) {
+      const [old, now] = [before.get(name) ?? TYPED, frames.get(name) ?? TYPED];
+      const lost = new Map([...old].filter(([column]) => !now.has(column)));
+      if (lost.size > 0) frames.set(name, merge(now, inDoubt(lost, SOME_PATHS)));
+      replaced.add(name);
+    }
+    this.#replaced = replaced;
   }
 
   /** The end of the statements that belong to the head of a block. */
@@ -125,20 +164,21 @@ class Flow {
   #branches(head: number, to: number, indent: number): number {
     const before = this.#scope.frames;
     const after: Map<string, Columns>[] = [];
+    const isTry = this.#statements[head]!.keyword === "try";
+    const others = isTry ? /^except$/ : /^(?:elif|else)$/;
     let at = head;
-    let isElse = false;
+    let isElse = isTry;
     for (;;) {
       this.#scope = { ...this.#scope, frames: new Map(before) };
       this.#statement(this.#statements[at]!);
       const end = this.#endOf(at, to, indent);
       this.#block(at + 1, end);
-      const last = this.#statements[end - 1]!.keyword ?? "";
-      if (!/^(?:return|raise|continue|break)$/.test(last)) after.push(this.#scope.frames);
+      const last = this.#statements[end - 1]!;
+      const isWhole = last.indent === this.#statements[at + 1]?.indent;
+      if (!isWhole || !LEAVING.test(last.keyword ?? "")) after.push(this.#scope.frames);
       at = end;
       const next = this.#statements[at];
-      if (at >= to || next!.indent !== indent || !/^(?:elif|else)$/.test(next!.keyword ?? "")) {
-        break;
-      }
+      if (at >= to || next!.indent !== indent || !others.test(next!.keyword ?? "")) break;
       isElse ||= next!.keyword === "else";
     }
     if (!isElse) after.push(before);
@@ -162,6 +202,7 @@ class Flow {
     if (keyword === "return" || keyword === "yield") {
       this.#scope.returned = merge(this.#scope.returned, columns);
     } else if (target !== undefined) {
+      if (!usesName(this.python.code.slice(value, end), target)) this.#replaced.add(target);
       this.#assign(target, columns);
     } else if (keyword === undefined || !ASKING.test(keyword)) {
       // As in `frames["a"] = df` and `a, b = df, other`.
@@ -170,7 +211,11 @@ class Flow {
   }
 
   #assign(target: string, columns: Columns): void {
-    (target.includes(".") ? this.#fields : this.#scope.frames).set(target, columns);
+    const { frames, own } = this.#scope;
+    // The last value of the variable goes nowhere else.
+    if (own.has(target)) this.#forget(frames.get(target) ?? TYPED);
+    if (!target.includes(".")) own.add(target);
+    (target.includes(".") ? this.#fields : frames).set(target, columns);
   }
 
   #variable(name: string): Columns | undefined {
@@ -220,17 +265,7 @@ class Flow {
   }
 
   #chainsIn(start: number, end: number): Chain[] {
-    let [low, high] = [0, this.#chains.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#chains[middle]!.start < start) low = middle + 1;
-      else high = middle;
-    }
-    const found: Chain[] = [];
-    for (let i = low; i < this.#chains.length && this.#chains[i]!.start < end; i++) {
-      found.push(this.#chains[i]!);
-    }
-    return found;
+    return chainsIn(this.#chains, start, end);
   }
 
   #chain({ start, owner, steps }: Chain, isUsed: boolean): Columns {
@@ -438,7 +473,8 @@ class Flow {
     );
     const { indent } = this.#statements[from]!;
     const frames = new Map([...outer.frames, ...parameters]);
-    this.#scope = { frames, returned: TYPED, depth: outer.depth + 1 };
+    const names = new Set(parameters.keys());
+    this.#scope = { frames, own: names, returned: TYPED, depth: outer.depth + 1 };
     this.#block(from + 1, this.#endOf(from, this.#statements.length, indent));
     const { returned } = this.#scope;
     this.#scope = outer;

@@ -32,7 +32,7 @@ export interface Chain {
 }
 
 const KEYWORD =
-  /^(?:async[ \t]+)?(def|class|if|elif|else|for|while|with|try|except|finally|return|yield|raise|assert|del|global|nonlocal|import|from|pass|continue|break)\b/;
+  /^(?:async[ \t]+)?(def|class|if|elif|else|for|while|with|try|except|finally|return|yield|raise|assert|del|global|nonlocal|import|from|pass|continue|break|case(?=[^\n]*:\s*$))\b/;
 
 const BLOCK = /^(?:def|class|if|elif|else|for|while|with|try|except|finally)$/;
 
@@ -79,6 +79,11 @@ function statementAt(code: string, start: number, end: number, indent: number): 
   return { start, end, indent, keyword, target, value: start + assigned.length };
 }
 
+/** Returns whether code uses a variable. */
+export function usesName(code: string, name: string): boolean {
+  return new RegExp(`(?<![\\w.])${name.replaceAll(".", "\\.")}(?!\\w)`).test(code);
+}
+
 /** The chains of calls of a source, in its order. */
 export function chainsOf({ calls, code }: Python): Chain[] {
   const chains: Chain[] = [];
@@ -113,6 +118,19 @@ export function chainsOf({ calls, code }: Python): Chain[] {
     }
   }
   return chains;
+}
+
+/** The chains that begin in a part of the source. */
+export function chainsIn(chains: readonly Chain[], start: number, end: number): Chain[] {
+  let [low, high] = [0, chains.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (chains[middle]!.start < start) low = middle + 1;
+    else high = middle;
+  }
+  const found: Chain[] = [];
+  for (let i = low; i < chains.length && chains[i]!.start < end; i++) found.push(chains[i]!);
+  return found;
 }
 
 /** The chain that ends before the dot of a method, or before the brackets around it. */

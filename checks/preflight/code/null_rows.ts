@@ -1,5 +1,5 @@
 import { type Argument, type Call, callsOf, type Python } from "../../source_code/python.ts";
-import { elementsOf, endOfBrackets, type Piece } from "./python_brackets.ts";
+import { elementsOf, endOfBrackets, type Piece } from "../../source_code/python_brackets.ts";
 import { pandasColumns } from "./pandas_nulls.ts";
 
 /** A column that has only None in all rows. */

@@ -33,7 +33,7 @@ const NESTING = /^(?:struct|named_struct|arrays_zip)$/;
 
 /** Methods and functions whose result has a type, or which make no column of their argument. */
 const TYPED =
-  /^(?:eqNullSafe|isin|between|like|rlike|ilike|startswith|endswith|contains|filter|where|join|orderBy|sort|sortWithinPartitions|partitionBy|repartition|repartitionByRange|fillna|fill|replace|concat|concat_ws|isnull|isNull|isnan|count|countDistinct|sum|avg|mean|hash|sha2|md5|upper|lower|trim|length|date_format|to_date|to_timestamp|to_json|assertEqual|print)$/;
+  /^(?:eqNullSafe|isin|between|getItem|substr|bitwiseAND|bitwiseOR|bitwiseXOR|like|rlike|ilike|startswith|endswith|contains|filter|where|join|orderBy|sort|sortWithinPartitions|partitionBy|repartition|repartitionByRange|fillna|fill|replace|concat|concat_ws|isnull|isNull|isnan|count|countDistinct|sum|avg|mean|hash|sha2|md5|upper|lower|trim|length|date_format|to_date|to_timestamp|to_json|assertEqual|print)$/;
 
 /** The usual names of the module `pyspark.sql.functions`. */
 const FUNCTIONS = /^(?:[Ff]|fn|fns|sf|funcs|functions|sql_functions)\s*\.\s*\w+$/;

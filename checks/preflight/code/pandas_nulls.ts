@@ -1,5 +1,5 @@
 import { type Argument, type Call, callsOf, type Python } from "../../source_code/python.ts";
-import { elementsOf } from "./python_brackets.ts";
+import { elementsOf } from "../../source_code/python_brackets.ts";
 
 /** The columns of a frame of pandas that have only None. */
 export interface PandasColumns {

@@ -66,6 +66,8 @@ function untypedNullFinding(code: Code, { offset, written, column }: UntypedNull
       ? `Give the rows a schema: createDataFrame(rows, "…, ${name} ${type}")`
       : written.startsWith("expr(")
       ? `Cast the expression: expr("…").cast("${type}").alias("${name}")`
+      : written.startsWith("udf ")
+      ? `Give the function the type "${type}", as in @udf("${type}")`
       : written === "array()"
       ? `Add a type: array().cast("array<${type}>").alias("${name}")`
       : written === "create_map()"

@@ -84,12 +84,13 @@ function nullsOfStatement(text: string): Found[] {
  * Returns whether it is not known what a statement makes of a column: it takes a field of it, gives it
  * to a generator, or reads it in another part of WITH.
  */
-function isOpen(sql: string, { offset, name }: Found): boolean {
-  const used = [
-    `\\bLATERAL\\s+VIEW\\s+(?:OUTER\\s+)?\\w+\\s*\\([^()]*\\b${name}\\b`,
-    `\\b${name}\\s*\\.\\s*\\w`,
-  ];
-  if (name !== undefined && used.some((each) => new RegExp(each, "i").test(sql))) return true;
+function isOpen(sql: string, { offset, name, isNested }: Found): boolean {
+  const view = `\\bLATERAL\\s+VIEW\\s+(?:OUTER\\s+)?\\w+\\s*\\([^()]*\\b${name}\\b`;
+  if (name !== undefined && new RegExp(view, "i").test(sql)) return true;
+  // A column that is only NULL has no fields.
+  const isField = isNested === true && name !== undefined &&
+    new RegExp(`\\b${name}\\s*\\.\\s*[\\w\`]`, "i").test(sql);
+  if (isField && !isTable(sql, name, offset)) return true;
   const parts = [...sql.matchAll(/(?:\bWITH|\)\s*,)\s*(\w+)\s*(?:\([^()]*\)\s*)?AS\s*\(/gi)]
     .map(({ 0: head, 1: part, index }) => ({ part, ...bracketsAround(sql, index + head.length) }));
   const own = parts.find(({ from, to }) => from <= offset && offset < to);
@@ -97,6 +98,37 @@ function isOpen(sql: string, { offset, name }: Found): boolean {
   const others = parts.filter((each) => each !== own).map(({ from, to }) => sql.slice(from, to));
   return others.some((text) => new RegExp(`\\b${own.part}\\b`, "i").test(text));
 }
+
+/**
+ * Returns whether a name is the name or the alias of a table, so that `name.x` is a column of it. A
+ * query that contains the offset does not count: its alias can be the name of its own column.
+ */
+function isTable(sql: string, name: string, offset: number): boolean {
+  const table = "(?:[\\w`]+\\s*\\.\\s*)*";
+  const alias = "(?:\\s+(?:AS\\s+)?[\\w`]+)?";
+  const from = `\\b(?:FROM|JOIN)\\s+(?:${table}[\\w\`]+${alias}\\s*,\\s*)*${table}`;
+  const plain = [
+    `${from}[\\w\`]+\\s+(?:AS\\s+)?\`?${name}\\b`,
+    `${from}\`?${name}\`?(?=\\s*(?:[),;]|$|\\b(?:${AFTER_TABLE})\\b))`,
+  ];
+  const part = new RegExp(`\\b${name}\\s*(?:\\([^()]*\\)\\s*)?AS\\s*\\(`, "i").exec(sql);
+  const isAround = (from: number) => {
+    const query = bracketsAround(sql, from);
+    return query.from <= offset && offset < query.to;
+  };
+  if (part !== null && isAround(part.index + part[0].length)) return false;
+  if (plain.some((each) => new RegExp(each, "i").test(sql))) return true;
+  const queries = new RegExp(`\\)\\s*(?:AS\\s+)?\`?${name}\\b`, "gi");
+  return [...sql.matchAll(queries)].some(({ index }) => {
+    const { from } = bracketsAround(sql, index);
+    return !isAround(index) && /\b(?:FROM|JOIN)\s*\(\s*$/i.test(sql.slice(0, from)) &&
+      /^\s*(?:SELECT|WITH|VALUES|FROM)\b/i.test(sql.slice(from));
+  });
+}
+
+/** The words that can follow a table without an alias. */
+const AFTER_TABLE =
+  "ON|USING|WHERE|JOIN|LEFT|RIGHT|INNER|FULL|CROSS|SEMI|ANTI|GROUP|ORDER|HAVING|LIMIT|UNION|EXCEPT|INTERSECT|LATERAL|WINDOW";
 
 /** The columns of an item without a type, and those of which it is not known whether they have one. */
 function nullsOfItem({ offset, name, written }: SelectItem, text: string): Found[] {
@@ -238,7 +270,7 @@ function namesBefore(text: string, { items }: SelectList): string[] | undefined 
 /** Returns whether an item of an outer SELECT has a column of an inner one, without a type. */
 function keeps({ expression }: SelectItem, column: string): boolean {
   if (/^(?:\w+\s*\.\s*)?\*/.test(expression)) return true;
-  const name = new RegExp(`(?:\\b\\w+\\s*\\.\\s*)?\`?\\b${column}\\b\`?`, "gi");
+  const name = new RegExp(`(?:\\b\\w+\\s*\\.\\s*)?\`?\\b${column}\\b\`?(?!\\s*\\.)`, "gi");
   return name.test(expression) && isNullSql(expression.replace(name, "NULL")) === true;
 }
 

@@ -95,10 +95,13 @@ function dayReads(tree: Tree, sources: readonly Code[]): DayRead[] {
     if (own.length === 0 && foreign.has(source.object)) return [];
     const without = own.map(({ job, sources }) => ({
       job,
+      sources,
       variables: variablesOfJob(job, othersOf(source, sources), tree),
     })).filter(({ variables: { open, names } }) => !open && !names.has("JOB_DATE"));
     if (own.length > 0 && without.length === 0) return [];
-    const starts = without.map(({ job, variables }) => shellStartOf(job, source, variables));
+    const starts = without.map(({ job, variables, sources }) =>
+      shellStartOf(job, source, variables, sources)
+    );
     const start = starts.find(({ nounset }) => nounset) ?? starts[0];
     const reads = variablesReadBy(source, start, own.flatMap((run) => run.sources))
       .filter(({ name }) => name === "JOB_DATE");

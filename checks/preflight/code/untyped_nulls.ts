@@ -13,6 +13,7 @@ import { givesType, isNullSql, isOfFunctions, isOnlyNull, keepsNull } from "./nu
 import { fatesOfSql, nullsOfSql, type SqlNull } from "./sql_nulls.ts";
 import { nullRows } from "./null_rows.ts";
 import { mayHaveUntypedNulls } from "../../source_code/sql.ts";
+import { MAKERS, type VoidFunction, voidFunctions } from "./void_functions.ts";
 
 /** A null without a type that becomes a column of a table. */
 export interface UntypedNull {
@@ -32,7 +33,8 @@ export function untypedNullsIn(code: Code): UntypedNull[] {
   if (language === "sql") return isPostgres(code) ? [] : ofSqlFile(code);
   if (language !== "python" || !mayHaveNulls(code)) return [];
   const python = pythonOf(code);
-  const found = [...literals(python), ...queries(python)];
+  const functions = voidFunctions(python);
+  const found = [...literals(python, functions), ...queries(python)];
   const fates = found.length === 0
     ? new Map<NullSite, Fate>()
     : fatesOf(python, found.map(({ site }) => site));
@@ -43,7 +45,7 @@ export function untypedNullsIn(code: Code): UntypedNull[] {
     }),
     ...fields(python),
     ...nullRows(python),
-    ...notFollowed(python),
+    ...notFollowed(python, functions),
   ].sort((a, b) => a.offset - b.offset);
 }
 
@@ -125,22 +127,25 @@ function queries(python: Python): Sited[] {
   });
 }
 
-function literals(python: Python): Sited[] {
+function literals(python: Python, functions: readonly VoidFunction[]): Sited[] {
   const aliases = python.imports.flatMap(({ names }) => names)
     .filter(({ name }) => name === "lit").map(({ alias }) => alias);
   const nulls = callsOf(python, ["lit", "expr", ...aliases])
     .filter((call) => isNull(call, python.code));
   const empties = callsOf(python, ["array", "create_map"]).filter((call) => isEmpty(call, python));
-  const conditions = callsOf(python, ["when"]).filter(isNullCondition);
-  return [...nulls, ...empties, ...conditions]
+  const conditions = callsOf(python, ["when"]).filter((call) =>
+    python.code[call.start - 1] !== "." && isNullCondition(call)
+  );
+  const made = functions.flatMap(({ calls }) => calls);
+  return [...nulls, ...empties, ...conditions, ...made]
     // Polars has functions of the same names.
     .filter((call) =>
-      !/^(?:pl|polars)\s*\./.test(call.callee) && !isTyped(call) && !isOperand(python.code, call) &&
-      !isTypedByUses(python, call)
+      !/^(?:pl|polars)\s*\./.test(call.callee) && !isTyped(call) && !isTypedByUses(python, call)
     )
     .map((call) => {
       const [offset, column] = [call.start, columnOf(call)];
-      return { offset, written: writtenOf(call), column, site: { start: offset, column } };
+      const written = made.includes(call) ? `udf ${call.name}(…)` : writtenOf(call);
+      return { offset, written, column, site: { start: offset, column } };
     });
 }
 
@@ -165,7 +170,7 @@ function voidSchemas(python: Python): UntypedNull[] {
 }
 
 /** The nulls that reach a column by a way that is not followed. */
-function notFollowed(python: Python): UntypedNull[] {
+function notFollowed(python: Python, made: readonly VoidFunction[]): UntypedNull[] {
   const parameters = callsOf(python, ["sql"]).flatMap(({ start, args }) => {
     const values = args.find(({ keyword }) => keyword === "args");
     return values === undefined || !/\bNone\b/.test(values.code) ? [] : [{
@@ -174,10 +179,15 @@ function notFollowed(python: Python): UntypedNull[] {
       unknown: "a parameter of the query can be None",
     }];
   });
-  const functions = callsOf(python, ["udf", "pandas_udf", "from_json", "from_csv"]).filter((
-    { args },
-  ) => args.some(isVoidType)).map(({ start, name }) => (
-    { offset: start, written: `${name}(…)`, unknown: "the columns of its result are not followed" }
+  const named = made.filter(({ isOpen }) => isOpen).map(({ offset, name }) => ({ offset, name }));
+  const functions = [
+    ...named,
+    ...callsOf(python, [...MAKERS, ...TAKING_SCHEMA])
+      .filter(({ args, start }) =>
+        args.some(isVoidType) && !made.some(({ offset }) => offset === start)
+      ).map(({ start, name }) => ({ offset: start, name })),
+  ].map(({ offset, name }) => (
+    { offset, written: `${name}(…)`, unknown: "the columns of its result are not followed" }
   ));
   const loops = callsOf(python, ["lit"]).filter(({ args: [value], start }) =>
     value !== undefined && /^\w+$/.test(value.code) && isNoneInLoop(value.code, start, python.code)
@@ -186,6 +196,19 @@ function notFollowed(python: Python): UntypedNull[] {
   ));
   return [...parameters, ...functions, ...loops].map((each) => ({ ...each, column: undefined }));
 }
+
+/** Functions and methods whose result has the columns of a schema. */
+const TAKING_SCHEMA = [
+  "from_json",
+  "from_csv",
+  "register",
+  "registerJavaFunction",
+  "mapInPandas",
+  "mapInArrow",
+  "applyInPandas",
+  "applyInArrow",
+  "applyInPandasWithState",
+];
 
 /** Returns whether an argument is a type without values, or a schema with such a column. */
 function isVoidType({ code, string = "" }: Argument): boolean {
@@ -216,20 +239,17 @@ const MAX_WRITTEN = 60;
  * Returns whether all values of `when(…).when(…).otherwise(…)` are None. If one of them is
  * `lit(None)`, that call is judged instead.
  */
-function isNullCondition({ args, chain, receiver }: Call): boolean {
-  if (receiver?.name === "when" || args.length !== 2) return false;
-  const values = [
-    args[1],
-    ...chain.filter(({ name }) => /^(when|otherwise)$/.test(name)).map((call) => call.args.at(-1)),
-  ];
-  return values.every((each) => each?.code === "None");
+function isNullCondition(call: Call): boolean {
+  if (call.receiver?.name === "when" || call.args.length !== 2) return false;
+  const branches = methodsOn(call).filter(({ name }) => BRANCH.test(name));
+  return [call, ...branches].every(({ args }) => args.at(-1)?.code === "None");
 }
 
-/** Returns whether a call is an operand, as in `col("a") == lit(None)`: the result has a type. */
-function isOperand(code: string, { start, end, context: { bracketed } }: Call): boolean {
-  if (bracketed !== undefined) return false;
-  return /(?:==|!=|<=|>=|[<>+*/&|%~-])\s*$/.test(code.slice(Math.max(0, start - 20), start)) ||
-    /^\s*(?:==|!=|<=|>=|[<>+*/&|%-])/.test(code.slice(end, end + 20));
+const BRANCH = /^(?:when|otherwise)$/;
+
+/** The methods that are called on the result of a call, also on brackets around it. */
+function methodsOn({ chain, context: { bracketed = [] } }: Call): Call[] {
+  return [...chain, ...bracketed];
 }
 
 function isNull({ name, args }: Call, code: string): boolean {
@@ -268,10 +288,9 @@ const KEEPING_TYPE = [...NAMING, "over"];
 
 /** Returns whether the null gets a type: from a cast, or from other values of the same column. */
 function isTyped(call: Call, variables?: ReadonlySet<string>): boolean {
-  const chain = call.name === "when"
-    ? call.chain.filter(({ name }) => !/^(when|otherwise)$/.test(name))
-    : call.chain;
-  if (chain.some(casts)) return true;
+  const methods = methodsOn(call);
+  const chain = call.name === "when" ? methods.filter(({ name }) => !BRANCH.test(name)) : methods;
+  if (call.context.isOperand || chain.some(casts)) return true;
   if (chain.some(({ name }) => !KEEPING_TYPE.includes(name) && !isCast(name))) return true;
   return chain.every(({ name }) => !isCast(name)) && isTypedByContext(call, variables);
 }
@@ -287,12 +306,11 @@ function casts({ name, args }: Call): boolean {
 }
 
 function isTypedByContext(
-  { context: { argumentOf: outer, bracketed } }: Call,
+  { context: { within } }: Call,
   variables?: ReadonlySet<string>,
 ): boolean {
-  // A cast after brackets, or after a condition, casts the null in them.
-  if (bracketed !== undefined) return bracketed.some(casts);
-  return outer !== undefined && isTypedIn(outer, variables);
+  if (within === undefined) return false;
+  return within.isListed ? givesType(within.call) : isTypedIn(within.call, variables);
 }
 
 /**
@@ -301,14 +319,15 @@ function isTypedByContext(
  * @param variables the names of variables that have no type
  */
 function isTypedIn(outer: Call, variables?: ReadonlySet<string>): boolean {
-  const { name, chain } = outer;
+  const { name } = outer;
   if (givesType(outer)) return true;
-  if (name === "when" || name === "otherwise") {
+  if (BRANCH.test(name)) {
     if (name === "otherwise" && outer.receiver?.name !== "when") return true;
-    const branches = [...conditionsBefore(outer), outer, ...chain]
-      .filter((call) => /^(when|otherwise)$/.test(call.name));
+    const methods = methodsOn(outer);
+    const branches = [...conditionsBefore(outer), outer, ...methods]
+      .filter((call) => BRANCH.test(call.name));
     if (branches.some(({ args }) => !isOnlyNull(args.at(-1), variables))) return true;
-    return chain.some(casts) || isTyped(conditionsBefore(outer)[0] ?? outer, variables);
+    return methods.some(casts) || isTyped(conditionsBefore(outer)[0] ?? outer, variables);
   }
   const args = outer.args.map(({ code }) => code);
   if (keepsNull(outer, args, variables)) return isTyped(outer, variables);
@@ -335,12 +354,19 @@ function isTypedByUses(python: Python, { end, context: { assignedTo } }: Call): 
   return uses.length > 0 && uses.every((offset) => {
     const after = code.slice(offset + assignedTo.length, offset + assignedTo.length + 200);
     if (/^\s*\.\s*(cast|astype)\s*\(/.test(after)) return true;
-    const outer = python.calls.find(({ args }) =>
-      args.some(({ start, code }) => start === offset && code === assignedTo)
-    );
-    return outer !== undefined && isTypedIn(outer, variables);
+    const before = code.slice(Math.max(0, offset - 20), offset);
+    if (OPERATOR_BEFORE.test(before) || OPERATOR_AFTER.test(after)) return true;
+    const isAround = ({ start, code }: Argument) => start <= offset && offset < start + code.length;
+    const outer = python.calls.findLast(({ args }) => args.some(isAround));
+    if (outer === undefined) return false;
+    const isWhole = outer.args.some(({ start, code }) => start === offset && code === assignedTo);
+    return isWhole ? isTypedIn(outer, variables) : givesType(outer);
   });
 }
+
+/** An operator beside a value. Its result has a type, as of `col("a") == x`. */
+const OPERATOR_BEFORE = /(?:[=!<>]=|[\w)\]"']\s*[<>+*/&|%-]|~)\s*$/;
+const OPERATOR_AFTER = /^\s*(?:[=!<>]=|[<>+*/&|%-])/;
 
 /** Returns where code reads a variable. */
 function usesOf(code: string, variable: string): number[] {

@@ -124,7 +124,7 @@ function unsetVariables({ workload: job, code: sources }: SparkJob, tree: Tree):
   const missing = new Map<string, { readonly place: string; readonly isSure: boolean }>();
   for (const source of sources) {
     const variables = variablesOfJob(job, othersOf(source, sources), tree);
-    const reads = variablesReadBy(source, shellStartOf(job, source, variables), sources);
+    const reads = variablesReadBy(source, shellStartOf(job, source, variables, sources), sources);
     for (const { name, offset, optional, ...read } of reads) {
       const perhaps = read.perhaps === true || read.unknown !== undefined;
       const isKnown = missing.has(name) && (optional || missing.get(name)!.isSure);

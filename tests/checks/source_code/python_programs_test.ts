@@ -27,11 +27,52 @@ Deno.test("what is told of a program without a variable is what Python does", as
   }
 });
 
+Deno.test("a read of a variable is judged, not only noted, where its defaults are written out", () => {
+  const program = (defaults: string, conf: string) =>
+    `import os\nfrom collections import ChainMap\nDEFAULTS = ${defaults}\nconf = ${conf}\nprint(conf["D"])`;
+  for (
+    const conf of [
+      "{**DEFAULTS, **os.environ}",
+      "DEFAULTS | os.environ",
+      "ChainMap(os.environ, DEFAULTS)",
+    ]
+  ) {
+    assertEquals([conf, verdict(program('{"D": "x"}', conf))], [conf, "goes on"]);
+    assertEquals([conf, verdict(program('{"E": "x"}', conf))], [conf, "stops"]);
+    assertEquals([conf, verdict(program("load()", conf))], [conf, "unknown"]);
+  }
+});
+
+Deno.test("a default of an argument is not judged if the program needs the argument", () => {
+  const program = (use: string, more = "") =>
+    `import os, argparse\np = argparse.ArgumentParser()\np.add_argument("--day", default=os.environ.get("D")${more})\na = p.parse_args()\n${use}`;
+  for (
+    const [text, expected] of [
+      [program("a.day.upper()"), "unknown"],
+      [program("run(a.day)"), "unknown"],
+      [program("a.day.upper()", ', required="D" not in os.environ'), "unknown"],
+      [program("a.day.upper()", ', required="D" in os.environ'), "unknown"],
+      [program("print(a.day)"), "goes on"],
+      [program("day = a.day or today()\nday.upper()"), "goes on"],
+    ] as const
+  ) assertEquals([text, verdict(text)], [text, expected]);
+});
+
 Deno.test("a read of a variable by a library is told, unless it has a default", () => {
   for (const [program, isTold] of LIBRARIES) {
     assertEquals([program, verdict(program)], [program, isTold ? "unknown" : "goes on"]);
   }
 });
+
+function parsing(args: string, use: string): string {
+  return `import argparse\np = argparse.ArgumentParser()\np.add_argument(${args})\n` +
+    `a = p.parse_args()\n${use}`;
+}
+
+function settings(defaults: string, conf: string, read: string): string {
+  return "import collections\nfrom collections import ChainMap\n" +
+    `${defaults}\nconf = ${conf}\n${read}`;
+}
 
 const LIBRARIES = [
   ["from pydantic_settings import BaseSettings\nclass S(BaseSettings):\n    d: str\nS()", true],
@@ -50,6 +91,60 @@ const LIBRARIES = [
 ] as const;
 
 const PROGRAMS = [
+  ...[
+    "a.day.upper()",
+    "print(a.day)",
+    'print((a.day or "x").upper())',
+    'print(f"{a.day.upper()}")',
+    'if not a.day:\n    p.error("no day")\nprint(a.day)',
+    "day = a.day\nprint(day.upper())",
+    "print(vars(a)['day'].upper())",
+  ].flatMap((use) =>
+    [
+      '"--day", default=os.environ.get("D")',
+      '"--day", default=os.environ.get("D"), required="D" not in os.environ',
+      '"--day", default=os.environ.get("D", "")',
+    ].map((args) => parsing(args, use))
+  ),
+  ...[
+    '"--day", default=os.environ.get("D"), required=not os.environ.get("D")',
+    '"-d", "--day", "--date", default=os.environ.get("D")',
+    '"-d", dest="day", default=os.getenv("D")',
+    '"day", nargs="?", default=os.environ.get("D")',
+  ].map((args) => parsing(args, "a.day.upper()")),
+  ...[
+    "{**DEFAULTS, **os.environ}",
+    "{\n    **DEFAULTS,\n    **os.environ,\n}",
+    "{**os.environ, **DEFAULTS}",
+    "DEFAULTS | os.environ",
+    "os.environ | DEFAULTS",
+    "dict(os.environ) | DEFAULTS",
+    "dict(DEFAULTS, **os.environ)",
+    "ChainMap(os.environ, DEFAULTS)",
+    "collections.ChainMap(\n    os.environ,\n    DEFAULTS,\n)",
+  ].flatMap((conf) =>
+    ['DEFAULTS = {"D": "x"}', 'DEFAULTS = {"E": "x"}'].map((defaults) =>
+      settings(defaults, conf, 'conf["D"].upper()')
+    )
+  ),
+  ...[
+    'DEFAULTS = {"D": "x"}',
+    'DEFAULTS = {"D": None}',
+    'DEFAULTS = {"E": {"D": "x"}}',
+    'DEFAULTS = dict(D="x", E="y")',
+    'KEY = "D"\nDEFAULTS = {KEY: "x"}',
+    'BASE = {"D": "x"}\nDEFAULTS = {"E": "y", **BASE}',
+    'DEFAULTS = {"E": "y"}\nDEFAULTS["D"] = "x"',
+    'DEFAULTS = {"D": "x"}\nDEFAULTS.pop("D")',
+    'DEFAULTS = {key: "x" for key in ["D"]}',
+    'def defaults():\n    return {"D": "x"}\nDEFAULTS = defaults()',
+  ].flatMap((defaults) =>
+    ['conf["D"].upper()', 'conf.get("D").upper()', 'os.environ["D"]'].map((read) =>
+      settings(defaults, "{**DEFAULTS, **os.environ}", read)
+    )
+  ),
+  'DEFAULTS = {"D": "x"}\nos.environ.update(DEFAULTS)\nprint(os.environ["D"])',
+  'DEFAULTS = {"E": "x"}\nos.environ.update(DEFAULTS)\nprint(os.environ["D"])',
   'def env(name, default=None):\n    return os.environ.get(name) or default\nday = env("D")\nprint(day)',
   'def env(name, default=None):\n    return os.environ.get(name) or default\nday = env("D", "2025-01-01")\nprint(day.upper())',
   'def env(name, default=None):\n    return os.environ.get(name) or default\nday = env("D")\nprint(day.upper())',

@@ -98,3 +98,67 @@ data: { JOB_DATE: "2025-12-28" }
     assertEquals([container, found], [container, expected]);
   }
 });
+
+Deno.test("timestamp-env knows how each script of a job is started", async () => {
+  const echo = 'echo "$JOB_DATE"';
+  for (
+    const [command, script, expected] of [
+      // A script in the words of env, which env splits.
+      [`[env, -S, "bash -euc 'echo $JOB_DATE'"]`, "", ["fail"]],
+      ["[env, -S, bash -euc, 'echo $JOB_DATE']", "", ["fail"]],
+      ["[env, -i, '-Sbash -euc', 'echo $JOB_DATE']", "", ["fail"]],
+      ["[env, '--split-string=bash -euc', 'echo $JOB_DATE']", "", ["fail"]],
+      [`[env, -S, "bash -ec 'echo $JOB_DATE'"]`, "", []],
+      ["[env, -S, bash -euc, 'echo ${JOB_DATE:-x}']", "", []],
+      ["[env, -S, 'spark-submit a.py --day=${DAY}']", "", []],
+      ["[env, -S, 'spark-submit a.py --day=${OTHER}']", "", ["fail"]],
+      // A script of a ConfigMap, in a shell of its own, or in the shell that reads it.
+      ["[bash, -u, /scripts/run.sh]", echo, ["fail"]],
+      ["[bash, /scripts/run.sh]", echo, []],
+      ["[bash, /scripts/run.sh]", `#!/bin/bash -u\n${echo}`, []],
+      ["[/scripts/run.sh]", `#!/bin/bash -u\n${echo}`, ["fail"]],
+      ["[sh, -c, 'bash -u /scripts/run.sh']", echo, ["fail"]],
+      ["[sh, -c, 'exec bash -eu -o pipefail /scripts/run.sh']", echo, ["fail"]],
+      ["[sh, -euc, /scripts/run.sh]", echo, []],
+      ["[sh, -euc, 'exec /scripts/run.sh']", echo, []],
+      ["[sh, -euc, 'exec /scripts/run.sh']", `#!/bin/sh -u\n${echo}`, ["fail"]],
+      ["[sh, -euc, '. /scripts/run.sh']", echo, ["fail"]],
+      ["[sh, -c, 'set -eu; . /scripts/run.sh']", echo, ["fail"]],
+      ["[sh, -c, '. /scripts/run.sh']", echo, []],
+      ["[bash, -eu, /scripts/other.sh]", echo, ["fail"]],
+      // A script in the text that a shell reads.
+      ["[bash, /scripts/run.sh]", `bash -u <<'EOF'\n${echo}\nEOF`, ["fail"]],
+      ["[bash, /scripts/run.sh]", `set -e\nbash -u <<'EOF'\n${echo}\nEOF`, ["fail"]],
+      ["[bash, /scripts/run.sh]", `set -eu\nbash <<'EOF'\n${echo}\nEOF`, []],
+    ] as const
+  ) {
+    const job = (name: string, run: string) =>
+      `        - name: ${name}
+          image: example.com/spark:3.5.8
+          command: ${run}
+          env: [{ name: DAY, value: "2025-12-28" }]
+          volumeMounts: [{ name: scripts, mountPath: /scripts }]
+`;
+    const text = `apiVersion: batch/v1
+kind: Job
+metadata: { name: other, namespace: analytics-jobs }
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      volumes: [{ name: scripts, configMap: { name: scripts } }]
+      initContainers:
+${job("wait", "[bash, -euc, 'true now']")}      containers:
+${job("spark", command)}---
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: scripts, namespace: analytics-jobs }
+data:
+  run.sh: |
+${(script === "" ? "true" : script).replace(/^/gm, "    ")}
+`;
+    const results = await judgeFiles({ ...FILES, "other.yaml": text });
+    const found = results.find(({ id }) => id === ID)!.findings.map(({ severity }) => severity);
+    assertEquals([command, script, found], [command, script, expected]);
+  }
+});

@@ -3,6 +3,26 @@
 
 /** Programs that Spark 3.5.8 stops because a column has no type. */
 export const REFUSED = [
+  '@F.udf(returnType=NullType())\ndef nothing(v):\n    return None\ndf.withColumn("a", nothing("x")).write.parquet(p)',
+  '@udf(NullType())\ndef nothing(v):\n    return None\ndf.select("id", nothing(col("x")).alias("a")).write.parquet(p)',
+  '@udf("void")\ndef nothing(v):\n    return None\nd = df.withColumn("a", nothing("x"))\nd.write.parquet(p)',
+  'from pyspark.sql.functions import udf as make\n@make("array<void>")\ndef nothing(v):\n    return []\ndf.withColumn("a", nothing("x")).write.parquet(p)',
+  'NOTHING = NullType()\n@udf(NOTHING)\ndef nothing(v):\n    return None\ndf.withColumn("a", nothing("x")).write.parquet(p)',
+  'nothing = F.udf(lambda v: None, NullType())\ndf.withColumn("a", nothing("x")).write.parquet(p)',
+  '@udf("void")\ndef nothing(v):\n    return None\nspark.udf.register("nothing", nothing)\nspark.sql("select nothing(id) as a from t").write.parquet(p)',
+  '@udf("void")\ndef nothing(v):\n    return None\ndf.select(*map(nothing, ["x"])).write.parquet(p)',
+  'df.filter((col("x") == lit(None)) | (col("x") > 0)).withColumn("a", F.lit(None)).write.parquet(p)',
+  'n = F.lit(None)\ndf.filter((col("x") == n) | (col("x") > 0)).withColumn("a", n).write.parquet(p)',
+  'df.withColumn("a", (F.lit(None))).write.parquet(p)',
+  'df.withColumn("a", (F.when(col("x") > 1, None)).otherwise(None)).write.parquet(p)',
+  'd = df.withColumn("a", F.lit(None))\ne = d\nd = df\ne.write.parquet(p)',
+  'd = df\nfor i in range(2):\n    d.write.mode("overwrite").parquet(p)\n    d = df.withColumn("a", F.lit(None))',
+  'try:\n    d = df.withColumn("a", F.lit(None))\nexcept ValueError:\n    d = df\nd.write.parquet(p)',
+  'd = df.withColumn("a", F.lit(None))\nif False:\n    d = df\nd.write.parquet(p)',
+  'd = df.withColumn("a", F.lit(None))\nfor i in []:\n    d = df\nd.write.parquet(p)',
+  'd = df.withColumn("a", F.lit(None))\nmatch 1:\n    case 2:\n        d = df\nd.write.parquet(p)',
+  'd = df.withColumn("a", F.lit(None))\ndef other(e):\n    d = e.select("id")\n    return d\nother(df).count()\nd.write.parquet(p)',
+  'spark.sql("select null as a, a.id from t a").write.parquet(p)',
   'spark.sql("VALUES (null)").write.parquet(p)',
   'spark.sql("SELECT * FROM VALUES (1, null), (2, null) AS v(id, a)").write.parquet(p)',
   'spark.createDataFrame([(1, None)], ["id", "a"]).write.parquet(p)',
@@ -144,6 +164,29 @@ export const REFUSED = [
 
 /** Programs that Spark 3.5.8 runs to their end. */
 export const WRITTEN = [
+  'df.filter(col("x").isNull() | (col("x") == lit(None))).write.parquet(p)',
+  'df.filter(~(col("x") == lit(None)) & (col("id") > 0)).write.parquet(p)',
+  'df.filter((F.lit(None) == col("x")) | col("x").isin([lit(None), lit(1)])).write.parquet(p)',
+  'df.filter((col("x").eqNullSafe((lit(None)))) | col("b").between(lit(None), lit("z"))).write.parquet(p)',
+  'df.filter(F.when((col("x") == lit(None)), True).otherwise((lit(None) != col("x")))).write.parquet(p)',
+  'df.filter((F.coalesce(F.lit(None), F.lit(None))) == col("x")).write.parquet(p)',
+  'df.filter((F.when(col("x") > 1, None)) == 1).write.parquet(p)',
+  'n = F.lit(None)\ndf.filter((col("x") == n) | col("b").isNull()).write.parquet(p)',
+  'n = F.lit(None)\ndf.filter(col("x").isin([n, lit(1)]) | ~(n < col("x"))).write.parquet(p)',
+  'df.withColumn("a", (col("x") == lit(None)) | (col("x") > 1)).write.parquet(p)',
+  'df.withColumn("a", (F.when(col("x") > 1, None)).otherwise("z")).write.parquet(p)',
+  'df.withColumn("a", F.coalesce((F.lit(None)), F.col("b"))).write.parquet(p)',
+  'df.withColumn("a", (F.lit(None)).isNull()).write.parquet(p)',
+  'd = df.withColumn("a", F.lit(None))\nd = df\nd.write.parquet(p)',
+  'd = df.withColumn("a", F.lit(None))\nd = df.select("id")\nd.write.parquet(p)',
+  'd = df.withColumn("a", F.lit(None))\nd = d.drop("a")\nd.write.parquet(p)',
+  'd = df.withColumn("a", F.lit(None))\nif d.count():\n    d = df\nelse:\n    d = df.select("id")\nd.write.parquet(p)',
+  'def save(e):\n    e = e.select("id")\n    e.write.parquet(p)\nsave(df.withColumn("a", F.lit(None)))',
+  'def save():\n    e = df.withColumn("a", F.lit(None))\n    e.show()\n    e = df\n    e.write.parquet(p)\nsave()',
+  'for i in range(2):\n    d = df.withColumn("a", F.lit(None))\n    d.count()\n    d = df\n    d.write.mode("overwrite").parquet(p)',
+  '@udf("string")\ndef nothing(v):\n    return None\ndf.withColumn("a", nothing("x")).write.parquet(p)',
+  '@udf("void")\ndef nothing(v):\n    return None\ndf.filter(nothing("x").isNull()).write.parquet(p)',
+  'spark.sql("select cast(null as int) as a, a.id from t a").write.parquet(p)',
   'spark.sql("SELECT id FROM VALUES (1, null), (2, null) AS v(id, a)").write.parquet(p)',
   'spark.sql("SELECT * FROM VALUES (1, null), (2, 3) AS v(id, a)").write.parquet(p)',
   'spark.sql("SELECT id, cast(a as int) a FROM VALUES (1, null) AS v(id, a)").write.parquet(p)',
@@ -381,6 +424,12 @@ const table = (item: string) => `create table q using parquet as select ${item} 
 
 /** Statements that Spark 3.5.8 refuses because a column has no type. */
 export const REFUSED_SQL = [
+  "create table q using parquet as select id, null as t, t.x from t",
+  "create table q using parquet as select null as z, z.id from t as z",
+  "create table q using parquet as select null as z, z.id, y.x from t y, t z where y.id = z.id",
+  "create table q using parquet as select null as z, z.id from (select id from t) z",
+  "create table q using parquet as select named_struct('k', null) as z, z.id from t z",
+  "create table q using parquet as select named_struct('k', null) as z, z.id from t y join t z on y.id = z.id",
   "create table q using parquet as select * from values (null) as v(a)",
   "create table q using parquet as values (null)",
   "create temp view v as select null as a union all select 1 as a; create table q using parquet as select null as a",
@@ -414,6 +463,9 @@ export const REFUSED_SQL = [
 
 /** Statements that Spark 3.5.8 runs. */
 export const WRITTEN_SQL = [
+  "create table q using parquet as select z.id from (select null as z, id from t) z",
+  "create table q using parquet as select z.id from (select named_struct('k', null) as z, id from t) z",
+  "create table q using parquet as select z.id from t z where z.id in (select null as z)",
   "create table q using parquet as (select null as a) union all (select 1)",
   "create table q using parquet as select null as a union all values (1)",
   "insert into typed select id, x, b, null as a from t",
