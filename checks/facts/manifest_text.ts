@@ -1,4 +1,5 @@
-import { type ManifestObject, objectsOf } from "../kubernetes/objects.ts";
+import { child, isFields } from "../kubernetes/fields.ts";
+import { lineOf, type ManifestObject, objectsOf } from "../kubernetes/objects.ts";
 import {
   embeddedScripts,
   languageOf,
@@ -73,7 +74,7 @@ export function readFile(file: string, text: string, path = file): FileReading {
   if (language !== undefined) return { ...EMPTY, scripts: [scriptFile(file, language, text)] };
   const unread = unreadLanguageOf(file);
   if (unread !== undefined) {
-    return /spark/i.test(text) ? ignoring(file, `code of Spark in ${unread}, not judged`) : EMPTY;
+    return IN_JOBS.test(text) ? ignoring(file, `code of Spark in ${unread}, not judged`) : EMPTY;
   }
   const { documents, originals, ...read } = readDocuments(text);
   const template = templateOf(text, read.problems);
@@ -104,14 +105,31 @@ export function readFile(file: string, text: string, path = file): FileReading {
       ...at(file, others.flatMap((reading) => reading.problems)),
       ...(unrendered === undefined ? [] : [{ file, ...unrendered }]),
     ],
-    ignored: tools.map(({ other, document }) => (
-      { file, line: document.lines.get("") ?? 1, content: other! }
-    )),
+    ignored: [
+      ...tools.map(({ other, document }) => (
+        { file, line: document.lines.get("") ?? 1, content: other! }
+      )),
+      ...(path === "-" ? [] : objects.flatMap(unreadScripts)).map((each) => ({ file, ...each })),
+    ],
   };
 
   function at(file: string, more: readonly Omit<ManifestProblem, "file">[] = []) {
     return [...problems, ...more].map((each) => ({ file, ...each }));
   }
+}
+
+/** Code of Spark, or code that reads its environment. */
+const IN_JOBS = /spark|\bsys\.env\b|\bgetenv\b/i;
+
+/** The code in a ConfigMap that the checks do not read, by the name of its key. */
+function unreadScripts(object: ManifestObject): Omit<IgnoredFile, "file">[] {
+  if (object.kind !== "ConfigMap" || !isFields(object.value.data)) return [];
+  return Object.entries(object.value.data).flatMap(([key, text]) => {
+    const language = unreadLanguageOf(key);
+    if (language === undefined || typeof text !== "string" || !IN_JOBS.test(text)) return [];
+    const line = lineOf(object, child("data", key));
+    return [{ line, content: `${key}: code of Spark in ${language}, not judged` }];
+  });
 }
 
 function ignoring(file: string, content: string): FileReading {

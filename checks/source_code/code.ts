@@ -16,6 +16,8 @@ export interface Code {
   readonly object?: string;
   /** The field of that object, as in `data["job.py"]`. */
   readonly field?: string;
+  /** The path in an image, of a script that a Dockerfile writes. */
+  readonly target?: string;
   /** The text. */
   readonly text: string;
   /** The dialect of SQL, if it is known not to be Spark's. */

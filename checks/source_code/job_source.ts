@@ -20,8 +20,8 @@ export function codeRunBy(workload: Workload, code: readonly Code[]): Code[] {
       mounted.includes(each.object);
   });
   const words = containers.flatMap(({ words }) => words.map(({ text }) => text));
-  const files = code.filter(({ file, object, language }) =>
-    object === undefined && language !== "dockerfile" && words.some((text) => names(text, file))
+  const files = code.filter(({ file, target = file, object, language }) =>
+    object === undefined && language !== "dockerfile" && words.some((text) => names(text, target))
   );
   return withImports([...own, ...files], code);
 }

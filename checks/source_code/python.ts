@@ -72,7 +72,7 @@ export interface CallContext {
   /** The methods that are called on the bracketed call, as `cast` in `(f()).cast("int")`. */
   readonly bracketed?: readonly Call[];
   /** The call that has this one in an argument, in brackets or a list, as in `g((f()), [f()])`. */
-  readonly within?: { readonly call: Call; readonly isListed: boolean };
+  readonly within?: Call;
   /** True if the result is an operand, as in `(f() == 1) | a`, but not in `f() or a`. */
   readonly isOperand: boolean;
   /** The variable that the call is assigned to, as in `x = f()`, `x: str = f()` and `(x := f())`. */
@@ -352,6 +352,7 @@ class NodeCall implements Call {
   get context(): CallContext {
     const bracket = bracketAround(this.node);
     const outer = bracket?.kind === "ArgList" ? callOf(bracket.parent!) : undefined;
+    const within = callAround(bracket);
     const target = this.node.sibling(-2)?.kind === "TypeDef"
       ? this.node.sibling(-3)
       : this.node.sibling(-2);
@@ -360,7 +361,7 @@ class NodeCall implements Call {
     return {
       ...(outer === undefined ? {} : { argumentOf: outer }),
       ...(bracket?.kind === "ParenthesizedExpression" ? { bracketed: chainOf(bracket) } : {}),
-      ...withinOf(bracket),
+      ...(within === undefined ? {} : { within }),
       isOperand: isOperand(this.node),
       ...(isAssigned ? { assignedTo: target.text } : {}),
       alternative: isFollowedByOr(this.node),
@@ -383,16 +384,10 @@ function chainOf(expression: Node): Call[] {
 }
 
 /** The call around brackets, or with these brackets. */
-function withinOf(innermost: Node | undefined): Pick<CallContext, "within"> {
-  let isListed = false;
-  for (let bracket = innermost; bracket !== undefined; bracket = bracketAround(bracket)) {
-    if (bracket.kind === "ArgList") {
-      const call = callOf(bracket.parent!);
-      return call === undefined ? {} : { within: { call, isListed } };
-    }
-    isListed ||= bracket.kind !== "ParenthesizedExpression";
-  }
-  return {};
+function callAround(innermost: Node | undefined): Call | undefined {
+  let bracket = innermost;
+  while (bracket !== undefined && bracket.kind !== "ArgList") bracket = bracketAround(bracket);
+  return bracket && callOf(bracket.parent!);
 }
 
 /** The innermost brackets around an expression. */

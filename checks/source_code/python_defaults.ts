@@ -21,8 +21,7 @@ const MAX_TEXT = 20_000;
 /** The deepest chain of defaults that are made from other defaults. */
 const MAX_DEPTH = 5;
 
-const ASSIGNMENT =
-  /^[ \t]*(\w+)[ \t]*(?::[^=\n]+)?=[ \t]*(?=[^\n]*(?:\benviron\b|[({|][ \t]*$))/gm;
+const ASSIGNMENT = /^[ \t]*(\w+)[ \t]*(?::[^=\n]+)?=[ \t]*(?=[^\n]*(?:\benviron\b|[({|][ \t]*$))/gm;
 
 /** The copies of the environment with other values. */
 export function copiesIn(python: Python): EnvironCopy[] {
@@ -30,12 +29,16 @@ export function copiesIn(python: Python): EnvironCopy[] {
   return [...python.code.matchAll(ASSIGNMENT)].flatMap(({ 0: head, 1: name, index }) => {
     const start = index + head.length;
     const value = valueAt(python.code, start);
-    const isCopy =
+    const isCopy = MAPPING.test(value) &&
       /\*\*\s*(?:\w+\.)*environ\b|\benviron(?:\.copy\(\)|\))?\s*\|(?!=)|\|\s*(?:dict\()?(?:\w+\.)*environ\b|^(?:\w+\.)*ChainMap\([^]*\benviron\b/
-        .test(value) && !/[)}]\s*[.[]/.test(value);
+        .test(value) &&
+      !/[)}]\s*[.[]/.test(value);
     return isCopy ? [{ name: name!, start: index, ...keysOf(value, start, python, 0) }] : [];
   });
 }
+
+/** The begin of a dictionary, of `dict(…)`, of `ChainMap(…)` or of `a | b`. */
+const MAPPING = /^(?:[{(]|dict\s*\(|(?:\w+\.)*ChainMap\s*\(|(?:\w+\.)*\w+(?:\.copy\(\))?\s*\|)/;
 
 /** The value of a statement, whose brackets can have several lines. */
 function valueAt(code: string, start: number): string {
@@ -49,7 +52,8 @@ function valueAt(code: string, start: number): string {
   return code.slice(start, end).trimEnd();
 }
 
-type Keys = Pick<EnvironCopy, "keys" | "isOpen">;
+/** The keys of a mapping that have a value, and whether there can be more. */
+export type Keys = Pick<EnvironCopy, "keys" | "isOpen">;
 
 const OPEN: Keys = { keys: [], isOpen: true };
 
@@ -70,24 +74,26 @@ function keysOf(written: string, at: number, python: Python, depth: number): Key
   const open = value.search(/[({]/);
   if (endOfBrackets(value, open) !== value.length) return OPEN;
   const elements = partsOf(value.slice(open + 1, -1), start + open + 1, ",");
-  return joined(elements.filter(({ code }) => code !== "").map(({ code, start }): Keys => {
-    if (/\bfor\b/.test(code)) return OPEN;
-    const [spread] = /^\*\*\s*/.exec(code) ?? [];
-    if (spread !== undefined) {
-      return keysOf(code.slice(spread.length), start + spread.length, python, depth + 1);
-    }
-    const [, keyword, given] = /^(\w+)\s*=(?!=)\s*([^]*)$/.exec(code) ?? [];
-    if (!isDictionary && keyword === undefined) return keysOf(code, start, python, depth + 1);
-    if (keyword !== undefined) return keyOf(keyword, given!);
-    const string = python.strings.find((each) => each.start === start);
-    if (string !== undefined) {
-      const rest = code.slice(string.end - string.start);
-      return keyOf(string.text.trim(), rest.replace(/^\s*:\s*/, ""));
-    }
-    const [head, constant] = /^(\w+)\s*:\s*/.exec(code) ?? [];
-    const text = python.constants.get(constant ?? "");
-    return text === undefined ? OPEN : keyOf(text, code.slice(head!.length));
-  }));
+  return joined(
+    elements.filter(({ code }) => code !== "").map(({ code, start }): Keys => {
+      if (/\bfor\b/.test(code)) return OPEN;
+      const [spread] = /^\*\*\s*/.exec(code) ?? [];
+      if (spread !== undefined) {
+        return keysOf(code.slice(spread.length), start + spread.length, python, depth + 1);
+      }
+      const [, keyword, given] = /^(\w+)\s*=(?!=)\s*([^]*)$/.exec(code) ?? [];
+      if (!isDictionary && keyword === undefined) return keysOf(code, start, python, depth + 1);
+      if (keyword !== undefined) return keyOf(keyword, given!);
+      const string = python.strings.find((each) => each.start === start);
+      if (string !== undefined) {
+        const rest = code.slice(string.end - string.start);
+        return keyOf(string.text.trim(), rest.replace(/^\s*:\s*/, ""));
+      }
+      const [head, constant] = /^(\w+)\s*:\s*/.exec(code) ?? [];
+      const text = python.constants.get(constant ?? "");
+      return text === undefined ? OPEN : keyOf(text, code.slice(head!.length));
+    }),
+  );
 }
 
 /** A key with its value; None is no value. */

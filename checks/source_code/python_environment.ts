@@ -87,7 +87,8 @@ export function pythonReads(python: Python, others: readonly string[]): Variable
   });
   const isGuarded = (key: string, offset: number) =>
     [...members, ...conditions].some((each) =>
-      each.key === key && !REQUIRED.test(lineBefore(python.code, each.start)) && continuesAfter(python.code, each.start, each.negated) &&
+      each.key === key && !REQUIRED.test(lineBefore(python.code, each.start)) &&
+      continuesAfter(python.code, each.start, each.negated) &&
       protects(python.code, each, offset)
     ) || loops.some((each) =>
       each.key === key && !each.negated &&

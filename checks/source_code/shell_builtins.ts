@@ -2,6 +2,7 @@ import { ShellExpander, Unset } from "./shell_expander.ts";
 import { parseShell } from "./shell_parser.ts";
 import {
   cloneState,
+  exportAll,
   type Outcome,
   type State,
   type Status,
@@ -102,6 +103,11 @@ export abstract class ShellBuiltins extends ShellExpander {
       if (isLocal) hide(each, state);
       state.variables.set(each, text);
     }
+    const isNot = texts.some((text) => /^-n$|^\+\w*x/.test(text ?? ""));
+    if (isNot || name === "export" || texts.some((text) => /^-\w*x/.test(text ?? ""))) {
+      const named = plain.flatMap((text) => /^\w+/.exec(text ?? "")?.[0] ?? []);
+      exportAll(state, [...named, ...values.map(([each]) => each)], !isNot);
+    } else if (state.allexport) exportAll(state, values.map(([each]) => each));
     return [{ state, status: "ok" }];
   }
 
@@ -126,7 +132,7 @@ export abstract class ShellBuiltins extends ShellExpander {
     }
     const body = this.functions.get(name);
     if (body !== undefined) return this.call(name, body, args, state);
-    const file = this.files.get(name);
+    const file = name.includes("/") ? this.writtenFile(name) : undefined;
     if (file !== undefined) return this.program(file, [], args, state);
     const base = name.slice(name.lastIndexOf("/") + 1);
     const set = (names: readonly Text[]) => {
@@ -162,6 +168,7 @@ export abstract class ShellBuiltins extends ShellExpander {
         for (const each of args) {
           if (/^\w+$/.test(each ?? "")) state.variables.set(each!, undefined);
         }
+        exportAll(state, args.flatMap((each) => each ?? []), false);
         return go("ok");
       case "read":
       case "mapfile":
@@ -181,7 +188,7 @@ export abstract class ShellBuiltins extends ShellExpander {
         return go(this.statusOf(args[0], state));
       case "source":
       case ".": {
-        const file = this.files.get(args[0] ?? "");
+        const file = this.writtenFile(args[0]);
         if (file !== undefined) {
           return this.sequence(parsed(file.text, file.start), state, isChecked);
         }
@@ -242,6 +249,11 @@ export abstract class ShellBuiltins extends ShellExpander {
     );
   }
 
+  /** A file that the script has written. */
+  private writtenFile(path: Text | undefined): ShellText | undefined {
+    return this.files.get((path ?? "").replace(/^\.\//, ""));
+  }
+
   /** Runs the command after a program such as `env`. */
   protected wrapped(
     words: readonly ShellWord[],
@@ -259,21 +271,32 @@ export abstract class ShellBuiltins extends ShellExpander {
       return this.wrapped(split.words, expanded, state, isChecked);
     }
     let at = 1;
-    const before: (readonly [string, Text | undefined])[] = [];
+    const isEnv = /(?:^|\/)env$/.test(texts[0] ?? "");
+    const inner = isEnv ? cloneState(state) : state;
+    const unset = (names: Iterable<string>) => {
+      for (const each of names) inner.variables.set(each, undefined);
+      exportAll(inner, names, false);
+    };
     for (; at < texts.length; at++) {
-      const [, name, value] = /^([A-Za-z_]\w*)=(.*)$/s.exec(texts[at] ?? "") ?? [];
-      if (name !== undefined) {
-        before.push([name, state.variables.get(name)]);
-        state.variables.set(name, value!);
-      } else if (texts[at] === null || !/^-/.test(texts[at]!)) break;
-      if (texts[at] === "-u") state.variables.set(texts[++at] ?? "", undefined);
+      const text = texts[at]!;
+      const [, name, value] = /^([A-Za-z_]\w*)=(.*)$/s.exec(text ?? "") ?? [];
+      if (isEnv && name !== undefined) {
+        inner.variables.set(name, value!);
+        exportAll(inner, [name]);
+      } else if (text === null || !/^-/.test(text)) break;
+      else if (isEnv && /^(?:-\w*i\w*|-|--ignore-environment)$/.test(text)) {
+        unset([...inner.exported, this.name]);
+      } else if (isEnv && /^-u$|^--unset$/.test(text)) unset([texts[++at] ?? ""]);
+      else if (isEnv && /^(?:-u|--unset=)\w/.test(text)) {
+        unset([text.replace(/^(?:-u|--unset=)/, "")]);
+      }
     }
     if (at >= texts.length) return [{ state, status: "likely" }];
-    const outcomes = this.command(words.slice(at), texts.slice(at), state, isChecked);
-    for (const { state: after } of outcomes) {
-      for (const [name, text] of before) restore(after, name, text, state);
-    }
-    return outcomes;
+    const outcomes = this.command(words.slice(at), texts.slice(at), inner, isChecked);
+    // What env sets is only for the program.
+    return !isEnv ? outcomes : outcomes.map(({ state: { read, lost }, status }) => (
+      { state: { ...cloneState(state), read, lost }, status }
+    ));
   }
 
   /** Runs the script of `bash -c`, the text that a shell reads, or a file that the script wrote. */
@@ -288,7 +311,7 @@ export abstract class ShellBuiltins extends ShellExpander {
       ? typeof script === "string" ? { text: script, start: words[end]!.start + 1 } : undefined
       : end < 0 || has(/^-\w*s/)
       ? this.input
-      : this.files.get(script ?? "");
+      : this.writtenFile(script);
     return source === undefined
       ? [{ state, status: "likely" }]
       : this.program(source, ["", ...options], undefined, state);
@@ -303,6 +326,10 @@ export abstract class ShellBuiltins extends ShellExpander {
   ): Outcome[] {
     const inner: State = { ...cloneState(state), nounset: false, errexit: false, pipefail: false };
     if (args !== undefined) inner.args = args;
+    for (const name of inner.variables.keys()) {
+      const isKept = inner.exported.has(name) || name !== this.name && this.isSet(name);
+      if (!isKept) inner.variables.set(name, undefined);
+    }
     const [, first = ""] = /^#![^\n]*sh[ \t]+(-[^\n]*)/.exec(text) ?? [];
     setOptions("set", options.length > 0 ? options.slice(1) : first.split(/\s+/), inner);
     const outcomes = this.subshell(parsed(text, start), inner, false);
@@ -335,8 +362,12 @@ export interface ShellText {
 function splitText(
   words: readonly ShellWord[],
   texts: readonly Text[],
-): { readonly words: readonly ShellWord[]; readonly texts: readonly (Text | undefined)[] } | undefined {
-  const at = texts.findIndex((text, i) => i > 0 && /^(?:-[A-Za-z]*S|--split-string)/.test(text ?? ""));
+):
+  | { readonly words: readonly ShellWord[]; readonly texts: readonly (Text | undefined)[] }
+  | undefined {
+  const at = texts.findIndex((text, i) =>
+    i > 0 && /^(?:-[A-Za-z]*S|--split-string)/.test(text ?? "")
+  );
   const isFirst = texts.slice(1, at).every((text) => /^-/.test(text ?? ""));
   if (at < 0 || !isFirst) return undefined;
   const attached = texts[at]!.replace(/^(?:-[A-Za-z]*S|--split-string=?)/, "");
@@ -345,8 +376,18 @@ function splitText(
   if (command?.kind !== "simple" || others.length > 0) return undefined;
   const set = command.assignments.map(({ name, value }) => `${name}=${textOf(value) ?? ""}`);
   return {
-    words: [...words.slice(0, at), ...set.map(() => words[at]!), ...command.words, ...words.slice(rest)],
-    texts: [...texts.slice(0, at), ...set, ...command.words.map(() => undefined), ...texts.slice(rest)],
+    words: [
+      ...words.slice(0, at),
+      ...set.map(() => words[at]!),
+      ...command.words,
+      ...words.slice(rest),
+    ],
+    texts: [
+      ...texts.slice(0, at),
+      ...set,
+      ...command.words.map(() => undefined),
+      ...texts.slice(rest),
+    ],
   };
 }
 
@@ -391,9 +432,11 @@ export function setOptions(command: string, words: readonly Text[], state: State
       ? !words.some((each) => /^-\w*u/.test(each ?? ""))
       : text.startsWith("-");
     const letters = command === "set" ? text : "";
+    if (letters.includes("a")) state.allexport = isOn;
     if (letters.includes("u")) state.nounset = isOn;
     if (letters.includes("e")) state.errexit = isOn;
     const name = /^[-+]\w*o$/.test(text) && command === "set" ? words[++i] : text;
+    if (name === "allexport") state.allexport = isOn;
     if (name === "nounset") state.nounset = isOn;
     if (name === "errexit") state.errexit = isOn;
     if (name === "pipefail") state.pipefail = isOn;

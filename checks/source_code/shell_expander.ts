@@ -30,7 +30,7 @@ export abstract class ShellExpander {
   constructor(
     protected readonly name: string,
     /** Returns whether the environment sets another variable. */
-    private readonly isSet: (name: string) => boolean,
+    protected readonly isSet: (name: string) => boolean,
   ) {}
 
   /** Runs commands in a subshell. */

@@ -1,8 +1,7 @@
 import { parseShell } from "./shell_parser.ts";
 import { firstState, TooLong } from "./shell_state.ts";
 import { type Budget, ShellRun } from "./shell_run.ts";
-import type { Sequence, ShellCommand } from "./shell_tree.ts";
-import { textOf } from "./shell_words.ts";
+import type { Sequence } from "./shell_tree.ts";
 
 /** A place where code reads a variable of its environment. */
 export interface VariableRead {
@@ -32,7 +31,7 @@ export interface ShellStart {
   readonly named: boolean;
   /** True if the script gets no arguments. */
   readonly isAlone?: boolean;
-  /** Returns whether the environment has a variable. */
+  /** Returns whether the environment has a variable. Then only a script that removes it stops. */
   readonly has?: (name: string) => boolean;
 }
 
@@ -52,10 +51,14 @@ export function shellReads(
   const nounset = start.nounset || firstLine !== null;
   const budget = { steps: MAX_STEPS };
   return [...namesIn(text)].flatMap(([name, offset]) => {
+    if (start.has?.(name) === true && !(isRead && REMOVING.test(text))) return [];
     if (!isRead) return [{ name, offset, optional: true, perhaps: true as const }];
     return readsOf(name, offset, body, { ...start, nounset }, budget);
   }).sort((a, b) => a.offset - b.offset);
 }
+
+/** Commands that can remove a variable of the environment. */
+const REMOVING = /\b(?:unset|env|export[ \t]+-n)\b/;
 
 /** The names that may be variables of the environment, with the place of the first one. */
 function namesIn(text: string): Map<string, number> {
@@ -78,19 +81,20 @@ function readsOf(
   { nounset, isAlone, has = () => false }: ShellStart,
   budget: Budget,
 ): VariableRead[] {
+  const isSet = has(name);
   const follow = (text: null | undefined) => {
     const run = new ShellRun(name, has, budget);
     run.script(body, firstState(name, text, { nounset, args: isAlone ? [] : undefined }));
     return run;
   };
   try {
-    const run = follow(undefined);
+    const run = follow(isSet ? null : undefined);
     const stops = run.ends.filter((end) => end.isUnset && end.offset !== undefined);
     const isHealthy = run.ends.some((end) => end.isHealthy);
     const empties = [...run.empties].map((each): VariableRead => (
       { name, offset: each, optional: true, empty: true }
     ));
-    if (isHealthy) {
+    if (isHealthy || isSet && stops.length === 0) {
       const perhaps = new Set([...stops.map((end) => end.offset!), ...run.notes]);
       return [
         ...[...perhaps].map((each): VariableRead => (
@@ -114,57 +118,9 @@ function readsOf(
       ...empties,
     ];
   } catch (error) {
-    if (error instanceof TooLong) return [{ name, offset, optional: true, perhaps: true }];
+    if (error instanceof TooLong) {
+      return isSet ? [] : [{ name, offset, optional: true, perhaps: true }];
+    }
     throw error;
   }
-}
-
-/** The variables that a script may pass on to programs, and whether a file may set any variable. */
-export function exportsOf(text: string): { readonly names: string[]; readonly open: boolean } {
-  const names: string[] = [];
-  let open = false;
-  const visit = (command: ShellCommand): void => {
-    switch (command.kind) {
-      case "simple": {
-        names.push(...command.assignments.map(({ name }) => name));
-        const [name = "", ...words] = command.words.map((word) => textOf(word) ?? "$");
-        if (/^(read|mapfile|readarray|getopts|printf|env)$/.test(name)) {
-          names.push(...words.flatMap((word) => /^([A-Za-z_]\w*)(?:=|$)/.exec(word)?.[1] ?? []));
-        }
-        if (/^(source|\.|eval)$/.test(name)) open = true;
-        if (/^(export|declare|typeset)$/.test(name) && words.includes("$")) open = true;
-        break;
-      }
-      case "pipeline":
-        command.commands.forEach(visit);
-        break;
-      case "and-or":
-        [command.first, ...command.rest.map((each) => each.command)].forEach(visit);
-        break;
-      case "background":
-        visit(command.command);
-        break;
-      case "function":
-        visit(command.body);
-        break;
-      case "if":
-        command.clauses.forEach(({ test, body }) => [...test, ...body].forEach(visit));
-        command.otherwise.forEach(visit);
-        break;
-      case "case":
-        command.items.forEach(({ body }) => body.forEach(visit));
-        break;
-      case "while":
-        [...command.test, ...command.body].forEach(visit);
-        break;
-      case "for":
-        names.push(command.name);
-        command.body.forEach(visit);
-        break;
-      case "group":
-        command.body.forEach(visit);
-    }
-  };
-  parseShell(text).body.forEach(visit);
-  return { names, open };
 }

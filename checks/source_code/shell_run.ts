@@ -5,6 +5,7 @@ import {
   cloneState,
   combine,
   distinct,
+  exportAll,
   functionState,
   keyOf,
   matchesGlob,
@@ -389,6 +390,7 @@ export class ShellRun extends ShellBuiltins {
         const target = this.references.get(each) ?? each;
         if (this.references.get(each) === null) open(state);
         state.variables.set(target, text);
+        if (state.allexport) exportAll(state, [target]);
       }
       return [{ state, status: this.substituted }];
     }
@@ -397,6 +399,8 @@ export class ShellRun extends ShellBuiltins {
     }
     const before = values.map(([each]) => [each, state.variables.get(each)] as const);
     for (const [each, text] of values) state.variables.set(each, text);
+    const added = values.map(([each]) => each).filter((each) => !state.exported.has(each));
+    if (added.length > 0) exportAll(state, added);
     const outer = this.input;
     const text = input?.text ?? undefined;
     this.input = text === undefined ? undefined : { text, start: input!.target.start };
@@ -405,6 +409,7 @@ export class ShellRun extends ShellBuiltins {
     this.input = outer;
     for (const { state: after } of outcomes) {
       for (const [each, text] of before) restore(after, each, text, state);
+      if (added.length > 0) exportAll(after, added, false);
     }
     return outcomes;
   }
@@ -415,7 +420,7 @@ export class ShellRun extends ShellBuiltins {
     const written = texts[0] === "tee" ? texts.slice(1) : targets.filter(({ isInput }) => !isInput)
       .map((target) => this.word(target, state));
     const file = written.find((each) => each !== null && !/^-|^\/dev\/|^\d*$/.test(each));
-    if (typeof file === "string") this.files.set(file, this.input);
+    if (typeof file === "string") this.files.set(file.replace(/^\.\//, ""), this.input);
   }
 
   /** Calls a function. */

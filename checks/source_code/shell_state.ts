@@ -8,6 +8,10 @@ export type Status = "ok" | "fails" | "likely" | "unknown";
 export interface State {
   /** The variables that the script sets, and the one in question: undefined if it is unset. */
   readonly variables: Map<string, Text | undefined>;
+  /** The variables that programs get: those of the environment, and those that the script exports. */
+  exported: ReadonlySet<string>;
+  /** True after `set -a`, which exports all variables. */
+  allexport: boolean;
   /** True after `set -u`. */
   nounset: boolean;
   /** True after `set -e`. */
@@ -47,6 +51,8 @@ export function firstState(
 ): State {
   return {
     variables: new Map([[name, text]]),
+    exported: new Set(text === undefined ? [] : [name]),
+    allexport: false,
     nounset,
     errexit: false,
     pipefail: false,
@@ -66,6 +72,13 @@ export function cloneState(state: State): State {
     variables: new Map(state.variables),
     locals: state.locals?.slice(),
   };
+}
+
+/** Exports variables, or stops to export them. */
+export function exportAll(state: State, names: Iterable<string>, isExported = true): void {
+  const exported = new Set(state.exported);
+  for (const name of names) isExported ? exported.add(name) : exported.delete(name);
+  state.exported = exported;
 }
 
 /** The state at the start of a function. */
@@ -100,10 +113,12 @@ export function withoutOthers(outcomes: readonly Outcome[], name: string): Outco
 
 /** A text that is equal for outcomes after which a script does the same. */
 export function keyOf({ state, status }: Outcome): string {
-  const { variables, nounset, errexit, pipefail, args, locals, isFailing } = state;
+  const { variables, exported, allexport, nounset, errexit, pipefail, args, locals, isFailing } =
+    state;
   const values = [...variables].filter(([, text]) => text !== null).sort()
     .map(([name, text]) => [name, text === undefined, text]);
-  return JSON.stringify([values, status, nounset, errexit, pipefail, args, locals, isFailing]);
+  const options = [allexport, nounset, errexit, pipefail];
+  return JSON.stringify([values, [...exported].sort(), status, options, args, locals, isFailing]);
 }
 
 /** The status of a command that can have several. */

@@ -1,9 +1,5 @@
-import {
-  REFUSED,
-  REFUSED_SQL,
-  WRITTEN,
-  WRITTEN_SQL,
-} from "../checks/preflight/code/void_programs.ts";
+import { REFUSED, WRITTEN } from "../checks/preflight/code/void_programs.ts";
+import { REFUSED_SQL, WRITTEN_SQL } from "../checks/preflight/code/void_statements.ts";
 import { assertEquals } from "../support/assert.ts";
 import { missingSpark, sparkSubmit, sparkTest } from "./spark.ts";
 

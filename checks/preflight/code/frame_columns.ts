@@ -75,4 +75,5 @@ export function join(before: Columns, branches: readonly Columns[]): Columns {
   }));
 }
 
+/** The reason why a column may have a type after branches. */
 export const SOME_PATHS = "only some paths give the column a type";

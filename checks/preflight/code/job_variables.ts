@@ -3,7 +3,15 @@ import { isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 import { namespaceOf, ofKind } from "../../kubernetes/objects.ts";
 import type { Container, Workload } from "../../kubernetes/workloads.ts";
 import type { Code } from "../../source_code/code.ts";
-import { exportsOf, type ShellStart } from "../../source_code/shell_reads.ts";
+import {
+  environmentIn,
+  environmentOf,
+  exportsOf,
+  isFile,
+  type StartEnvironment,
+  startsIn,
+} from "../../source_code/shell_exports.ts";
+import type { ShellStart } from "../../source_code/shell_reads.ts";
 import { codeWordsOf, startsNounset } from "../../source_code/shell_syntax.ts";
 import { keysOf } from "../secrets/secret_references.ts";
 
@@ -13,45 +21,91 @@ export interface JobVariables {
   readonly names: ReadonlySet<string>;
   /** True if there can be more, from an object or a file that is not in the manifests. */
   readonly open: boolean;
+  /** The variables of the job that the code does not get, with the cause, as in `env -i`. */
+  readonly removed: ReadonlyMap<string, string>;
 }
 
 /**
  * The other code of a job, which may set variables for a source. The variables that a shell script
  * sets itself are not among them: the search for its reads already follows them on each path.
  */
-export function othersOf(source: Code, sources: readonly Code[]): Code[] {
+function othersOf(source: Code, sources: readonly Code[]): Code[] {
   return sources.filter((each) => each.language !== source.language || each.text !== source.text);
 }
 
 /**
- * The variables of a job's containers.
+ * The variables that code of a job finds in its environment.
  *
- * @param sources the code that may set variables, such as the scripts that start a program
+ * @param source the code
+ * @param sources all code of the job, which may set variables, such as the scripts that start a program
  */
 export function variablesOfJob(
   { object, containers }: Workload,
+  source: Code,
   sources: readonly Code[],
   { objects, imageVariables }: Pick<Tree, "objects" | "imageVariables">,
 ): JobVariables {
-  const scripts = sources.filter(({ language }) => language === "shell")
-    .map(({ text }) => exportsOf(text));
-  const names = new Set<string>([
-    ...imageVariables,
-    ...scripts.flatMap((each) => each.names),
-  ]);
-  let open = scripts.some((each) => each.open);
+  const shells = othersOf(source, sources).filter(({ language }) => language === "shell");
+  const scripts = shells.map(({ text }) => exportsOf(text));
+  const files = shells.concat(source).map(fileNameOf).filter((each) => each !== "");
+  const sourced = scripts.flatMap((each) => each.sourced);
+  const names = new Set<string>([...imageVariables, ...scripts.flatMap((each) => each.names)]);
+  // A script that another one reads with `source` also has its own variables.
+  if (source.language === "shell" && sourced.length > 0) {
+    for (const each of scripts.flatMap(({ own }) => own)) names.add(each);
+  }
+  let open = sourced.some((path) => !files.some((file) => isFile(path, file)));
   for (const { env, fields } of containers) {
     for (const { name } of env) names.add(name);
-    for (const source of listOf(fields.envFrom)) {
-      const kind = isFields(source.secretRef) ? "Secret" : "ConfigMap";
-      const ref = kind === "Secret" ? source.secretRef : source.configMapRef;
+    for (const each of listOf(fields.envFrom)) {
+      const kind = isFields(each.secretRef) ? "Secret" : "ConfigMap";
+      const ref = kind === "Secret" ? each.secretRef : each.configMapRef;
       const wanted = isFields(ref) ? textOf(ref.name) : undefined;
       const found = ofKind(objects, kind, namespaceOf(object)).find(({ name }) => name === wanted);
       if (found === undefined) open = true;
-      else for (const key of keysOf(found)) names.add(`${textOf(source.prefix) ?? ""}${key}`);
+      else for (const key of keysOf(found)) names.add(`${textOf(each.prefix) ?? ""}${key}`);
     }
   }
-  return { names, open };
+  return given({ names, open }, startsOf(source, containers, shells));
+}
+
+/** The commands of a job that start code, with the environment that `env` gives to it. */
+function startsOf(
+  source: Code,
+  containers: readonly Container[],
+  shells: readonly Code[],
+): (StartEnvironment | undefined)[] {
+  const name = fileNameOf(source);
+  const isStart = ({ words }: Container) =>
+    words.some(({ path, text }) => path === source.field || name !== "" && isFile(text, name));
+  return [
+    ...containers.filter(isStart).map(({ words }) => environmentIn(words.map(({ text }) => text))),
+    ...shells.flatMap(({ text }) => name === "" ? [] : startsIn(text, name)).map(environmentOf),
+  ];
+}
+
+/** The variables that each start of the code gives to it. */
+function given(
+  { names, open }: Pick<JobVariables, "names" | "open">,
+  all: readonly (StartEnvironment | undefined)[],
+): JobVariables {
+  const starts = all.filter((each) => each !== undefined);
+  const [first] = starts;
+  if (first === undefined || starts.length < all.length) {
+    return { names, open, removed: new Map() };
+  }
+  const isCleared = starts.every((each) => each.isCleared);
+  const isGone = (name: string) =>
+    starts.every((each) =>
+      !each.names.includes(name) && (each.isCleared || each.removed.includes(name))
+    );
+  const kept = [...names].filter((name) => !isGone(name));
+  const gone = [...names].filter(isGone);
+  return {
+    names: new Set([...kept, ...starts.flatMap((each) => each.names)]),
+    open: open && !isCleared,
+    removed: new Map(gone.map((name) => [name, first.isCleared ? "env -i" : `env -u ${name}`])),
+  };
 }
 
 /**
@@ -89,15 +143,14 @@ function runsOf(
   sources: readonly Code[],
 ): (boolean | undefined)[] {
   const shells = sources.filter(({ language, field = "" }) =>
-    language === "shell" && !containers.some(({ words }) =>
-      words.some(({ path }) => path === field)
-    )
+    language === "shell" &&
+    !containers.some(({ words }) => words.some(({ path }) => path === field))
   );
   const runs = name === "" ? [] : [
     ...containers.flatMap(({ words }) =>
       words.flatMap(({ text }, i) =>
-        text === name || !/\s/.test(text) && text.endsWith(`/${name}`)
-          ? [startsNounset(words.slice(0, i))]
+        isFile(text, name)
+          ? [codeWordsOf(words).shell.has(i) ? undefined : startsNounset(words.slice(0, i))]
           : runsIn(text, name, startsNounset(words) === true)
       )
     ),
@@ -115,21 +168,23 @@ function runsIn(text: string, name: string, isStrict: boolean): (boolean | undef
   const file = name.replace(/[^\w]/g, "\\$&");
   const run = new RegExp(
     `(?:(?<![^\\s;&|(])(\\.|source)[ \\t]+|\\b(?:ba|da|a|z|k)?sh((?:[ \\t]+(?:[-+]\\S+|pipefail|nounset|errexit))*)[ \\t]+)?` +
-      `["']?[\\w.\${}~-]*(?:/[\\w.\${}~-]+)*(?<![\\w.-])${file}(?![\\w.-])`,
+      `["']?(?:[\\w.\${}~-]*/)*(?<![\\w.-])${file}(?![\\w.-])`,
     "g",
   );
   return [...text.matchAll(run)].map(({ 1: sourced, 2: options, index }) =>
     sourced === undefined
       ? options === undefined ? undefined : /(?:^|\s)-[A-Za-z]*u|\bnounset\b/.test(options)
-      : isStrict || /\bset[ \t]+(?:-\w+[ \t]+)*(?:-[A-Za-z]*u|-o[ \t]+nounset|-[A-Za-z]*o[ \t]+nounset)/
-        .test(text.slice(0, index))
+      : isStrict ||
+        /\bset[ \t]+(?:-\w+[ \t]+)*(?:-[A-Za-z]*u|-o[ \t]+nounset|-[A-Za-z]*o[ \t]+nounset)/
+          .test(text.slice(0, index))
   );
 }
 
 /** The name of a script's file: of a file, or the key of a ConfigMap. */
-function fileNameOf({ field, file = "" }: Code): string {
-  const key = /\[(?:"|')(.+)(?:"|')\]$|\.([\w-]+)$/.exec(field ?? "");
-  return field === undefined ? file.slice(file.lastIndexOf("/") + 1) : key?.[1] ?? key?.[2] ?? "";
+function fileNameOf({ field, file, target: path = file ?? "" }: Code): string {
+  if (field === undefined) return path.slice(path.lastIndexOf("/") + 1);
+  const [, key, quoted] = /^data(?:\.(.+)|\[["'](.+)["']\])$/.exec(field) ?? [];
+  return key ?? quoted ?? "";
 }
 
 /** Returns whether a script is the last word of a command line, so that it gets no arguments. */

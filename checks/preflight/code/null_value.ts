@@ -13,7 +13,8 @@ const KEEPING = new Map<string, (args: readonly string[]) => readonly string[]>(
     "max min first first_value last last_value nth_value any_value mode max_by min_by lag lead " +
       "collect_list collect_set array_distinct sort_array slice flatten element_at get nullif " +
       "array_repeat explode posexplode explode_outer posexplode_outer inline inline_outer " +
-      "array_compact array_sort array_max array_min map_values map_entries map_from_entries",
+      "array_compact array_sort array_max array_min map_values map_entries map_from_entries " +
+      "filter map_filter shuffle reverse array_remove",
     (args) => args.slice(0, 1),
   ),
   ...names("nvl2", (args) => args.slice(1)),
@@ -21,7 +22,7 @@ const KEEPING = new Map<string, (args: readonly string[]) => readonly string[]>(
   ...names("create_map map", (args) => args.filter((_, i) => i % 2 === 1)),
   ...names("map_from_arrays", (args) => args.slice(1, 2)),
   ...names("when otherwise", (args) => args.slice(-1)),
-  ...names("lit array_union", (args) => args),
+  ...names("lit array_union array_except array_intersect concat map_concat", (args) => args),
   ...names(
     "transform",
     (args) => args.slice(1).map((each) => each.replace(/^lambda\b[^:]*:/, "").trim()),
@@ -33,7 +34,7 @@ const NESTING = /^(?:struct|named_struct|arrays_zip)$/;
 
 /** Methods and functions whose result has a type, or which make no column of their argument. */
 const TYPED =
-  /^(?:eqNullSafe|isin|between|getItem|substr|bitwiseAND|bitwiseOR|bitwiseXOR|like|rlike|ilike|startswith|endswith|contains|filter|where|join|orderBy|sort|sortWithinPartitions|partitionBy|repartition|repartitionByRange|fillna|fill|replace|concat|concat_ws|isnull|isNull|isnan|count|countDistinct|sum|avg|mean|hash|sha2|md5|upper|lower|trim|length|date_format|to_date|to_timestamp|to_json|assertEqual|print)$/;
+  /^(?:eqNullSafe|isin|between|getItem|substr|bitwiseAND|bitwiseOR|bitwiseXOR|like|rlike|ilike|startswith|endswith|contains|filter|where|join|orderBy|sort|sortWithinPartitions|partitionBy|repartition|repartitionByRange|fillna|fill|replace|concat_ws|isnull|isNull|isnan|count|countDistinct|sum|avg|mean|hash|sha2|md5|upper|lower|trim|length|date_format|to_date|to_timestamp|to_json|assertEqual|print)$/;
 
 /** The usual names of the module `pyspark.sql.functions`. */
 const FUNCTIONS = /^(?:[Ff]|fn|fns|sf|funcs|functions|sql_functions)\s*\.\s*\w+$/;
@@ -55,7 +56,9 @@ function names(
 
 /** Returns whether the result of a function has a type, whatever its arguments are. */
 export function givesType({ name, callee }: Pick<Call, "name" | "callee">): boolean {
-  return TYPED.test(name) ||
+  // As in `F.filter(array, f)`, and not as in `df.filter(condition)`.
+  const isOfArrays = FUNCTIONS.test(callee) && KEEPING.has(name);
+  return TYPED.test(name) && !isOfArrays ||
     FUNCTIONS.test(callee) && !FRAME.test(name) && !KEEPING.has(name) && !NESTING.test(name);
 }
 
@@ -67,10 +70,14 @@ export function keepsNull(
 ): boolean {
   const isNull = (code: string) => isNullValue(code, variables);
   if (NESTING.test(name)) return args.some(isNull);
+  if (OF_ARRAYS.test(name) && !args.some((code) => isNullArray(code, variables))) return false;
   if (/^(?:array|create_map|map)$/.test(name) && args.length === 0) return true;
   const typing = KEEPING.get(name)?.(args);
   return typing !== undefined && typing.length > 0 && typing.every(isNull);
 }
+
+/** Functions whose result is a text, unless their arguments are arrays. */
+const OF_ARRAYS = /^(?:reverse|concat)$/;
 
 /** The innermost call, or innermost brackets, of an expression. */
 const INNERMOST = /((?:[A-Za-z_]\w*\s*\.\s*)*)([A-Za-z_]\w*)?\s*\(([^()]*)\)/;
@@ -86,20 +93,30 @@ const MOST_CALLS = 200;
  * @param variables the names of variables that have no type
  */
 export function isNullValue(code: string, variables: ReadonlySet<string> = new Set()): boolean {
+  return isNullWord(valueOf(code, variables), variables);
+}
+
+/** Returns whether an expression of Python is an array without a type, as in `F.array(F.lit(None))`. */
+function isNullArray(code: string, variables: ReadonlySet<string> = new Set()): boolean {
+  return valueOf(code, variables) === "Nones";
+}
+
+/** An expression of Python with the values of its calls, as far as they are known. */
+function valueOf(code: string, variables: ReadonlySet<string>): string {
   let rest = code.trim();
   for (let i = 0; i < MOST_CALLS && rest.includes("("); i++) {
     const found = INNERMOST.exec(rest);
-    if (found === null) return false;
+    if (found === null) return rest;
     const { 0: whole, 1: path = "", 2: name, 3: inner = "", index } = found;
     const value = name === undefined
       ? inner.trim()
       : reduce(path.replaceAll(/\s/g, ""), name, inner, variables);
     rest = `${rest.slice(0, index)}${value}${rest.slice(index + whole.length)}`.trim();
   }
-  return isNullWord(rest, variables);
+  return rest;
 }
 
-/** The value of a call: `None` if it has no type, and `typed` if it has one. */
+/** The value of a call: `None` without a type, `Nones` for an array without one, or `typed`. */
 function reduce(
   path: string,
   name: string,
@@ -112,11 +129,15 @@ function reduce(
   const isKept = /^(?:alias|name|over)$/.test(name)
     ? isNullWord(receiver, variables)
     : keepsNull({ name }, args, variables);
-  return isKept ? "None" : "typed";
+  if (!isKept) return "typed";
+  return ARRAY.test(name) || receiver === "Nones" || args.includes("Nones") ? "Nones" : "None";
 }
 
+/** Functions that make an array. */
+const ARRAY = /^(?:array|array_repeat|collect_list|collect_set|map_values|map_entries)$/;
+
 function isNullWord(word: string, variables: ReadonlySet<string>): boolean {
-  return word === "None" || variables.has(word);
+  return word === "None" || word === "Nones" || variables.has(word);
 }
 
 /** Returns whether an argument has no type. A missing argument has none. */

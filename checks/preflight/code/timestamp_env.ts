@@ -13,7 +13,7 @@ import { isInProject } from "../../kubernetes/jobs.ts";
 import { type Code, lineAt, placeIn } from "../../source_code/code.ts";
 import type { VariableRead } from "../../source_code/shell_reads.ts";
 import { dayPlaceholderIn, namesDay, optionAt } from "./date_placeholders.ts";
-import { othersOf, shellStartOf, variablesOfJob } from "./job_variables.ts";
+import { shellStartOf, variablesOfJob } from "./job_variables.ts";
 import { unfollowedRead, variablesReadBy } from "../../source_code/environment.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { keysOf } from "../secrets/secret_references.ts";
@@ -80,7 +80,7 @@ export function judgeEnvironments(tree: Tree): Judged | undefined {
       ...containers.flatMap(({ workload, container }) => ofContainer(workload, container, objects)),
       ...used.flatMap(ofConfigMap),
       ...tree.jobs.flatMap(ofSettings),
-      ...reads.flatMap(({ source, read }) => dayFinding(source, read)),
+      ...reads.flatMap(dayFinding),
     ],
     ...notJudgedOf(reads),
   };
@@ -93,20 +93,35 @@ function dayReads(tree: Tree, sources: readonly Code[]): DayRead[] {
   return sources.flatMap((source): DayRead[] => {
     const own = runs.filter((run) => run.sources.includes(source));
     if (own.length === 0 && foreign.has(source.object)) return [];
-    const without = own.map(({ job, sources }) => ({
+    const known = own.map(({ job, sources }) => ({
       job,
       sources,
-      variables: variablesOfJob(job, othersOf(source, sources), tree),
-    })).filter(({ variables: { open, names } }) => !open && !names.has("JOB_DATE"));
-    if (own.length > 0 && without.length === 0) return [];
-    const starts = without.map(({ job, variables, sources }) =>
+      variables: variablesOfJob(job, source, sources, tree),
+    })).filter(({ variables }) => !variables.open);
+    const without = known.filter(({ variables: { names } }) => !names.has("JOB_DATE"));
+    // A shell script can remove the variable itself.
+    const judged = without.length === 0 && source.language === "shell" ? known : without;
+    if (own.length > 0 && judged.length === 0) return [];
+    const removedBy = without.length === 0
+      ? known.length === 0 ? undefined : "the script"
+      : without[0]!.variables.removed.get("JOB_DATE");
+    const starts = judged.map(({ job, variables, sources }) =>
       shellStartOf(job, source, variables, sources)
     );
     const start = starts.find(({ nounset }) => nounset) ?? starts[0];
     const reads = variablesReadBy(source, start, own.flatMap((run) => run.sources))
       .filter(({ name }) => name === "JOB_DATE");
+    if (own.length === 0 && source.target !== undefined) {
+      const unknown = "no command here names the file of the image that reads it";
+      const open = reads.filter(({ optional, perhaps }) => !optional || perhaps === true);
+      return open.map(({ name, offset }) => (
+        { source, read: { name, offset, optional: true, unknown } }
+      ));
+    }
     const other = reads.length === 0 ? unfollowedRead(source, "JOB_DATE") : undefined;
-    return [...reads, ...other === undefined ? [] : [other]].map((read) => ({ source, read }));
+    return [...reads, ...other === undefined ? [] : [other]].map((read) => (
+      { source, read, ...removedBy === undefined ? {} : { removedBy } }
+    ));
   });
 }
 
@@ -114,6 +129,8 @@ function dayReads(tree: Tree, sources: readonly Code[]): DayRead[] {
 interface DayRead {
   readonly source: Code;
   readonly read: VariableRead;
+  /** What removes JOB_DATE, which the job has. */
+  readonly removedBy?: string;
 }
 
 /** The reads of JOB_DATE whose end is not known, by name. */
@@ -158,12 +175,14 @@ function foreignObjects(tree: Tree): ReadonlySet<string | undefined> {
   return new Set(tree.objects.filter(isForeign).map(objectId));
 }
 
-function dayFinding(source: Code, read: VariableRead): Finding[] {
+function dayFinding({ source, read, removedBy }: DayRead): Finding[] {
   const { offset, optional, empty, perhaps, stop } = read;
   const before = source.text.slice(Math.max(0, offset - 60), offset);
   const isOption = empty && /(?:^|\s)--?[\w-]*date[\w-]*(?:=|[ \t]+)["']?$/i.test(before);
   if (optional && !isOption && !perhaps) return [];
-  const today = "a run for today has no JOB_DATE, so";
+  const today = removedBy === undefined
+    ? "a run for today has no JOB_DATE, so"
+    : `${removedBy} removes JOB_DATE, which the job has, so`;
   const [problem, why] = isOption
     ? [
       "JOB_DATE without a default is the value of an option",
@@ -175,13 +194,15 @@ function dayFinding(source: Code, read: VariableRead): Finding[] {
       `${today} on some paths the code stops here, or goes on without a day`,
     ]
     : ["JOB_DATE is read without a default", `${today} the job stops here`];
-  if (stop !== undefined && !optional) return [ownStop(source, stop)];
+  if (stop !== undefined && !optional && removedBy === undefined) return [ownStop(source, stop)];
   return [{
     severity: optional ? "warn" : "fail",
     ...placeIn(source, offset),
     problem,
     why,
-    fix: source.language === "shell"
+    fix: removedBy !== undefined
+      ? 'Pass JOB_DATE on, as in env -i JOB_DATE="$JOB_DATE" <command>, or do not remove it.'
+      : source.language === "shell"
       ? "Write ${JOB_DATE:-$(date -u +%F)}"
       : 'Write os.environ.get("JOB_DATE") or datetime.now(timezone.utc).strftime("%Y-%m-%d")',
   }];

@@ -12,8 +12,9 @@ import { postgresStringsOf } from "./postgres_strings.ts";
 import { givesType, isNullSql, isOfFunctions, isOnlyNull, keepsNull } from "./null_value.ts";
 import { fatesOfSql, nullsOfSql, type SqlNull } from "./sql_nulls.ts";
 import { nullRows } from "./null_rows.ts";
+import { elementsOf, endOfBrackets, type Piece } from "../../source_code/python_brackets.ts";
 import { mayHaveUntypedNulls } from "../../source_code/sql.ts";
-import { MAKERS, type VoidFunction, voidFunctions } from "./void_functions.ts";
+import { type ColumnFunction, columnFunctions, MAKERS } from "./column_functions.ts";
 
 /** A null without a type that becomes a column of a table. */
 export interface UntypedNull {
@@ -33,7 +34,7 @@ export function untypedNullsIn(code: Code): UntypedNull[] {
   if (language === "sql") return isPostgres(code) ? [] : ofSqlFile(code);
   if (language !== "python" || !mayHaveNulls(code)) return [];
   const python = pythonOf(code);
-  const functions = voidFunctions(python);
+  const functions = columnFunctions(python);
   const found = [...literals(python, functions), ...queries(python)];
   const fates = found.length === 0
     ? new Map<NullSite, Fate>()
@@ -45,7 +46,7 @@ export function untypedNullsIn(code: Code): UntypedNull[] {
     }),
     ...fields(python),
     ...nullRows(python),
-    ...notFollowed(python, functions),
+    ...notFollowed(python, functions.filter(({ isVoid }) => isVoid)),
   ].sort((a, b) => a.offset - b.offset);
 }
 
@@ -127,7 +128,7 @@ function queries(python: Python): Sited[] {
   });
 }
 
-function literals(python: Python, functions: readonly VoidFunction[]): Sited[] {
+function literals(python: Python, functions: readonly ColumnFunction[]): Sited[] {
   const aliases = python.imports.flatMap(({ names }) => names)
     .filter(({ name }) => name === "lit").map(({ alias }) => alias);
   const nulls = callsOf(python, ["lit", "expr", ...aliases])
@@ -136,11 +137,14 @@ function literals(python: Python, functions: readonly VoidFunction[]): Sited[] {
   const conditions = callsOf(python, ["when"]).filter((call) =>
     python.code[call.start - 1] !== "." && isNullCondition(call)
   );
-  const made = functions.flatMap(({ calls }) => calls);
+  const made = functions.filter(({ isVoid }) => isVoid).flatMap(({ calls }) => calls);
+  const typed = new Set(functions.filter(({ isVoid }) => !isVoid).map(({ name }) => name));
   return [...nulls, ...empties, ...conditions, ...made]
     // Polars has functions of the same names.
     .filter((call) =>
-      !/^(?:pl|polars)\s*\./.test(call.callee) && !isTyped(call) && !isTypedByUses(python, call)
+      !/^(?:pl|polars)\s*\./.test(call.callee) && !isTyped(call) &&
+      !isWithin(call.context.within, typed) && !isTypedByUses(python, call, typed) &&
+      !isTypedInList(python, call)
     )
     .map((call) => {
       const [offset, column] = [call.start, columnOf(call)];
@@ -170,7 +174,7 @@ function voidSchemas(python: Python): UntypedNull[] {
 }
 
 /** The nulls that reach a column by a way that is not followed. */
-function notFollowed(python: Python, made: readonly VoidFunction[]): UntypedNull[] {
+function notFollowed(python: Python, made: readonly ColumnFunction[]): UntypedNull[] {
   const parameters = callsOf(python, ["sql"]).flatMap(({ start, args }) => {
     const values = args.find(({ keyword }) => keyword === "args");
     return values === undefined || !/\bNone\b/.test(values.code) ? [] : [{
@@ -309,8 +313,7 @@ function isTypedByContext(
   { context: { within } }: Call,
   variables?: ReadonlySet<string>,
 ): boolean {
-  if (within === undefined) return false;
-  return within.isListed ? givesType(within.call) : isTypedIn(within.call, variables);
+  return within !== undefined && isTypedIn(within, variables);
 }
 
 /**
@@ -329,13 +332,33 @@ function isTypedIn(outer: Call, variables?: ReadonlySet<string>): boolean {
     if (branches.some(({ args }) => !isOnlyNull(args.at(-1), variables))) return true;
     return methods.some(casts) || isTyped(conditionsBefore(outer)[0] ?? outer, variables);
   }
-  const args = outer.args.map(({ code }) => code);
+  const args = valuesOf(outer)?.map(({ code }) => code);
+  if (args === undefined) return false;
   if (keepsNull(outer, args, variables)) return isTyped(outer, variables);
   return KEEPING_ALL.test(name);
 }
 
+/**
+ * The values that a call takes, one by one or in a list, as in `coalesce(*[a, b])`; undefined if a list
+ * is not written out.
+ */
+function valuesOf({ name, args }: Call): readonly Piece[] | undefined {
+  const isWhole = TAKING_LIST.test(name) && args.length === 1;
+  const parts = args.map(({ code, start }) => {
+    const [star] = /^\*\s*(?=[[(])/.exec(code) ?? [];
+    return star !== undefined || isWhole && code.startsWith("[")
+      ? elementsOf(code.slice(star?.length), start)
+      : [{ code, start }];
+  });
+  return parts.every((each) => each !== undefined) ? parts.flat() : undefined;
+}
+
+/** Functions that take their arguments also in one list. */
+const TAKING_LIST = /^(?:array|create_map|struct)$/;
+
 /** Functions that take the type of any argument. */
-const KEEPING_ALL = /^(?:coalesce|ifnull|nvl|nvl2|greatest|least|array|create_map)$/;
+const KEEPING_ALL =
+  /^(?:coalesce|ifnull|nvl|nvl2|nullif|greatest|least|array|create_map|concat|map_concat|array_union|array_except|array_intersect|array_remove|array_repeat|reverse|element_at|slice|lag|lead|max_by|min_by)$/;
 
 /** The calls of `when` before a call of the same condition, first one first. */
 function conditionsBefore({ receiver }: Call): Call[] {
@@ -346,7 +369,11 @@ function conditionsBefore({ receiver }: Call): Call[] {
  * Returns whether the null is assigned to a variable, and each use of the variable has a type: a cast,
  * or another value of the same column.
  */
-function isTypedByUses(python: Python, { end, context: { assignedTo } }: Call): boolean {
+function isTypedByUses(
+  python: Python,
+  { end, context: { assignedTo } }: Call,
+  typed: ReadonlySet<string>,
+): boolean {
   if (assignedTo === undefined) return false;
   const { code } = python;
   const uses = usesOf(code, assignedTo).filter((offset) => offset > end);
@@ -359,8 +386,37 @@ function isTypedByUses(python: Python, { end, context: { assignedTo } }: Call): 
     const isAround = ({ start, code }: Argument) => start <= offset && offset < start + code.length;
     const outer = python.calls.findLast(({ args }) => args.some(isAround));
     if (outer === undefined) return false;
+    if (isWithin(outer, typed)) return true;
     const isWhole = outer.args.some(({ start, code }) => start === offset && code === assignedTo);
     return isWhole ? isTypedIn(outer, variables) : givesType(outer);
+  });
+}
+
+/** Returns whether a call, or one around it, is a function of the source whose result has a type. */
+function isWithin(call: Call | undefined, typed: ReadonlySet<string>): boolean {
+  for (let outer = call; outer !== undefined; outer = outer.context.within) {
+    if (typed.has(outer.callee.replace(/^self\./, ""))) return true;
+  }
+  return false;
+}
+
+/**
+ * Returns whether the null is in a list that the code only gives to functions that take a type from its
+ * other values, as in `values = [lit(None), col("a")]` and `coalesce(*values)`.
+ */
+function isTypedInList({ code, calls }: Python, { start, end }: Call): boolean {
+  const lists = /^[ \t]*(\w+)[ \t]*(?::[^=\n]+)?=[ \t]*(?=\[)/gm;
+  const list = [...code.slice(0, start).matchAll(lists)].at(-1);
+  if (list === undefined) return false;
+  const open = list.index + list[0].length;
+  const close = endOfBrackets(code, open) ?? 0;
+  const items = elementsOf(code.slice(open, close), open);
+  if (end > close || items?.some((each) => each.start === start) !== true) return false;
+  const uses = usesOf(code, list[1]!).filter((offset) => offset > close);
+  return uses.length > 0 && uses.every((offset) => {
+    const outer = calls.findLast(({ args }) => args.some((each) => each.start === offset - 1));
+    if (outer === undefined || code[offset - 1] !== "*") return false;
+    return KEEPING_ALL.test(outer.name) && !keepsNull(outer, items.map((each) => each.code));
   });
 }
 

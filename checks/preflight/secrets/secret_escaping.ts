@@ -5,12 +5,7 @@ import { placeIn } from "../../source_code/code.ts";
 import { variablesReadBy } from "../../source_code/environment.ts";
 import { naming } from "../../list_names.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
-import {
-  type JobVariables,
-  othersOf,
-  shellStartOf,
-  variablesOfJob,
-} from "../code/job_variables.ts";
+import { type JobVariables, shellStartOf, variablesOfJob } from "../code/job_variables.ts";
 import { composedUrls } from "./composed_urls.ts";
 import { withoutPathStyle } from "./path_style.ts";
 import { settingReadsOf } from "./setting_references.ts";
@@ -123,7 +118,7 @@ export function judgeSecrets(tree: Tree, cluster?: ClusterOpened): Judged | unde
 function unsetVariables({ workload: job, code: sources }: SparkJob, tree: Tree): Finding[] {
   const missing = new Map<string, { readonly place: string; readonly isSure: boolean }>();
   for (const source of sources) {
-    const variables = variablesOfJob(job, othersOf(source, sources), tree);
+    const variables = variablesOfJob(job, source, sources, tree);
     const reads = variablesReadBy(source, shellStartOf(job, source, variables, sources), sources);
     for (const { name, offset, optional, ...read } of reads) {
       const perhaps = read.perhaps === true || read.unknown !== undefined;

@@ -271,6 +271,26 @@ Deno.test("readFile names the code of Spark that the checks do not read", () => 
   }
 });
 
+Deno.test("readFile names the code in a ConfigMap that the checks do not read", () => {
+  const map = (key: string, code: string) =>
+    `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: code }\ndata:\n  ${key}: |\n    ${code}\n`;
+  for (
+    const [key, code, expected] of [
+      ["Job.scala", 'val day = sys.env("JOB_DATE")', [
+        "Job.scala: code of Spark in Scala, not judged",
+      ]],
+      ["Job.java", 'System.getenv("JOB_DATE");', ["Job.java: code of Spark in Java, not judged"]],
+      ["Job.scala", "println(1)", []],
+      ["job.py", "spark.range(1)", []],
+    ] as const
+  ) {
+    const { ignored } = readFile("map.yaml", map(key, code));
+    assertEquals([key, ignored.map(({ content }) => content)], [key, expected]);
+    assertEquals([key, ignored.map(({ line }) => line)], [key, expected.map(() => 5)]);
+    assertEquals(readFile("-", map(key, code), "-").ignored, []);
+  }
+});
+
 Deno.test("gatherManifests names a notebook and a source in Scala", async () => {
   const directory = await Deno.makeTempDir();
   try {

@@ -165,3 +165,31 @@ Deno.test("withHeredocs keeps the lines of Python in a shell script", () => {
   const { error, calls } = pythonOf(inner!);
   assertEquals([error, calls.map(({ start }) => start)], [undefined, [7]]);
 });
+
+Deno.test("withHeredocs finds the scripts that a Dockerfile writes", () => {
+  const found = (text: string) =>
+    withHeredocs({ language: "dockerfile", file: "Dockerfile", line: 1, text }).slice(1)
+      .map(({ language, target, line, text }) => [language, target, line, text]);
+  const read = 'echo "$A"';
+  for (
+    const [text, expected] of [
+      [`FROM a\nCOPY <<'EOF' /opt/run.sh\n${read}\nEOF\n`, [["shell", "/opt/run.sh", 3, read]]],
+      [`COPY <<"E" /opt/run\n#!/bin/bash -u\n${read}\nE`, [
+        ["shell", "/opt/run", 2, `#!/bin/bash -u\n${read}`],
+      ]],
+      ["ADD --chmod=755 <<'EOF' /opt/job.py\nprint(1)\nEOF", [[
+        "python",
+        "/opt/job.py",
+        2,
+        "print(1)",
+      ]]],
+      [`RUN cat > /opt/run.sh <<'EOF'\n${read}\nEOF`, [["shell", "/opt/run.sh", 2, read]]],
+      [`RUN cat <<'EOF' > /opt/run.sh\n${read}\nEOF`, [["shell", "/opt/run.sh", 2, read]]],
+      // The build replaces the variables, except after a backslash.
+      [`COPY <<EOF /opt/run.sh\necho $A \\$B\nEOF`, [["shell", "/opt/run.sh", 2, "echo __  $B"]]],
+      [`RUN <<'EOF'\n${read}\nEOF`, []],
+      [`RUN python3 /opt/job.py <<'EOF'\n${read}\nEOF`, []],
+      ["COPY <<'EOF' /opt/notes.txt\nhello\nEOF", []],
+    ] as const
+  ) assertEquals([text, found(text)], [text, expected]);
+});

@@ -24,6 +24,17 @@ Deno.test("shellReads agrees with bash about which scripts stop without a variab
   }
 });
 
+Deno.test("shellReads agrees with bash about which scripts stop because they remove a variable", async () => {
+  for (const script of REMOVING) {
+    const ending = await exitCodeOf("bash", script, { D: "2025-01-01" }) === 0
+      ? "goes on"
+      : "stops";
+    const reads = shellReads(script, { ...ALONE, has: (name) => name === "D" });
+    const found = reads.some(({ optional }) => !optional) ? "stops" : "goes on";
+    assertEquals([script, found], [script, ending]);
+  }
+});
+
 Deno.test("shellReads tells what depends on a command, a file or the arguments", () => {
   for (
     const script of [
@@ -98,8 +109,44 @@ Deno.test("shellReads takes any text, and long and deeply nested scripts", () =>
   assertEquals(verdict(`set -u; ${loops} echo ${"; done".repeat(9)}; echo $D`), "perhaps");
 });
 
+/** Scripts that stop, or go on, with D set. */
+const REMOVING = [
+  "set -e\nenv -i bash -uc 'echo $D'",
+  "set -e\nenv - bash -uc 'echo $D'",
+  "set -e\nenv -u D bash -uc 'echo $D'",
+  "set -e\nenv --unset=D bash -uc 'echo $D'",
+  "set -e\nexport -n D\nbash -uc 'echo $D'",
+  "set -e\nunset D\nD=1\nbash -uc 'echo $D'",
+  "set -eu\nunset D\necho $D",
+  "set -eu\nunset D\necho ${D:?}",
+  "set -e\nenv -i D=$D bash -uc 'echo $D'",
+  "set -e\nenv -u E bash -uc 'echo $D'",
+  "set -eu\nenv -u D true\necho $D",
+  "set -eu\n(unset D)\necho $D",
+  "set -eu\nunset D\necho ${D:-}",
+  "set -e\nbash -uc 'echo $D'",
+  "set -e\nD=2\nbash -uc 'echo $D'",
+];
+
 /** Scripts that read D. Each ends without an error if D is set. */
 const SCRIPTS = [
+  // Programs get only the variables that the script exports.
+  "set -e\nD=${D:-x}\nbash -uc 'echo $D'",
+  "set -e\nD=${D:-x}\nbash -u <<< 'echo $D'",
+  "set -e\n: ${D:=x}\nbash -uc 'echo $D'",
+  "set -e\nread -r D <<< ${D:-x}\nbash -uc 'echo $D'",
+  "set -e\nX=1\nbash -uc '[ -n \"${X:-}\" ] || echo $D'",
+  "set -e\nD=${D:-x}\nexport -n D\nbash -uc 'echo ${D:-y}'",
+  "set -e\nexport D=${D:-x}\nbash -uc 'echo $D'",
+  "set -e\nD=${D:-x}\nexport D\nbash -uc 'echo $D'",
+  "set -e\nexport D\nD=${D:-x}\nbash -uc 'echo $D'",
+  "set -e\ndeclare -x D=${D:-x}\nbash -uc 'echo $D'",
+  "set -ea\nD=${D:-x}\nbash -uc 'echo $D'",
+  "set -e -o allexport\nD=${D:-x}\nset +a\nbash -uc 'echo $D'",
+  "set -e\nD=${D:-x} bash -uc 'echo $D'",
+  "set -e\nenv D=${D:-x} bash -uc 'echo $D'",
+  "set -e\n(export D=x; bash -uc 'echo $D')",
+  "set -e\nrun() { local D=x; export D; bash -uc 'echo $D'; }\nrun",
   "set -eu\nbash -u <<'EOF'\necho $D\nEOF",
   "set -e\nbash -eu -s <<'EOF'\necho $D\nEOF",
   "set -e\nbash <<'EOF'\nset -u\necho $D\nEOF",

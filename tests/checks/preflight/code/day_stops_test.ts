@@ -72,6 +72,21 @@ Deno.test("timestamp-env judges the words of a command that no shell reads", asy
       ["command: [env, -S, bash -c 'spark-submit a.py --date=$(date +%F)']", []],
       ["command: [tini, --, bash, -c, 'spark-submit a.py --date=$(date +%F)']", []],
       ["command: [tini, --, spark-submit, a.py, '--date=$(date +%F)']", ["fail"]],
+      [submit("--date=$(date -d yesterday +%F)"), ["fail"]],
+      [submit("--date=$((1+1))"), ["fail"]],
+      [submit("--date=${JOB_DATE}"), ["fail"]],
+      [submit("--date={{ ds }}"), ["fail"]],
+      [submit("--pattern=^a$"), []],
+      [submit("--where=price > $5"), []],
+      [`command: [spark-submit, local:///a.py, --date, "$(JOB_DATE)"]\n${env}`, []],
+      ["args: [--date, '`date +%F`']", ["fail"]],
+      ["command: [/bin/bash, -lc, 'exec spark-submit a.py --date \"$(date +%F)\"']", []],
+      ["command: [sh, -c, 'spark-submit \"$@\"', --, a.py, '--date=$(date +%F)']", ["fail"]],
+      ["command: [spark-submit, --conf, 'spark.executorEnv.DAY=$(date +%F)', a.py]", ["fail"]],
+      ["command: [python3, -c, \"print('$(date)')\"]", []],
+      ["command: [su, spark, -c, 'spark-submit a.py --date=$(date +%F)']", []],
+      ["command: [timeout, '600', spark-submit, a.py, '--date=$(date +%F)']", ["fail"]],
+      ["command: [bash, -c, 'spark-submit a.py --date=$(DAY)']", ["fail"]],
       ["command: [env, 'JOB_DATE=$(date +%F)', spark-submit, a.py]", ["fail"]],
       ["command: [sh, -c, 'exec \"$@\"', sh, spark-submit, '--date=$(date +%F)']", ["fail"]],
     ] as const
@@ -139,7 +154,93 @@ Deno.test("timestamp-env knows how each script of a job is started", async () =>
           env: [{ name: DAY, value: "2025-12-28" }]
           volumeMounts: [{ name: scripts, mountPath: /scripts }]
 `;
-    const text = `apiVersion: batch/v1
+    const text = jobWith(
+      `      initContainers:
+${job("wait", "[bash, -euc, 'true now']")}      containers:
+${job("spark", command)}`,
+      "run.sh",
+      script === "" ? "true" : script,
+    );
+    const results = await judgeFiles({ ...FILES, "other.yaml": text });
+    const found = results.find(({ id }) => id === ID)!.findings.map(({ severity }) => severity);
+    assertEquals([command, script, found], [command, script, expected]);
+  }
+});
+
+Deno.test("timestamp-env knows what a command gives to the code that it starts", async () => {
+  const set = '{ name: JOB_DATE, value: "2025-12-28" }';
+  for (
+    const [command, env, expected] of [
+      ["[spark-submit, /scripts/job.py]", set, []],
+      ["[env, -i, spark-submit, /scripts/job.py]", set, ["fail"]],
+      ["[env, -u, JOB_DATE, python3, /scripts/job.py]", set, ["fail"]],
+      ["[env, --unset=JOB_DATE, python3, /scripts/job.py]", set, ["fail"]],
+      ["[env, -u, OTHER, python3, /scripts/job.py]", set, []],
+      ["[env, -i, JOB_DATE=2025-12-28, python3, /scripts/job.py]", set, []],
+      ["[env, -i, bash, -uc, 'echo $JOB_DATE']", set, ["fail"]],
+      ["[sh, -c, 'env -i spark-submit /scripts/job.py']", set, ["fail"]],
+      ["[sh, -c, 'exec env -u JOB_DATE python3 /scripts/job.py']", set, ["fail"]],
+      [`[sh, -c, 'env -i JOB_DATE="$JOB_DATE" python3 "$DIR/job.py"']`, set, []],
+      ["[sh, -c, 'chmod +x /scripts/job.py; env -i /scripts/job.py']", set, ["fail"]],
+      ["[sh, -c, 'env -i true; python3 /scripts/job.py']", set, []],
+      ["[sh, -euc, 'unset JOB_DATE; echo $JOB_DATE']", set, ["fail"]],
+      ["[sh, -euc, 'unset OTHER; echo $JOB_DATE']", set, []],
+      // Without JOB_DATE in the Job.
+      ["[sh, -c, 'JOB_DATE=$(date +%F); python3 /scripts/job.py']", "", ["fail"]],
+      ["[sh, -c, 'export JOB_DATE; python3 /scripts/job.py']", "", ["fail"]],
+      ["[sh, -c, 'JOB_DATE=x; export JOB_DATE; python3 /scripts/job.py']", "", []],
+      ["[sh, -c, 'declare -x JOB_DATE=x; python3 /scripts/job.py']", "", []],
+      ["[sh, -c, 'set -a; JOB_DATE=x; python3 /scripts/job.py']", "", []],
+      ["[sh, -c, 'JOB_DATE=x python3 /scripts/job.py']", "", []],
+      ["[sh, -c, 'env JOB_DATE=x python3 /scripts/job.py']", "", []],
+    ] as const
+  ) {
+    const container = `      containers:
+        - name: spark
+          image: example.com/spark:3.5.8
+          command: ${command}
+          env: [${env}]
+          volumeMounts: [{ name: scripts, mountPath: /scripts }]
+`;
+    const reads = 'import os\nprint(os.environ["JOB_DATE"])';
+    // Only a command that names the file runs it.
+    const script = command.includes("job.py") ? reads : "print(1)";
+    const files = { ...FILES, "other.yaml": jobWith(container, "job.py", script) };
+    const { findings } = (await judgeFiles(files)).find(({ id }) => id === ID)!;
+    assertEquals([command, findings.map(({ severity }) => severity)], [command, expected]);
+    const isRemoved = env !== "" && expected.length > 0;
+    assert(!isRemoved || findings[0]!.why!.includes("removes JOB_DATE, which the job has"));
+  }
+});
+
+Deno.test("timestamp-env judges a script that a Dockerfile writes, if a command names it", async () => {
+  const docker = "FROM apache/spark:3.5.8\nCOPY <<'EOF' /opt/run.sh\necho $JOB_DATE\nEOF\n";
+  for (
+    const [command, env, expected, notJudged] of [
+      ["[bash, -u, /opt/run.sh]", "", ["fail"], 0],
+      ["[bash, /opt/run.sh]", "", [], 0],
+      ["[bash, -u, /opt/run.sh]", '{ name: JOB_DATE, value: "2025-12-28" }', [], 0],
+      ["[bash, -u, /opt/other.sh]", "", [], 1],
+    ] as const
+  ) {
+    const container =
+      `      containers:\n        - name: spark\n          image: example.com/spark:3.5.8\n` +
+      `          command: ${command}\n          env: [${env}]\n`;
+    const text = docker.replace("echo", notJudged === 1 ? "set -u; echo" : "echo");
+    const files = {
+      ...FILES,
+      "other.yaml": jobWith(container, "a.txt", "a"),
+      "other/Dockerfile": text,
+    };
+    const result = (await judgeFiles(files)).find(({ id }) => id === ID)!;
+    const found = result.findings.map(({ severity }) => severity);
+    assertEquals([command, found, result.notJudged?.length ?? 0], [command, expected, notJudged]);
+  }
+});
+
+/** A Job with these containers, and a script in the volume that they can mount. */
+function jobWith(containers: string, name: string, script: string): string {
+  return `apiVersion: batch/v1
 kind: Job
 metadata: { name: other, namespace: analytics-jobs }
 spec:
@@ -147,18 +248,12 @@ spec:
     spec:
       restartPolicy: Never
       volumes: [{ name: scripts, configMap: { name: scripts } }]
-      initContainers:
-${job("wait", "[bash, -euc, 'true now']")}      containers:
-${job("spark", command)}---
+${containers}---
 apiVersion: v1
 kind: ConfigMap
 metadata: { name: scripts, namespace: analytics-jobs }
 data:
-  run.sh: |
-${(script === "" ? "true" : script).replace(/^/gm, "    ")}
+  ${name}: |
+${script.replace(/^/gm, "    ")}
 `;
-    const results = await judgeFiles({ ...FILES, "other.yaml": text });
-    const found = results.find(({ id }) => id === ID)!.findings.map(({ severity }) => severity);
-    assertEquals([command, script, found], [command, script, expected]);
-  }
-});
+}

@@ -1,7 +1,8 @@
 import { untypedNullsIn } from "../../../../checks/preflight/code/untyped_nulls.ts";
 import type { Language } from "../../../../checks/source_code/code.ts";
 import { assertEquals } from "../../../support/assert.ts";
-import { REFUSED, REFUSED_SQL, WRITTEN, WRITTEN_SQL } from "./void_programs.ts";
+import { REFUSED, WRITTEN } from "./void_programs.ts";
+import { REFUSED_SQL, WRITTEN_SQL } from "./void_statements.ts";
 
 /** The verdict of the check: it fails, passes, or lists the null as not judged. */
 function verdict(language: Language, text: string): "fails" | "passes" | "not judged" {
@@ -77,4 +78,9 @@ const NOT_JUDGED = [
 ];
 
 /** Statements that use a column in a way that is not followed. */
-const NOT_FOLLOWED = ["z.id from (select named_struct", "as with c as (", "explode(l)", "select s."];
+const NOT_FOLLOWED = [
+  "z.id from (select named_struct",
+  "as with c as (",
+  "explode(l)",
+  "select s.",
+];
