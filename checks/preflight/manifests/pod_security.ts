@@ -17,8 +17,8 @@ interface PodOf {
   readonly place: (field: string) => Place;
   /** The container, if no manifest declares the pod. */
   readonly container?: string;
-  /** True if an operator can set the fields that the manifest does not set. */
-  readonly isCompleted?: true;
+  /** True if only a part of the pod is known, so that fields which it does not set can be elsewhere. */
+  readonly isPart?: boolean;
 }
 
 /**
@@ -31,7 +31,8 @@ export function refusedPods(tree: Pick<Tree, "objects" | "jobs">): Finding[] {
   const levels = new Map(namespaces.map((each) => [each.name, levelOf(each)]));
   const pods = [
     // A pod of the cluster runs already.
-    ...workloadsOf(tree.objects).filter(({ object }) => object.file !== undefined).flatMap(ownPods),
+    ...workloadsOf(tree.objects).filter(({ object }) => object.file !== undefined)
+      .flatMap((each) => ownPods(each, tree.jobs)),
     ...tree.jobs.flatMap((job) => job.workload.executor === undefined ? madePods(job) : []),
   ];
   const findings = pods.flatMap((pod) => {
@@ -46,9 +47,10 @@ export function refusedPods(tree: Pick<Tree, "objects" | "jobs">): Finding[] {
   ];
 }
 
-/** The pods of a workload. An operator completes the pods of a SparkApplication. */
+/** The pods of a workload. The operator makes those of a SparkApplication as the object says. */
 function ownPods(
   { object, spec, specPath, metadata, metadataPath, executor }: Workload,
+  jobs: readonly SparkJob[],
 ): PodOf[] {
   const namespace = namespaceOf(object);
   const annotations = fieldsIn(fieldsIn(metadata).annotations);
@@ -66,15 +68,26 @@ function ownPods(
     (fields, name) => fieldsIn(fields[name]),
     object.value,
   );
-  const executorSpec = raw.securityContext === undefined
+  const own = raw.securityContext === undefined ? {} : { securityContext: raw.securityContext };
+  const executorSpec = raw.securityContext === undefined && hasContainers(executor.spec)
     ? executor.spec
-    : { ...executor.spec, containers: [{ securityContext: raw.securityContext }] };
-  return ([[specPath, spec], [executor.path, executorSpec]] as const).map(([path, pod]) => ({
+    : { ...executor.spec, containers: [own] };
+  const job = jobs.find((each) => each.workload.object === object);
+  return ([["driver", specPath, spec], ["executor", executor.path, executorSpec]] as const).map((
+    [role, path, pod],
+  ) => ({
     namespace,
     spec: pod,
     place: (field) => placeOf(object, `${path}.${fieldOfOperator(field, path)}`),
-    isCompleted: true,
+    container: `the container of the ${role}`,
+    // A file can have the fields that the object does not set.
+    isPart: job === undefined || job.unreadProperties !== undefined ||
+      job.settings.has(`spark.kubernetes.${role}.podTemplateFile`),
   }));
+}
+
+function hasContainers({ containers }: Fields): boolean {
+  return listOf(containers).length > 0;
 }
 
 /** The field of a SparkApplication for the field of a pod. The first container has fields of its own. */
@@ -97,7 +110,7 @@ function madePods(job: SparkJob): PodOf[] {
     if (isUnread || template !== undefined && template.spec === undefined) return ofSettings;
     const place = template?.place ?? placeOf(object, argumentsPath(job));
     const spec = template?.spec ?? {};
-    const hasOwn = listOf(spec.containers).length > 0;
+    const hasOwn = hasContainers(spec);
     return [{
       namespace,
       annotations: Object.fromEntries(pod.annotations),
@@ -126,12 +139,12 @@ function volumesOf({ settings }: SparkJob, role: Role, namespace: string): PodOf
     namespace,
     spec: { volumes: [{ name, [type]: {} }] },
     place: () => place,
-    isCompleted: true,
+    isPart: true,
   }));
 }
 
 function judgePod(
-  { namespace, spec, annotations, place, isCompleted, container = "the container" }: PodOf,
+  { namespace, spec, annotations, place, isPart, container = "the container" }: PodOf,
   level: Level,
 ): Finding[] {
   const why =
@@ -146,7 +159,7 @@ function judgePod(
       why,
       fix,
     })),
-    ...(isCompleted === true ? [] : absent).map(({ field, wanted }): Finding => ({
+    ...(isPart === true ? [] : absent).map(({ field, wanted }): Finding => ({
       severity: "warn",
       ...place(field),
       problem: `${container} does not set ${wanted.join(", ")}`,

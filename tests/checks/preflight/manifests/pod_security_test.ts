@@ -221,7 +221,7 @@ Deno.test("refusedIn allows kernel parameters, types of SELinux and hosts by ver
   }
 });
 
-Deno.test("refusedPods judges only what a SparkApplication sets, and names its field", () => {
+Deno.test("refusedPods judges the pods of a SparkApplication, and names its field", () => {
   const yaml = (driver: string, executor: string) =>
     `apiVersion: sparkoperator.k8s.io/v1beta2
 kind: SparkApplication
@@ -235,15 +235,31 @@ spec:
   driver: { ${driver} }
   executor: { ${executor} }
 `;
-  const fields = (driver: string, executor = "cores: 1") =>
+  const safe = "securityContext: { allowPrivilegeEscalation: false, runAsNonRoot: true, " +
+    "seccompProfile: { type: RuntimeDefault }, capabilities: { drop: [ALL] } }";
+  const fields = (driver: string, executor = safe) =>
     refusedPods(treeOf(factOf({ ...FILES, "a.yaml": yaml(driver, executor) })))
       .map(({ field, problem }) => [field, problem]);
-  const privileged = "securityContext: { privileged: true }";
-  assertEquals(fields("cores: 1"), []);
+  const privileged = safe.replace("{", "{ privileged: true,");
+  assertEquals(fields(safe), []);
+  const absent = (role: string) => [
+    `spec.${role}.securityContext`,
+    `the container of the ${role} does not set allowPrivilegeEscalation: false, ` +
+    "runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}, capabilities: {drop: [ALL]}",
+  ];
+  assertEquals(fields("cores: 1", "cores: 1"), [absent("driver"), absent("executor")]);
+  assertEquals(
+    fields(
+      "cores: 1",
+      "cores: 1 }\n  sparkConf: { " +
+        "spark.kubernetes.executor.podTemplateFile: local:///a.yaml",
+    ),
+    [absent("driver")],
+  );
   assertEquals(fields(privileged), [
     ["spec.driver.securityContext.privileged", "the container is privileged"],
   ]);
-  assertEquals(fields("cores: 1", privileged), [
+  assertEquals(fields(safe, privileged), [
     ["spec.executor.securityContext.privileged", "the container is privileged"],
   ]);
 });
