@@ -83,12 +83,12 @@ ${CONNECTION_HELP}`,
       metricsFile: await metricsFileOf(flags),
     };
     const work = async (login: Login) => {
-      const { database, named, lake } = login;
+      const { database, named, lake, forwards } = login;
       const reporter = hidingLogin(failureReporterOf("status"), login);
       const order: StatusOrder = { ...asked, database, lake, reporter };
       const write = await prepareReports(outputs, project, { database: named, lake });
       const files = filesOf(asked.metricsFile);
-      const needs = { database, lake, writes: false, files, forwards: usesCluster(flags) };
+      const needs = { database, lake, writes: false, files, forwards };
       const module = import.meta.resolve("./status/worker.ts");
       const onFailure = (message: string) => reports.addMessage(message);
       return await runConfined(module, order, needs, write, onFailure);
@@ -98,7 +98,8 @@ ${CONNECTION_HELP}`,
     const database = flags.on("check") || unsetForDatabase().length === 0
       ? databaseConfig(undefined, project)
       : undefined;
-    return await work({ database, named: database, lake: lakeConfig(undefined, project) });
+    const lake = lakeConfig(undefined, project);
+    return await work({ database, named: database, lake, forwards: false });
   },
 };
 

@@ -31,10 +31,15 @@ export interface Login {
   /** The same database with the name of its host, for people. */
   readonly named: DatabaseConfig | undefined;
   readonly lake: LakeConfig;
+  /** Whether this process forwards a port to the database. */
+  readonly forwards: boolean;
 }
 
 /** Returns a reporter that also hides the secrets of a login. */
-export function hidingLogin(reporter: FailureReporter, { database, lake }: Login): FailureReporter {
+export function hidingLogin(
+  reporter: FailureReporter,
+  { database, lake }: Pick<Login, "database" | "lake">,
+): FailureReporter {
   const keys = lake.kind === "directory"
     ? []
     : [lake.accessKeyId, lake.secretAccessKey, lake.sessionToken];
@@ -98,7 +103,12 @@ export async function withClusterLogin<T>(
   };
   const { named, lake } = await read();
   const way = { cluster, portForward };
-  return await throughCluster(way, named, signal, (database) => use({ database, named, lake }));
+  return await throughCluster(
+    way,
+    named,
+    signal,
+    (database) => use({ database, named, lake, forwards: database !== named }),
+  );
 }
 
 /**

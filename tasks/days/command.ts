@@ -132,11 +132,10 @@ export async function workThroughDays(
     refuseSparkFlags(flags, command);
   }
   const start = async (login: Login) => {
-    const { database, named, lake } = login;
+    const { database, named, lake, forwards } = login;
     const write = await prepareReports(written, project, { database: named, lake });
     const reporter = hidingLogin(failureReporterOf(command), login);
     const order: Order = { ...work, database, lake, reporter };
-    const forwards = command === "postflight" && usesCluster(flags);
     const module = import.meta.resolve("./worker.ts");
     const onFailure = (message: string) => reports.addMessage(message);
     return await runConfined(module, order, { ...needsOf(order), forwards }, write, onFailure);
@@ -146,7 +145,8 @@ export async function workThroughDays(
   }
   const needsDatabase = command !== "silver" || ("from" in days && clockDecides(days));
   const database = needsDatabase ? databaseConfig(undefined, project) : undefined;
-  return await start({ database, named: database, lake: lakeConfig(undefined, project) });
+  const lake = lakeConfig(undefined, project);
+  return await start({ database, named: database, lake, forwards: false });
 }
 
 /** What a run with the engine `spark` looks at. */

@@ -1,7 +1,7 @@
 import type { KubeObject } from "../../pipeline/cluster/cluster.ts";
 import type { S3Config } from "../../pipeline/config.ts";
 import { openLake } from "../../pipeline/lake/open.ts";
-import { hidingLogin } from "../../tasks/cli/cluster_login.ts";
+import { hidingLogin, type Login, withClusterLogin } from "../../tasks/cli/cluster_login.ts";
 import { openApi } from "../cluster/api.ts";
 import { bringTo } from "../cluster/state.ts";
 import { forwardedPod } from "../pipeline/cluster/kubelet.ts";
@@ -33,6 +33,19 @@ function secret(name: string, stringData: Record<string, string>): KubeObject {
 function run(command: string, ...args: string[]): Promise<TaskOutcome> {
   const how = [...args, "--kubeconfig", controlPlane().kubeconfig];
   return runTask(command, how, { AWS_REGION: bucket.region });
+}
+
+/** Returns the login that a command would use, with the Secrets and some switches. */
+function loginWith(...switches: readonly string[]): Promise<Login> {
+  const values = new Map([["credentials", "cluster"], ["kubeconfig", controlPlane().kubeconfig]]);
+  const flags = {
+    value: (name: string) => values.get(name),
+    on: (name: string) => switches.includes(name),
+    all: () => [],
+    operand: undefined,
+    operands: [],
+  };
+  return withClusterLogin(flags, undefined, (login) => Promise.resolve(login));
 }
 
 clusterTest("status, postflight: log in with the Secrets, and through the cluster", async () => {
@@ -72,6 +85,10 @@ clusterTest("status, postflight: log in with the Secrets, and through the cluste
     spec: { selector: { app: pod.name }, ports: [{ port: 5432 }] },
   });
   try {
+    // The process keeps its permissions only for a port forward.
+    assertEquals((await loginWith()).forwards, false);
+    assertEquals((await loginWith("port-forward")).forwards, true);
+
     const file = await Deno.makeTempFile({ suffix: ".html" });
     const way = ["2025-12-28", "--credentials", "cluster", "--port-forward"];
     const status = await run("status", ...way, "--check", "--output", `html=${file}`);
@@ -128,6 +145,6 @@ Deno.test("hidingLogin: hides every secret of a login", () => {
     ...{ accessKeyId: "id", secretAccessKey: "key", sessionToken: "token" },
   };
   const reporter = { command: "status", json: false, secrets: ["own"] };
-  const { secrets } = hidingLogin(reporter, { database, named: database, lake });
+  const { secrets } = hidingLogin(reporter, { database, lake });
   assertEquals(secrets, ["own", "pw", "id", "key", "token"]);
 });
