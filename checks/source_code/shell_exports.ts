@@ -114,7 +114,7 @@ export function isFile(word: string, file: string): boolean {
 }
 
 /** The commands of a script, also those in other commands. */
-function commandsIn(text: string): ShellCommand[] {
+export function commandsIn(text: string): ShellCommand[] {
   const found: ShellCommand[] = [];
   const visit = (command: ShellCommand): void => {
     found.push(command);

@@ -2,6 +2,8 @@ import { isFields } from "../kubernetes/fields.ts";
 import { callsSpark } from "../kubernetes/job_containers.ts";
 import type { Container, Workload } from "../kubernetes/workloads.ts";
 import type { Code } from "../source_code/code.ts";
+import { commandsIn } from "../source_code/shell_exports.ts";
+import { textOf } from "../source_code/shell_words.ts";
 
 /** A word of a command line that only Spark reads. */
 const SPARK_WORD =
@@ -16,6 +18,14 @@ const SPARK_CODE = /\bpyspark\b|\bSpark(Session|Context|Conf)\b|\bspark-submit\b
 /** The last part of the name of an image that contains no Spark. */
 const OTHER_IMAGE =
   /^(postgres(ql)?|paradedb|timescaledb|pgvector|mysql|mariadb|mongo(db)?|redis|valkey|curl|alpine|busybox|ubuntu|debian|fedora|ubi\d*(-minimal)?|centos|rockylinux|python|node|deno|golang|rust|ruby|perl|kubectl|k8s-kubectl|aws-cli|google-cloud-cli|cloud-sdk|azure-cli|mc|minio|rclone|restic|s3cmd|helm|git|bash|jq|yq|psql|pgbackrest|pg_dump|nginx|rabbitmq|kafka|etcd|vault|terraform|ansible)$/;
+
+/** A program that starts no Spark, in any image. */
+const OTHER_PROGRAM =
+  /^(pg_(dump|dumpall|restore|basebackup|isready)|psql|vacuumdb|aws|mc|rclone|s3cmd|kubectl|curl|wget)$/;
+
+/** A command of a script that can be beside such programs. */
+const HELPER =
+  /^(set|echo|printf|test|\[|cd|export|exit|date|sleep|true|false|mkdir|rm|ls|cat|cp|mv|tar|gzip|gunzip|zstd|head|tail|grep|sed|tee|sha256sum)$/;
 
 /** A program that can start Spark, or a file that it can run. */
 const STARTER = /\b(python[\d.]*|java|Rscript|poetry|uv|make|gradle|sbt|mvn)\b|\.(py|jar|sh|R)\b/;
@@ -57,7 +67,7 @@ function textOfPods({ object, metadata, spec }: Workload): string {
 function showsSpark(container: Container): boolean {
   const { words, env, image } = container;
   if (isConnectClient(container)) return false;
-  const isOtherImage = OTHER_IMAGE.test(nameOf(image));
+  const isOtherImage = OTHER_IMAGE.test(nameOf(image)) || runsOthers(container);
   return callsSpark(container) ||
     words.some(({ text }) => SPARK_WORD.test(text)) ||
     !isOtherImage && /spark/i.test(nameOf(image)) ||
@@ -78,7 +88,7 @@ function isOther(container: Container, code: readonly Code[]): boolean {
   const { image, words, fields } = container;
   if (isConnectClient(container)) return true;
   const python = code.filter(({ language }) => language === "python");
-  if (OTHER_IMAGE.test(nameOf(image))) return true;
+  if (OTHER_IMAGE.test(nameOf(image)) || runsOthers(container)) return true;
   if (words.some(({ text }) => /\bmanage\.py\b/.test(text))) return true;
   // The code of the program is known, and it does not use Spark.
   if (python.length > 0 && words.some(({ text }) => /\bpython[\d.]*$|\.py$/.test(text))) {
@@ -87,6 +97,22 @@ function isOther(container: Container, code: readonly Code[]): boolean {
   const hasCommand = Array.isArray(fields.command) && fields.command.length > 0;
   return hasCommand &&
     !words.some(({ text }, i) => STARTER.test(text) || i === 0 && text.startsWith("$"));
+}
+
+/** Returns whether a container runs only programs that start no Spark, also in a script of a shell. */
+function runsOthers({ fields }: Container): boolean {
+  const { command, args } = fields;
+  if (!Array.isArray(command)) return false;
+  const [first, flag, script] = [...command, ...(Array.isArray(args) ? args : [])].map(String);
+  const isScript = /(^|\/)(ba|da|k|z)?sh$/.test(first ?? "") && /^-\w*c$/.test(flag ?? "");
+  const programs = isScript
+    ? commandsIn(script ?? "").flatMap((each) =>
+      each.kind !== "simple" || each.words.length === 0 ? [] : [textOf(each.words[0]) ?? ""]
+    )
+    : [first ?? ""];
+  const names = programs.map((each) => each.slice(each.lastIndexOf("/") + 1));
+  return names.some((each) => OTHER_PROGRAM.test(each)) &&
+    names.every((each) => OTHER_PROGRAM.test(each) || HELPER.test(each));
 }
 
 /** The last part of the name of an image, without registry, tag and digest. */

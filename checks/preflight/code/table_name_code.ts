@@ -135,8 +135,9 @@ function settingsOf({ objects, jobs }: Pick<Tree, "objects" | "jobs">): Setting[
   const words = workloadsOf(objects).flatMap(({ object, containers }) =>
     containers.flatMap(({ words }) =>
       words.flatMap(({ text, path }, i) => {
-        const [, option, given] = /^--?([\w.-]*)(?:=(.*))?$/s.exec(text) ?? [];
         const isDump = words.slice(0, i).some((each) => isDumpProgram(each.text));
+        const [, option, given] = isDump && /^-(t)([^=].*)$/s.exec(text) ||
+          /^--?([\w.-]*)(?:=(.*))?$/s.exec(text) || [];
         const isTable = option !== undefined && !EXCLUDING.test(option) &&
           (isDump && option === "t" || isTableKey(option));
         if (!isTable) return [];

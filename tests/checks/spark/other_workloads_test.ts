@@ -49,6 +49,11 @@ const OTHER = {
   "Python of a base image": 'image: "python:3.12"\n              command: [python, -c, "print(1)"]',
   "a Django command":
     'image: "ghcr.io/a/backend:1.0.0"\n              command: [python, manage.py, clearsessions]',
+  "psql in the image of Spark":
+    'image: "acme/spark:1.0.0"\n              command: [/usr/bin/psql, -c, "vacuum"]',
+  "a script of pg_dump and aws in the image of Spark":
+    'image: "acme/spark:1.0.0"\n              command: [bash, -ec]\n              ' +
+    'args: ["set -o pipefail; A=1; pg_dump db | gzip > /tmp/a && aws s3 cp /tmp/a s3://b/a"]',
   "an object store's client":
     'image: "amazon/aws-cli:2.15.0"\n              args: [s3, sync, /data, "s3://rbs/spark.backup.x"]',
   "a flag that spark-submit has too":

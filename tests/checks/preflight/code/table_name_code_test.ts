@@ -144,6 +144,8 @@ Deno.test("judgeTableNames finds a wrong table in commands of pg_dump and psql",
   const commands = {
     "[pg_dump, -t, api_stopevent, rbsdb]": ["api_stopevent"],
     '[/usr/bin/pg_dump, "--table=stop_event", rbsdb]': ["stop_event"],
+    "[pg_dump, -tstop_event, rbsdb]": ["stop_event"],
+    "[pg_dump, -tstop_events, rbsdb]": [],
     '[sh, -c, "pg_dump -h db -t public.stopevents rbsdb | gzip > /tmp/a"]': ["public.stopevents"],
     '[psql, -c, "\\\\copy stop_event to a.csv"]': ["stop_event"],
     "[pg_dump, -t, stop_events, rbsdb]": [],
