@@ -1,7 +1,7 @@
 import { createServer } from "node:https";
 import { once } from "node:events";
-import type { AddressInfo } from "node:net";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { freePort } from "../../../tasks/demo/free_port.ts";
 import type { Access } from "../../cluster/kubeconfig.ts";
 import type { Changeable } from "../../cluster/state.ts";
 
@@ -37,7 +37,10 @@ const GONE = {
   },
 };
 
-/** Starts a proxy for the administrator on a free port of 127.0.0.1. */
+/**
+ * Starts a proxy for the administrator on a free port of 127.0.0.1, which Linux gives to no client
+ * while the proxy is away.
+ */
 export async function watchProxy(
   { folder, admin }: Changeable,
   { watches }: Interference,
@@ -93,8 +96,8 @@ export async function watchProxy(
     await once(server, "listening");
     return server;
   };
-  let server = await listen(0);
-  const { port } = server.address() as AddressInfo;
+  const port = freePort();
+  let server = await listen(port);
   const stop = async () => {
     if (!server.listening) return;
     server.close();
