@@ -151,6 +151,8 @@ function kubeflow(application: Application): PodTemplate {
     ...(secrets.length === 0 ? {} : { imagePullSecrets: secrets.map((name) => ({ name })) }),
     nodeSelector: { ...fieldsIn(spec.nodeSelector), ...fieldsIn(pod.nodeSelector) },
   });
+  const [first = {}, ...others] = listOf(fieldsIn(fieldsIn(driver.template).spec).containers);
+  const fields = ["envFrom", "ports", "volumeMounts", "securityContext"];
   const python = spec.type === "Python" || spec.type === "R";
   return assemble(application, {
     words,
@@ -159,10 +161,11 @@ function kubeflow(application: Application): PodTemplate {
     executor: podSpec(executor),
     paths: { driver: `${base}.driver`, executor: `${base}.executor` },
     container: {
-      ...pick(driver, ["envFrom", "ports", "volumeMounts", "securityContext"]),
-      env: environmentOf(driver),
+      ...pick(first, fields),
+      ...pick(driver, fields),
+      env: [...listOf(first.env), ...environmentOf(driver)],
     },
-    sidecars: listOf(driver.sidecars),
+    sidecars: [...others, ...listOf(driver.sidecars)],
     factor: python ? "0.4" : "0.1",
     file: { path: `${base}.mainApplicationFile`, value: spec.mainApplicationFile },
     arguments: { path: `${base}.arguments`, value: spec.arguments },

@@ -68,10 +68,11 @@ function ownPods(
     (fields, name) => fieldsIn(fields[name]),
     object.value,
   );
-  const own = raw.securityContext === undefined ? {} : { securityContext: raw.securityContext };
-  const executorSpec = raw.securityContext === undefined && hasContainers(executor.spec)
-    ? executor.spec
-    : { ...executor.spec, containers: [own] };
+  const [first = {}, ...others] = listOf(executor.spec.containers);
+  // In a pod template, this is the field of the pod.
+  const hasOwn = raw.securityContext !== undefined && !isTemplate(executor.path);
+  const container = hasOwn ? { ...first, securityContext: raw.securityContext } : first;
+  const executorSpec = { ...executor.spec, containers: [container, ...others] };
   const job = jobs.find((each) => each.workload.object === object);
   return ([["driver", specPath, spec], ["executor", executor.path, executorSpec]] as const).map((
     [role, path, pod],
@@ -86,13 +87,13 @@ function ownPods(
   }));
 }
 
-function hasContainers({ containers }: Fields): boolean {
-  return listOf(containers).length > 0;
+function isTemplate(path: string): boolean {
+  return path.endsWith(".spec");
 }
 
 /** The field of a SparkApplication for the field of a pod. The first container has fields of its own. */
 function fieldOfOperator(field: string, path: string): string {
-  if (path.endsWith(".spec")) return field;
+  if (isTemplate(path)) return field;
   return field.replace(/^containers\[0\]\./, "")
     .replace(/^containers\[(\d+)\]/, (_, i) => `sidecars[${Number(i) - 1}]`)
     .replace(/^securityContext\.(?=sysctls)/, "podSecurityContext.");
@@ -110,7 +111,7 @@ function madePods(job: SparkJob): PodOf[] {
     if (isUnread || template !== undefined && template.spec === undefined) return ofSettings;
     const place = template?.place ?? placeOf(object, argumentsPath(job));
     const spec = template?.spec ?? {};
-    const hasOwn = hasContainers(spec);
+    const hasOwn = listOf(spec.containers).length > 0;
     return [{
       namespace,
       annotations: Object.fromEntries(pod.annotations),

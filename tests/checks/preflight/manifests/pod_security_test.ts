@@ -264,6 +264,33 @@ spec:
   ]);
 });
 
+Deno.test("refusedPods reads the templates of both kinds of SparkApplication", () => {
+  const spec = (context: string) =>
+    "{ spec: { securityContext: { runAsNonRoot: true, seccompProfile: { type: RuntimeDefault } }, " +
+    `containers: [{ name: a, securityContext: ${context} }] } }`;
+  const safe = spec("{ allowPrivilegeEscalation: false, capabilities: { drop: [ALL] } }");
+  const open = spec("{ allowPrivilegeEscalation: true, capabilities: { drop: [ALL] } }");
+  const kinds: Readonly<Record<string, (template: string) => string>> = {
+    "sparkoperator.k8s.io/v1beta2": (each) =>
+      `type: Python, mode: cluster, sparkVersion: 3.5.8, mainApplicationFile: "local:///a.py", ` +
+      `driver: { template: ${each} }, executor: { template: ${each} }`,
+    "spark.apache.org/v1": (each) =>
+      `pyFiles: "local:///a.py", driverSpec: { podTemplateSpec: ${each} }, ` +
+      `executorSpec: { podTemplateSpec: ${each} }`,
+  };
+  for (const [apiVersion, fields] of Object.entries(kinds)) {
+    const of = (template: string) =>
+      found({
+        ...FILES,
+        "a.yaml": `apiVersion: ${apiVersion}\nkind: SparkApplication\n` +
+          `metadata: { name: a, namespace: analytics-jobs }\nspec: { ${fields(template)} }\n`,
+      });
+    assertEquals(of(safe), [], apiVersion);
+    const refused = of(open);
+    assertEquals([refused.length, refused.every((each) => each.startsWith("fail: "))], [2, true]);
+  }
+});
+
 Deno.test("refusedPods names the field of the pod, and a shared template once", () => {
   const root = refusedPods(treeOf(factOf(change(JOB, "runAsUser: 185", "runAsUser: 0"))));
   assertEquals(root.map(({ field }) => field), ["spec.template.spec.securityContext.runAsUser"]);
