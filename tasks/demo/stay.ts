@@ -137,7 +137,10 @@ SELECT gen_random_uuid(), max(event_seq) + 1, '${day} 12:00:00+00', max(operatio
 FROM stop_events`;
 }
 
-/** The lines of the file: each variable that selects a database, a table or a lake. */
+/**
+ * The lines of the file: each variable that selects a database, a table or a lake, or decides when a
+ * day is sealed. An empty variable counts as not set.
+ */
 function lines(database: DatabaseConfig, directory: string): string {
   const variables = {
     DJANGO_DB_HOST: database.host,
@@ -147,6 +150,8 @@ function lines(database: DatabaseConfig, directory: string): string {
     DJANGO_DB_PASSWORD: database.password,
     DJANGO_DB_SSLMODE: "disable",
     PGSSLMODE: "disable",
+    PGSSLROOTCERT: "",
+    SEAL_GRACE_MINUTES: "",
     OUTBOX_TABLE: "stop_events",
     LAKE_URL: pathToFileURL(directory).href.replaceAll("'", "%27"),
   };

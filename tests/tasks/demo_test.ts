@@ -84,11 +84,16 @@ atTerminal(Deno.test)(
       const command = /\((set -a; .*; )deno task status --to 2025-12-29\)/.exec(demo.shown())![1]!;
       const { stdout } = await new Deno.Command("sh", {
         args: ["-c", `${command}env`],
-        env: { DJANGO_DB_HOST: "db.example.com", LAKE_URL: "file:///lake" },
+        env: {
+          DJANGO_DB_HOST: "db.example.com",
+          LAKE_URL: "file:///lake",
+          PGSSLROOTCERT: "system",
+          SEAL_GRACE_MINUTES: "9999999",
+        },
       }).output();
       const env = Object.fromEntries(
         new TextDecoder().decode(stdout).matchAll(/^([A-Z_]+)=(.*)$/gm).map(([, ...pair]) => pair)
-          .filter(([name]) => /^(DJANGO_DB_|LAKE_URL|OUTBOX_TABLE|PGSSLMODE)/.test(name!)),
+          .filter(([name]) => /^(DJANGO_DB_|LAKE_URL|OUTBOX_TABLE|PGSSL|SEAL_GRACE)/.test(name!)),
       );
       assertEquals(env.DJANGO_DB_HOST, "127.0.0.1");
       assert(!demo.shown().includes(env.DJANGO_DB_PASSWORD), "the password is shown");
