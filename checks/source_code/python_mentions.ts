@@ -31,6 +31,8 @@ function isMention(
   name: string,
 ): boolean {
   const written = text.trim();
+  // As in `run(["python3", "-c", "import os; os.environ['A']"])`.
+  if (READING.test(written) && new RegExp(`\\b${name}\\b`).test(written)) return true;
   if (new RegExp(`\\$\\{?${name}\\b`).test(written)) return /\bTemplate\s*\(/.test(source);
   const after = code.slice(end, end + 20);
   if (written !== name || /^\s*(?::|(?:not\s+)?in\b)/.test(after)) return false;

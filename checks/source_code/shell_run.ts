@@ -50,7 +50,18 @@ export class ShellRun extends ShellBuiltins {
   script(body: Sequence, state: State): void {
     const outcomes = this.sequence(body, state, false);
     for (const { state: last, status } of outcomes) {
+      const before = this.ends;
+      this.ends = [];
       const after = this.sequence(this.onExit, cloneState(last), false);
+      this.note(this.ends);
+      // Without `set -e`, an unset variable ends only the commands of the trap.
+      this.ends = before.concat(
+        this.ends.map((end) =>
+          end.isUnset && !last.errexit
+            ? { isHealthy: status !== "fails", offset: end.offset, isUnset: false }
+            : end
+        ),
+      );
       if (after.length === 0) continue;
       this.ends.push({ isHealthy: status !== "fails", offset: last.read, isUnset: false });
     }

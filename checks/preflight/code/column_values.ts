@@ -60,10 +60,11 @@ export function madeFrom(
         named,
       ) => use(name ?? named, whole),
     );
-  for (const [name, held] of variables) {
+  const nulls = [...variables].filter(([, { size }]) => size > 0);
+  for (const [name, held] of nulls) {
     if (new RegExp(`(?<![\\w.])${name}(?!\\w)`).test(code)) used.push(held);
   }
-  if (used.length === 0 || !isNullValue(code, new Set(variables.keys()))) return TYPED;
+  if (used.length === 0 || !isNullValue(code, new Set(nulls.map(([name]) => name)))) return TYPED;
   const all = merge(...used);
   const [first] = all;
   const name = alias ?? first![0];

@@ -77,3 +77,9 @@ export function join(before: Columns, branches: readonly Columns[]): Columns {
 
 /** The reason why a column may have a type after branches. */
 export const SOME_PATHS = "only some paths give the column a type";
+
+/** Returns whether none of the nulls of a column is in other columns. */
+export function isLost(column: { readonly sites: ReadonlySet<NullSite> }, after: Columns): boolean {
+  const kept = new Set([...after.values()].flatMap(({ sites }) => [...sites]));
+  return [...column.sites].every((site) => !kept.has(site));
+}

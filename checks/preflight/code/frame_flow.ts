@@ -13,7 +13,7 @@ import {
   SOME_PATHS,
   TYPED,
 } from "./frame_columns.ts";
-import { ACTIONS, columnsAfter } from "./frame_methods.ts";
+import { ACTIONS, columnsAfter, KNOWN, LOOKING } from "./frame_methods.ts";
 import {
   type Chain,
   chainsIn,
@@ -22,21 +22,16 @@ import {
   statementsOf,
   usesName,
 } from "./frame_source.ts";
+import { type Fate, Fates } from "./frame_fates.ts";
 import { isWriter, type Step, writeOf } from "./frame_writes.ts";
+import { casts, isColumnFunction } from "./null_value.ts";
 import { SqlViews, targetsOfSql } from "./sql_views.ts";
-
-/** What becomes of a null: it reaches a file, it does not, or the reason why that is not known. */
-export type Fate = "reaches" | "harmless" | { readonly unknown: string };
 
 /** The most statements to follow. The nulls of a longer program are not judged. */
 const MAX_STATEMENTS = 20_000;
 
 /** The most functions that call each other. */
 const MAX_DEPTH = 5;
-
-/** Functions that only look at a frame. */
-const LOOKING =
-  /^(?:print|len|display|isinstance|type|id|bool|str|repr|assert\w*|debug|info|warning|error|log|createDataFrame)$/;
 
 /** Statements whose value goes nowhere. */
 const ASKING = /^(?:if|elif|while|assert|del|for|with|raise|global|nonlocal)$/;
@@ -63,9 +58,7 @@ interface Scope {
 }
 
 class Flow {
-  readonly #reached = new Set<NullSite>();
-  readonly #unsure = new Map<NullSite, string>();
-  readonly #harmless = new Set<NullSite>();
+  readonly #fates = new Fates();
   readonly #views = new SqlViews();
   /** The frames in fields, as in `self.df`. */
   readonly #fields = new Map<string, Columns>();
@@ -90,35 +83,17 @@ class Flow {
     );
     this.#block(0, this.#statements.length);
     for (const each of this.#functions) {
-      if (!this.#called.has(each)) this.#reach(this.#call(each, new Map()));
+      if (!this.#called.has(each)) this.#fates.reach(this.#call(each, new Map()));
     }
     for (const { sites, unsure } of this.#views.unread().values()) {
-      this.#doubt(sites, unsure ?? "code that is not in this file can read the view");
+      this.#fates.doubt(sites, unsure ?? "code that is not in this file can read the view");
     }
   }
 
-  /** What becomes of a null. A null that never meets a frame is taken for one that is written. */
+  /** What becomes of a null. */
   fateOf(site: NullSite): Fate {
-    if (this.#reached.has(site)) return "reaches";
-    const unknown = this.#left < 0 ? "the code is too long to follow" : this.#unsure.get(site);
-    if (unknown !== undefined) return { unknown };
-    return this.#harmless.has(site) ? "harmless" : "reaches";
+    return this.#fates.of(site, this.#left >= 0);
   }
-
-  #reach(columns: Columns): void {
-    for (const { sites, unsure } of columns.values()) {
-      if (unsure !== undefined) this.#doubt(sites, unsure);
-      else for (const site of sites) this.#reached.add(site);
-    }
-  }
-
-  #doubt(sites: Iterable<NullSite>, reason: string): void {
-    for (const site of sites) this.#unsure.set(site, reason);
-  }
-
-  readonly #forget = (columns: Columns): void => {
-    for (const { sites } of columns.values()) for (const site of sites) this.#harmless.add(site);
-  };
 
   /** Follows the statements of a block, except the bodies of functions. */
   #block(from: number, to: number): void {
@@ -206,14 +181,16 @@ class Flow {
       this.#assign(target, columns);
     } else if (keyword === undefined || !ASKING.test(keyword)) {
       // As in `frames["a"] = df` and `a, b = df, other`.
-      if (/^[^=()]*[^=!<>()]=(?!=)/.test(this.python.code.slice(start, end))) this.#reach(columns);
+      if (/^[^=()]*[^=!<>()]=(?!=)/.test(this.python.code.slice(start, end))) {
+        this.#fates.reach(columns);
+      }
     }
   }
 
   #assign(target: string, columns: Columns): void {
     const { frames, own } = this.#scope;
     // The last value of the variable goes nowhere else.
-    if (own.has(target)) this.#forget(frames.get(target) ?? TYPED);
+    if (own.has(target)) this.#fates.forget(frames.get(target) ?? TYPED);
     if (!target.includes(".")) own.add(target);
     (target.includes(".") ? this.#fields : frames).set(target, columns);
   }
@@ -258,7 +235,7 @@ class Flow {
         if (columns === undefined || names === undefined || isInside(at)) return [];
         const wanted = new Set(names.map(nameOf));
         const kept = new Map([...columns].filter(([each]) => each === "" || wanted.has(each)));
-        this.#forget(new Map([...columns].filter(([each]) => !kept.has(each))));
+        this.#fates.forget(new Map([...columns].filter(([each]) => !kept.has(each))));
         return [kept];
       },
     );
@@ -268,7 +245,8 @@ class Flow {
     return chainsIn(this.#chains, start, end);
   }
 
-  #chain({ start, owner, steps }: Chain, isUsed: boolean): Columns {
+  #chain(chain: Chain, isUsed: boolean): Columns {
+    const { start, owner, steps } = chain;
     const known = [...owner.keys()].map((i) => owner.slice(0, owner.length - i))
       .find((names) => this.#variable(names.join(".")) !== undefined);
     const site = this.#starts.get(start);
@@ -279,10 +257,23 @@ class Flow {
     if (known !== undefined) {
       return this.#steps(base, [{ ...first, path }, ...rest], true, isUsed);
     }
+    if (isColumnFunction(first.call, this.python)) return this.#computed(chain);
     const made = this.#made(first, path, isUsed);
     return made === undefined
       ? this.#steps(TYPED, [{ ...first, path }, ...rest], false, isUsed)
       : this.#steps(made, rest, false, isUsed);
+  }
+
+  /** The columns that functions of Spark make from variables, as in `F.coalesce(c, F.lit("x"))`. */
+  #computed({ start, end, steps }: Chain): Columns {
+    const used = merge(...steps.map(({ call }) => this.#argumentsOf(call)));
+    const code = this.python.code.slice(start, end);
+    const names = [...this.#scope.frames].filter(([, { size }]) => size > 0).map(([name]) => name);
+    const isPart = names.some((name) => new RegExp(`(?<![\\w.])${name}\\s*[.[]`).test(code));
+    if (used.size === 0 || isPart) return used;
+    const sites = this.sites.filter((site) => start <= site.start && site.start < end);
+    const made = madeFrom(this.#named({ start, code }), TYPED, this.#scope.frames);
+    return this.#fates.keep(used, merge(made, ...sites.map(columnsOf)));
   }
 
   /** The columns of a frame that a function makes; undefined for a method of a frame. */
@@ -295,7 +286,7 @@ class Flow {
     const own = isOwn ? this.#functions.find((each) => each.name === name) : undefined;
     if (own !== undefined) return this.#callWith(own, call, undefined);
     if (LOOKING.test(name)) {
-      this.#forget(this.#argumentsOf(call));
+      this.#fates.forget(this.#argumentsOf(call));
       // As in `createDataFrame(rows, df.schema)`.
       const schemas = call.args.flatMap(({ code }) => /^([\w.]+)\.schema$/.exec(code)?.[1] ?? []);
       return merge(...schemas.map((each) => this.#variable(each) ?? TYPED));
@@ -304,7 +295,7 @@ class Flow {
     if (isFrame || path.some((each) => /^(?:read|readStream)$/.test(each))) return undefined;
     if (path.length > 0 && KNOWN.test(name)) return undefined;
     const columns = this.#argumentsOf(call);
-    if (!isUsed) this.#reach(columns);
+    if (!isUsed) this.#fates.reach(columns);
     const isUnion = name === "reduce" && call.args.some(({ code }) => /\.\s*union/.test(code));
     return isUnion
       ? inDoubt(columns, "only some frames of a union give the column a type")
@@ -340,30 +331,31 @@ class Flow {
         const write = writeOf(steps.slice(i), this.python);
         if (write === undefined) return columns;
         this.#batch(steps.slice(i), columns);
-        if (write.kind === "refused") this.#reach(columns);
-        else if (write.kind === "taken") this.#forget(columns);
-        else for (const { sites } of columns.values()) this.#doubt(sites, write.reason);
+        if (write.kind === "refused") this.#fates.reach(columns);
+        else if (write.kind === "taken") this.#fates.forget(columns);
+        else for (const { sites } of columns.values()) this.#fates.doubt(sites, write.reason);
         return TYPED;
       }
       const view = /^create\w*TempView$|^registerTempTable$/.test(step.name);
       if (view) {
         const name = step.call.args[0]?.string;
-        if (name === undefined) this.#reach(inDoubt(columns, "a view has a variable for its name"));
-        else this.#views.set(name, columns);
+        if (name === undefined) {
+          this.#fates.reach(inDoubt(columns, "a view has a variable for its name"));
+        } else this.#views.set(name, columns);
         return TYPED;
       }
       if (ACTIONS.test(step.name) && groups === undefined) {
-        this.#forget(columns);
+        this.#fates.forget(columns);
         if (step.name !== "toPandas") return TYPED;
       }
       if (step.path.includes("rdd")) {
-        this.#forget(columns);
+        this.#fates.forget(columns);
         return TYPED;
       }
       others = TYPED;
-      const after = this.#own(step, columns, isUsed) ??
+      const after = casts(step.call) ? TYPED : this.#own(step, columns, isUsed) ??
         columnsAfter(columns, step, groups, around);
-      this.#forget(new Map([...columns, ...others].filter(([, each]) => isLost(each, after))));
+      this.#fates.keep(new Map([...columns, ...others]), after);
       const isGroup = /^(?:groupBy|groupby|rollup|cube)$/.test(step.name);
       groups = isGroup
         ? step.call.args.length === 0 ? TYPED : after
@@ -403,7 +395,7 @@ class Flow {
     if (KNOWN.test(name)) return undefined;
     const others = this.#argumentsOf(call);
     if (others.size === 0) return undefined;
-    if (!isUsed) this.#reach(others);
+    if (!isUsed) this.#fates.reach(others);
     return merge(columns, others);
   }
 
@@ -411,6 +403,8 @@ class Flow {
   #columnIn(argument: Argument, columns: Columns): Columns {
     const { start, code } = argument;
     const isHere = ({ start: own }: NullSite) => start <= own && own < start + code.length;
+    const helped = this.#helped(argument);
+    if (helped !== undefined) return helped;
     const sites = this.sites.filter(isHere);
     if (sites.length > 0) return merge(...sites.map(columnsOf));
     const starred = /^\*?\s*([A-Za-z_]\w*)$/.exec(code)?.[1];
@@ -431,6 +425,17 @@ class Flow {
     return madeFrom(this.#named(argument), columns, this.#scope.frames);
   }
 
+  /** The columns that a function of the source makes, as in `clean(F.lit(None))`. */
+  #helped({ start, code: { length } }: Argument): Columns | undefined {
+    const chain = this.#chainsIn(start, start + 1).find(({ end }) => end === start + length);
+    const [first] = chain?.steps ?? [];
+    const isOwn = first !== undefined && chain!.owner.length === 0 && !this.#starts.has(start) &&
+      this.#functions.some(({ name }) => name === first.name);
+    return isOwn
+      ? this.#fates.keep(this.#argumentsOf(first.call), this.#chain(chain!, true))
+      : undefined;
+  }
+
   /** The columns of the result of `spark.sql`. */
   #query(call: Call): Columns {
     const [argument] = call.args;
@@ -441,11 +446,11 @@ class Flow {
       const sites = own.filter(({ statement = 0 }) => statement === i);
       const columns = merge(
         ...sites.map(columnsOf),
-        this.#views.columnsOf(code, this.#forget),
+        this.#views.columnsOf(code, this.#fates.forget),
       );
       if (target.kind === "result") return columns;
-      if (target.kind === "files") this.#reach(columns);
-      else if (target.kind === "typed") this.#forget(columns);
+      if (target.kind === "files") this.#fates.reach(columns);
+      else if (target.kind === "typed") this.#fates.forget(columns);
       else this.#views.set(target.name, columns);
       return TYPED;
     });
@@ -484,12 +489,3 @@ class Flow {
 
 /** A name that is not a part of a longer one, and no keyword of a call. */
 const NAME = /(?<![\w.])[A-Za-z_]\w*(?:\.\w+)?(?!\w|\s*[.([]|\s*=(?!=))/g;
-
-/** Methods of frames, whose arguments are judged by themselves. */
-const KNOWN =
-  /^(?:select|selectExpr|agg|groupBy|groupby|rollup|cube|withColumns?|drop|withColumnRenamed|withColumnsRenamed|toDF|join|crossJoin|union|unionAll|unionByName|intersect|intersectAll|subtract|exceptAll|filter|where|orderBy|sort|sortWithinPartitions|repartition|repartitionByRange|coalesce|limit|distinct|dropDuplicates|drop_duplicates|alias|cast|astype|name|over|fillna|fill|replace|dropna|sample|hint|persist|cache|checkpoint|localCheckpoint|unpersist|to|mapInPandas|mapInArrow|applyInPandas|describe|summary|pivot|option|options|mode|format|partitionBy|bucketBy|sortBy|when|otherwise|isNull|isNotNull|eqNullSafe|isin|count|sum|avg|mean|min|max)$/;
-
-function isLost(column: { readonly sites: ReadonlySet<NullSite> }, after: Columns): boolean {
-  const kept = new Set([...after.values()].flatMap(({ sites }) => [...sites]));
-  return [...column.sites].every((site) => !kept.has(site));
-}

@@ -238,3 +238,11 @@ export function columnsAfter(
 /** Methods that end a chain, and make no frame. */
 export const ACTIONS =
   /^(?:show|count|collect|take|first|head|tail|isEmpty|toPandas|toLocalIterator|printSchema|explain|foreach|foreachPartition|toJSON|approxQuantile|display)$/;
+
+/** Methods of frames, whose arguments are judged by themselves. */
+export const KNOWN =
+  /^(?:select|selectExpr|agg|groupBy|groupby|rollup|cube|withColumns?|drop|withColumnRenamed|withColumnsRenamed|toDF|join|crossJoin|union|unionAll|unionByName|intersect|intersectAll|subtract|exceptAll|filter|where|orderBy|sort|sortWithinPartitions|repartition|repartitionByRange|coalesce|limit|distinct|dropDuplicates|drop_duplicates|alias|cast|astype|name|over|fillna|fill|replace|dropna|sample|hint|persist|cache|checkpoint|localCheckpoint|unpersist|to|mapInPandas|mapInArrow|applyInPandas|describe|summary|pivot|option|options|mode|format|partitionBy|bucketBy|sortBy|when|otherwise|isNull|isNotNull|eqNullSafe|isin|count|sum|avg|mean|min|max)$/;
+
+/** Functions that only look at a frame. */
+export const LOOKING =
+  /^(?:print|len|display|isinstance|type|id|bool|str|repr|assert\w*|debug|info|warning|error|log|createDataFrame)$/;

@@ -1,7 +1,7 @@
 import { readSql } from "../../source_code/sql.ts";
 import { columnsOfItem } from "../../source_code/sql_expression.ts";
 import { hasVoid } from "../../source_code/sql_types.ts";
-import type { Argument, Call } from "../../source_code/python.ts";
+import type { Argument, Call, Python } from "../../source_code/python.ts";
 
 // Which values of Spark have no type. A value without a type is a null, or is made only from nulls
 // by a function that keeps the type of its arguments.
@@ -45,6 +45,29 @@ const FRAME = /^(?:withColumns?|select|selectExpr|agg|groupBy|groupby|rollup|cub
 /** Returns whether a dotted name is a function of `pyspark.sql.functions`, by its usual names. */
 export function isOfFunctions(callee: string): boolean {
   return FUNCTIONS.test(callee);
+}
+
+/** Returns whether a call is a function for columns, also one that is imported by its name. */
+export function isColumnFunction({ name, callee }: Call, { imports, code }: Python): boolean {
+  // A frame can have the name f.
+  const isFrame = FRAME.test(name) || callee.startsWith("f.") && !/\bas\s+f\b/.test(code);
+  if (name === "broadcast" || isFrame) return false;
+  return isOfFunctions(callee) ||
+    callee === name &&
+      imports.some(({ module, names }) =>
+        module === "pyspark.sql.functions" && names.some(({ alias }) => alias === name)
+      );
+}
+
+/** Returns whether a method casts. */
+export function isCast(name: string): boolean {
+  return name === "cast" || name === "astype";
+}
+
+/** Returns whether a method gives a type, as in `cast("string")`. */
+export function casts({ name, args: [to] }: Call): boolean {
+  if (!isCast(name) || to === undefined) return false;
+  return !/^(void|null)$/i.test(to.string ?? "") && !/\bNullType\b/.test(to.code);
 }
 
 function names(

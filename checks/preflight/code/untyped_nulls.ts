@@ -7,9 +7,18 @@ import {
   pythonOf,
 } from "../../source_code/python.ts";
 import type { NullSite } from "./frame_columns.ts";
-import { type Fate, fatesOf } from "./frame_flow.ts";
+import type { Fate } from "./frame_fates.ts";
+import { fatesOf } from "./frame_flow.ts";
 import { postgresStringsOf } from "./postgres_strings.ts";
-import { givesType, isNullSql, isOfFunctions, isOnlyNull, keepsNull } from "./null_value.ts";
+import {
+  casts,
+  givesType,
+  isCast,
+  isNullSql,
+  isOfFunctions,
+  isOnlyNull,
+  keepsNull,
+} from "./null_value.ts";
 import { fatesOfSql, nullsOfSql, type SqlNull } from "./sql_nulls.ts";
 import { nullRows } from "./null_rows.ts";
 import { elementsOf, endOfBrackets, type Piece } from "../../source_code/python_brackets.ts";
@@ -297,16 +306,6 @@ function isTyped(call: Call, variables?: ReadonlySet<string>): boolean {
   if (call.context.isOperand || chain.some(casts)) return true;
   if (chain.some(({ name }) => !KEEPING_TYPE.includes(name) && !isCast(name))) return true;
   return chain.every(({ name }) => !isCast(name)) && isTypedByContext(call, variables);
-}
-
-function isCast(name: string): boolean {
-  return name === "cast" || name === "astype";
-}
-
-function casts({ name, args }: Call): boolean {
-  const [to] = args;
-  if (!isCast(name) || to === undefined) return false;
-  return !/^(void|null)$/i.test(to.string ?? "") && !/\bNullType\b/.test(to.code);
 }
 
 function isTypedByContext(

@@ -75,6 +75,10 @@ function settings(defaults: string, conf: string, read: string): string {
 }
 
 const LIBRARIES = [
+  [
+    "import subprocess, sys\nsubprocess.run([sys.executable, '-c', \"import os; os.environ['D']\"])",
+    true,
+  ],
   ["from pydantic_settings import BaseSettings\nclass S(BaseSettings):\n    d: str\nS()", true],
   [
     'from pydantic_settings import BaseSettings\nclass S(BaseSettings):\n    d: str = "x"\nS()',

@@ -130,6 +130,9 @@ const REMOVING = [
 
 /** Scripts that read D. Each ends without an error if D is set. */
 const SCRIPTS = [
+  "set -u\ntrap 'echo $D' EXIT\ntrue",
+  "set -eu\ntrap 'echo $D' EXIT\ntrue",
+  "set -u\ntrap 'echo $D' EXIT\nexit 0",
   // Programs get only the variables that the script exports.
   "set -e\nD=${D:-x}\nbash -uc 'echo $D'",
   "set -e\nD=${D:-x}\nbash -u <<< 'echo $D'",

@@ -3,6 +3,10 @@
 
 /** Programs that Spark 3.5.8 stops because a column has no type. */
 export const REFUSED = [
+  'def same(c):\n    return F.coalesce(c, F.lit(None))\ndf.withColumn("a", same(F.lit(None))).write.parquet(p)',
+  'def same(c):\n    return F.when(F.col("x") > 1, c)\ndf.select("id", same(F.lit(None)).alias("a")).write.parquet(p)',
+  'd = F.broadcast(df.withColumn("a", F.lit(None)))\nd.write.parquet(p)',
+  'def wide(d):\n    return F.broadcast(d.withColumn("a", F.lit(None)))\nwide(df).write.parquet(p)',
   'df.select("*", F.lit(None).alias("a")).write.mode("overwrite").format("parquet").save(p)',
   'df.withColumn("a", F.expr("case when x > 1 then null end")).write.parquet(p)',
   'df.selectExpr("*", "null as a").write.parquet(p)',
@@ -188,6 +192,12 @@ export const REFUSED = [
 
 /** Programs that Spark 3.5.8 runs to their end. */
 export const WRITTEN = [
+  'def text(c):\n    return F.coalesce(c, F.lit("s"))\ndf.withColumn("a", text(F.lit(None))).write.parquet(p)',
+  'def text(c):\n    return F.when(F.col("x") > 1, c).otherwise("s")\ndf.withColumn("a", text(F.lit(None))).write.parquet(p)',
+  'def text(c):\n    return c.cast("string")\ndf.withColumn("a", text(F.lit(None))).write.parquet(p)',
+  'def text(c):\n    return F.upper(c)\ndf.select("id", text(F.lit(None)).alias("a")).write.parquet(p)',
+  'from pyspark.sql.functions import coalesce as first_of\ndef text(c):\n    return first_of(c, col("b"))\ndf.withColumn("a", text(lit(None))).write.parquet(p)',
+  'def same(c):\n    return c\ndf.withColumn("a", same(F.lit(None)).cast("string")).write.parquet(p)',
   'df.withColumn("a", F.lit(None).cast(IntegerType())).na.fill({"a": 0}).write.parquet(p)',
   'df.withColumn("a", F.lit(None)).withColumn("a", F.col("a").cast("double")).write.parquet(p)',
   'df.withColumn("a", F.expr("case when x > 1 then null else x end")).write.parquet(p)',
