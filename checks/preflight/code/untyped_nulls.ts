@@ -207,8 +207,19 @@ function notFollowed(python: Python, made: readonly ColumnFunction[]): UntypedNu
   ).map(({ start, args }) => (
     { offset: start, written: `lit(${args[0]!.code})`, unknown: "the value of a name can be None" }
   ));
-  return [...parameters, ...functions, ...loops].map((each) => ({ ...each, column: undefined }));
+  const lambdas = callsOf(python, TAKING_LAMBDA)
+    .filter(({ callee, args }) => isOfFunctions(callee) && args.some((each) => isOnlyNull(each)))
+    .map(({ start, name }) => (
+      { offset: start, written: `${name}(…)`, unknown: "the type of its lambda is not followed" }
+    ));
+  return [...parameters, ...functions, ...loops, ...lambdas].map((each) => ({
+    ...each,
+    column: undefined,
+  }));
 }
+
+/** Functions whose result has the type of a lambda. */
+const TAKING_LAMBDA = ["aggregate", "reduce", "transform_values", "zip_with", "map_zip_with"];
 
 /** Functions and methods whose result has the columns of a schema. */
 const TAKING_SCHEMA = [

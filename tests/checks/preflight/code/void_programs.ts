@@ -3,6 +3,8 @@
 
 /** Programs that Spark 3.5.8 stops because a column has no type. */
 export const REFUSED = [
+  'df.withColumn("a", F.zip_with(F.array(F.lit(None)), F.array(F.lit(None)), lambda v, w: v)).write.parquet(p)',
+  'df.withColumn("a", F.transform_values(F.create_map(F.lit("k"), F.lit(None)), lambda k, v: v)).write.parquet(p)',
   'def same(c):\n    return F.coalesce(c, F.lit(None))\ndf.withColumn("a", same(F.lit(None))).write.parquet(p)',
   'def same(c):\n    return F.when(F.col("x") > 1, c)\ndf.select("id", same(F.lit(None)).alias("a")).write.parquet(p)',
   'd = F.broadcast(df.withColumn("a", F.lit(None)))\nd.write.parquet(p)',
@@ -192,6 +194,8 @@ export const REFUSED = [
 
 /** Programs that Spark 3.5.8 runs to their end. */
 export const WRITTEN = [
+  'df.withColumn("a", F.zip_with(F.array(F.lit(None)), F.array(F.lit(1)), lambda v, w: w)).write.parquet(p)',
+  'df.withColumn("a", F.aggregate(F.array(F.lit(None).cast("int")), F.lit(0), lambda v, w: v + w)).write.parquet(p)',
   'def text(c):\n    return F.coalesce(c, F.lit("s"))\ndf.withColumn("a", text(F.lit(None))).write.parquet(p)',
   'def text(c):\n    return F.when(F.col("x") > 1, c).otherwise("s")\ndf.withColumn("a", text(F.lit(None))).write.parquet(p)',
   'def text(c):\n    return c.cast("string")\ndf.withColumn("a", text(F.lit(None))).write.parquet(p)',
