@@ -24,12 +24,27 @@ export function variablesReadBy(
 
 /**
  * The read of a variable that is not followed: Python code that names it without a read that
- * {@linkcode variablesReadBy} finds.
+ * {@linkcode variablesReadBy} finds, or Python in a command of a shell script.
  */
 export function unfollowedRead(code: Code, name: string): VariableRead | undefined {
+  if (code.language === "shell") return inlineRead(code, name);
   return code.language === "python" && new RegExp(`\\b${name}\\b|BaseSettings`).test(code.text)
     ? mentionOf(pythonOf(code), code.text, name)
     : undefined;
+}
+
+/** The read of a variable in `python3 -c "…"`, unless it has a default. */
+function inlineRead({ text }: Code, name: string): VariableRead | undefined {
+  const read = new RegExp(
+    `\\bpython[\\d.]*[ \\t]+(?:-\\w+[ \\t]+)*-\\w*c[ \\t][^]*?` +
+      `\\b(environ|getenv)\\b[^\\w\\n]{0,6}(?:get\\W{0,6})?\\b${name}\\b(?!\\\\?["']\\s*,)`,
+  ).exec(text);
+  return read === null ? undefined : {
+    name,
+    offset: read.index,
+    optional: true,
+    unknown: "the script decides what it does if its program fails",
+  };
 }
 
 /** Returns whether Python code may read variables, found without parsing the code. */

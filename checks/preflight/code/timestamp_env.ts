@@ -118,7 +118,8 @@ function dayReads(tree: Tree, sources: readonly Code[]): DayRead[] {
         { source, read: { name, offset, optional: true, unknown } }
       ));
     }
-    const other = reads.length === 0 ? unfollowedRead(source, "JOB_DATE") : undefined;
+    const isMissing = own.length === 0 || without.length > 0;
+    const other = reads.length === 0 && isMissing ? unfollowedRead(source, "JOB_DATE") : undefined;
     return [...reads, ...other === undefined ? [] : [other]].map((read) => (
       { source, read, ...removedBy === undefined ? {} : { removedBy } }
     ));

@@ -52,6 +52,23 @@ Deno.test("timestamp-env lists reads of the day that it does not follow", async 
   }
 });
 
+Deno.test("timestamp-env lists Python in a command of a script as not judged", async () => {
+  for (
+    const [script, expected] of [
+      [`python3 -c "import os; print(os.environ['JOB_DATE'])" || echo none`, 1],
+      [`python3 -uc 'import os; print(os.environ["JOB_DATE"])'`, 1],
+      [`python3 -c "import os; print(os.getenv(\\"JOB_DATE\\").upper())"`, 1],
+      [`python3 -c "import os; print(os.environ.get('JOB_DATE', 'x'))"`, 0],
+      [`python3 -c "import os; print(os.environ['OTHER'])"\necho JOB_DATE`, 0],
+      [`export JOB_DATE=x\npython3 /opt/a.py`, 0],
+    ] as const
+  ) {
+    const result = (await judgeFiles(scripted(script))).find(({ id }) => id === ID)!;
+    const { findings, notJudged = [] } = result;
+    assertEquals([script, findings.length, notJudged.length], [script, 0, expected]);
+  }
+});
+
 Deno.test("timestamp-env judges the words of a command that no shell reads", async () => {
   const env = 'env: [{ name: JOB_DATE, value: "2025-12-28" }]';
   const map = (prefix: string) => `envFrom: [{ prefix: "${prefix}", configMapRef: { name: day } }]`;
