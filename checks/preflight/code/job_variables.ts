@@ -80,8 +80,29 @@ function startsOf(
     words.some(({ path, text }) => path === source.field || name !== "" && isFile(text, name));
   return [
     ...containers.filter(isStart).map(({ words }) => environmentIn(words.map(({ text }) => text))),
-    ...shells.flatMap(({ text }) => name === "" ? [] : startsIn(text, name)).map(environmentOf),
+    ...shells.flatMap((shell) =>
+      (name === "" ? [] : startsIn(shell.text, name)).map((command) =>
+        environmentOf(command) ?? environmentFrom(shell, containers, shells)
+      )
+    ),
   ];
+}
+
+/** The environment that a script gets and passes on, if `env` starts it each time. */
+function environmentFrom(
+  shell: Code,
+  containers: readonly Container[],
+  shells: readonly Code[],
+): StartEnvironment | undefined {
+  const all = startsOf(shell, containers, shells.filter((each) => each !== shell));
+  const starts = all.filter((each) => each !== undefined);
+  const [first, ...others] = starts;
+  if (first === undefined || starts.length < all.length) return undefined;
+  return {
+    isCleared: starts.every(({ isCleared }) => isCleared),
+    removed: first.removed.filter((name) => others.every((each) => each.removed.includes(name))),
+    names: [...starts.flatMap(({ names }) => names), ...exportsOf(shell.text).names],
+  };
 }
 
 /** The variables that each start of the code gives to it. */

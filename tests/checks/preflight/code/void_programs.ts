@@ -3,6 +3,10 @@
 
 /** Programs that Spark 3.5.8 stops because a column has no type. */
 export const REFUSED = [
+  'def empty():\n    return F.lit(None)\ndf.withColumn("a", empty()).write.parquet(p)',
+  'empty = lambda: F.lit(None)\ndf.withColumn("a", empty()).write.parquet(p)',
+  'def build(d, cols):\n    for c in cols:\n        d = d.withColumn(c, F.lit(None))\n    return d\nbuild(df, ["a"]).write.parquet(p)',
+  'n = F.lit(None)\ndf.filter(col("x") == n).select("id", n.alias("a")).write.parquet(p)',
   'df.withColumn("a", F.zip_with(F.array(F.lit(None)), F.array(F.lit(None)), lambda v, w: v)).write.parquet(p)',
   'df.withColumn("a", F.transform_values(F.create_map(F.lit("k"), F.lit(None)), lambda k, v: v)).write.parquet(p)',
   'def same(c):\n    return F.coalesce(c, F.lit(None))\ndf.withColumn("a", same(F.lit(None))).write.parquet(p)',
@@ -194,6 +198,9 @@ export const REFUSED = [
 
 /** Programs that Spark 3.5.8 runs to their end. */
 export const WRITTEN = [
+  'def clean(d):\n    return d.withColumn("a", F.col("a").cast("string"))\nclean(df.withColumn("a", F.lit(None))).write.parquet(p)',
+  'def default(c, v):\n    return F.when(c.isNull(), v).otherwise(c)\ndf.withColumn("a", default(F.col("x"), F.lit(None))).write.parquet(p)',
+  'import pyspark.sql.functions as f\ndef text(c):\n    return f.upper(c)\ndf.withColumn("a", text(f.lit(None))).write.parquet(p)',
   'df.withColumn("a", F.zip_with(F.array(F.lit(None)), F.array(F.lit(1)), lambda v, w: w)).write.parquet(p)',
   'df.withColumn("a", F.aggregate(F.array(F.lit(None).cast("int")), F.lit(0), lambda v, w: v + w)).write.parquet(p)',
   'def text(c):\n    return F.coalesce(c, F.lit("s"))\ndf.withColumn("a", text(F.lit(None))).write.parquet(p)',
