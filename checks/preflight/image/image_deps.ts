@@ -24,7 +24,7 @@ import { judgeContents } from "./image_contents.ts";
 import { imagesOf, onlySubmits } from "./image_uses.ts";
 import { otherExecutorImages, wrongJarsOfJobs } from "./image_versions.ts";
 import { needsOf, needsOfJobs, needsOfUses } from "./job_needs.ts";
-import { hasUnknownJars, isPlainSpark, whyUnpinned } from "./plain_images.ts";
+import { hasParameter, hasUnknownJars, isPlainSpark, whyUnpinned } from "./plain_images.ts";
 import { downloads, isClosed, runtimeDownloads } from "./runtime_downloads.ts";
 
 /**
@@ -134,6 +134,10 @@ export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undef
       ...images.map(printedValue),
     ]).filter((image) => image !== ours && hasUnknownJars(parseImage(image)))
       .map((image) => `the jars of ${image} are not known until the image is read`),
+    ...jobs.flatMap(({ label, workload, images }) =>
+      [...workload.containers.map(({ image }) => image), ...images.map(printedValue)]
+        .filter(hasParameter).map((image) => `${label}: the image ${image} has a parameter`)
+    ),
     ...jobs.flatMap((job) => unclearPlain(job, tree)),
     ...dockerfiles.flatMap(({ unknown = [] }) => unknown),
     ...files.unknown,
@@ -229,7 +233,8 @@ function hiddenImages(tree: Tree, dockerfiles: number): string[] {
       .map(printedValue),
   ]).filter((image) => {
     const reference = parseImage(image);
-    return image !== "" && !isPlainSpark(reference) && !hasUnknownJars(reference);
+    return image !== "" && !hasParameter(image) && !isPlainSpark(reference) &&
+      !hasUnknownJars(reference);
   });
   const images = new Map(needed.map((image) => [parseImage(image).repository, image]));
   // The first Dockerfile is that of the project's image.
@@ -336,6 +341,7 @@ interface Use {
 }
 
 function judgeReference(image: string, place: Place, { prefix, ours, readsData }: Use): Finding[] {
+  if (hasParameter(image)) return [];
   const reference = parseImage(image);
   if (readsData && isPlainSpark(reference)) {
     return [{

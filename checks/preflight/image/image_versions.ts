@@ -7,7 +7,7 @@ import { isInProject } from "../../kubernetes/jobs.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 import { scalaOf, wrongScala, wrongSpark } from "./jar_rules.ts";
 import { podImage } from "./image_uses.ts";
-import { bundlesUnknownJars, isPlainSpark, whyUnpinned } from "./plain_images.ts";
+import { bundlesUnknownJars, hasParameter, isPlainSpark, whyUnpinned } from "./plain_images.ts";
 
 // The versions of Spark and of Scala in the images of a job, as far as they are known.
 
@@ -20,6 +20,7 @@ export function otherExecutorImages({ jobs }: Tree, image?: ImageFact): Finding[
     const executor = setting.value;
     const driver = driverImage(job);
     if (driver === undefined || isSame(driver, executor)) return [];
+    if ([driver, executor].some(hasParameter)) return [];
     const [ours, theirs] = [lineOf(driver, image), lineOf(executor, image)];
     const place = setting.place;
     if (ours !== undefined && theirs !== undefined && ours !== theirs) {

@@ -65,3 +65,8 @@ function partsOf({ repository }: Pick<ImageReference, "repository">) {
     isOnHub: !hasRegistry || /(^|\.)docker\.io$/.test(first),
   };
 }
+
+/** Returns whether a controller fills in an image, as in `{{inputs.parameters.image}}` of Argo. */
+export function hasParameter(image: string): boolean {
+  return image.includes("{{");
+}

@@ -1,11 +1,20 @@
+import { judgeImages } from "../../../../checks/preflight/image/image_deps.ts";
 import { treeOf } from "../../../../checks/facts/tree.ts";
 import {
   otherExecutorImages,
   wrongJarsOfJobs,
 } from "../../../../checks/preflight/image/image_versions.ts";
-import { assertEquals } from "../../../support/assert.ts";
+import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
 import { contents } from "../../healthy/image.ts";
-import { ALL_FILES, change, factOf, IMAGE, JOB, ONE_IMAGE } from "../../healthy/manifests.ts";
+import {
+  ALL_FILES,
+  change,
+  factOf,
+  FILES,
+  IMAGE,
+  JOB,
+  ONE_IMAGE,
+} from "../../healthy/manifests.ts";
 
 const EXECUTOR = "spark.kubernetes.executor.container.image";
 
@@ -111,4 +120,32 @@ Deno.test("wrongJarsOfJobs fails for a jar for another Scala, and warns about an
   // Another job has another image, so the Dockerfile can be that of either.
   const other = treeWith([`--jars=${wrong}`], "registry.example.com/other:1", ALL_FILES);
   assertEquals(wrongJarsOfJobs(other, [base]), []);
+});
+
+Deno.test("image-deps does not judge an image with a parameter", () => {
+  for (
+    const image of [
+      "{{inputs.parameters.image}}",
+      "registry.example.com/a:{{workflow.parameters.tag}}",
+    ]
+  ) {
+    const workflow = `apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: { name: etl, namespace: analytics-jobs }
+spec:
+  entrypoint: main
+  templates:
+    - name: main
+      container:
+        image: "${image}"
+        command: [spark-submit]
+        args:
+          - --master=k8s://https://kubernetes.default.svc
+          - --conf=spark.kubernetes.executor.container.image=${IMAGE}
+          - local:///opt/deep-storage/jobs/bronze_ingest.py
+`;
+    const { findings, unknown } = judgeImages(treeOf(factOf({ ...FILES, "a.yaml": workflow })))!;
+    assertEquals(findings, [], image);
+    assertStringIncludes(unknown ?? "", `the image ${image} has a parameter`);
+  }
 });
