@@ -65,8 +65,9 @@ Deno.test("a run on a sealed day says that late events can still come, and not t
   const again = await bronze(db, lake);
   await writer.query("ROLLBACK PREPARED 'two-phase'");
   assertEquals([outcome, (await markerOf(lake, "bronze")).commit.state], ["amended", "sealed"]);
-  for (const { step, says, warning } of [...steps, ...again]) {
-    if (step !== "fence") continue;
+  const fences = [...steps, ...again].filter(({ step }) => step === "fence");
+  assertEquals(fences.length, 2);
+  for (const { says, warning } of fences) {
     assert(
       says.startsWith(
         "the day is sealed, but late events can still come: prepared transaction two-phase",
