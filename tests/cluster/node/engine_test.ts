@@ -104,8 +104,11 @@ async function followsADriver() {
     script: `echo "bronze  outbox      $JOB_DATE"; sleep 1; ${COMMITS}`,
   });
   assertEquals([code, stderr], [0, ""], stdout);
-  const steps = stdout.trimEnd().split("\n").map((line) => line.split(/ +/)[1]);
-  assertEquals(steps, ["job", "scheduled", "running", "outbox", "commit", "completed"]);
+  const expected = ["job", "scheduled", "running", "outbox", "commit", "completed"];
+  // On a busy node, there can be warnings between them.
+  const steps = stdout.trimEnd().split("\n").map((line) => line.split(/ +/)[1]!)
+    .filter((step) => expected.includes(step));
+  assertEquals(steps, expected, stdout);
   assertMatch(stdout, /^bronze {2}outbox {6}2025-12-28$/m);
 }
 
