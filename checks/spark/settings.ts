@@ -63,9 +63,15 @@ export function winning(settings: readonly SparkSetting[]): SparkSettings {
   return new Map([...byKey].map(([key, all]) => [key, filled(winnerOf(all))]));
 }
 
+/** A parameter of Argo, as in `{{workflow.parameters.n}}`. Spark itself fills in `{{APP_ID}}`. */
+const PARAMETER = /\{\{\s*[a-z=]/;
+
 /** The setting, with an unknown value if a tool fills in the value later. */
 function filled(setting: SparkSetting): SparkSetting {
   const { key, value, unknown, source, isSecret } = setting;
+  if (unknown === undefined && !isSecret && PARAMETER.test(value)) {
+    return { ...setting, unknown: `a controller fills in the parameter of ${value}` };
+  }
   // The objects with placeholders in arguments are not judged at all.
   const isText = ["defaults", "code", "hadoop"].includes(source) && unknown === undefined;
   return isText && !isSecret && PLAIN_SETTING.test(key) && hasPlaceholder(value)

@@ -237,7 +237,8 @@ function ofContainer(
     open,
   });
   const ofVariables = env.flatMap(({ name, value, path }) => {
-    const findings = value === undefined ? [] : judgeValue(
+    const isParameter = isRendered(object) && value?.includes("{{");
+    const findings = value === undefined || isParameter ? [] : judgeValue(
       placeOf(object, `${path}.value`),
       name,
       value,

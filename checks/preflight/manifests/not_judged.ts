@@ -41,9 +41,10 @@ function reasonOf(
     if (!isInProject(object, project)) {
       return `it is in the namespace ${namespace}, so its connections are not judged`;
     }
-    return groupOf(apiVersion) === "argoproj.io" && /"podSpecPatch":/.test(JSON.stringify(value))
-      ? "its podSpecPatch is not judged"
-      : undefined;
+    if (groupOf(apiVersion) !== "argoproj.io") return undefined;
+    const text = JSON.stringify(value);
+    if (text.includes('"podSpecPatch":')) return "its podSpecPatch is not judged";
+    return text.includes("{{") ? "its values with parameters are not judged" : undefined;
   }
   if (podTemplatesOf(value).length > 0 && workloads.every(({ part }) => part === undefined)) {
     const isElsewhere = namespace !== undefined && namespace !== project.jobs.namespace;
