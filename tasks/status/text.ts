@@ -180,14 +180,14 @@ function aboutOutbox(outbox: Status["outbox"], colour: boolean): string[] {
     return [`${paint("outbox not read:", "red", colour)} ${repeatFlags(outbox.failure.message)}`];
   }
   const compared =
-    `counts compared with ${outbox.name}: one lost and one late event cancel each other out, ` +
+    `counts compared with ${outbox.name}: one lost and one late event look like no change, ` +
     "only postflight compares each event";
   const { strays } = outbox;
   if (strays === 0) return [compared];
   return [
     compared,
     `${paint("warning:", "yellow", colour)} ${plural(strays, "event")} of the outbox ` +
-    "fall on no day, because occurred_at is null or infinite: " +
+    `${strays === 1 ? "falls" : "fall"} on no day, because occurred_at is null or infinite: ` +
     repeatFlags("deno task explain quarantine"),
   ];
 }

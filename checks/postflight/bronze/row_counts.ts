@@ -131,16 +131,17 @@ type FindingText = Pick<Finding, "severity" | "problem" | "why">;
 
 function since(came: ReadonlySet<string>, sealed: boolean): FindingText {
   const [count, ids] = [plural(came.size, "event"), naming([...came])];
+  const added = `${count} ${came.size === 1 ? "was" : "were"} added`;
   if (!sealed) {
     return {
       severity: "warn",
-      problem: `${count} were added since the last run: ${ids}`,
+      problem: `${added} since the last run: ${ids}`,
       why: "the day is still open, so new events are expected",
     };
   }
   return {
     severity: "fail",
-    problem: `${count} were added after the day was sealed: ${ids}`,
+    problem: `${added} after the day was sealed: ${ids}`,
     why: "readers do not see these events until an amendment adds them",
   };
 }

@@ -24,7 +24,7 @@ export const REPORT: Report = {
           object: "bronze/events/date=2025-12-28/_commit.json",
           field: "event_id",
           problem:
-            "1 event were added after the day was sealed: 018f6f1e-0000-7000-8000-000000000003",
+            "1 event was added after the day was sealed: 018f6f1e-0000-7000-8000-000000000003",
           why: "readers do not see these events until an amendment adds them",
           fix: "deno task amend --date 2025-12-28",
         },

@@ -79,6 +79,16 @@ Deno.test("row-counts warns of new events of an open day", async () => {
   assertEquals([exitCode(results), exitCode(results, { strict: true })], [0, 1]);
 });
 
+Deno.test("row-counts names a single late event in the singular", async () => {
+  await assertOnly(ID, facts(source({ late: new Set(["e8"]) })), [{
+    severity: "fail",
+    object,
+    field,
+    fix: AMEND,
+    problem: "1 event was added after the day was sealed: e8",
+  }]);
+});
+
 Deno.test("row-counts fails for late events of a sealed day", async () => {
   await assertOnly(ID, facts(source({ late: LATE })), [{
     severity: "fail",
