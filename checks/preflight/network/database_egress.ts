@@ -1,6 +1,8 @@
 import { runEnds } from "../run_end.ts";
 import { shell } from "../../../pipeline/shell.ts";
 import type { Finding, Outcome } from "../../finding.ts";
+import { naming } from "../../list_names.ts";
+import { hasFailure } from "../outcome.ts";
 import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
 import type { Labels } from "../../kubernetes/metadata.ts";
 import { podTemplatesOf } from "../../kubernetes/workloads.ts";
@@ -67,7 +69,8 @@ export const databaseEgress: PlatformCheck = connectionCheck({
     }
     const databases = new Map<RequiredConnection, Database>();
     const unreachable = new Map<string, Finding>();
-    for (const { job, actor } of remote) {
+    const filled = remote.filter(({ job }) => hostOf(job).includes("{{"));
+    for (const { job, actor } of remote.filter((each) => !filled.includes(each))) {
       const database = databaseOf(network, job, actor);
       if ("problem" in database) {
         unreachable.set(database.object + database.problem, unreachableFinding(database));
@@ -87,7 +90,11 @@ export const databaseEgress: PlatformCheck = connectionCheck({
         ...(isOutside ? { isCandidate: allowsPort(port) } : {}),
       }, database);
     }
-    return judge(network, databases, [...unreachable.values()]);
+    const outcome = judge(network, databases, [...unreachable.values()]);
+    return filled.length === 0 || hasFailure(outcome) ? outcome : {
+      unknown: "a controller fills in DJANGO_DB_HOST of " +
+        naming([...new Set(filled.map(({ job }) => job.label))]),
+    };
   },
 }, readsDatabase);
 

@@ -4,6 +4,7 @@ import { parseHost } from "../../network_policy/address.ts";
 import { isDeveloperHost, isLocalHost } from "../../network_policy/local_host.ts";
 import type { Endpoint, Pod } from "../../network_policy/model.ts";
 import { UNREAD_FILE } from "../../spark/configuration_files.ts";
+import type { SparkSetting } from "../../spark/settings.ts";
 import { type Network, objectOf } from "./job_network.ts";
 import type { JobWithPods } from "./job_pods.ts";
 import { backendsOf } from "./service_backends.ts";
@@ -108,26 +109,35 @@ function externalNameOf(
 }
 
 /**
- * Returns why the endpoint of a job's store is not known: a file of Hadoop that was not read
- * completely can contain the endpoint. Undefined if a stronger source sets the endpoint.
+ * Returns why the endpoint of a job's store is not known: it has a parameter of Argo, or a file of
+ * Hadoop that was not read completely can contain it. Undefined if a stronger source sets it.
  */
 export function unreadEndpoint(job: JobWithPods): string | undefined {
-  const { source } = endpointOf(job);
+  const { source, text } = endpointOf(job);
   const setting = job.settings.get(source);
+  const filled = [{ key: source, value: text }, text === "" ? settingOf(job) : undefined]
+    .find((each) => each?.value.includes("{{"));
+  if (filled !== undefined) return `a controller fills in the endpoint in ${filled.key}`;
   // A variable of unknown value shows no endpoint, and the code may not read the variable.
   const isSet = (job.environment.value(source) ?? "") !== "" ||
     setting !== undefined && setting.source !== "hadoop";
   return isSet ? undefined : job.settings.get(UNREAD_FILE)?.unknown;
 }
 
-function endpointOf({ environment, settings }: JobWithPods): { source: string; text: string } {
+function endpointOf(job: JobWithPods): { source: string; text: string } {
+  const { environment } = job;
   const given = VARIABLES.map((source) => ({ source, text: environment.value(source) }));
-  const setting = settings.get(settingOfBucket(environment.value("S3_BUCKET"), settings));
+  const setting = settingOf(job);
   // The value of an unknown setting is the code that computes the value.
   const known = setting?.unknown === undefined ? setting?.value : undefined;
   const all = [...given, { source: setting?.key ?? SETTING, text: known }];
   const found = all.find(({ text }) => text !== undefined && text !== "");
   return { source: found?.source ?? VARIABLES[0]!, text: found?.text?.trim() ?? "" };
+}
+
+/** The setting with the endpoint of the job's bucket. */
+function settingOf({ environment, settings }: JobWithPods): SparkSetting | undefined {
+  return settings.get(settingOfBucket(environment.value("S3_BUCKET"), settings));
 }
 
 /** The setting of a bucket, which counts more than the setting of all buckets. */

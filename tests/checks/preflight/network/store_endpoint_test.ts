@@ -349,6 +349,34 @@ Deno.test("egress-policy judges the name of a pod by the pods of its Service", (
   );
 });
 
+Deno.test("no check of connections judges a host that Argo fills in", () => {
+  const workflow = (variable: string, setting = "a.b=c") => `
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: { name: etl, namespace: analytics-jobs }
+spec:
+  entrypoint: main
+  templates:
+    - name: main
+      metadata: { labels: { spark-role: driver } }
+      container:
+        image: registry.example.com/spark:1
+        command: [spark-submit]
+        args: ["--master=local[1]", "--conf=spark.${setting}", "local:///a.py"]
+        env: [{ name: ${variable}, value: "{{workflow.parameters.host}}" }]
+`;
+  const judged = (id: string, more: string) => JSON.stringify(judge(manifests({ more })).get(id)!);
+  const store = "a controller fills in the endpoint in";
+  const setting = "hadoop.fs.s3a.endpoint=http://{{inputs.parameters.store}}:9000";
+  const egress = "egress-policy";
+  assertStringIncludes(judged(egress, workflow("S3_ENDPOINT")), `"unknown":"${store} S3_ENDPOINT`);
+  assertStringIncludes(judged(egress, workflow("A", setting)), `"unknown":"${store} spark.hadoop`);
+  assertStringIncludes(
+    judged("database-egress", workflow("DJANGO_DB_HOST")),
+    '"unknown":"a controller fills in DJANGO_DB_HOST of Workflow analytics-jobs/etl',
+  );
+});
+
 Deno.test("egress-policy leaves a loopback address in S3_ENDPOINT to secret-escaping", () => {
   for (const host of ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "127.8.8.8"]) {
     assertEquals(Object.keys(outcomeOf(`http://${host}:9000`, HEALTHY.store)), ["skip"], host);
