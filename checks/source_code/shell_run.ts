@@ -9,9 +9,11 @@ import {
   functionState,
   keyOf,
   matchesGlob,
+  OPPOSITES,
   type Outcome,
+  RUNS_AFTER_AND,
+  RUNS_AFTER_OR,
   type State,
-  type Status,
   type Text,
   TooLong,
   withoutOthers,
@@ -476,26 +478,3 @@ function passedOn([first, , third]: readonly ShellCommand[]): readonly ShellWord
     ? [{ ...word, isInput: true }]
     : [];
 }
-
-const OPPOSITES: Readonly<Record<Status, Status>> = {
-  ok: "fails",
-  fails: "ok",
-  likely: "unknown",
-  unknown: "unknown",
-};
-
-type Runs = "yes" | "no" | "perhaps";
-
-const RUNS_AFTER_AND: Readonly<Record<Status, Runs>> = {
-  ok: "yes",
-  likely: "yes",
-  fails: "no",
-  unknown: "perhaps",
-};
-
-const RUNS_AFTER_OR: Readonly<Record<Status, Runs>> = {
-  ok: "no",
-  likely: "perhaps",
-  fails: "yes",
-  unknown: "perhaps",
-};

@@ -147,3 +147,30 @@ export function matchesPattern(text: string, pattern: string): boolean | undefin
     return undefined;
   }
 }
+
+/** The status of a command after `!`. */
+export const OPPOSITES: Readonly<Record<Status, Status>> = {
+  ok: "fails",
+  fails: "ok",
+  likely: "unknown",
+  unknown: "unknown",
+};
+
+/** Whether a command runs. */
+export type Runs = "yes" | "no" | "perhaps";
+
+/** Whether a command runs after `&&`, by the status of the one before. */
+export const RUNS_AFTER_AND: Readonly<Record<Status, Runs>> = {
+  ok: "yes",
+  likely: "yes",
+  fails: "no",
+  unknown: "perhaps",
+};
+
+/** Whether a command runs after `||`, by the status of the one before. */
+export const RUNS_AFTER_OR: Readonly<Record<Status, Runs>> = {
+  ok: "no",
+  likely: "perhaps",
+  fails: "yes",
+  unknown: "perhaps",
+};

@@ -207,6 +207,18 @@ export function lineIn(whole: string, text: string): number {
   return before!.split("\n").length;
 }
 
+/** An Argo Workflow of the jobs' namespace, with the fields of its only template. */
+export function argoWorkflow(template: string): string {
+  return `apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: { name: etl, namespace: analytics-jobs }
+spec:
+  entrypoint: main
+  templates:
+    - name: main
+${template.replace(/^(?=.)/gm, "      ")}`;
+}
+
 /** Runs all checks over files. Only the manifests are known. */
 export async function judgeAll(files: Readonly<Record<string, string>>): Promise<Result[]> {
   const absent = { absent: "left out", requested: true } as const;

@@ -145,6 +145,25 @@ Deno.test("faultsOf: a volume that a busy node mounts late does not hide a volum
   assertEquals(faultOf(noFolder), [[problem(noFolder), correct, "may pass"]]);
 });
 
+Deno.test("faultsOf: a later event without a cause does not hide why an image cannot be pulled", () => {
+  const state = {
+    waiting: { reason: "ImagePullBackOff", message: 'Back-off pulling image "a:b"' },
+  };
+  const status = { phase: "Pending", containerStatuses: [{ name: "spark-driver", state }] };
+  const messages = ['Failed to pull image "a:b": a:b: not found', "Error: ImagePullBackOff"];
+  const events = messages.map((message, i) =>
+    object("Event", `e${i}`, {
+      involvedObject: { uid: "d" },
+      reason: "Failed",
+      message,
+      lastTimestamp: `2025-12-29T00:10:0${i}Z`,
+    })
+  );
+  const [fault] = faultsOf(view([owned("d", "job", { status })], events));
+  assertMatch(fault!.problem, /cannot be pulled: ImagePullBackOff: Failed to pull .*: not found$/);
+  assertEquals(fault!.outlook, "final");
+});
+
 Deno.test("faultsOf: a registry without an address may have one again", () => {
   const outlookOf = (message: string) => {
     const state = { waiting: { reason: "ErrImagePull", message } };

@@ -4,6 +4,16 @@ import { scripted } from "./scripted_job.ts";
 
 const ID = "timestamp-env";
 
+/** The beginning of a Job, up to the fields of its pod. */
+const JOB_HEAD = `apiVersion: batch/v1
+kind: Job
+metadata: { name: other, namespace: analytics-jobs }
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+`;
+
 Deno.test("timestamp-env says where a script stops itself, and what to set", async () => {
   const shell = [
     [': "${JOB_DATE:?}"', 0],
@@ -108,14 +118,7 @@ Deno.test("timestamp-env judges the words of a command that no shell reads", asy
       ["command: [sh, -c, 'exec \"$@\"', sh, spark-submit, '--date=$(date +%F)']", ["fail"]],
     ] as const
   ) {
-    const job = `apiVersion: batch/v1
-kind: Job
-metadata: { name: other, namespace: analytics-jobs }
-spec:
-  template:
-    spec:
-      restartPolicy: Never
-      containers:
+    const job = `${JOB_HEAD}      containers:
         - name: spark
           image: example.com/spark:3.5.8
 ${container.replace(/^/gm, "          ")}
@@ -261,14 +264,7 @@ Deno.test("timestamp-env judges a script that a Dockerfile writes, if a command 
 
 /** A Job with these containers, and a script in the volume that they can mount. */
 function jobWith(containers: string, name: string, script: string): string {
-  return `apiVersion: batch/v1
-kind: Job
-metadata: { name: other, namespace: analytics-jobs }
-spec:
-  template:
-    spec:
-      restartPolicy: Never
-      volumes: [{ name: scripts, configMap: { name: scripts } }]
+  return `${JOB_HEAD}      volumes: [{ name: scripts, configMap: { name: scripts } }]
 ${containers}---
 apiVersion: v1
 kind: ConfigMap

@@ -8,6 +8,7 @@ import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
 import { contents } from "../../healthy/image.ts";
 import {
   ALL_FILES,
+  argoWorkflow,
   change,
   factOf,
   FILES,
@@ -129,21 +130,14 @@ Deno.test("image-deps does not judge an image with a parameter", () => {
       "registry.example.com/a:{{workflow.parameters.tag}}",
     ]
   ) {
-    const workflow = `apiVersion: argoproj.io/v1alpha1
-kind: Workflow
-metadata: { name: etl, namespace: analytics-jobs }
-spec:
-  entrypoint: main
-  templates:
-    - name: main
-      container:
-        image: "${image}"
-        command: [spark-submit]
-        args:
-          - --master=k8s://https://kubernetes.default.svc
-          - --conf=spark.kubernetes.executor.container.image=${IMAGE}
-          - local:///opt/deep-storage/jobs/bronze_ingest.py
-`;
+    const workflow = argoWorkflow(`container:
+  image: "${image}"
+  command: [spark-submit]
+  args:
+    - --master=k8s://https://kubernetes.default.svc
+    - --conf=spark.kubernetes.executor.container.image=${IMAGE}
+    - local:///opt/deep-storage/jobs/bronze_ingest.py
+`);
     const { findings, unknown } = judgeImages(treeOf(factOf({ ...FILES, "a.yaml": workflow })))!;
     assertEquals(findings, [], image);
     assertStringIncludes(unknown ?? "", `the image ${image} has a parameter`);

@@ -1,7 +1,7 @@
 import { notJudgedAmong } from "../../../../checks/preflight/manifests/not_judged.ts";
 import { readFile } from "../../../../checks/facts/manifests.ts";
 import { assertEquals } from "../../../support/assert.ts";
-import { FILES, IMAGE, judgeAll } from "../../healthy/manifests.ts";
+import { argoWorkflow, FILES, IMAGE, judgeAll } from "../../healthy/manifests.ts";
 
 /** What is not judged, as `object: reason`. */
 function notJudged(yaml: string): string[] {
@@ -16,24 +16,17 @@ const object = (apiVersion: string, kind: string, spec = "{ a: b }", name = "nam
 Deno.test("the parameters of an Argo Workflow are not judged, and the check says so", async () => {
   const found = await judgeAll({
     ...FILES,
-    "a.yaml": `apiVersion: argoproj.io/v1alpha1
-kind: Workflow
-metadata: { name: etl, namespace: analytics-jobs }
-spec:
-  entrypoint: main
-  templates:
-    - name: main
-      container:
-        image: ${IMAGE}
-        command: [spark-submit]
-        args:
-          - --master=k8s://https://kubernetes.default.svc
-          - --conf=spark.kubernetes.namespace={{workflow.namespace}}
-          - --conf=spark.executor.instances={{workflow.parameters.n}}
-          - --conf=spark.executor.memory={{inputs.parameters.memory}}
-          - local:///opt/deep-storage/jobs/bronze_ingest.py
-        env: [{ name: JOB_DATE, value: "{{workflow.scheduledTime}}" }]
-`,
+    "a.yaml": argoWorkflow(`container:
+  image: ${IMAGE}
+  command: [spark-submit]
+  args:
+    - --master=k8s://https://kubernetes.default.svc
+    - --conf=spark.kubernetes.namespace={{workflow.namespace}}
+    - --conf=spark.executor.instances={{workflow.parameters.n}}
+    - --conf=spark.executor.memory={{inputs.parameters.memory}}
+    - local:///opt/deep-storage/jobs/bronze_ingest.py
+  env: [{ name: JOB_DATE, value: "{{workflow.scheduledTime}}" }]
+`),
   });
   const results = new Map(found.map((each) => [each.id, each]));
   assertEquals(results.get("timestamp-env")!.findings, []);

@@ -1,6 +1,7 @@
 import type { Outcome } from "../../../../checks/finding.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../../support/assert.ts";
 import { HEALTHY, judge, manifests, policy, SPARK_PODS } from "../../healthy/connections.ts";
+import { argoWorkflow } from "../../healthy/manifests.ts";
 
 const NONE = { examined: "pods of 1 job under 6 policies", findings: [] };
 
@@ -350,21 +351,14 @@ Deno.test("egress-policy judges the name of a pod by the pods of its Service", (
 });
 
 Deno.test("no check of connections judges a host that Argo fills in", () => {
-  const workflow = (variable: string, setting = "a.b=c") => `
-apiVersion: argoproj.io/v1alpha1
-kind: Workflow
-metadata: { name: etl, namespace: analytics-jobs }
-spec:
-  entrypoint: main
-  templates:
-    - name: main
-      metadata: { labels: { spark-role: driver } }
-      container:
-        image: registry.example.com/spark:1
-        command: [spark-submit]
-        args: ["--master=local[1]", "--conf=spark.${setting}", "local:///a.py"]
-        env: [{ name: ${variable}, value: "{{workflow.parameters.host}}" }]
-`;
+  const workflow = (variable: string, setting = "a.b=c") =>
+    "\n" + argoWorkflow(`metadata: { labels: { spark-role: driver } }
+container:
+  image: registry.example.com/spark:1
+  command: [spark-submit]
+  args: ["--master=local[1]", "--conf=spark.${setting}", "local:///a.py"]
+  env: [{ name: ${variable}, value: "{{workflow.parameters.host}}" }]
+`);
   const judged = (id: string, more: string) => JSON.stringify(judge(manifests({ more })).get(id)!);
   const store = "a controller fills in the endpoint in";
   const setting = "hadoop.fs.s3a.endpoint=http://{{inputs.parameters.store}}:9000";
