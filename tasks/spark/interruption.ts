@@ -28,6 +28,7 @@ export function askAtInterrupt(interrupts: Interrupts, { job, attach }: Left): D
       .then((isYes) => {
         isAsking = false;
         if (isYes) leave();
+        printError(`Still following Job ${job}.`);
       }, () => {});
   });
   return {

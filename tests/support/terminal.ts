@@ -73,6 +73,7 @@ export function startOnTerminal(
   }).spawn();
   let shown = "";
   let seen = 0;
+  let hasEnded = false;
   let news = Promise.withResolvers<void>();
   const reading = (async () => {
     for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
@@ -80,6 +81,7 @@ export function startOnTerminal(
       news.resolve();
       news = Promise.withResolvers();
     }
+    hasEnded = true;
     news.resolve();
   })();
   const keyboard = child.stdin.getWriter();
@@ -89,14 +91,18 @@ export function startOnTerminal(
       let timer: ReturnType<typeof setTimeout> | undefined;
       const late = new Promise<void>((resolve) => timer = setTimeout(resolve, DEADLINE));
       const from = performance.now();
-      for (let at = -1; (at = shown.indexOf(text, seen)) < 0 || !(seen = at + text.length);) {
-        assert(
-          performance.now() - from < DEADLINE,
-          `the terminal does not show ${text}, but: ${shown}`,
-        );
-        await Promise.race([news.promise, late]);
+      try {
+        for (let at = -1; (at = shown.indexOf(text, seen)) < 0 || !(seen = at + text.length);) {
+          // Without the end, the loop would never let go of the processor, and fill the memory.
+          assert(
+            !hasEnded && performance.now() - from < DEADLINE,
+            `the terminal does not show ${text}, but: ${shown}`,
+          );
+          await Promise.race([news.promise, late]);
+        }
+      } finally {
+        clearTimeout(timer);
       }
-      clearTimeout(timer);
     },
     type: (keys) => keyboard.write(new TextEncoder().encode(keys)),
     commandLines: () => commandLinesUnder(child.pid),

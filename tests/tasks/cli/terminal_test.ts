@@ -1,4 +1,4 @@
-import { assert, assertFalse } from "../../support/assert.ts";
+import { assert, assertFalse, assertRejects } from "../../support/assert.ts";
 import { atTerminal, startOnTerminal } from "../../support/terminal.ts";
 
 // The terminal of `script` reports a width of 0.
@@ -31,5 +31,14 @@ atTerminal(Deno.test)(
     await task.outcome;
     assert(task.shown().includes("Cannot "), task.shown());
     assertFalse(task.shown().includes("\x1b"), task.shown());
+  },
+);
+
+atTerminal(Deno.test)(
+  "the suite's terminal: a text that a task does not show until its end is an error at once",
+  async () => {
+    const task = startOnTerminal("explain", ["guide"]);
+    await assertRejects(() => task.until("a text that no page has"), Error, "does not show a text");
+    await task.outcome;
   },
 );

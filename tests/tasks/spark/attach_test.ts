@@ -66,6 +66,7 @@ terminalTest(
     await task.type("\x03");
     await task.until(question);
     await task.type("n\r");
+    await task.until(`Still following Job analytics-jobs/${JOB}.`); // else Ctrl-C is the second one
     const driver = await stage.driver(JOB);
     stage.logs.write(driver.metadata.name, "bronze  part        a part");
     await task.until("a part");
