@@ -25,12 +25,24 @@ export interface ShellEnd {
   readonly stop?: number;
 }
 
+/** A program that a script starts. */
+export interface ProgramStart {
+  /** The place of its name in the script. */
+  readonly start: number;
+  /** The name, without its folder. */
+  readonly name: string;
+  /** True if the program certainly does not get the variable. */
+  readonly isMissing: boolean;
+}
+
 /** Runs the commands of a shell that set variables or end a script. */
 export abstract class ShellBuiltins extends ShellExpander {
   /** The ends of the script. */
   ends: ShellEnd[] = [];
   /** The places where only a subshell stops, or where the shell stops on some paths. */
   readonly notes = new Set<number>();
+  /** The programs that the script starts, on each path. */
+  readonly programs: ProgramStart[] = [];
   /** The functions that the script has defined, by name. */
   protected readonly functions = new Map<string, ShellCommand>();
   /** True if the script calls a command whose name is not known. */
@@ -241,6 +253,7 @@ export abstract class ShellBuiltins extends ShellExpander {
       this.ends.push({ isHealthy: false, offset: state.read, isUnset: false, stop });
       return [];
     }
+    this.noteProgram(words[0]!.start, base, state);
     if (/^(xargs|parallel|retry|timeout)$/.test(base)) this.callsAny = true;
     return go(
       /^(grep|egrep|diff|cmp|type|which|id|getent|pg_isready|\w+\.\w+)$/.test(base)
@@ -299,6 +312,13 @@ export abstract class ShellBuiltins extends ShellExpander {
     ));
   }
 
+  /** Notes a program, and whether it gets the variable. */
+  private noteProgram(start: number, name: string, { variables, exported }: State): void {
+    const text = variables.get(this.name);
+    const isOwn = typeof text === "string" && !exported.has(this.name);
+    this.programs.push({ start, name, isMissing: text === undefined || isOwn });
+  }
+
   /** Runs the script of `bash -c`, the text that a shell reads, or a file that the script wrote. */
   protected nested(words: readonly ShellWord[], texts: readonly Text[], state: State): Outcome[] {
     const end = texts.findIndex((text, i) =>
@@ -312,9 +332,9 @@ export abstract class ShellBuiltins extends ShellExpander {
       : end < 0 || has(/^-\w*s/)
       ? this.input
       : this.writtenFile(script);
-    return source === undefined
-      ? [{ state, status: "likely" }]
-      : this.program(source, ["", ...options], undefined, state);
+    if (source !== undefined) return this.program(source, ["", ...options], undefined, state);
+    this.noteProgram(words[0]!.start, "sh", state);
+    return [{ state, status: "likely" }];
   }
 
   /** Runs a script in a shell of its own; without options, its first line can have them. */

@@ -1,4 +1,5 @@
 import { parseShell } from "./shell_parser.ts";
+import type { ProgramStart } from "./shell_builtins.ts";
 import { firstState, TooLong } from "./shell_state.ts";
 import { type Budget, ShellRun } from "./shell_run.ts";
 import type { Sequence } from "./shell_tree.ts";
@@ -59,6 +60,24 @@ export function shellReads(
 
 /** Commands that can remove a variable of the environment. */
 const REMOVING = /\b(?:unset|env|export[ \t]+-n)\b/;
+
+/**
+ * The programs that a script starts, each with whether it lacks a variable that the script has.
+ * Empty if the script removes no variable, or is not read.
+ */
+export function programsWithout(text: string, name: string): readonly ProgramStart[] {
+  if (!REMOVING.test(text)) return [];
+  const { body, isRead } = parseShell(text);
+  if (!isRead) return [];
+  const run = new ShellRun(name, () => false, { steps: MAX_STEPS });
+  try {
+    run.script(body, firstState(name, null, { nounset: false, args: undefined }));
+  } catch (error) {
+    if (error instanceof TooLong) return [];
+    throw error;
+  }
+  return run.programs;
+}
 
 /** The names that may be variables of the environment, with the place of the first one. */
 function namesIn(text: string): Map<string, number> {

@@ -11,7 +11,8 @@ import {
   type StartEnvironment,
   startsIn,
 } from "../../source_code/shell_exports.ts";
-import type { ShellStart } from "../../source_code/shell_reads.ts";
+import type { ProgramStart } from "../../source_code/shell_builtins.ts";
+import { programsWithout, type ShellStart } from "../../source_code/shell_reads.ts";
 import { codeWordsOf, startsNounset } from "../../source_code/shell_syntax.ts";
 import { keysOf } from "../secrets/secret_references.ts";
 
@@ -66,7 +67,64 @@ export function variablesOfJob(
       else for (const key of keysOf(found)) names.add(`${textOf(each.prefix) ?? ""}${key}`);
     }
   }
-  return given({ names, open }, startsOf(source, containers, shells));
+  const found = given({ names, open }, startsOf(source, containers, shells));
+  const removed = removedByScripts(source, containers, shells);
+  if (removed.length === 0) return found;
+  const had = removed.filter((name) => open || found.names.has(name));
+  return {
+    names: new Set([...found.names].filter((name) => !removed.includes(name))),
+    open: found.open,
+    removed: new Map([...found.removed, ...had.map((name) => [name, "the script"] as const)]),
+  };
+}
+
+/** The variables of code that its scripts remove before each start of the code, as with `unset`. */
+function removedByScripts(
+  source: Code,
+  containers: readonly Container[],
+  shells: readonly Code[],
+): string[] {
+  const file = fileNameOf(source);
+  const outer = shells.find((each) =>
+    source.language !== "shell" && each.field === source.field && each.file === source.file &&
+    each.object === source.object && each.text.includes(source.text)
+  );
+  const isDirect = containers.some(({ words }) => words.some(({ text }) => isFile(text, file)));
+  if (outer === undefined && (file === "" || isDirect)) return [];
+  const scripts = outer === undefined
+    ? shells.filter(({ text }) => startsIn(text, file).length > 0)
+    : [outer];
+  const names = new Set(source.text.match(/\b[A-Z][A-Z\d_]*\b/g));
+  return scripts.length === 0 ? [] : [...names].filter((name) =>
+    scripts.every(({ text }) => {
+      const starts = outer === undefined
+        ? startsOfFile(text, name, file)
+        : startsOfInput(text, name, text.indexOf(source.text));
+      return starts.length > 0 && starts.every(({ isMissing }) => isMissing);
+    })
+  );
+}
+
+/** The starts of a file in a script. */
+function startsOfFile(text: string, name: string, file: string): ProgramStart[] {
+  const words = startsIn(text, file).flatMap((command) => command.words.map(({ start }) => start));
+  return programsWithout(text, name).filter(({ start }) => words.includes(start));
+}
+
+/** The starts of Python in a script that read the here-document at a place. */
+function startsOfInput(text: string, name: string, at: number): ProgramStart[] {
+  const before = programsWithout(text, name).filter((each) => isPython(each) && each.start < at);
+  const last = Math.max(...before.map(({ start }) => start));
+  return before.filter(({ start }) => start === last);
+}
+
+function isPython({ name }: ProgramStart): boolean {
+  return /^(?:python[\d.]*|pyspark|spark-submit)$/.test(name);
+}
+
+/** Returns whether a script starts Python on some path without a variable that it removes. */
+export function removesForPython(script: string, name: string): boolean {
+  return programsWithout(script, name).some((each) => isPython(each) && each.isMissing);
 }
 
 /** The commands of a job that start code, with the environment that `env` gives to it. */

@@ -13,7 +13,7 @@ import { isInProject } from "../../kubernetes/jobs.ts";
 import { type Code, lineAt, placeIn } from "../../source_code/code.ts";
 import type { VariableRead } from "../../source_code/shell_reads.ts";
 import { dayPlaceholderIn, namesDay, optionAt } from "./date_placeholders.ts";
-import { shellStartOf, variablesOfJob } from "./job_variables.ts";
+import { removesForPython, shellStartOf, variablesOfJob } from "./job_variables.ts";
 import { unfollowedRead, variablesReadBy } from "../../source_code/environment.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { keysOf } from "../secrets/secret_references.ts";
@@ -97,7 +97,7 @@ function dayReads(tree: Tree, sources: readonly Code[]): DayRead[] {
       job,
       sources,
       variables: variablesOfJob(job, source, sources, tree),
-    })).filter(({ variables }) => !variables.open);
+    })).filter(({ variables: { open, removed } }) => !open || removed.has("JOB_DATE"));
     const without = known.filter(({ variables: { names } }) => !names.has("JOB_DATE"));
     // A shell script can remove the variable itself.
     const judged = without.length === 0 && source.language === "shell" ? known : without;
@@ -118,7 +118,8 @@ function dayReads(tree: Tree, sources: readonly Code[]): DayRead[] {
         { source, read: { name, offset, optional: true, unknown } }
       ));
     }
-    const isMissing = own.length === 0 || without.length > 0;
+    const isMissing = own.length === 0 || without.length > 0 ||
+      source.language === "shell" && removesForPython(source.text, "JOB_DATE");
     const other = reads.length === 0 && isMissing ? unfollowedRead(source, "JOB_DATE") : undefined;
     return [...reads, ...other === undefined ? [] : [other]].map((read) => (
       { source, read, ...removedBy === undefined ? {} : { removedBy } }

@@ -274,3 +274,64 @@ data:
 ${script.replace(/^/gm, "    ")}
 `;
 }
+
+/** Scripts of a Job that has JOB_DATE. They start Python, which reads it. */
+const REMOVALS: readonly [script: string, expected: readonly string[]][] = [
+  ["env -u JOB_DATE python3 <<'PY'\n@\nPY", ["fail"]],
+  ["env --unset=JOB_DATE python3 - <<PY\n@\nPY", ["fail"]],
+  ["env -i PATH=/bin python3 <<'PY'\n@\nPY", ["fail"]],
+  ["env -i JOB_DATE=\"$JOB_DATE\" python3 <<'PY'\n@\nPY", []],
+  ["env -u OTHER python3 <<'PY'\n@\nPY", []],
+  ["env -u JOB_DATE true\npython3 <<'PY'\n@\nPY", []],
+  ["unset JOB_DATE\npython3 <<'PY'\n@\nPY", ["fail"]],
+  ["unset JOB_DATE\nJOB_DATE=2025-12-28\npython3 <<'PY'\n@\nPY", ["fail"]],
+  ["unset JOB_DATE\nexport JOB_DATE=2025-12-28\npython3 <<'PY'\n@\nPY", []],
+  ["unset JOB_DATE\nJOB_DATE=2025-12-28 python3 <<'PY'\n@\nPY", []],
+  ["(unset JOB_DATE)\npython3 <<'PY'\n@\nPY", []],
+  ["if [ -n \"$LATER\" ]; then unset JOB_DATE; fi\npython3 <<'PY'\n@\nPY", []],
+  ["unset JOB_DATE\n. /etc/job.env\npython3 <<'PY'\n@\nPY", []],
+  ["python3 <<'PY'\n@\nPY\nunset JOB_DATE", []],
+  ["unset JOB_DATE\npython3 /scripts/job.py", ["fail"]],
+  ["f() { unset JOB_DATE; }\nf\nspark-submit /scripts/job.py", ["fail"]],
+  ["python3 /scripts/job.py\nunset JOB_DATE\npython3 /scripts/job.py", []],
+  ["unset OTHER\npython3 /scripts/job.py", []],
+];
+
+Deno.test("timestamp-env knows whether a script removes JOB_DATE before it starts Python", async () => {
+  const reads = 'import os\nprint(os.environ["JOB_DATE"])';
+  for (const [script, expected] of REMOVALS) {
+    const block = script.replace("@", reads).replaceAll("\n", "\n              ");
+    const container = `      containers:
+        - name: spark
+          image: example.com/spark:3.5.8
+          command: [bash, -c]
+          args:
+            - |
+              ${block}
+          env: [{ name: JOB_DATE, value: "2025-12-28" }]
+          volumeMounts: [{ name: scripts, mountPath: /scripts }]
+`;
+    const code = script.includes("job.py") ? reads : "print(1)";
+    const files = { ...FILES, "other.yaml": jobWith(container, "job.py", code) };
+    const { findings } = (await judgeFiles(files)).find(({ id }) => id === ID)!;
+    assertEquals([script, findings.map(({ severity }) => severity)], [script, expected]);
+    const whys = findings.map(({ why = "" }) => why);
+    assert(whys.every((why) => why.includes("removes JOB_DATE, which the job has")), script);
+  }
+});
+
+Deno.test("timestamp-env lists Python in a command without a JOB_DATE that the script removes", async () => {
+  for (const [start, count] of [["unset JOB_DATE; ", 1], ["", 0]] as const) {
+    const container = `      containers:
+        - name: spark
+          image: example.com/spark:3.5.8
+          command: [bash, -c]
+          args:
+            - ${start}python3 -c 'import os; print(os.environ["JOB_DATE"])'
+          env: [{ name: JOB_DATE, value: "2025-12-28" }]
+`;
+    const files = { ...FILES, "other.yaml": jobWith(container, "a.txt", "a") };
+    const { findings, notJudged } = (await judgeFiles(files)).find(({ id }) => id === ID)!;
+    assertEquals([findings.length, notJudged?.length ?? 0], [0, count], start);
+  }
+});
