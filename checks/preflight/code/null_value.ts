@@ -14,7 +14,7 @@ const KEEPING = new Map<string, (args: readonly string[]) => readonly string[]>(
       "collect_list collect_set array_distinct sort_array slice flatten element_at get nullif " +
       "array_repeat explode posexplode explode_outer posexplode_outer inline inline_outer " +
       "array_compact array_sort array_max array_min map_values map_entries map_from_entries " +
-      "filter map_filter shuffle reverse array_remove",
+      "filter map_filter transform_keys shuffle reverse array_remove",
     (args) => args.slice(0, 1),
   ),
   ...names("nvl2", (args) => args.slice(1)),
@@ -23,11 +23,78 @@ const KEEPING = new Map<string, (args: readonly string[]) => readonly string[]>(
   ...names("map_from_arrays", (args) => args.slice(1, 2)),
   ...names("when otherwise", (args) => args.slice(-1)),
   ...names("lit array_union array_except array_intersect concat map_concat", (args) => args),
-  ...names(
-    "transform",
-    (args) => args.slice(1).map((each) => each.replace(/^lambda\b[^:]*:/, "").trim()),
-  ),
 ]);
+
+/** A function whose result has the type of a lambda. */
+interface LambdaPlace {
+  /** The argument with the lambda. */
+  readonly at: number;
+  /** For each parameter of the lambda, the argument whose elements or values it gets. */
+  readonly of: readonly (number | undefined)[];
+}
+
+const WITH_LAMBDA: ReadonlyMap<string, LambdaPlace> = new Map([
+  ["transform", { at: 1, of: [0] }],
+  ["transform_values", { at: 1, of: [undefined, 0] }],
+  ["zip_with", { at: 2, of: [0, 1] }],
+  ["map_zip_with", { at: 2, of: [undefined, 0, 1] }],
+]);
+
+/** The argument of such a function with its last lambda. */
+const FINISH = 3;
+
+/** Functions whose result has the type of a last lambda, or of their start value. */
+const FOLDING: readonly string[] = ["aggregate", "reduce"];
+
+/** The functions whose result can have the type of a lambda. */
+export const TAKING_LAMBDA: readonly string[] = [...WITH_LAMBDA.keys(), ...FOLDING];
+
+/** Returns whether a call takes a lambda that can give its result a type. */
+export function takesLambda({ name, callee, args }: Call): boolean {
+  if (FOLDING.includes(name)) return isOfFunctions(callee);
+  const code = args[WITH_LAMBDA.get(name)?.at ?? -1]?.code;
+  return code !== undefined && (isOfFunctions(callee) || callee === name && /^lambda\b/.test(code));
+}
+
+/** Returns whether an argument of a call has no type, and the type of its lambda is not followed. */
+export function hasOpenLambda({ name, args }: Call): boolean {
+  const codes = args.map(({ code }) => code);
+  if (FOLDING.includes(name)) {
+    return FINISH in codes && lambdaIn(codes[FINISH]!) === undefined;
+  }
+  const { at } = WITH_LAMBDA.get(name)!;
+  return codes.some((code) => isNullValue(code)) && lambdaIn(codes[at] ?? "") === undefined;
+}
+
+/** The parameters and the value of a lambda; undefined for other code. */
+function lambdaIn(
+  code: string,
+): { readonly parameters: readonly string[]; readonly value: string } | undefined {
+  const [, list, value] = /^\s*lambda\b([^:]*):(.*)$/s.exec(code) ?? [];
+  return list === undefined
+    ? undefined
+    : { parameters: list.split(/[,;]/).map((each) => each.trim()), value: value! };
+}
+
+/**
+ * Returns whether the value of a lambda has no type.
+ *
+ * @param sources for each parameter, the code that it has its type from
+ */
+function isNullLambda(
+  code: string,
+  sources: readonly (string | undefined)[],
+  variables: ReadonlySet<string>,
+): boolean {
+  const lambda = lambdaIn(code);
+  if (lambda === undefined) return false;
+  const { parameters, value } = lambda;
+  const without = parameters.filter((_, i) =>
+    sources[i] !== undefined && isNullValue(sources[i], variables)
+  );
+  const outer = [...variables].filter((each) => !parameters.includes(each));
+  return isNullValue(value, new Set([...outer, ...without]));
+}
 
 /** Functions whose result has no type as soon as one argument has none. */
 const NESTING = /^(?:struct|named_struct|arrays_zip)$/;
@@ -82,7 +149,8 @@ export function givesType({ name, callee }: Pick<Call, "name" | "callee">): bool
   // As in `F.filter(array, f)`, and not as in `df.filter(condition)`.
   const isOfArrays = FUNCTIONS.test(callee) && KEEPING.has(name);
   return TYPED.test(name) && !isOfArrays ||
-    FUNCTIONS.test(callee) && !FRAME.test(name) && !KEEPING.has(name) && !NESTING.test(name);
+    FUNCTIONS.test(callee) && !FRAME.test(name) && !KEEPING.has(name) &&
+      !TAKING_LAMBDA.includes(name) && !NESTING.test(name);
 }
 
 /** Returns whether the result of a function has no type if none of these arguments has one. */
@@ -95,6 +163,17 @@ export function keepsNull(
   if (NESTING.test(name)) return args.some(isNull);
   if (OF_ARRAYS.test(name) && !args.some((code) => isNullArray(code, variables))) return false;
   if (/^(?:array|create_map|map)$/.test(name) && args.length === 0) return true;
+  if (FOLDING.includes(name)) {
+    const [, start = "", , finish] = args;
+    return finish === undefined
+      ? isNull(start)
+      : isNullLambda(finish, [start], variables ?? new Set());
+  }
+  const lambda = WITH_LAMBDA.get(name);
+  if (lambda !== undefined) {
+    const sources = lambda.of.map((each) => each === undefined ? undefined : args[each]);
+    return isNullLambda(args[lambda.at] ?? "", sources, variables ?? new Set());
+  }
   const typing = KEEPING.get(name)?.(args);
   return typing !== undefined && typing.length > 0 && typing.every(isNull);
 }
@@ -146,7 +225,9 @@ function reduce(
   inner: string,
   variables: ReadonlySet<string>,
 ): string {
-  const args = inner.split(",").map((each) => each.trim()).filter((each) => each !== "");
+  // The parameters of a lambda are no arguments.
+  const single = inner.replaceAll(/\blambda\b[^:]*:/g, (found) => found.replaceAll(",", ";"));
+  const args = single.split(",").map((each) => each.trim()).filter((each) => each !== "");
   const receiver = path.replace(/\.$/, "");
   if (receiver === "typed") return "typed";
   const isKept = /^(?:alias|name|over)$/.test(name)

@@ -13,11 +13,14 @@ import { postgresStringsOf } from "./postgres_strings.ts";
 import {
   casts,
   givesType,
+  hasOpenLambda,
   isCast,
   isNullSql,
   isOfFunctions,
   isOnlyNull,
   keepsNull,
+  takesLambda,
+  TAKING_LAMBDA,
 } from "./null_value.ts";
 import { fatesOfSql, nullsOfSql, type SqlNull } from "./sql_nulls.ts";
 import { nullRows } from "./null_rows.ts";
@@ -208,7 +211,7 @@ function notFollowed(python: Python, made: readonly ColumnFunction[]): UntypedNu
     { offset: start, written: `lit(${args[0]!.code})`, unknown: "the value of a name can be None" }
   ));
   const lambdas = callsOf(python, TAKING_LAMBDA)
-    .filter(({ callee, args }) => isOfFunctions(callee) && args.some((each) => isOnlyNull(each)))
+    .filter((call) => isOfFunctions(call.callee) && hasOpenLambda(call))
     .map(({ start, name }) => (
       { offset: start, written: `${name}(…)`, unknown: "the type of its lambda is not followed" }
     ));
@@ -217,9 +220,6 @@ function notFollowed(python: Python, made: readonly ColumnFunction[]): UntypedNu
     column: undefined,
   }));
 }
-
-/** Functions whose result has the type of a lambda. */
-const TAKING_LAMBDA = ["aggregate", "reduce", "transform_values", "zip_with", "map_zip_with"];
 
 /** Functions and methods whose result has the columns of a schema. */
 const TAKING_SCHEMA = [
@@ -345,7 +345,7 @@ function isTypedIn(outer: Call, variables?: ReadonlySet<string>): boolean {
   const args = valuesOf(outer)?.map(({ code }) => code);
   if (args === undefined) return false;
   if (keepsNull(outer, args, variables)) return isTyped(outer, variables);
-  return KEEPING_ALL.test(name);
+  return KEEPING_ALL.test(name) || takesLambda(outer);
 }
 
 /**

@@ -3,6 +3,13 @@
 
 /** Programs that Spark 3.5.8 stops because a column has no type. */
 export const REFUSED = [
+  'df.withColumn("a", F.transform(F.array(F.lit(None)), lambda v: v)).write.parquet(p)',
+  'df.withColumn("a", F.zip_with(F.array("x"), F.array("x"), lambda v, w: F.lit(None))).write.parquet(p)',
+  'df.withColumn("a", F.transform_values(F.create_map(F.lit("k"), F.lit(1)), lambda k, v: F.lit(None))).write.parquet(p)',
+  'df.withColumn("a", F.map_zip_with(F.create_map(F.lit("k"), F.lit(None)), F.create_map(F.lit("k"), F.lit(1)), lambda k, v, w: v)).write.parquet(p)',
+  'df.withColumn("a", F.transform_keys(F.create_map(F.lit("k"), F.lit(None)), lambda k, v: F.upper(k))).write.parquet(p)',
+  'df.withColumn("a", F.aggregate(F.array("x"), F.lit(0), lambda a, v: a, lambda a: F.lit(None))).write.parquet(p)',
+  'df.withColumn("a", F.aggregate(F.array("x"), F.lit(None), lambda a, v: a)).write.parquet(p)',
   'def empty():\n    return F.lit(None)\ndf.withColumn("a", empty()).write.parquet(p)',
   'empty = lambda: F.lit(None)\ndf.withColumn("a", empty()).write.parquet(p)',
   'def build(d, cols):\n    for c in cols:\n        d = d.withColumn(c, F.lit(None))\n    return d\nbuild(df, ["a"]).write.parquet(p)',
@@ -198,6 +205,14 @@ export const REFUSED = [
 
 /** Programs that Spark 3.5.8 runs to their end. */
 export const WRITTEN = [
+  'df.withColumn("a", F.transform(F.array(F.lit(None)), lambda v: F.lit("s"))).write.parquet(p)',
+  'df.withColumn("a", F.transform(F.array(F.lit(None)), lambda v, i: i)).write.parquet(p)',
+  'df.withColumn("a", F.transform(F.array(F.lit(None)), lambda v: F.coalesce(v, F.lit("s")))).write.parquet(p)',
+  'df.withColumn("a", F.transform_values(F.create_map(F.lit("k"), F.lit(None)), lambda k, v: F.upper(k))).write.parquet(p)',
+  'df.withColumn("a", F.map_zip_with(F.create_map(F.lit("k"), F.lit(None)), F.create_map(F.lit("k"), F.lit(1)), lambda k, v, w: w)).write.parquet(p)',
+  'df.withColumn("a", F.aggregate(F.array(F.lit(None)), F.lit(0), lambda a, v: a, lambda a: a + 1)).write.parquet(p)',
+  'df.withColumn("a", F.aggregate(F.array("x"), F.lit(None), lambda a, v: a, lambda a: F.lit("s"))).write.parquet(p)',
+  'def text(v):\n    return F.lit("s")\ndf.withColumn("a", F.transform(F.array(F.lit(None)), text)).write.parquet(p)',
   'def clean(d):\n    return d.withColumn("a", F.col("a").cast("string"))\nclean(df.withColumn("a", F.lit(None))).write.parquet(p)',
   'def default(c, v):\n    return F.when(c.isNull(), v).otherwise(c)\ndf.withColumn("a", default(F.col("x"), F.lit(None))).write.parquet(p)',
   'import pyspark.sql.functions as f\ndef text(c):\n    return f.upper(c)\ndf.withColumn("a", text(f.lit(None))).write.parquet(p)',
