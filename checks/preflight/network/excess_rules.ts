@@ -7,6 +7,7 @@ import {
   rangesOf,
 } from "../../network_policy/address.ts";
 import { formatPeer, formatPolicyPort } from "../../network_policy/explain.ts";
+import { isolating } from "../../network_policy/matching.ts";
 import type {
   BlockPeer,
   Direction,
@@ -135,7 +136,7 @@ function privateAddresses(
 ): ExcessRule | undefined {
   // The API server runs on a node, whose address the manifests do not contain.
   if (rule.ports.length > 0 && rule.ports.every(({ port }) => port === 6443)) return undefined;
-  if (isForApiServer(network, policy, rule)) return undefined;
+  if (mayLeadToApiServer(network, policy, rule)) return undefined;
   const found = rule.peers.filter(isBlock).flatMap((peer) => {
     const ranges = rangesOf(peer);
     const blocks = privateBlocksIn(ranges);
@@ -160,19 +161,31 @@ function privateAddresses(
 }
 
 /**
- * Returns whether a driver may reach the API server only by this rule: one for another port of API
- * servers, if no rule allows TCP 6443.
+ * Returns whether a rule can be the only way of a driver to the API server: it allows addresses on a
+ * port of API servers other than 6443, and no policy of the driver allows addresses on 6443.
  */
-function isForApiServer({ jobs, policies }: Network, policy: Policy, rule: Rule): boolean {
-  const allows = ({ ports }: Rule, port: number) =>
-    ports.length === 0 || ports.some((each) => each.protocol === "TCP" && each.port === port);
-  return OTHER_API_PORTS.some((port) => allows(rule, port)) &&
-    jobs.some(({ onKubernetes, toolkit, actors }) =>
-      (onKubernetes || toolkit === "spark") && selects(policy.pods, actors[0]!.pod.labels)
-    ) &&
-    !policies.some(({ rules }) =>
-      rules.egress.some((each) => each.peers.some(isBlock) && allows(each, 6443))
+function mayLeadToApiServer({ cluster, jobs }: Network, policy: Policy, rule: Rule): boolean {
+  if (!OTHER_API_PORTS.some((port) => allowsAddresses(rule, port))) return false;
+  const clients = jobs.filter(({ onKubernetes, toolkit }) => onKubernetes || toolkit === "spark")
+    .flatMap(({ actors }) => actors.filter(({ role }) => role !== "executor"));
+  return clients.some(({ pod }) => {
+    const own = isolating(cluster, pod, "egress");
+    const isOwn = own.some(({ name, namespace }) =>
+      name === policy.name && namespace === policy.namespace
     );
+    return isOwn &&
+      !own.some(({ rules }) => rules.egress.some((each) => allowsAddresses(each, 6443)));
+  });
+}
+
+/** Returns whether a rule allows a TCP port of addresses, and not only of pods. */
+function allowsAddresses({ peers, ports }: Rule, wanted: number): boolean {
+  const holdsPort = ({ protocol, port, endPort }: PolicyPort) =>
+    protocol === "TCP" &&
+    (port === undefined || port === wanted ||
+      typeof port === "number" && port < wanted && wanted <= (endPort ?? port));
+  return (peers.length === 0 || peers.some(isBlock)) &&
+    (ports.length === 0 || ports.some(holdsPort));
 }
 
 /** Finds ports that no job needs, to peers outside the jobs' namespace. */
@@ -180,7 +193,7 @@ function unneededPorts(network: Network, policy: Policy, rule: Rule): ExcessRule
   const foreign = rule.peers.find((peer) => !isOwnNamespace(network, policy, peer));
   if (foreign === undefined) return undefined;
   const needed = neededPorts(network);
-  const isOfApi = isForApiServer(network, policy, rule);
+  const isOfApi = mayLeadToApiServer(network, policy, rule);
   const isNeeded = ({ protocol, port, endPort }: PolicyPort) =>
     typeof port === "string" || mayBeOfDns(network, port) ||
     isOfApi && port !== undefined && OTHER_API_PORTS.includes(port) ||

@@ -1,6 +1,14 @@
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
 import { pasted } from "../../healthy/pasted.ts";
-import { edited, HEALTHY, judge, manifests, onlyFinding } from "../../healthy/connections.ts";
+import {
+  edited,
+  HEALTHY,
+  judge,
+  manifests,
+  onlyFinding,
+  policy,
+  SPARK_PODS,
+} from "../../healthy/connections.ts";
 
 const API = "NetworkPolicy analytics-jobs/allow-kubernetes-api-egress";
 const SERVER = `- ipBlock:
@@ -136,3 +144,25 @@ for (const port of [8443, 16443]) {
     }
   });
 }
+
+Deno.test("isolation keeps a rule on another port of API servers if it alone leads a driver to the API", () => {
+  const onPort = edited("api", "port: 6443", "port: 8443");
+  const egress = (name: string, pods: string, to: string, port: number) =>
+    "\n" + policy(
+      name,
+      `${pods}\n  policyTypes: [Egress]\n  egress: [{ to: [${to}], ports: [{ port: ${port} }] }]`,
+    );
+  const findingsOf = (more: string) => {
+    const outcome = judge(manifests({ ...onPort, more })).get("isolation")!;
+    return "findings" in outcome ? outcome.findings.map(({ object }) => object) : undefined;
+  };
+  // No driver has a policy of other pods.
+  const web = "podSelector: { matchLabels: { app: web } }";
+  const all = "{ ipBlock: { cidr: 0.0.0.0/0 } }";
+  assertEquals(findingsOf(egress("allow-web", web, all, 6443)), []);
+  assertEquals(findingsOf(egress("allow-api-too", SPARK_PODS, all, 6443)), [API]);
+  // The API server is no pod.
+  const pods = "{ namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: robson } } }";
+  const name = "NetworkPolicy analytics-jobs/allow-pods";
+  assertEquals(findingsOf(egress("allow-pods", SPARK_PODS, pods, 8443)), [name]);
+});
