@@ -93,6 +93,17 @@ export function stagesOf(instructions: readonly Instruction[]): Stage[] {
   });
 }
 
+/** The stages whose files are the files of the image: the last stage, and the stages below it. */
+export function finalStages(stages: readonly Stage[]): Stage[] {
+  const chain: Stage[] = [];
+  for (let stage = stages.at(-1); stage !== undefined && !chain.includes(stage);) {
+    chain.unshift(stage);
+    const { image } = stage;
+    stage = stages.find(({ name }) => name === image);
+  }
+  return chain;
+}
+
 /** The instruction of `ONBUILD`, which the stages above run first. */
 function triggered({ name, text, ...place }: Instruction): Instruction[] {
   const [, own, rest] = name === "ONBUILD" ? /^(\w+)\s+(.*)$/.exec(text) ?? [] : [];

@@ -4,6 +4,7 @@ import { type Code, placeIn } from "../../source_code/code.ts";
 import { pathFrom } from "../../source_code/command_targets.ts";
 import {
   copiedFrom,
+  finalStages,
   type Instruction,
   instructionsOf,
   jsonWords,
@@ -12,7 +13,6 @@ import {
 } from "../../source_code/dockerfile.ts";
 import { isBelow } from "../../spark/mounts.ts";
 import { matchesOf } from "./build_context.ts";
-import { finalStages } from "./jar_places.ts";
 
 /**
  * Reports instructions of a Dockerfile that copy several files to a target that is no folder, and

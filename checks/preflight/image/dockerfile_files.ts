@@ -4,6 +4,7 @@ import type { Code } from "../../source_code/code.ts";
 import { targetOfCommand } from "../../source_code/command_targets.ts";
 import {
   copiedFrom,
+  finalStages,
   type Instruction,
   instructionsOf,
   type Stage,
@@ -11,7 +12,7 @@ import {
   wordsOfCopy,
 } from "../../source_code/dockerfile.ts";
 import { howCopied } from "./build_context.ts";
-import { finalStages, withoutHarmless } from "./jar_places.ts";
+import { withoutHarmless } from "./jar_places.ts";
 import { isPlainSpark } from "./plain_images.ts";
 
 // Whether the image of a Dockerfile has a file.

@@ -5,10 +5,12 @@ import { unsetArguments } from "../../source_code/build_arguments.ts";
 import { type Code, placeIn } from "../../source_code/code.ts";
 import {
   copiedFrom,
+  finalStages,
   type Instruction,
   instructionsOf,
   type Stage,
   stagesOf,
+  wordsOfCopy,
 } from "../../source_code/dockerfile.ts";
 import {
   HADOOP_OF,
@@ -21,7 +23,6 @@ import {
 import { type AddedJar, jarsIn } from "./added_jars.ts";
 import { installedSpark } from "./installed_spark.ts";
 import {
-  finalStages,
   folderOf,
   removedJars,
   unreadableFindings,
@@ -344,7 +345,18 @@ function hidesJars(
     const stage = used.find((each) => each.name === from);
     return stage === undefined ? /^\d+$/.test(from) : isShown(stage, used);
   });
-  return !isFromStage && /\*[\w-]*\.jar|(^|[\s/])jars\/?(\s|$)|\.(tgz|tar\.gz|zip)\b/.test(text);
+  const isPacked = /\*[\w-]*\.jar|(^|[\s/])jars\/?(\s|$)|\.(tgz|tar|tar\.\w+|zip)\b/.test(text);
+  return !isFromStage && (isPacked || addsFolderAboveJars(instruction, used));
+}
+
+/** Returns whether COPY or ADD adds a whole folder to one that can hold Spark's folder of jars. */
+function addsFolderAboveJars(instruction: Instruction, stages: readonly Stage[]): boolean {
+  const final = finalStages(stages);
+  if (!final.some(({ instructions }) => instructions.includes(instruction))) return false;
+  const target = folderOf({ file: "", instruction }, final);
+  const sources = wordsOfCopy(instruction.text).slice(0, -1);
+  return target !== undefined && sources.some((each) => !/\w\.\w+$/.test(each)) &&
+    "/opt/spark/jars/".startsWith(target === "/" ? "/" : `${target}/`);
 }
 
 function unpinnedBaseFindings(

@@ -23,17 +23,6 @@ export function withoutHarmless(text: string): string {
   return text.replace(HARMLESS, " ");
 }
 
-/** The stages whose files are the files of the image: the last stage, and the stages below it. */
-export function finalStages(stages: readonly Stage[]): Stage[] {
-  const chain: Stage[] = [];
-  for (let stage = stages.at(-1); stage !== undefined && !chain.includes(stage);) {
-    chain.unshift(stage);
-    const { image } = stage;
-    stage = stages.find(({ name }) => name === image);
-  }
-  return chain;
-}
-
 /**
  * Returns the jars that a later command removes from Spark's folder, with the command.
  *
@@ -159,7 +148,7 @@ function folderFromStage(
 
 /** The folder that an instruction adds a jar to; undefined if the Dockerfile does not show it. */
 export function folderOf(
-  { file, instruction }: AddedJar,
+  { file, instruction }: Pick<AddedJar, "file" | "instruction">,
   stages: readonly Stage[],
 ): string | undefined {
   const { name, text } = instruction;

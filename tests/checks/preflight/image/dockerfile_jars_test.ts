@@ -285,6 +285,17 @@ const UNKNOWN: Readonly<Record<string, readonly [text: string, reason: RegExp]>>
     /^unknown/,
   ],
   "a script": ["FROM apache/spark:3.5.8\nRUN ./install-jars.sh\n", /^unknown/],
+  "a folder that becomes Spark's": ["FROM apache/spark:3.5.8\nCOPY libs /opt/spark\n", /^unknown/],
+  "a folder beside the Dockerfile": [
+    "FROM apache/spark:3.5.8\nCOPY ../libs ${SPARK_HOME}/\n",
+    /^unknown: .*the jars that COPY \.\.\/libs .* adds are not known/,
+  ],
+  "a folder for the whole image": ["FROM apache/spark:3.5.8\nCOPY rootfs/ /\n", /^unknown/],
+  "a folder in Spark's folder": [
+    "FROM apache/spark:3.5.8\nWORKDIR /opt/spark/jars\nCOPY libs .\n",
+    /^unknown/,
+  ],
+  "an archive that ADD unpacks": ["FROM apache/spark:3.5.8\nADD libs.tar.xz /opt/\n", /^unknown/],
   "packages that Spark resolves in the build": [
     "FROM apache/spark:3.5.8\nRUN spark-shell --packages x:y:1 -e 1\n",
     /^unknown/,
