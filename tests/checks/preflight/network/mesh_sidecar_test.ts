@@ -183,7 +183,6 @@ Deno.test("egress-policy warns of the sidecars of other tools, which keep a Job 
       ...spellings.map((each) => [`vault.hashicorp.com/agent-inject: ${each}`, "Vault"] as const),
       [only('"false"'), "Vault"],
       [only('"0"'), "Vault"],
-      [only('"yes"'), "Vault"],
       ['dapr.io/enabled: "True"', "Dapr"],
       ['dapr.io/enabled: "yes"', "Dapr"],
       ["appmesh.k8s.aws/sidecarInjectorWebhook: Enabled", "App Mesh"],
@@ -201,9 +200,7 @@ Deno.test("egress-policy warns of the sidecars of other tools, which keep a Job 
   for (
     const annotations of [
       ...spellings.map(only),
-      ...['"false"', '"0"', '"F"', '"yes"', '""'].map((each) =>
-        `vault.hashicorp.com/agent-inject: ${each}`
-      ),
+      ...['"false"', '"0"', '"F"'].map((each) => `vault.hashicorp.com/agent-inject: ${each}`),
       'sidecar.opentelemetry.io/inject: "False"',
       'dapr.io/enabled: "no"',
       'dapr.io/enabled: "false"',
@@ -212,4 +209,18 @@ Deno.test("egress-policy warns of the sidecars of other tools, which keep a Job 
       'dapr.io/config: "true"',
     ]
   ) assertEquals(annotated(annotations), [], annotations);
+  const connect = "consul.hashicorp.com/connect-inject";
+  for (
+    const [annotations, name, key] of [
+      ...['"yes"', '"on"', '""', "TrUe"].map((each) =>
+        [`vault.hashicorp.com/agent-inject: ${each}`, "Vault", inject.split(":")[0]!] as const
+      ),
+      [only('"yes"'), "Vault", "vault.hashicorp.com/agent-pre-populate-only"],
+      [`${connect}: "yes"`, "Consul", connect],
+    ] as const
+  ) {
+    assertEquals(annotated(annotations), [
+      `warn ${name} cannot read the annotation ${key} of Job analytics-jobs/bronze-ingest-manual`,
+    ]);
+  }
 });
