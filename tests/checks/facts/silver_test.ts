@@ -6,9 +6,19 @@ import { EXECUTION_CONTRACT } from "../../../pipeline/contract/fingerprint.ts";
 import { EXECUTION_COLUMNS } from "../../../pipeline/contract/tables.ts";
 import { renderMarker } from "../../../pipeline/lake/marker.ts";
 import { openPart } from "../../../pipeline/lake/parquet_reader.ts";
+import { runSilver } from "../../../pipeline/silver.ts";
 import { assertEquals, assertMatch } from "../../support/assert.ts";
+import { memoryLake } from "../../support/memory_lake.ts";
 import { compared, judge, SOURCE } from "../healthy/day.ts";
-import { DAY, publishedDay, uuid, voidPart } from "../healthy/published_day.ts";
+import {
+  bronzePart,
+  DAY,
+  type Event,
+  publishBronze,
+  publishedDay,
+  uuid,
+  voidPart,
+} from "../healthy/published_day.ts";
 
 const KEY = silverMarkerKey(DAY);
 
@@ -124,4 +134,50 @@ Deno.test("gatherSilver reads a part with an untyped column, as from Spark's lit
   assertEquals(failed.map(({ id, findings }) => [id, findings[0]!.field]), [
     ["parquet-void", "submitted_at"],
   ]);
+});
+
+Deno.test("gatherSilver: executions without a price belong to their client's part, or to the day", async () => {
+  const executed = (client: bigint, first: number, count: number): Event[] =>
+    Array.from({ length: count }, (_, i) => ({
+      id: uuid(first + i),
+      seq: BigInt(first + i),
+      at: first + i,
+      operation: BigInt(first + i),
+      client,
+      type: "EXECUTED",
+    }));
+  for (
+    const [counts, client] of [
+      [[4, 4, 4], undefined],
+      [[10, 1, 1], undefined],
+      [[6, 0, 6], undefined],
+      [[0, 12, 0], 2n],
+      [[0, 0, 1], 3n],
+    ] as const
+  ) {
+    const lake = memoryLake();
+    const events = counts.flatMap((count, i) => executed(BigInt(i + 1), i * 20 + 1, count));
+    // Every client also has a failed execution, which needs no price.
+    const failed = [1n, 2n, 3n].map((each): Event => (
+      { ...executed(each, Number(each) + 100, 1)[0]!, type: "FAILED" }
+    ));
+    await publishBronze(lake, [await bronzePart([...events, ...failed])]);
+    await runSilver({ lake, day: DAY, observer: { step() {}, progress() {} } });
+    const bronze = await gatherBronze(lake, DAY);
+    const silver = await gatherSilver(lake, DAY, bronze);
+    const results = await judge({ source: sourceOf(bronze), bronze, silver });
+    const [finding, ...others] = results.flatMap(({ findings }) => findings);
+    assertEquals(others, []);
+    const part = silver.parts.map(({ part }) => part.key)
+      .find((key) => client !== undefined && key.startsWith(silverPrefix(client, DAY)));
+    assertEquals([counts, finding!.object], [counts, part ?? silver.markerKey]);
+    assertMatch(finding!.problem, new RegExp(`^${events.length} rows? with status EXECUTED`));
+    // With several clients, each name has its own.
+    const names = [...finding!.problem.matchAll(/operation (\d+)( of client (\d+))?/g)];
+    for (const [, operation, ofClient, own] of names) {
+      const { client: wanted } = events.find(({ id }) => id === uuid(Number(operation)))!;
+      assertEquals(ofClient === undefined, part !== undefined);
+      if (own !== undefined) assertEquals(BigInt(own), wanted);
+    }
+  }
 });
