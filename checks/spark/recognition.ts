@@ -7,7 +7,7 @@ import { textOf } from "../source_code/shell_words.ts";
 
 /** A word of a command line that only Spark reads. */
 const SPARK_WORD =
-  /\bspark-(submit|class|shell|sql)\b|\bpyspark\b|\borg\.apache\.spark\.|(^|[\s=])-?-?(conf[\s=])?spark\.[a-z][\w-]*\.[\w.-]+=/i;
+  /\bspark-(submit|class|shell|sql)\b|\bpyspark\b|\borg\.apache\.spark\.|(^|[\s=])-?-?(conf[\s=]|D)?spark\.[a-z][\w.-]*=/i;
 
 /** A variable that only Spark reads. */
 const SPARK_VARIABLE = /^(SPARK|PYSPARK)_(?!(HISTORY|UI|LOG|JOB|APP)_?)/;
@@ -54,6 +54,7 @@ export function runsSpark(
     return true;
   }
   if (containers.every((each) => isOther(each, code))) return false;
+  if (containers.some(runsJar)) return undefined;
   return [textOfPods(workload), ...mounted].some((text) => /spark/i.test(text)) || undefined;
 }
 
@@ -70,11 +71,21 @@ function showsSpark(container: Container): boolean {
   const isOtherImage = OTHER_IMAGE.test(nameOf(image)) || runsOthers(container);
   return callsSpark(container) ||
     words.some(({ text }) => SPARK_WORD.test(text)) ||
-    !isOtherImage && /spark/i.test(nameOf(image)) ||
+    !isOtherImage && !runsJar(container) && /spark/i.test(nameOf(image)) ||
     !isOtherImage &&
       env.some(({ name, value = "" }) =>
         SPARK_VARIABLE.test(name) || SPARK_WORD.test(value) || /^(k8s|spark):\/\//.test(value)
       );
+}
+
+/**
+ * Returns whether a container runs a jar with Java alone. The name of an image does not show whether
+ * such a jar uses Spark.
+ */
+export function runsJar({ words }: Pick<Container, "words">): boolean {
+  const at = words.findIndex(({ text }) => /(^|\/)java$/.test(text));
+  return at >= 0 && words.slice(at + 1).some(({ text }) => text === "-jar") ||
+    words.some(({ text }) => /(^|[\s;&|\/])java\s[^;&|\n]*-jar\s/.test(text));
 }
 
 /** Returns whether a container only connects to a Spark Connect server, which runs Spark. */

@@ -11,8 +11,9 @@ import {
 import { jobContainers } from "../kubernetes/job_containers.ts";
 import { jobsOf } from "../kubernetes/jobs.ts";
 import { type ToolkitEngine, toolkitEngineOf } from "../kubernetes/toolkit.ts";
-import type { Project } from "../../pipeline/contract/project.ts";
-import { runsSpark } from "./recognition.ts";
+import { DEFAULT_PROJECT, type Project } from "../../pipeline/contract/project.ts";
+import { unknownProgram, withImagePrograms } from "./image_program.ts";
+import { runsJar, runsSpark } from "./recognition.ts";
 import type { Code } from "../source_code/code.ts";
 import { codeRunBy } from "../source_code/job_source.ts";
 import { settingsOfFiles, unreadSetting } from "./configuration_files.ts";
@@ -66,6 +67,8 @@ export interface SparkJob {
   readonly mode: SparkMode;
   /** The reason why the mode is `unknown`, or why a job with the mode `none` is not judged. */
   readonly unknown?: string;
+  /** True if the image of the job decides what it runs, and its program is not known. */
+  readonly hasUnknownProgram?: true;
   /** The file with more settings of Spark that is not read, as in `/opt/etl.conf`. */
   readonly unreadProperties?: string;
   /** The engine, if the job runs this toolkit. */
@@ -108,10 +111,14 @@ export function sparkJobsOf({ objects, code, project }: JobSource): SparkJob[] {
       each.kind === kind && namespaceOf(each) === namespace && each.name === name
     )?.value;
   const source = { objects, code };
-  const jobs = jobsOf(objects, project).map((workload) => readJob(workload, source, lookup));
+  const ours = (project ?? DEFAULT_PROJECT).jobs.image;
+  const jobs = jobsOf(objects, project).map((each) =>
+    readJob(withImagePrograms(each, code, ours), source, lookup)
+  );
   const sparkJobs = jobs.filter(({ mode }) => mode !== "none");
   return jobs.map((job) =>
-    isUndecided(job) && sparkJobs.some((each) => sharesPods(job, each))
+    isUndecided(job) && !job.containers.some(runsJar) &&
+      sparkJobs.some((each) => sharesPods(job, each))
       ? readJob(job.workload, source, lookup, true)
       : job
   );
@@ -161,7 +168,8 @@ function readJob(
     ...(unread === undefined ? [] : [unreadSetting(`${unread} ${CAN_HAVE_MORE}`, object)]),
     ...read,
   ]);
-  const { mode, unknown } = isSpark ? modeOf(settings, unread) : {
+  const program = unknownProgram(own);
+  const { mode, unknown } = isSpark ? modeOf(settings, unread, program) : {
     mode: "none" as const,
     unknown: isSpark === undefined ? "nothing shows whether it runs Spark" : undefined,
   };
@@ -182,6 +190,7 @@ function readJob(
     master: settings.get("spark.master"),
     mode,
     ...(unknown === undefined ? {} : { unknown }),
+    ...(mode === "unknown" && unknown === program ? { hasUnknownProgram: true } : {}),
     ...(unread === undefined ? {} : { unreadProperties: unread }),
     ...(toolkit === undefined ? {} : { toolkit }),
     namespace: settings.get("spark.kubernetes.namespace")?.value ?? namespace,
@@ -273,10 +282,13 @@ function namesImage(settings: SparkSettings): boolean {
 /**
  * How a job runs Spark. If the master is unknown, settings for Kubernetes decide: the image or a
  * Secret can contain the master.
+ *
+ * @param program why the program of the job is not known
  */
 function modeOf(
   settings: SparkSettings,
   unread: string | undefined,
+  program: string | undefined,
 ): Pick<SparkJob, "mode" | "unknown"> {
   const master = settings.get("spark.master");
   const deploy = settings.get("spark.submit.deployMode");
@@ -295,6 +307,7 @@ function modeOf(
   }
   if (master !== undefined && master.unknown === undefined) return { mode: "local" };
   if (isOnKubernetes) return { mode: onKubernetes };
+  if (master === undefined && program !== undefined) return { mode: "unknown", unknown: program };
   return master === undefined
     ? { mode: "local" }
     : { mode: "unknown", unknown: `the master is not known: ${master.unknown}` };

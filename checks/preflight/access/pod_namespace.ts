@@ -63,6 +63,18 @@ export function unseenNamespace(
 }
 
 /**
+ * Returns the other namespace in which Spark creates the pods of a job, if the manifests set it and
+ * do not show whether the account of the job may create pods there.
+ */
+export function unsureNamespace(
+  job: SparkJob,
+  objects: readonly ManifestObject[],
+): string | undefined {
+  const { name, setting, isAllowed } = otherNamespaceOf(job, objects) ?? {};
+  return setting === undefined || isAllowed !== undefined ? undefined : name;
+}
+
+/**
  * Returns the namespace in which the checks judge the pods that Spark creates. A namespace that is
  * not known, or in which the account may not create pods, is a mistake that rbac reports. The other
  * checks then judge the job's own namespace, because the pods never exist in the other one.

@@ -24,7 +24,7 @@ import { podTemplatesOf } from "../../kubernetes/workloads.ts";
 import { pathOf, type Tree } from "../../facts/tree.ts";
 import { UNREAD_FILE } from "../../spark/configuration_files.ts";
 import { notInDriver, unmountedApplications, withoutUpload } from "./cluster_mode.ts";
-import { notJudgedAmong } from "./not_judged.ts";
+import { codeOfShells, notJudgedAmong } from "./not_judged.ts";
 import { jobsElsewhere } from "./other_namespaces.ts";
 import { wrongTemplates } from "./template_mounts.ts";
 import { missingFiles } from "./volume_keys.ts";
@@ -74,6 +74,7 @@ export const manifestsReadable: Check<"manifests"> = check({
         )),
         ...notInDriver(tree),
         ...unreadFiles(tree),
+        ...codeOfShells(tree.jobs),
       ],
     };
     if (unrendered.length === 0 || hasFailure(outcome)) return outcome;

@@ -8,6 +8,7 @@ import { isInProject, jobsOf } from "../../kubernetes/jobs.ts";
 import { type ManifestObject, objectId } from "../../kubernetes/objects.ts";
 import { isForeignPolicy, isStagedPolicy } from "../../network_policy/foreign_policies.ts";
 import { groupOf, podTemplatesOf, workloadsOf } from "../../kubernetes/workloads.ts";
+import type { SparkJob } from "../../spark/spark_job.ts";
 
 /** The objects that create pods, and that no check of jobs judges, each with the reason. */
 export function notJudgedAmong(
@@ -116,6 +117,23 @@ function codeIn({ value }: ManifestObject): string | undefined {
   const names = Object.keys(fieldsIn(value.data));
   const found = names.find((name) => name.includes(".") && unreadLanguageOf(name) !== undefined);
   return found && `${found} is code in ${unreadLanguageOf(found)}`;
+}
+
+/** The code that jobs give to the shells of Spark for Scala and R. */
+export function codeOfShells(jobs: readonly SparkJob[]): NotJudged[] {
+  return jobs.flatMap(({ label, containers, code }) => {
+    const texts = [
+      ...containers.flatMap(({ words }) => words.map(({ text }) => text)),
+      ...code.filter(({ language }) => language === "shell").map(({ text }) => text),
+    ].map((text) => text.replaceAll(/(?:^|\s)#[^\n]*/g, ""));
+    const [shell] = ["spark-shell", "sparkR"].filter((name) =>
+      texts.some((text) => new RegExp(`(?<![\\w.-])${name}(?![\\w.-])`).test(text))
+    );
+    const language = shell === "sparkR" ? "R" : "Scala";
+    return shell === undefined
+      ? []
+      : [{ object: label, reason: `${shell} runs code in ${language}, which is not read` }];
+  });
 }
 
 /** Returns whether an object belongs to an operator for Spark. */

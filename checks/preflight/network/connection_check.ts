@@ -17,7 +17,10 @@ export function connectionCheck(
   return platformCheck({
     ...condition,
     judge(platform): Outcome {
-      const outcome = condition.judge(platform);
+      const outcome = onlyIfMeant(
+        condition.judge(platform),
+        platform.network.jobs.filter(concerns),
+      );
       if ("skip" in outcome || "unknown" in outcome || hasFailure(outcome)) return outcome;
       const unseen = platform.network.jobs.filter(concerns).flatMap((job) =>
         job.unseen === undefined ? [] : [`${job.unseen} (${job.label})`]
@@ -29,4 +32,26 @@ export function connectionCheck(
       };
     },
   });
+}
+
+/**
+ * Says which namespace a fix opens if the manifests do not show whether Spark may make pods there: its
+ * setting can be the mistake.
+ */
+function onlyIfMeant(outcome: Outcome, jobs: readonly JobWithPods[]): Outcome {
+  const unsure = [...new Set(jobs.flatMap((job) => job.unsure ?? []))];
+  if (!("findings" in outcome) || unsure.length === 0) return outcome;
+  return {
+    ...outcome,
+    findings: outcome.findings.map((finding) => {
+      const namespace = unsure.find((each) =>
+        [`"${each}"`, ` -n ${each} `].some((text) => finding.fix.includes(text))
+      );
+      return namespace === undefined ? finding : {
+        ...finding,
+        fix: `Set spark.kubernetes.namespace to the namespace of the job. Or, if Spark must make ` +
+          `pods in ${namespace}: ${finding.fix}`,
+      };
+    }),
+  };
 }

@@ -29,6 +29,7 @@ import {
   assumedPods,
   doubtAboutAddress,
   endAt,
+  mayBeInside,
   mayBeOutside,
   serviceAt,
   serviceBehind,
@@ -221,7 +222,15 @@ function databaseOf(
   const reference = address !== undefined
     ? serviceAt(network, address)
     : serviceOf(/^[a-z0-9.-]+$/.test(host) ? host : network.project.database.host, network, job);
-  if (reference === undefined) return atAddress(network, host, port, job);
+  if (reference === undefined) {
+    const found = atAddress(network, host, port, job);
+    return mayBeInside(host, network, job) && found.note !== undefined
+      ? {
+        ...found,
+        note: `the host in DJANGO_DB_HOST counts as one outside the cluster; ${found.note}`,
+      }
+      : found;
+  }
   const { name, namespace } = serviceBehind(reference, network, job);
   const service = objectOf(network, "Service", name, namespace);
   const spec = service && isFields(service.value.spec) ? service.value.spec : {};

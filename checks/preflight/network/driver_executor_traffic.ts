@@ -88,7 +88,7 @@ export const driverExecutorTraffic: PlatformCheck = connectionCheck({
 /** The text before a fix that selects drivers by a label which their pods do not have. */
 function labelFirst(all: readonly DeniedConnection[]): string {
   const own = all.map(({ job }) => job).filter(({ actors: [first] }) =>
-    first!.role === "driver" && !first!.pod.labels.has(ROLE_LABEL)
+    first?.role === "driver" && !first.pod.labels.has(ROLE_LABEL)
   );
   const places = new Set(
     own.map(({ label, metadataPath }) => `${metadataPath}.labels of ${label}`),
@@ -98,17 +98,22 @@ function labelFirst(all: readonly DeniedConnection[]): string {
     : `Add ${ROLE_LABEL}: driver to ${naming([...places])}, and allow its connections: `;
 }
 
-/** Selects pods in each namespace that the denied connections need, as peers of a policy. */
+/** Selects the pods in each namespace that the denied connections need, as peers of a policy. */
 function peersOf(denied: readonly DeniedConnection[], podSelector: unknown): unknown[] {
-  const namespaces = denied.map(({ cause: { namespace, other } }) =>
-    other.type === "pod" && other.namespace !== namespace ? other.namespace : undefined
+  const elsewhere = denied.map(({ cause: { namespace, other } }) =>
+    other.type === "pod" && other.namespace !== namespace ? other : undefined
   );
-  return [...new Set(namespaces)].map((name) =>
-    name === undefined ? { podSelector } : {
+  const groups = Map.groupBy(elsewhere, (pod) => pod?.namespace);
+  return [...groups].map(([name, pods]) => {
+    if (name === undefined) return { podSelector };
+    const [role, ...others] = new Set(pods.map((pod) => pod?.labels.get(ROLE_LABEL)));
+    // Only the other end is in another namespace, as the executors of a driver.
+    const isOne = role !== undefined && others.length === 0;
+    return {
       namespaceSelector: { matchLabels: { [NAME_LABEL]: name } },
-      podSelector,
-    }
-  );
+      podSelector: isOne ? { matchLabels: { [ROLE_LABEL]: role } } : podSelector,
+    };
+  });
 }
 
 /** Returns whether the present peer selects a pod of a job, which may need it. */
@@ -170,7 +175,7 @@ function connectionsOf(job: JobWithPods): RequiredConnection[] {
 }
 
 function isWorker({ actors }: JobWithPods): boolean {
-  return actors[0]!.role === "worker";
+  return actors[0]?.role === "worker";
 }
 
 /**
@@ -183,7 +188,8 @@ function clusterConnections(network: Network, job: JobWithPods): RequiredConnect
   const { jobs } = network;
   const actors = jobs.filter(({ object }) => object === cluster).flatMap(({ actors }) => actors);
   const workers = actors.filter(({ role }) => role === "worker" && !isWorker(job));
-  const own = job.actors[0]!;
+  const [own] = job.actors;
+  if (own === undefined) return [];
   const port = isWorker(job) ? MASTER_PORT : masterOf(job)?.port ?? MASTER_PORT;
   const common = { job, protocol: "TCP", purpose: "spark" } as const;
   return [

@@ -97,16 +97,22 @@ const WHY = `the object store is outside the cluster; ${runEnds("after retries",
  * S3_ENDPOINT.
  */
 function usesStore({ job }: { readonly job: JobWithPods }): boolean {
-  return job.mode !== "none" || job.environment.names.has("S3_ENDPOINT");
+  const isSpark = job.mode !== "none" && !job.hasUnknownProgram;
+  return isSpark || job.environment.names.has("S3_ENDPOINT");
 }
 
 /** Decides for each pod whether the policies allow the connections to its store. */
 function judgeEgress(network: Network, invalid: readonly Finding[]): Outcome {
   const pods = codePods(network).filter(usesStore);
-  if (pods.length + invalid.length === 0) return { notApplicable: "no job uses the object store" };
   const denied: DeniedStore[] = [];
   const partial: PartialAccess[] = [];
-  const doubts = new Set<string>();
+  const doubts = new Set(
+    network.jobs.filter((job) => job.hasUnknownProgram && !usesStore({ job }))
+      .map(({ label, unknown }) => `${label}: ${unknown}`),
+  );
+  if (pods.length + invalid.length + doubts.size === 0) {
+    return { notApplicable: "no job uses the object store" };
+  }
   const notes = new Set<string>();
   const onLoopback = new Set<JobWithPods>();
   for (const { job, actor } of pods) {
@@ -122,6 +128,7 @@ function judgeEgress(network: Network, invalid: readonly Finding[]): Outcome {
     if (other !== undefined && other.kind === "service") {
       notes.add(`the host in ${source} counts as one outside the cluster: ${NO_SERVICE}`);
     }
+    if (store.mayBeInside) notes.add(`the host in ${source} counts as one outside the cluster`);
     if (access === "open") continue;
     if ("doubt" in access) doubts.add(access.doubt);
     else if (!("cause" in access)) partial.push(access);

@@ -219,18 +219,20 @@ function isNamedBlock(network: Network, { name, namespace }: Policy): boolean {
 }
 
 function onHostNetwork(network: Network): Finding[] {
-  return network.jobs.filter(({ actors }) => actors[0]!.pod.hostNetwork).map((job): Finding => {
-    const field = `${job.specPath}.hostNetwork`;
-    return {
-      severity: "fail",
-      object: job.label,
-      field,
-      ...place(job.object, field),
-      problem: "the pod uses its node's network, where no policy applies",
-      why: "the pod can connect to every address that its node can reach, including other nodes",
-      fix: `Remove ${field}.`,
-    };
-  });
+  return network.jobs.filter(({ actors }) => actors[0]?.pod.hostNetwork === true).map(
+    (job): Finding => {
+      const field = `${job.specPath}.hostNetwork`;
+      return {
+        severity: "fail",
+        object: job.label,
+        field,
+        ...place(job.object, field),
+        problem: "the pod uses its node's network, where no policy applies",
+        why: "the pod can connect to every address that its node can reach, including other nodes",
+        fix: `Remove ${field}.`,
+      };
+    },
+  );
 }
 
 /**

@@ -19,8 +19,8 @@ import { mayDecideConnections } from "../../facts/templates.ts";
 import type { Tree } from "../../facts/tree.ts";
 import { ROLE_LABEL } from "../../spark/pods.ts";
 import { unknownJobs } from "../../spark/spark_job.ts";
-import { type JobWithPods, labelled, withPods } from "./job_pods.ts";
-import { unseenNamespace } from "../access/pod_namespace.ts";
+import { isOfOperator, type JobWithPods, labelled, withPods } from "./job_pods.ts";
+import { unseenNamespace, unsureNamespace } from "../access/pod_namespace.ts";
 import { inNamespaceOfJobs } from "./without_namespace.ts";
 
 /**
@@ -106,7 +106,11 @@ export function readNetwork(
       const job = withPods(each);
       if (job === undefined) return [];
       const unseen = unseenNamespace(each, objects);
-      return [unseen === undefined ? job : { ...job, actors: job.actors.slice(0, 1), unseen }];
+      const unsure = unsureNamespace(each, objects);
+      if (unseen === undefined) return [unsure === undefined ? job : { ...job, unsure }];
+      // Of an operator's job, Spark also makes the driver there.
+      const actors = isOfOperator(each.workload.object) ? [] : job.actors.slice(0, 1);
+      return [{ ...job, actors, unseen }];
     });
   const { cluster } = reading;
   const problems = reading.problems.filter(({ isPodless }) => !isPodless);

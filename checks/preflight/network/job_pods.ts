@@ -28,7 +28,14 @@ export interface Actor {
 export interface JobWithPods extends
   Pick<
     SparkJob,
-    "settings" | "environment" | "mode" | "unknown" | "unreadProperties" | "toolkit" | "master"
+    | "settings"
+    | "environment"
+    | "mode"
+    | "unknown"
+    | "hasUnknownProgram"
+    | "unreadProperties"
+    | "toolkit"
+    | "master"
   > {
   /** The Job, CronJob or Pod. */
   readonly object: ManifestObject;
@@ -46,13 +53,15 @@ export interface JobWithPods extends
   readonly metadataPath: string;
   /** The number of containers that run as long as the job's own pod. */
   readonly containers: number;
-  /** The pods: the job's own first. */
+  /** The pods: the job's own first. Empty if Spark makes all of them in an unknown namespace. */
   readonly actors: readonly Actor[];
   /**
    * The namespace of pods that Spark creates, if the manifests declare nothing of this namespace. The
    * pods are then not among `actors`.
    */
   readonly unseen?: string;
+  /** The declared namespace in which Spark makes pods, if the roles of the namespace are not known. */
+  readonly unsure?: string;
   /** True if Spark requests pods from the Kubernetes API. */
   readonly onKubernetes: boolean;
   /** True if the job's own pod is a driver without the label that policies select drivers by. */
@@ -85,6 +94,7 @@ export function withPods(job: SparkJob): JobWithPods | undefined {
     mode,
     master: job.master,
     ...(job.unknown === undefined ? {} : { unknown: job.unknown }),
+    ...(job.hasUnknownProgram ? { hasUnknownProgram: true } : {}),
     ...(job.unreadProperties === undefined ? {} : { unreadProperties: job.unreadProperties }),
     ...(job.toolkit === undefined ? {} : { toolkit: job.toolkit }),
   };
@@ -97,7 +107,7 @@ export function withPods(job: SparkJob): JobWithPods | undefined {
  */
 export function labelled(job: JobWithPods): JobWithPods {
   const [own, ...others] = job.actors;
-  if (job.mode === "none") return job;
+  if (job.mode === "none" || job.hasUnknownProgram) return job;
   if (own?.role !== "driver" || own.pod.labels.get(ROLE_LABEL) === own.role) return job;
   const labels = new Map([...own.pod.labels, [ROLE_LABEL, own.role]]);
   const actors = [{ ...own, pod: { ...own.pod, labels } }, ...others];
@@ -105,11 +115,11 @@ export function labelled(job: JobWithPods): JobWithPods {
 }
 
 function actorsOf(own: Pod, job: SparkJob): Actor[] {
-  const { label, driver, executor, namespace, workload: { part } } = job;
+  const { label, driver, executor, namespace, workload: { object, part } } = job;
   const made = [driver, executor].filter((each) => each !== undefined);
   const ofPart = part === undefined ? label : `the ${part} of ${label}`;
   return [
-    { pod: own, role: roleOf(job), label: ofPart },
+    { pod: isOfOperator(object) ? { ...own, namespace } : own, role: roleOf(job), label: ofPart },
     ...made.map((pod): Actor => ({
       pod: sparkPodOf(pod, own.name, namespace),
       role: pod.role,
@@ -117,6 +127,11 @@ function actorsOf(own: Pod, job: SparkJob): Actor[] {
       annotations: pod.annotations,
     })),
   ];
+}
+
+/** Returns whether an operator makes the driver of a job with spark-submit. */
+export function isOfOperator({ kind }: Pick<ManifestObject, "kind">): boolean {
+  return kind.endsWith("SparkApplication");
 }
 
 /** The role of a job's own pod. */

@@ -31,7 +31,7 @@ import {
 } from "./denial.ts";
 import { isolating } from "../../network_policy/matching.ts";
 import { type Network, objectOf, reasonNotToJudge } from "./job_network.ts";
-import type { Actor, JobWithPods } from "./job_pods.ts";
+import { type Actor, isOfOperator, type JobWithPods } from "./job_pods.ts";
 import { blockOf, fixDenial, patchPolicy } from "./policy_fix.ts";
 import { othersSelectedBy } from "./other_workloads.ts";
 import { newPolicyFor } from "./schedule_policies.ts";
@@ -94,7 +94,7 @@ export const kubernetesApiEgress: PlatformCheck = connectionCheck({
     return hasFailure(judged) ? judged : unknownModes(network) ?? judged;
   },
   // Executors do not use the API. In deploy mode cluster, Spark makes the driver, too.
-}, ({ mode }) => mode === "cluster");
+}, ({ mode, object }) => mode === "cluster" || isOfOperator(object));
 
 /** What is not checked if only a port is open that some API servers listen on. */
 function noteOf(port: number): string {

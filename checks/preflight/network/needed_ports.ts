@@ -26,7 +26,7 @@ export function neededPorts(network: Network): ReadonlySet<string> {
   for (const job of network.jobs) {
     const { environment, master, actors } = job;
     ports.add(`TCP ${environment.value("DJANGO_DB_PORT") || DATABASE_PORT}`);
-    ports.add(`TCP ${storeOf(network, job, actors[0]!.pod).port}`);
+    if (actors[0] !== undefined) ports.add(`TCP ${storeOf(network, job, actors[0].pod).port}`);
     for (const url of [environment.value("S3_ENDPOINT"), master?.value.slice("k8s://".length)]) {
       ports.add(`TCP ${URL.parse(url ?? "")?.port}`);
     }

@@ -31,9 +31,12 @@ const IN_CLUSTER = /\.svc(\.cluster\.local)?\.?$/;
 /** A Service's full name in a cluster with a domain of its own. */
 const IN_OTHER_DOMAIN = /^((?:[^.]+\.){1,2}[^.]+)\.svc\..+$/;
 
+/** The ends of domains that are also usual names of namespaces. */
+const EITHER = ["app", "bi", "ci", "db", "dev", "int", "ml", "qa", "test"];
+
 /** The ends of domains that manifests often name, and of private networks. Others can be namespaces. */
 const DOMAIN =
-  /^([a-z]{2}|com|net|org|edu|gov|mil|int|info|biz|name|app|dev|cloud|tech|online|site|xyz|xn--.*|example|test|invalid|localhost|internal|intranet|local|lan|localdomain|corp|home|private|arpa)$/i;
+  /^([a-z]{2}|com|net|org|edu|gov|mil|info|biz|name|cloud|tech|online|site|xyz|xn--.*|example|invalid|localhost|internal|intranet|local|lan|localdomain|corp|home|private|arpa)$/i;
 
 /**
  * The Service that a host name refers to. The name may begin with a pod's name. Without a cluster, the
@@ -53,13 +56,25 @@ export function serviceOf(
     ? names.slice(1)
     : names;
   const isService = isInside || cluster.namespaces.has(namespace) ||
-    !isLive && names.length === 2 && canBeNamespace(namespace);
+    !isLive && canBeNamespace(namespace) &&
+      (names.length === 2 || names.length === 3 && /-\d+$/.test(names[0]!));
   return isService && rest.length === 0 ? { name, namespace } : undefined;
 }
 
 /** Returns whether the end of a host name is no usual end of a domain, but can be a namespace. */
 export function canBeNamespace(end: string): boolean {
-  return /^[a-z\d]([a-z\d-]*[a-z\d])?$/.test(end) && !DOMAIN.test(end);
+  return /^[a-z\d]([a-z\d-]*[a-z\d])?$/.test(end) &&
+    (EITHER.includes(end) || !DOMAIN.test(end));
+}
+
+/**
+ * Returns whether a host that counts as one outside the cluster has an end that is also a usual name of
+ * a namespace, as in `db.payments.dev`.
+ */
+export function mayBeInside(host: string, network: Network, job: JobWithPods): boolean {
+  const end = host.replace(/\.$/, "").split(".").at(-1)!;
+  return !network.isLive && host.includes(".") && EITHER.includes(end) &&
+    serviceOf(host, network, job) === undefined;
 }
 
 /**

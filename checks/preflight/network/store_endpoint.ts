@@ -11,6 +11,7 @@ import { backendsOf } from "./service_backends.ts";
 import {
   assumedPods,
   endAt,
+  mayBeInside,
   mayBeOutside,
   serviceAt,
   serviceBehind,
@@ -35,6 +36,8 @@ export type Store =
     readonly source: string;
     /** The store, if a name that can be that of a Service or of a host outside is the other one. */
     readonly other?: Store;
+    /** True if the name counts as a host outside, and can be that of a pod of a Service. */
+    readonly mayBeInside?: true;
   }
   & (
     | { readonly kind: "public" | "private" | "loopback" }
@@ -97,7 +100,11 @@ export function storeOf(network: Network, job: JobWithPods, from: Pod): Store {
       ? { ...common, kind: isPrivateName(outside) ? "private" : "public" }
       : { ...common, kind: "address", address: known, to: endAt(network, known), isSecret: false };
   }
-  return { ...common, kind: isPrivateName(host) ? "private" : "public" };
+  return {
+    ...common,
+    kind: isPrivateName(host) ? "private" : "public",
+    ...(mayBeInside(host, network, job) ? { mayBeInside: true } : {}),
+  };
 }
 
 /** The name outside of the cluster that a Service stands for; undefined for another Service. */

@@ -101,10 +101,11 @@ Deno.test("the checks of connections judge a namespace by what the manifests dec
     const results = await judge({ ...elsewhere("etl"), "etl.yaml": text });
     const { verdict, findings } = results.get("driver-executor-traffic")!;
     assertEquals(verdict, "fail");
-    assertStringIncludes(
-      findings.map(({ fix }) => fix).join(),
-      '"kubernetes.io/metadata.name":"etl"',
-    );
+    for (const { fix } of findings.filter(({ fix }) => fix.includes('"etl"'))) {
+      assertStringIncludes(fix, "Or, if Spark must make pods in etl: ");
+    }
+    const fixes = findings.map(({ fix }) => fix).join();
+    assertStringIncludes(fixes, '"kubernetes.io/metadata.name":"etl"');
   }
 });
 
@@ -129,7 +130,7 @@ Deno.test("driver-executor-traffic selects the namespace in which the account ma
     assertStringIncludes(
       fix,
       '/-","value":{"namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":"etl"}},' +
-        '"podSelector":{"matchExpressions":[{"key":"spark-role"',
+        '"podSelector":{"matchLabels":{"spark-role":"executor"}}',
     );
   }
 });
@@ -143,3 +144,31 @@ Deno.test("rbac names a role with unknown rules that may allow executors in anot
     "the rules of ClusterRole makers (RoleBinding etl/jobs) are not in",
   );
 });
+
+for (const apiVersion of ["sparkoperator.k8s.io/v1beta2", "spark.apache.org/v1"]) {
+  Deno.test(`the checks of connections do not judge the driver that ${apiVersion} makes in an undeclared namespace`, async () => {
+    const driver = apiVersion.startsWith("spark.apache.org")
+      ? `pyFiles: local:///a.py
+  driverSpec: { podTemplateSpec: { spec: { containers: [{ name: main, env: [{ name: DJANGO_DB_HOST, value: paradedb.robson.svc }] }] } } }`
+      : `mainApplicationFile: local:///a.py
+  driver: { env: [{ name: DJANGO_DB_HOST, value: paradedb.robson.svc }] }`;
+    const application = (namespace: string) =>
+      `apiVersion: ${apiVersion}
+kind: SparkApplication
+metadata: { name: app, namespace: analytics-jobs }
+spec:
+  sparkConf: { spark.kubernetes.namespace: ${namespace}, spark.kubernetes.container.image: "a:1" }
+  ${driver}
+`;
+    const verdictsOf = async (namespace: string) => {
+      const results = await judge({ ...FILES, "app.yaml": application(namespace) });
+      return [...CONNECTIONS, "kubernetes-api-egress"].map((id) => {
+        const { verdict, reason = "" } = results.get(id)!;
+        return [id, verdict === "error" && reason.includes("SparkApplication analytics-jobs/app")];
+      });
+    };
+    const all = [...CONNECTIONS, "kubernetes-api-egress"];
+    assertEquals(await verdictsOf("etl"), all.map((id) => [id, true]));
+    assertEquals(await verdictsOf("analytics-jobs"), all.map((id) => [id, false]));
+  });
+}

@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
+import { assert, assertEquals, assertStringIncludes } from "../../../support/assert.ts";
 import {
   edited,
   HEALTHY,
@@ -77,6 +77,25 @@ Deno.test("database-egress takes a name of two words for a Service of a namespac
   assertStringIncludes(denied, '"severity":"fail"');
   assertStringIncludes(denied, "Postgres in namespace warehouse");
   assertStringIncludes(JSON.stringify(outcomeOf("pg.acme.com")), "Postgres outside the cluster");
+});
+
+Deno.test("database-egress knows names that end with a domain and with a usual namespace", () => {
+  const open = "\n" + policy(
+    "allow-outside",
+    `${SPARK_PODS}
+  policyTypes: [Egress]
+  egress: [{ to: [{ ipBlock: { cidr: 0.0.0.0/0 } }], ports: [{ port: 5432 }] }]`,
+  );
+  for (const host of ["db.dev", "db.app", "db.qa", "db-0.db.dev", "db-0.db.warehouse"]) {
+    assertEquals(Object.keys(outcomeOf(host, open)), ["unknown"], host);
+  }
+  const outside = outcomeOf("db.payments.dev", open);
+  assertEquals("findings" in outside && outside.findings, []);
+  assertStringIncludes(
+    JSON.stringify(outside),
+    "the host in DJANGO_DB_HOST counts as one outside the cluster; the manifests contain only",
+  );
+  assert(!JSON.stringify(outcomeOf("db.acme.com", open)).includes("counts as"));
 });
 
 Deno.test("database-egress judges the name of a pod by its Service", () => {

@@ -336,9 +336,29 @@ Deno.test("egress-policy takes a name of two words for a Service of a namespace 
     assertEquals("unknown" in judged(PUBLIC, 9000), !isSure, host);
   }
   // The end of a domain, or a name that only looks like that of a Service.
-  for (const host of ["acme.com", "minio.acme.io", "acme.dev", "s3.eu.storage", "a.svc.acme.com"]) {
+  for (const host of ["acme.com", "acme.io", "minio.acme.io", "s3.eu.storage", "a.svc.acme.com"]) {
     assertEquals(outcomeOf(`http://${host}:9000`, storePolicy(PUBLIC, TCP(9000))), NONE, host);
   }
+});
+
+Deno.test("egress-policy knows names that end with a domain and with a usual namespace", () => {
+  const counts = "the host in S3_ENDPOINT counts as one outside the cluster";
+  for (const end of ["dev", "app", "test", "qa", "db"]) {
+    const pods = `{ namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: ${end} } } }`;
+    const judged = (url: string, to: string, port: number) =>
+      outcomeOf(url, storePolicy(to, TCP(port)));
+    for (const host of [`minio.${end}`, `minio-0.minio.${end}`]) {
+      const url = `http://${host}:9000`;
+      assertEquals(Object.keys(judged(url, PUBLIC, 9000)), ["unknown"], url);
+      assertEquals(judged(url, pods, 9000), NONE, url);
+    }
+    const apex = judged(`https://acme.${end}`, PUBLIC, 443);
+    assertStringIncludes("examined" in apex ? apex.examined : "", `; ${counts}: it can be`);
+    const host = judged(`https://s3.acme.${end}`, PUBLIC, 443);
+    assertEquals(host, { ...NONE, examined: `${NONE.examined}; ${counts}` });
+  }
+  const pod = outcomeOf("http://minio-0.minio.storage:9000", storePolicy(PUBLIC, TCP(9000)));
+  assertEquals(Object.keys(pod), ["unknown"]);
 });
 
 Deno.test("egress-policy judges the name of a pod by the pods of its Service", () => {
