@@ -85,6 +85,12 @@ function kubeflow(application: Application): PodTemplate {
     add(`${role}.cores`, `spark.${role}.cores`, pod.cores);
     add(`${role}.memory`, `spark.${role}.memory`, pod.memory);
     add(`${role}.memoryOverhead`, `spark.${role}.memoryOverhead`, pod.memoryOverhead);
+    const agent = agentOf(spec, role);
+    const options = [textOf(pod.javaOptions), agent].filter((each) => each !== undefined);
+    if (options.length > 0) {
+      const field = agent === undefined ? `${role}.javaOptions` : "monitoring.prometheus";
+      add(field, `spark.${role}.extraJavaOptions`, options.join(" "));
+    }
     add(`${role}.coreRequest`, `${kubernetes}.request.cores`, pod.coreRequest);
     add(`${role}.coreLimit`, `${kubernetes}.limit.cores`, pod.coreLimit);
     add(
@@ -170,6 +176,14 @@ function kubeflow(application: Application): PodTemplate {
     file: { path: `${base}.mainApplicationFile`, value: spec.mainApplicationFile },
     arguments: { path: `${base}.arguments`, value: spec.arguments },
   });
+}
+
+/** The option of Java that loads the exporter of metrics; undefined without one. */
+function agentOf({ monitoring }: Fields, role: "driver" | "executor"): string | undefined {
+  const { exposeDriverMetrics, exposeExecutorMetrics, prometheus } = fieldsIn(monitoring);
+  const isOn = (role === "driver" ? exposeDriverMetrics : exposeExecutorMetrics) === true;
+  const jar = textOf(fieldsIn(prometheus).jmxExporterJar);
+  return isOn && jar !== undefined ? `-javaagent:${jar}=8090:/etc/metrics/conf` : undefined;
 }
 
 /** The operator of Apache Spark takes settings from `sparkConf`, and pod templates. */

@@ -169,7 +169,7 @@ export function settingsOfContainer(
   const tokens = wordsForSpark(container.words).flatMap(({ path, text }): Token[] => {
     const place = placeOf(object, path);
     // An argument with white space is a whole command line for a shell.
-    if (!/\s/.test(text) || /^spark\.\S+=/.test(text)) {
+    if (!/\s/.test(text) || /^(?:--conf=)?spark\.\S+=/.test(text)) {
       return [{ place, ...resolveSettings(text, environment) }];
     }
     return splitScript(text, environment).map((token) => ({ place, ...token }));
@@ -275,6 +275,8 @@ function resolveSettings(
     isSecret ||= variable.isSecret;
     return variable.value;
   });
+  // As in `${MEMORY:-2g}` and `$(cat memory)`.
+  if (isScript && /[$`]/.test(text.replaceAll(pattern, ""))) unknown ??= "the shell computes it";
   return {
     text: value,
     ...(unknown === undefined ? {} : { unknown }),

@@ -25,9 +25,17 @@ const LOCAL = /(?<=^|[=,\s"'])local:\/\/(\/[\w./@+-]+\.\w+)(?=[,\s"'#]|$)/g;
 /** The settings with files that Spark reads from the image if they begin with `local://`. */
 const LISTS = ["spark.jars", "spark.submit.pyFiles", "spark.files", "spark.archives"];
 
+/** The options of the JVM with files that it loads at its start. */
+const OPTIONS = ["driver", "executor"].flatMap((role) =>
+  ["extraJavaOptions", "defaultJavaOptions"].map((each) => `spark.${role}.${each}`)
+);
+
+/** A jar that the JVM loads at its start. */
+const AGENT = /(?<=^|\s)-javaagent:(\/[\w./@+-]+\.jar)(?=[=\s]|$)/g;
+
 /** Folders that base images fill, so a Dockerfile does not show what is in them. */
 const OF_BASE =
-  /^\/(opt\/(spark\/(examples|jars|python|bin|sbin|tests|data|R|kubernetes)|java)|etc|usr|s?bin|lib(32|64|x32)?|tmp|var|run|home|root|dev|proc|sys)\//;
+  /^\/(opt\/(spark\/(examples|jars|python|bin|sbin|tests|data|R|kubernetes)|java)|etc|usr|s?bin|lib(32|64|x32)?|tmp|var|run|home|root|dev|proc|sys|prometheus)\//;
 
 /** The verdict on the files that jobs name. */
 export interface AbsentFiles {
@@ -180,11 +188,13 @@ function filesOf(job: SparkJob): WantedFile[] {
     );
   });
   const folders = [...containers.flatMap(mountsOf), ...driverMounts(job)];
-  const listed = LISTS.flatMap((key) => job.settings.get(key) ?? [])
-    .filter(({ unknown, isSecret }) => unknown === undefined && isSecret !== true)
-    .flatMap(({ value, place }) =>
-      [...value.matchAll(LOCAL)].map(([, path]) => ({ path: path!, place }))
-    )
+  const filesIn = (keys: readonly string[], pattern: RegExp) =>
+    keys.flatMap((key) => job.settings.get(key) ?? [])
+      .filter(({ unknown, isSecret }) => unknown === undefined && isSecret !== true)
+      .flatMap(({ value, place }) =>
+        [...value.matchAll(pattern)].map(([, path]) => ({ path: path!, place }))
+      );
+  const listed = [...filesIn(LISTS, LOCAL), ...filesIn(OPTIONS, AGENT)]
     .filter(({ path }) =>
       !OF_BASE.test(path) && !folders.some((folder) => isBelow(path, folder)) &&
       !found.some((each) => each.path === path)

@@ -162,6 +162,36 @@ for (const [from, to, id, problem] of FAULTS) {
   }
 }
 
+Deno.test("image-deps wants the agents of Java that a SparkApplication names", async () => {
+  const exporter = "prometheus: { jmxExporterJar: /opt/agents/jmx.jar }";
+  for (
+    const [from, to, path] of [
+      ["memory: 2g", "memory: 2g\n  javaOptions: -Xss1m -javaagent:/opt/agents/a.jar=b", "a.jar"],
+      [
+        "sparkConf:",
+        `monitoring: { exposeDriverMetrics: true, ${exporter} }\nsparkConf:`,
+        "jmx.jar",
+      ],
+      [
+        "sparkConf:",
+        `monitoring: { exposeDriverMetrics: false, ${exporter} }\nsparkConf:`,
+        undefined,
+      ],
+    ] as const
+  ) {
+    const yaml = APPLICATION.replace(
+      indented(SPEC, "  "),
+      () => indented(SPEC.replace(from, () => to), "  "),
+    );
+    const results = await preflightOf({ ...OTHERS, "more.yaml": yaml + ACCOUNT });
+    const { notJudged = [] } = results.find(({ id }) => id === "image-deps")!;
+    assertEquals(
+      notJudged.map(({ reason }) => /\/opt\/agents\/(\S+),/.exec(reason)?.[1]),
+      path === undefined ? [] : [path],
+    );
+  }
+});
+
 Deno.test("refusedFields finds wrong types in a SparkApplication", () => {
   const cases = [
     [

@@ -429,3 +429,30 @@ Deno.test("sparkJobsOf names a job whose name the API server completes", () => {
     "Job analytics-jobs/etl-*",
   ]);
 });
+
+Deno.test("sparkJobsOf knows no value that the shell of a script computes", () => {
+  const memoryOf = (written: string) => {
+    const script = `spark-submit --conf spark.executor.memory=${written} a.py`;
+    return jobOf({ command: "sh -c", args: [script], env: "[{ name: MEM, value: 2g }]" })
+      .settings.get("spark.executor.memory");
+  };
+  for (
+    const written of ["${MEM:-1g}", "${MEM%g}m", "$(cat /memory)", "`cat /memory`", "$((1+1))g"]
+  ) {
+    assertEquals(memoryOf(written)?.unknown, "the shell computes it", written);
+  }
+  for (const written of ["2g", "$MEM", "${MEM}", "$(MEM)"]) {
+    assertEquals(
+      [memoryOf(written)?.value, memoryOf(written)?.unknown],
+      ["2g", undefined],
+      written,
+    );
+  }
+});
+
+Deno.test("sparkJobsOf reads a whole value with spaces in one argument", () => {
+  const key = "spark.executor.extraJavaOptions";
+  for (const args of [[`--conf=${key}=-Xss1m -Da=b`], ["--conf", `${key}=-Xss1m -Da=b`]]) {
+    assertEquals(jobOf({ args: [...args, "a.py"] }).settings.get(key)?.value, "-Xss1m -Da=b");
+  }
+});
