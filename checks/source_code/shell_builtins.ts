@@ -314,9 +314,8 @@ export abstract class ShellBuiltins extends ShellExpander {
 
   /** Notes a program, and whether it gets the variable. */
   private noteProgram(start: number, name: string, { variables, exported }: State): void {
-    const text = variables.get(this.name);
-    const isOwn = typeof text === "string" && !exported.has(this.name);
-    this.programs.push({ start, name, isMissing: text === undefined || isOwn });
+    const isMissing = variables.get(this.name) === undefined || !exported.has(this.name);
+    this.programs.push({ start, name, isMissing });
   }
 
   /** Runs the script of `bash -c`, the text that a shell reads, or a file that the script wrote. */
@@ -431,8 +430,10 @@ function hide(name: string, { locals, variables }: State): void {
 }
 
 /** Another file or command may set any variable. */
-export function open({ variables }: State): void {
+export function open(state: State): void {
+  const { variables } = state;
   for (const [name, text] of variables) if (text === undefined) variables.set(name, null);
+  exportAll(state, variables.keys());
 }
 
 function statusOfCode(code: Text | undefined, otherwise: Status): Status {

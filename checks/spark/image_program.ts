@@ -2,6 +2,7 @@ import { parseImage } from "../image/reference.ts";
 import { callsSpark } from "../kubernetes/job_containers.ts";
 import type { Container, Workload } from "../kubernetes/workloads.ts";
 import type { Code } from "../source_code/code.ts";
+import { isPlainSpark } from "../preflight/image/plain_images.ts";
 import { finalStages, instructionsOf, jsonWords, stagesOf } from "../source_code/dockerfile.ts";
 
 // The program of a container without `command`, which its image decides.
@@ -86,6 +87,8 @@ function dockerfileOf(
   ours: string,
 ): Code | undefined {
   const { repository } = parseImage(image);
+  // A folder can have the name of a published image.
+  if (isPlainSpark({ repository })) return undefined;
   const name = repository.replace(/^.*\//, "");
   const named = dockerfiles.filter(({ file = "" }) => {
     const [base = "", folder] = file.split("/").toReversed();

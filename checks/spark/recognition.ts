@@ -79,13 +79,15 @@ function showsSpark(container: Container): boolean {
 }
 
 /**
- * Returns whether a container runs a jar with Java alone. The name of an image does not show whether
- * such a jar uses Spark.
+ * Returns whether a container runs a program of Java that does not name Spark, or a whole jar. The name
+ * of an image does not show whether such a program uses Spark.
  */
 export function runsJar({ words }: Pick<Container, "words">): boolean {
   const at = words.findIndex(({ text }) => /(^|\/)java$/.test(text));
-  return at >= 0 && words.slice(at + 1).some(({ text }) => text === "-jar") ||
-    words.some(({ text }) => /(^|[\s;&|\/])java\s[^;&|\n]*-jar\s/.test(text));
+  const calls = at >= 0
+    ? [words.slice(at + 1).map(({ text }) => text).join(" ")]
+    : words.flatMap(({ text }) => /(?:^|[\s;&|/])java\s([^;&|\n]*)/.exec(text)?.[1] ?? []);
+  return calls.some((call) => /(^|\s)-jar\s/.test(call) || !/spark/i.test(call));
 }
 
 /** Returns whether a container only connects to a Spark Connect server, which runs Spark. */

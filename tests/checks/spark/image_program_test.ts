@@ -123,3 +123,9 @@ Deno.test("no check of connections passes a Spark job whose program is not known
     [],
   );
 });
+
+Deno.test("a Dockerfile in a folder named spark is not that of a published image", () => {
+  const files = { "spark/Dockerfile": program(`CMD ${SUBMIT}`) };
+  assertEquals(modeOf(job("apache/spark:3.5.8"), files), UNKNOWN);
+  assertEquals(modeOf(job("ghcr.io/acme/spark:1.0.0"), files), ["client", undefined]);
+});

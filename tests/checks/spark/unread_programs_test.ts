@@ -29,6 +29,7 @@ Deno.test("a jar that Java runs alone is no Spark job because of the name of its
       'image: "ghcr.io/acme/etl-spark:1.0.0", command: [java, -jar, /app/report.jar]',
       'image: "ghcr.io/acme/etl-spark:1.0.0", command: [/usr/bin/java, -Xmx1g, -jar, /app/a.jar]',
       'image: "ghcr.io/acme/spark:1.0.0", command: [sh, -c, "exec java -jar /app/a.jar"]',
+      'image: "ghcr.io/acme/spark:1.0.0", command: [java, -cp, "/app/*", com.acme.Main]',
     ]
   ) {
     assertEquals(await saidOf(container), ["nothing shows whether it runs Spark"], container);
@@ -37,6 +38,7 @@ Deno.test("a jar that Java runs alone is no Spark job because of the name of its
     const container of [
       'image: "ghcr.io/acme/a:1", command: [java, -cp, "/app/*", org.apache.spark.deploy.SparkSubmit]',
       'image: "ghcr.io/acme/a:1", command: [java, -Dspark.master=local, -jar, /app/a.jar]',
+      'image: "ghcr.io/acme/spark:1.0.0", command: [java, -cp, "/opt/spark/jars/*", com.acme.Main]',
     ]
   ) assertEquals(await saidOf(container), [], container);
 });
