@@ -177,6 +177,7 @@ export abstract class ShellBuiltins extends ShellExpander {
         for (const text of args) this.calculateText(text ?? "", words[0]!.start, state);
         return go("unknown");
       case "unset":
+        if (args.some((each) => /^-\w*f/.test(each ?? ""))) return go("ok");
         for (const each of args) {
           if (/^\w+$/.test(each ?? "")) state.variables.set(each!, undefined);
         }
@@ -253,7 +254,7 @@ export abstract class ShellBuiltins extends ShellExpander {
       this.ends.push({ isHealthy: false, offset: state.read, isUnset: false, stop });
       return [];
     }
-    this.noteProgram(words[0]!.start, base, state);
+    this.noteProgram(words[0]!.start, STARTER.test(base) ? programIn(args) ?? base : base, state);
     if (/^(xargs|parallel|retry|timeout)$/.test(base)) this.callsAny = true;
     return go(
       /^(grep|egrep|diff|cmp|type|which|id|getent|pg_isready|\w+\.\w+)$/.test(base)
@@ -367,6 +368,16 @@ export abstract class ShellBuiltins extends ShellExpander {
       stop,
     });
   }
+}
+
+/** Programs that start another one with their own environment, as in `timeout 60 python3 job.py`. */
+const STARTER =
+  /^(?:nice|ionice|timeout|stdbuf|setsid|taskset|numactl|flock|chrt|tini|dumb-init|gosu|su-exec|xargs)$/;
+
+/** The name of the program that the words after such a program start. */
+function programIn(args: readonly Text[]): string | undefined {
+  const names = args.map((each) => (each ?? "").replace(/^.*\//, ""));
+  return names.find((each) => /^(?:python[\d.]*|pyspark|spark-submit)$/.test(each));
 }
 
 /** A text of a script, with its place. */

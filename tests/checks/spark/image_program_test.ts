@@ -129,3 +129,17 @@ Deno.test("a Dockerfile in a folder named spark is not that of a published image
   assertEquals(modeOf(job("apache/spark:3.5.8"), files), UNKNOWN);
   assertEquals(modeOf(job("ghcr.io/acme/spark:1.0.0"), files), ["client", undefined]);
 });
+
+Deno.test("a program that starts another one shows the program of an image", () => {
+  const lines = [
+    'ENTRYPOINT ["/usr/bin/tini", "--", "spark-submit", "--master=local[1]", "/a.py"]',
+    'ENTRYPOINT ["python3", "/a.py"]',
+    "CMD spark-submit --master local[1] /a.py",
+  ];
+  for (const line of lines) {
+    const files = { "etl/Dockerfile": program(line) };
+    assertEquals(modeOf(job("ghcr.io/acme/etl:1.0.0"), files), ["local", undefined], line);
+  }
+  const sleeps = { "etl/Dockerfile": program('CMD ["sleep", "infinity"]') };
+  assertEquals(modeOf(job("ghcr.io/acme/etl:1.0.0"), sleeps), UNKNOWN);
+});
