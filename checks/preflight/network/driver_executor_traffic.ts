@@ -61,7 +61,7 @@ export const driverExecutorTraffic: PlatformCheck = connectionCheck({
       fix: ({ cause, destination }, all) => {
         const isOfCluster = destination === MASTER || destination === WORKERS ||
           all.some(({ actor }) => actor.role === "worker");
-        const pods = isOfCluster ? CLUSTER : SPARK;
+        const pods = isOfCluster ? CLUSTER : podsIn(cause.namespace, all);
         const [peer, ...morePeers] = peersOf(all, pods);
         return labelFirst(all) + fixDenial(network, cause, {
           name: isOfCluster ? "allow-spark-cluster-traffic" : "allow-driver-executor-traffic",
@@ -98,6 +98,15 @@ function labelFirst(all: readonly DeniedConnection[]): string {
     : `Add ${ROLE_LABEL}: driver to ${naming([...places])}, and allow its connections: `;
 }
 
+/** Selects the pods of Spark in a namespace: of one role if the others are in other namespaces. */
+function podsIn(namespace: string | undefined, denied: readonly DeniedConnection[]): unknown {
+  const roles = denied.flatMap(({ job }) => job.actors)
+    .filter(({ role, pod }) => SPARK_ROLES.includes(role) && pod.namespace === namespace)
+    .map(({ role }) => role);
+  const [role, ...others] = new Set(roles);
+  return role === undefined || others.length > 0 ? SPARK : { matchLabels: { [ROLE_LABEL]: role } };
+}
+
 /** Selects the pods in each namespace that the denied connections need, as peers of a policy. */
 function peersOf(denied: readonly DeniedConnection[], podSelector: unknown): unknown[] {
   const elsewhere = denied.map(({ cause: { namespace, other } }) =>
@@ -124,9 +133,11 @@ function selectsJobs({ cluster, jobs }: Network, { policy, rule, peer }: DenialC
   );
 }
 
+const SPARK_ROLES = ["driver", "executor"];
+
 /** The labels of drivers and executors, which Spark or the manifest sets. */
 const SPARK = {
-  matchExpressions: [{ key: "spark-role", operator: "In", values: ["driver", "executor"] }],
+  matchExpressions: [{ key: "spark-role", operator: "In", values: SPARK_ROLES }],
 };
 
 /** The labels of the pods of a SparkCluster, which the operator sets, and of drivers that use it. */

@@ -105,6 +105,8 @@ Deno.test("the checks of connections judge a namespace by what the manifests dec
       assertStringIncludes(fix, "Or, if Spark must make pods in etl: ");
     }
     const fixes = findings.map(({ fix }) => fix).join();
+    // Only the driver is in the namespace of the job, and only executors are in the other one.
+    assertEquals(fixes.includes('"values":["driver","executor"]'), false);
     assertStringIncludes(fixes, '"kubernetes.io/metadata.name":"etl"');
   }
 });
