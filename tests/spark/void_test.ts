@@ -11,7 +11,7 @@ const QUICK = [
 
 /** Runs each program of a list, and prints the numbers of those that fail. */
 const DRIVER = `
-import json, sys, tempfile
+import json, re, sys, tempfile
 from pyspark.sql import SparkSession, Row, functions as F
 from pyspark.sql.functions import *
 from pyspark.sql.types import *
@@ -25,13 +25,8 @@ folder = tempfile.mkdtemp()
 frame.write.json(folder + "/in")
 failed = []
 for i, (kind, text) in enumerate(json.loads(PROGRAMS)):
-    for view in spark.catalog.listTables():
-        if view.isTemporary:
-            spark.catalog.dropTempView(view.name)
-    for name in ("q", "w"):
-        spark.sql(f"drop {'view' if name == 'w' else 'table'} if exists {name}")
-    if "typed" in text:
-        spark.sql("drop table if exists typed")
+    words = set(re.findall(r"\\w+", text))
+    if "typed" in words:
         spark.sql("create table typed (id int, x int, b string, a string) using parquet")
     path = f"{folder}/{i}"
     names = dict(globals(), df=frame, other=frame.withColumn("a", F.lit("s")), p=path)
@@ -43,6 +38,12 @@ for i, (kind, text) in enumerate(json.loads(PROGRAMS)):
             exec(text, dict(names, inp=folder + "/in"))
     except Exception as error:
         failed.append(i)
+    # Each of these statements takes as long as a program, so only what a program can have made is dropped.
+    for name in words & {"q", "typed"}:
+        spark.sql(f"drop table if exists {name}")
+    if "w" in words:
+        spark.sql("drop view if exists w")
+    spark.catalog.dropTempView("v")
 print("FAILED", json.dumps(failed))
 `;
 

@@ -1,5 +1,6 @@
 // Programs, with what the Spark of the image does with them. tests/spark/void_test.ts
 // runs them. A program finds `df` and `other`, the paths `p` and `inp`, and the tables `t` and `typed`.
+// It makes no table but `q`, and no views but `v` and `w`.
 
 /** Programs that Spark 3.5.8 stops because a column has no type. */
 export const REFUSED = [
