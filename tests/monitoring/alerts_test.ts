@@ -10,6 +10,7 @@ import { openShell } from "../runbook/shell.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { type RunningExporter, startExporter } from "../support/exporter.ts";
 import { temporaryLake } from "../support/lakes.ts";
+import { onOneDay } from "../support/one_day.ts";
 import { outbox } from "../support/postgres.ts";
 import { prometheusTest, promtool, startPrometheus } from "../support/prometheus.ts";
 import { environment, ROOT, runTask } from "../support/task.ts";
@@ -132,105 +133,108 @@ async function operator(env: Readonly<Record<string, string>>): Promise<Operator
 
 prometheusTest(
   "alerts: each alert fires and clears in a drill, and every panel has data",
-  async () => {
-    const now = BigInt(Date.now()) * 1000n;
-    const DAY_MICROS = 86_400_000_000n;
-    const [first, last] = [dayOf(now - 3n * DAY_MICROS), dayOf(now - DAY_MICROS)];
-    const days = [...daysBetween(first, last)];
-    const events = days.map((day, seed) => generatedEvents(20, { day, seed }));
-    await using db = await outbox({ events });
-    await using lake = await temporaryLake();
-    const folder = await Deno.makeTempDir();
-    const env = { ...environment(db.config, lake.path), SEAL_GRACE_MINUTES: "0" };
-    const succeeds = async (name: string, ...args: string[]) => {
-      const { code, stdout, stderr } = await runTask(name, args, env);
-      assertEquals(code, 0, `${name}: ${stdout}${stderr}`);
-    };
-    await succeeds("run", last, "--metrics-file", `${folder}/run.prom`);
-    await using files = serveFile(`${folder}/run.prom`);
-    await using onCall = await operator(env);
-    const shows = async (page: string, texts: string[], values?: Record<string, string>) => {
-      const shown = await onCall.diagnose(page, values);
-      for (const text of texts) assertStringIncludes(shown, text, page);
-    };
-
-    // After a restart, the exporter listens on the same port.
-    const listen = ["--listen", `127.0.0.1:${freePort()}`];
-    const flags = [...listen, "--interval", "1", "--check-interval", "1", "--from", first];
-    let exporter: RunningExporter = await startExporter(env, flags);
-    const { address } = exporter;
-    try {
-      await using prometheus = await startPrometheus({
-        targets: { "deep-storage": address, node: files.address },
-        rules: impatientRules(),
-      });
-      const fire = (...expected: string[]) =>
-        until(`exactly these alerts fire: ${expected.join(", ") || "none"}`, async () => {
-          return (await prometheus.firing()).join() === expected.join();
-        });
-
-      // The oldest day ended two days ago and is not sealed yet.
-      await fire("DeepStorageDayOpen");
-      await shows("alert-day-open", [`${first}  missing`, `deno task run --date ${first}`]);
-      await succeeds("run", "--from", first, "--to", last);
-      await fire();
-
-      for (const expression of expressions) {
-        const mayBeEmpty = /verdict!=|findings\) > 0/.test(expression);
-        // Prometheus refuses an expression with a wrong syntax.
-        await until(`${expression} has data`, async () => {
-          return (await prometheus.query(expression)).length > 0 || mayBeEmpty;
-        });
-      }
-
-      const markers = days.flatMap((day) => [bronzeMarkerKey(day), silverMarkerKey(day)]);
-      const storeAt = (time: number) =>
-        Promise.all(markers.map((key) => Deno.utime(lake.file(key), time, time)));
-      await storeAt(Date.now() / 1000 - 27 * 3600);
-      await fire("DeepStorageNothingSealed");
-      await shows("alert-nothing-sealed", [`${last}  sealed`, "status: "]);
-      await storeAt(Date.now() / 1000);
-      await fire();
-
-      const start = windowOf(last).start / 1_000_000n;
-      await db.query(`
-      INSERT INTO stop_events (event_id, event_seq, occurred_at, operation_id, client_id, symbol,
-                               event_type, source)
-      VALUES ('99999999-9999-4999-8999-999999999999', 99999999, to_timestamp(${start}), 9, 1,
-              'BTCUSDC', 'EXECUTED', 'manual')`);
-      // Postflight compares the same events, so its check fails too.
-      await fire("DeepStorageCheckFailing", "DeepStorageSealedDayDiffers");
-      const late = { DAY: last };
-      await shows("alert-sealed-day-differs", ["+1 late", "1 event came late"], late);
-      await shows("alert-check-failing", ["row-counts\r\n", "FAIL   row-counts"], late);
-      await succeeds("amend", last, "--yes");
-      await fire();
-
-      await exporter.end();
-      await fire("DeepStorageExporterDown");
-      const EXPORTER = address;
-      await shows("alert-exporter-down", ["Failed to connect", "PASS   lake-login"], { EXPORTER });
-      exporter = await startExporter(env, flags);
-      await fire();
-
-      await db.query("ALTER TABLE stop_events RENAME TO elsewhere");
-      await fire("DeepStorageCheckFailing", "DeepStorageExporterDown");
-      await shows("alert-exporter-down", ['{source="outbox"} 0', '{source="lake"} 1'], {
-        EXPORTER,
-      });
-      const { code } = await runTask("run", [last, "--metrics-file", `${folder}/run.prom`], env);
-      assert(code !== 0);
-      await fire("DeepStorageCheckFailing", "DeepStorageExporterDown", "DeepStorageRunFailed");
-      await shows("alert-run-failed", ["stop_events"]);
-      await db.query("ALTER TABLE elsewhere RENAME TO stop_events");
-      await succeeds("run", last, "--metrics-file", `${folder}/run.prom`);
-      await fire();
-    } finally {
-      await exporter.end();
-      await Deno.remove(folder, { recursive: true });
-    }
-  },
+  () => onOneDay(drill),
 );
+
+/** Lets each alert fire and clear. */
+async function drill(): Promise<void> {
+  const now = BigInt(Date.now()) * 1000n;
+  const DAY_MICROS = 86_400_000_000n;
+  const [first, last] = [dayOf(now - 3n * DAY_MICROS), dayOf(now - DAY_MICROS)];
+  const days = [...daysBetween(first, last)];
+  const events = days.map((day, seed) => generatedEvents(20, { day, seed }));
+  await using db = await outbox({ events });
+  await using lake = await temporaryLake();
+  const folder = await Deno.makeTempDir();
+  const env = { ...environment(db.config, lake.path), SEAL_GRACE_MINUTES: "0" };
+  const succeeds = async (name: string, ...args: string[]) => {
+    const { code, stdout, stderr } = await runTask(name, args, env);
+    assertEquals(code, 0, `${name}: ${stdout}${stderr}`);
+  };
+  await succeeds("run", last, "--metrics-file", `${folder}/run.prom`);
+  await using files = serveFile(`${folder}/run.prom`);
+  await using onCall = await operator(env);
+  const shows = async (page: string, texts: string[], values?: Record<string, string>) => {
+    const shown = await onCall.diagnose(page, values);
+    for (const text of texts) assertStringIncludes(shown, text, page);
+  };
+
+  // After a restart, the exporter listens on the same port.
+  const listen = ["--listen", `127.0.0.1:${freePort()}`];
+  const flags = [...listen, "--interval", "1", "--check-interval", "1", "--from", first];
+  let exporter: RunningExporter = await startExporter(env, flags);
+  const { address } = exporter;
+  try {
+    await using prometheus = await startPrometheus({
+      targets: { "deep-storage": address, node: files.address },
+      rules: impatientRules(),
+    });
+    const fire = (...expected: string[]) =>
+      until(`exactly these alerts fire: ${expected.join(", ") || "none"}`, async () => {
+        return (await prometheus.firing()).join() === expected.join();
+      });
+
+    // The oldest day ended two days ago and is not sealed yet.
+    await fire("DeepStorageDayOpen");
+    await shows("alert-day-open", [`${first}  missing`, `deno task run --date ${first}`]);
+    await succeeds("run", "--from", first, "--to", last);
+    await fire();
+
+    for (const expression of expressions) {
+      const mayBeEmpty = /verdict!=|findings\) > 0/.test(expression);
+      // Prometheus refuses an expression with a wrong syntax.
+      await until(`${expression} has data`, async () => {
+        return (await prometheus.query(expression)).length > 0 || mayBeEmpty;
+      });
+    }
+
+    const markers = days.flatMap((day) => [bronzeMarkerKey(day), silverMarkerKey(day)]);
+    const storeAt = (time: number) =>
+      Promise.all(markers.map((key) => Deno.utime(lake.file(key), time, time)));
+    await storeAt(Date.now() / 1000 - 27 * 3600);
+    await fire("DeepStorageNothingSealed");
+    await shows("alert-nothing-sealed", [`${last}  sealed`, "status: "]);
+    await storeAt(Date.now() / 1000);
+    await fire();
+
+    const start = windowOf(last).start / 1_000_000n;
+    await db.query(`
+    INSERT INTO stop_events (event_id, event_seq, occurred_at, operation_id, client_id, symbol,
+                             event_type, source)
+    VALUES ('99999999-9999-4999-8999-999999999999', 99999999, to_timestamp(${start}), 9, 1,
+            'BTCUSDC', 'EXECUTED', 'manual')`);
+    // Postflight compares the same events, so its check fails too.
+    await fire("DeepStorageCheckFailing", "DeepStorageSealedDayDiffers");
+    const late = { DAY: last };
+    await shows("alert-sealed-day-differs", ["+1 late", "1 event came late"], late);
+    await shows("alert-check-failing", ["row-counts\r\n", "FAIL   row-counts"], late);
+    await succeeds("amend", last, "--yes");
+    await fire();
+
+    await exporter.end();
+    await fire("DeepStorageExporterDown");
+    const EXPORTER = address;
+    await shows("alert-exporter-down", ["Failed to connect", "PASS   lake-login"], { EXPORTER });
+    exporter = await startExporter(env, flags);
+    await fire();
+
+    await db.query("ALTER TABLE stop_events RENAME TO elsewhere");
+    await fire("DeepStorageCheckFailing", "DeepStorageExporterDown");
+    await shows("alert-exporter-down", ['{source="outbox"} 0', '{source="lake"} 1'], {
+      EXPORTER,
+    });
+    const { code } = await runTask("run", [last, "--metrics-file", `${folder}/run.prom`], env);
+    assert(code !== 0);
+    await fire("DeepStorageCheckFailing", "DeepStorageExporterDown", "DeepStorageRunFailed");
+    await shows("alert-run-failed", ["stop_events"]);
+    await db.query("ALTER TABLE elsewhere RENAME TO stop_events");
+    await succeeds("run", last, "--metrics-file", `${folder}/run.prom`);
+    await fire();
+  } finally {
+    await exporter.end();
+    await Deno.remove(folder, { recursive: true });
+  }
+}
 
 Deno.test("alerts: every metric of the alerts and of the dashboard is in the table of the documentation", () => {
   const text = [...alerts.map(({ expr }) => expr), ...expressions].join("\n");

@@ -16,6 +16,7 @@ import {
   assertStringIncludes,
 } from "../support/assert.ts";
 import { recorder, temporaryLake } from "../support/lakes.ts";
+import { onOneDay } from "../support/one_day.ts";
 import { outbox } from "../support/postgres.ts";
 
 const DAY = parseDay("2025-12-28")!;
@@ -84,25 +85,26 @@ Deno.test("bronze: includes the first microsecond of a day, and not the first mi
   assertEquals([minSeq, maxSeq, rows], [2n, 3n, 2]);
 });
 
-Deno.test("bronze: keeps today open, and adds new events with the next run", async () => {
-  const day = today();
-  await using db = await outbox({ events: [event(1, `${day}T00:00:00Z`)] });
-  await using lake = await temporaryLake();
-  const steps = await bronze(db.config, lake, day);
-  assertStringIncludes(steps.find(({ step }) => step === "fence")!.says, "is not over");
-  const first = (await commitOf(lake, day))!;
-  assertEquals([first.state, first.rows], ["open", 1]);
+Deno.test("bronze: keeps today open, and adds new events with the next run", () =>
+  onOneDay(async () => {
+    const day = today();
+    await using db = await outbox({ events: [event(1, `${day}T00:00:00Z`)] });
+    await using lake = await temporaryLake();
+    const steps = await bronze(db.config, lake, day);
+    assertStringIncludes(steps.find(({ step }) => step === "fence")!.says, "is not over");
+    const first = (await commitOf(lake, day))!;
+    assertEquals([first.state, first.rows], ["open", 1]);
 
-  await db.query(event(2, `${day}T00:00:00.000001Z`));
-  await bronze(db.config, lake, day);
-  const second = (await commitOf(lake, day))!;
-  assertEquals([second.state, second.rows], ["open", 2]);
-  // The part of the previous state is removed.
-  const parts = (await lake.list("bronze/")).map(({ key }) => key).filter((k) =>
-    !/_commit/.test(k)
-  );
-  assertEquals(parts, second.parts.map(({ key }) => key));
-});
+    await db.query(event(2, `${day}T00:00:00.000001Z`));
+    await bronze(db.config, lake, day);
+    const second = (await commitOf(lake, day))!;
+    assertEquals([second.state, second.rows], ["open", 2]);
+    // The part of the previous state is removed.
+    const parts = (await lake.list("bronze/")).map(({ key }) => key).filter((k) =>
+      !/_commit/.test(k)
+    );
+    assertEquals(parts, second.parts.map(({ key }) => key));
+  }));
 
 Deno.test("bronze: keeps a window open during the grace after its end", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS] });

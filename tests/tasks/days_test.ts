@@ -1,6 +1,7 @@
 import { generatedEvents, RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { temporaryLake } from "../support/lakes.ts";
+import { onOneDay } from "../support/one_day.ts";
 import { outbox } from "../support/postgres.ts";
 import { environment, runTask } from "../support/task.ts";
 
@@ -29,26 +30,27 @@ Deno.test("days: accept a day as argument like --date", async () => {
   assertEquals(await lake.contents(), before);
 });
 
-Deno.test("days: take today and yesterday from the database's clock, in flags and in JOB_DATE", async () => {
-  await using db = await outbox();
-  await using lake = await temporaryLake();
-  const env = environment(db.config, lake.path);
-  const [row] = await db.query(`
-    SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS today,
-           to_char((now() - interval '1 day') AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS yesterday`);
-  const runs: [string[], Record<string, string>, string][] = [
-    [["yesterday"], {}, row!.yesterday!],
-    [["--date", "yesterday"], {}, row!.yesterday!],
-    [[], { JOB_DATE: "yesterday" }, row!.yesterday!],
-    [["--date", "today"], {}, row!.today!],
-    [[], {}, row!.today!],
-  ];
-  for (const [args, more, day] of runs) {
-    const task = await runTask("bronze", [...args, "--output", "json"], { ...env, ...more });
-    assertEquals(task.code, 0, task.stdout);
-    assertEquals(new Set(json(task.stdout).map(({ date }) => date)), new Set([day]));
-  }
-});
+Deno.test("days: take today and yesterday from the database's clock, in flags and in JOB_DATE", () =>
+  onOneDay(async () => {
+    await using db = await outbox();
+    await using lake = await temporaryLake();
+    const env = environment(db.config, lake.path);
+    const [row] = await db.query(`
+      SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS today,
+             to_char((now() - interval '1 day') AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS yesterday`);
+    const runs: [string[], Record<string, string>, string][] = [
+      [["yesterday"], {}, row!.yesterday!],
+      [["--date", "yesterday"], {}, row!.yesterday!],
+      [[], { JOB_DATE: "yesterday" }, row!.yesterday!],
+      [["--date", "today"], {}, row!.today!],
+      [[], {}, row!.today!],
+    ];
+    for (const [args, more, day] of runs) {
+      const task = await runTask("bronze", [...args, "--output", "json"], { ...env, ...more });
+      assertEquals(task.code, 0, task.stdout);
+      assertEquals(new Set(json(task.stdout).map(({ date }) => date)), new Set([day]));
+    }
+  }));
 
 Deno.test("days: --from and --to run the oldest day first, with headings and a table", async () => {
   const days = ["2025-12-27", "2025-12-28", "2025-12-29"];

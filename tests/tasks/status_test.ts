@@ -6,6 +6,7 @@ import { deadPort } from "../support/dead_port.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { temporaryLake } from "../support/lakes.ts";
 import { validLines } from "../support/line_schema.ts";
+import { onOneDay } from "../support/one_day.ts";
 import { outbox } from "../support/postgres.ts";
 import { bronzeCommit, publish, silverCommit } from "../support/published_days.ts";
 import { environment, runTask, type TaskOutcome } from "../support/task.ts";
@@ -47,15 +48,16 @@ Deno.test("status: reports every day as missing before any run, and names run as
   assert(!status.stdout.includes("\x1b"), "colour without a terminal");
 });
 
-Deno.test("status: covers the outbox's first day to today by default", async () => {
-  await using db = await outbox({ events: [RUNBOOK_EVENTS] });
-  await using lake = await temporaryLake();
-  const env = environment(db.config, lake.path);
-  const { days, total } = lines(await runTask("status", ["--output", "json"], env));
-  const today = (await db.query("SELECT (now() AT TIME ZONE 'UTC')::date AS today"))[0]!.today;
-  assertEquals([days[0].date, days.at(-1).date], ["2025-12-28", today]);
-  assertEquals([total.days, total.outbox, total.exitCode], [days.length, "asked", 0]);
-});
+Deno.test("status: covers the outbox's first day to today by default", () =>
+  onOneDay(async () => {
+    await using db = await outbox({ events: [RUNBOOK_EVENTS] });
+    await using lake = await temporaryLake();
+    const env = environment(db.config, lake.path);
+    const { days, total } = lines(await runTask("status", ["--output", "json"], env));
+    const today = (await db.query("SELECT (now() AT TIME ZONE 'UTC')::date AS today"))[0]!.today;
+    assertEquals([days[0].date, days.at(-1).date], ["2025-12-28", today]);
+    assertEquals([total.days, total.outbox, total.exitCode], [days.length, "asked", 0]);
+  }));
 
 Deno.test("status: reports a sealed day after a run, and late events", async () => {
   await using db = await outbox({ events: [RUNBOOK_EVENTS, generatedEvents(300)] });
@@ -253,21 +255,22 @@ Deno.test("status: accepts an empty lake and an empty outbox", async () => {
   assertStringIncludes(stdout, "status: there are no days yet");
 });
 
-Deno.test("status: accepts one day or a range, and rejects both together", async () => {
-  await using lake = await temporaryLake();
-  const of = async (...args: string[]) => {
-    const outcome = await runTask("status", [...args, "--output", "json"], {
-      LAKE_URL: `file://${lake.path}`,
-    });
-    return [outcome.code, outcome.code === 0 ? lines(outcome).total.days : undefined];
-  };
-  assertEquals(await of("2025-12-28"), [0, 1]);
-  assertEquals(await of("--date", "yesterday"), [0, 1]);
-  assertEquals(await of("--from", "yesterday", "--to", "today"), [0, 2]);
-  assertEquals(await of("--from", "today", "--to", "yesterday"), [2, undefined]);
-  assertEquals(await of("2025-12-28", "--from", "2025-12-27"), [2, undefined]);
-  assertEquals(await of("2025-12-32"), [2, undefined]);
-});
+Deno.test("status: accepts one day or a range, and rejects both together", () =>
+  onOneDay(async () => {
+    await using lake = await temporaryLake();
+    const of = async (...args: string[]) => {
+      const outcome = await runTask("status", [...args, "--output", "json"], {
+        LAKE_URL: `file://${lake.path}`,
+      });
+      return [outcome.code, outcome.code === 0 ? lines(outcome).total.days : undefined];
+    };
+    assertEquals(await of("2025-12-28"), [0, 1]);
+    assertEquals(await of("--date", "yesterday"), [0, 1]);
+    assertEquals(await of("--from", "yesterday", "--to", "today"), [0, 2]);
+    assertEquals(await of("--from", "today", "--to", "yesterday"), [2, undefined]);
+    assertEquals(await of("2025-12-28", "--from", "2025-12-27"), [2, undefined]);
+    assertEquals(await of("2025-12-32"), [2, undefined]);
+  }));
 
 Deno.test("status: reads a thousand days from their markers alone", async () => {
   await using lake = await temporaryLake();
