@@ -6,6 +6,7 @@ import { until } from "../../cluster/until.ts";
 import { READS_ALL, user } from "../../cluster/users.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
 import { clusterTest, controlPlane } from "../../support/control_plane.ts";
+import { deadPort } from "../../support/dead_port.ts";
 import { serverConfig } from "../../support/postgres.ts";
 import { open } from "./kubeconfigs.ts";
 import { forwardedPod } from "./kubelet.ts";
@@ -146,9 +147,7 @@ clusterTest(
 );
 
 clusterTest("port_forward: forward: problem() has the error message of the node", async () => {
-  const gone = server(echo);
-  await gone[Symbol.asyncDispose]();
-  await using pod = await forwardedPod({ 80: gone.port });
+  await using pod = await forwardedPod({ 80: deadPort() });
   await using opened = await admin();
   for (const [port, words] of [[80, "connection refused"], [81, "no forward found"]] as const) {
     const forward = await opened.cluster.forward(pod.namespace, pod.name, port);
