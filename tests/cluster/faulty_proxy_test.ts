@@ -8,17 +8,19 @@ import { DOES_ALL, user } from "./users.ts";
 const SECRETS = "/api/v1/secrets";
 const ROLES = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
 
-/** Milliseconds without bytes after which a response has stalled. */
+/** Milliseconds without bytes after which a response that is to stall has stalled. */
 const STALLED = 5_000;
 
 /**
  * Returns the part of a response that arrives, and the name of the error that ends it.
  *
  * @param within the milliseconds in which the first bytes must arrive
+ * @param stalled the milliseconds without bytes after which the response has stalled
  */
 async function listRoles(
   { server, ca, login }: Access,
   within = 180_000,
+  stalled = STALLED,
 ): Promise<{ text: string; end: string }> {
   using client = Deno.createHttpClient({ caCerts: [ca] });
   const headers: Record<string, string> = "token" in login
@@ -34,7 +36,7 @@ async function listRoles(
     for await (const part of response.body!.pipeThrough(new TextDecoderStream())) {
       text += part;
       clearTimeout(timer);
-      timer = setTimeout(stop, STALLED);
+      timer = setTimeout(stop, stalled);
     }
     return { text, end: "" };
   } catch (error) {
@@ -65,7 +67,7 @@ clusterTest("faultyProxy: drops the connection in the middle of the one list", a
   const fault = { list: "clusterroles", inTheMiddle: "drops" } as const;
   await using proxy = await faultyProxy({ folder }, admin, fault);
   using api = openApi(proxy.access);
-  const { text, end } = await listRoles(proxy.access);
+  const { text, end } = await listRoles(proxy.access, 180_000, 180_000);
   assertEquals(end, "TypeError");
   assert(text.startsWith(`{"kind":"ClusterRoleList"`), text);
   assertEquals((await api.get(SECRETS)).kind, "SecretList");

@@ -1,6 +1,7 @@
 import type { DatabaseConfig } from "../../pipeline/config.ts";
 import { startPostgres } from "../../tasks/demo/embedded_postgres.ts";
 import { serverAccount } from "../../tasks/demo/postgres_binaries.ts";
+import { until } from "../cluster/until.ts";
 import { type Authority, authority } from "../pipeline/cluster/pki.ts";
 import { session, type TextClient } from "./pg_session.ts";
 
@@ -63,5 +64,5 @@ async function admit(file: string, lines: readonly string[], owner: TextClient):
   await owner.query("SELECT pg_reload_conf()");
   // The server reloads the file before it accepts the next connection, and its sessions see the
   // change then.
-  while (await loaded() === before) await new Promise((resolve) => setTimeout(resolve, 20));
+  await until("the server has reloaded the file", async () => await loaded() !== before);
 }

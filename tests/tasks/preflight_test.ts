@@ -121,7 +121,7 @@ Deno.test("preflight: exits with 3 in time if the store is stopped, and reports 
   await using db = await outbox();
   const lake = await store.createBucket(`stopped-${crypto.randomUUID()}`);
   const env = withBucket(db.config, { ...lake, endpoint: `http://127.0.0.1:${deadPort()}` });
-  const { code, stdout } = await preflight([...LIVE, "--timeout", "10"], env);
+  const { code, stdout } = await preflight([...LIVE, "--timeout", "60"], env);
   assertEquals(code, 3);
   assertEquals(verdictsOf(stdout, ...DATABASE_CHECKS), ["PASS", "PASS"]);
   assertEquals(verdictsOf(stdout, ...LAKE_CHECKS), ["ERROR", "ERROR"]);

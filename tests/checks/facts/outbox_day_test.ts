@@ -4,6 +4,7 @@ import { EVENT_COLUMNS } from "../../../pipeline/contract/tables.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import type { Lake } from "../../../pipeline/lake/lake.ts";
 import { generatedEvents, RUNBOOK_EVENTS } from "../../../tasks/demo/events.ts";
+import { until } from "../../cluster/until.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
 import { bronze, CENTURY, DAY, event, eventId, markerOf } from "../../support/days.ts";
 import { temporaryLake } from "../../support/lakes.ts";
@@ -191,17 +192,12 @@ Deno.test("gatherSource ends its session, even after a failure", async () => {
         AND backend_type = 'client backend'`);
     return row!.count;
   };
-  const gone = async () => {
-    for (let i = 0; i < 100 && await sessions() !== "0"; i++) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    return await sessions();
-  };
+  const ends = () => until("the session has ended", async () => await sessions() === "0");
   await gatherSource(db.config, lake, DAY);
-  assertEquals(await gone(), "0");
+  await ends();
   await db.query("DROP TABLE stop_events");
   await assertRejects(() => gatherSource(db.config, lake, DAY), Failure, "stop_events");
-  assertEquals(await gone(), "0");
+  await ends();
 });
 
 Deno.test("gatherSource ends immediately on abort, with the reason", async () => {

@@ -4,6 +4,7 @@ import type { ConnectOptions } from "../../../pipeline/outbox/client.ts";
 import { connect, type Connection } from "../../../pipeline/outbox/connection.ts";
 import type { CopyBlock } from "../../../pipeline/outbox/copy_tap.ts";
 import { startPostgres } from "../../../tasks/demo/embedded_postgres.ts";
+import { until } from "../../cluster/until.ts";
 import { assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
 import { join, payload, payloadOf } from "../../support/copy_stream.ts";
 import { session } from "../../support/pg_session.ts";
@@ -25,6 +26,8 @@ async function count(blocks: AsyncIterable<CopyBlock>): Promise<number> {
 }
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+/** The milliseconds after which a server counts as silent. A busy machine logs in within them. */
+const SHORT = 3_000;
 const rows = (n: number) => `SELECT repeat('x', 100) FROM generate_series(1, ${n})`;
 
 /** Selects the start of the transaction, which no two transactions of a session share. */
@@ -40,27 +43,27 @@ async function unreachable(run: () => Promise<unknown>, ...words: string[]): Pro
 Deno.test("connection: fails with the reason when the server falls silent in the middle of a copy", async () => {
   await using db = await outbox();
   await using proxy = stallingProxy(db.config.port, 3_000_000);
-  await using connection = await open({ ...db.config, port: proxy.port }, { silence: 500 });
+  await using connection = await open({ ...db.config, port: proxy.port }, { silence: SHORT });
   await unreachable(
     () => count(connection.copy(rows(100_000))),
-    "Postgres sent nothing for 0.5 s",
+    "Postgres sent nothing for 3 s",
     "--silence",
   );
-  await unreachable(() => connection.query("SELECT 1"), "Postgres sent nothing for 0.5 s");
+  await unreachable(() => connection.query("SELECT 1"), "Postgres sent nothing for 3 s");
 });
 
 Deno.test("connection: fails with the reason when the server falls silent during a query", async () => {
   await using db = await outbox();
-  await using connection = await open(db.config, { silence: 300 });
-  await unreachable(() => connection.query("SELECT pg_sleep(60)"), "sent nothing for 0.3 s");
+  await using connection = await open(db.config, { silence: SHORT });
+  await unreachable(() => connection.query("SELECT pg_sleep(60)"), "sent nothing for 3 s");
 });
 
 Deno.test("connection: does not treat the server as silent while the reader is slow", async () => {
   await using db = await outbox();
-  await using connection = await open(db.config, { silence: 2000 });
+  await using connection = await open(db.config, { silence: SHORT });
   let bytes = 0;
   for await (const block of connection.copy(rows(30_000))) {
-    if (bytes === 0) await pause(3000);
+    if (bytes === 0) await pause(SHORT + 1000);
     bytes += join(...payloadOf(block)).length;
   }
   assertEquals(bytes, 19 + 30_000 * (2 + 4 + 100) + 2);
@@ -68,8 +71,8 @@ Deno.test("connection: does not treat the server as silent while the reader is s
 
 Deno.test("connection: does not treat a server that sends a little data from time to time as silent", async () => {
   await using db = await outbox();
-  await using connection = await open(db.config, { silence: 2000 });
-  const slowly = "SELECT repeat('x', 10000), pg_sleep(0.3) FROM generate_series(1, 10)";
+  await using connection = await open(db.config, { silence: SHORT });
+  const slowly = "SELECT repeat('x', 10000), pg_sleep(0.5) FROM generate_series(1, 10)";
   assertEquals(await count(connection.copy(slowly)) > 100_000, true);
 });
 
@@ -177,7 +180,7 @@ Deno.test("connection: also names a session that waits for the lock and so block
   const waiting = migration.query("ALTER TABLE stop_events ADD COLUMN venue text");
   const waits = `SELECT FROM pg_stat_activity
                  WHERE application_name = 'migrate' AND wait_event_type = 'Lock'`;
-  while ((await db.query(waits)).length === 0) await pause(10);
+  await until("the migration waits", async () => (await db.query(waits)).length > 0);
   await using connection = await open(db.config, { lockTimeout: 100 });
   await unreachable(() => connection.query("SELECT FROM stop_events"), "robson, migrate, active");
   await reader.query("COMMIT");
@@ -192,14 +195,14 @@ async function processId(connection: Connection): Promise<string> {
 /** Runs a statement about a process of the server as soon as the process runs `pg_sleep`. */
 async function whileItSleeps(db: Outbox, pid: string, sql: string): Promise<void> {
   const sleeps = "SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep'";
-  while ((await db.query(sleeps, [pid])).length === 0) await pause(10);
+  await until("the process sleeps", async () => (await db.query(sleeps, [pid])).length > 0);
   await db.query(sql, [pid]);
 }
 
 /** Waits until a process of the server has ended. */
 async function gone(db: Outbox, pid: string): Promise<void> {
   const sql = "SELECT FROM pg_stat_activity WHERE pid = $1";
-  while ((await db.query(sql, [pid])).length > 0) await pause(20);
+  await until("the process has ended", async () => (await db.query(sql, [pid])).length === 0);
 }
 
 /**
@@ -214,9 +217,7 @@ async function failureOfQuery(
   const answer = connection.query("SELECT pg_sleep(600)").catch((error) => error);
   const observer = await session(config);
   const running = "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
-  while ((await observer.query(running)).rows.length === 0) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+  await until("the query runs", async () => (await observer.query(running)).rows.length > 0);
   await observer.end();
   await end();
   const failure = await answer;
@@ -263,9 +264,11 @@ Deno.test("connection: reports a query that an administrator cancels as unreacha
 
 Deno.test("connection: reports a session that was idle for longer than the database allows", async () => {
   await using db = await outbox();
-  await db.query(`ALTER DATABASE ${db.config.name} SET idle_session_timeout = '100ms'`);
   await using connection = await open(db.config);
-  await gone(db, await processId(connection));
+  const server = await processId(connection);
+  // From here on, the connection sends nothing, however slow this process is.
+  await connection.query("SET idle_session_timeout = '100ms'");
+  await gone(db, server);
   await unreachable(
     () => connection.query("SELECT 1"),
     "terminating connection due to idle-session timeout (SQLSTATE 57P05)",

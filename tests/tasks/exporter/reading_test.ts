@@ -1,4 +1,5 @@
 import { Reading } from "../../../tasks/exporter/reading.ts";
+import { until } from "../../cluster/until.ts";
 import { assertEquals, assertMatch } from "../../support/assert.ts";
 
 /** A reading with a clock and an outcome that the test sets. */
@@ -73,7 +74,7 @@ Deno.test("Reading: a reading that takes too long fails, and no other begins unt
   const { state, failures, reading } = scene({ timeout: 1 });
   const { promise, resolve } = Promise.withResolvers<string>();
   state.outcome = () => promise;
-  while ((await reading.ask(1)).failed === 0); // ends after the time limit of 1 ms
+  await until("the reading fails", async () => (await reading.ask(1)).failed > 0);
   assertEquals(failures.length, 1);
   assertMatch(failures[0]!, /Cannot read the lake: it took longer than 0.001 s/);
   state.now += 1_000_000;
