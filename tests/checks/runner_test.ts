@@ -5,6 +5,7 @@ import { type Absent, type Gatherers, runChecks } from "../../checks/runner.ts";
 import { reasonOf } from "../../checks/report/report.ts";
 import { exitCode } from "../../tasks/cli/exit_code.ts";
 import { Failure } from "../../pipeline/errors.ts";
+import { until } from "../cluster/until.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { HEALTHY } from "./healthy/day.ts";
 
@@ -216,7 +217,7 @@ Deno.test("runChecks reports results in the order of the checks, as soon as they
     gatherers({ bronze: async () => (await promise, HEALTHY.bronze) }),
     { ...patient, onResult: ({ id }) => reported.push(id) },
   );
-  await new Promise((resolve) => setTimeout(resolve, 5));
+  await until("the first result is reported", () => Promise.resolve(reported.length > 0));
   assertEquals(reported, ["fast"]);
   resolve();
   const results = await running;

@@ -70,14 +70,15 @@ browserTest("HTML report: the failure inside of the worker has its message", asy
 });
 
 Deno.test("HTML report: a command that Ctrl-C or a signal ends leaves no old report", async () => {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 }); // accepts, and sends nothing
-  const env = { ...NOWHERE, DJANGO_DB_PORT: String(listener.addr.port) };
   for (
     const [signal, title] of [
       ["SIGINT", "<title>run was interrupted"],
       ["SIGKILL", "<title>run has not finished"],
     ] as const
   ) {
+    // Accepts, and sends nothing. Each command has its own, so that no connection is an earlier one.
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const env = { ...NOWHERE, DJANGO_DB_PORT: String(listener.addr.port) };
     await using old = await oldReport("report.html");
     const args = ["yesterday", "--output", `html=${old.path}`];
     const task = startTask("run", args, { ...env, LAKE_URL: `file://${old.folder}` });

@@ -45,6 +45,7 @@ clusterTest(
       `Job analytics-jobs/${JOB} continues. To follow it again: ${attach}\n`,
     );
     await assertUntouched(stage);
+    stage.logs.drop(); // The connection of the first command may still be open.
     const second = startTask("bronze", attach.split(" ").slice(3));
     await until("the command reads the log", () => Promise.resolve(stage.logs.readers() > 0));
     await stage.complete(driver);

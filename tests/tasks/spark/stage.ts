@@ -5,6 +5,7 @@ import { type Api, openApi } from "../../cluster/api.ts";
 import { theWholeSetup } from "../../cluster/setup.ts";
 import { bringTo } from "../../cluster/state.ts";
 import { until } from "../../cluster/until.ts";
+import { assertStringIncludes } from "../../support/assert.ts";
 import { controlPlane } from "../../support/control_plane.ts";
 import { type RunningTask, startTask } from "../../support/task.ts";
 import { IN_JOBS, JOBS, MERGE } from "../apply/setup.ts";
@@ -214,6 +215,11 @@ function timeOf({ metadata }: Pod): string {
 }
 
 /** Waits until a command has printed a text. */
-export function untilPrinted(task: RunningTask, text: string): Promise<void> {
-  return until(`the command prints ${text}`, () => Promise.resolve(task.printed().includes(text)));
+export async function untilPrinted(task: RunningTask, text: string): Promise<void> {
+  let hasEnded = false;
+  task.outcome.then(() => hasEnded = true);
+  await until(`the command prints ${text}`, () => {
+    return Promise.resolve(hasEnded || task.printed().includes(text));
+  });
+  assertStringIncludes(task.printed(), text);
 }
