@@ -3,11 +3,13 @@ import { REFUSED_SQL, WRITTEN_SQL } from "../checks/preflight/code/void_statemen
 import { assertEquals } from "../support/assert.ts";
 import { missingSpark, sparkSubmit, sparkTest } from "./spark.ts";
 
-/** Each statement runs once, so compiling it costs more than it saves. */
+/** Each statement runs once, on one row. */
 const QUICK = [
-  "--conf=spark.ui.enabled=false",
-  "--conf=spark.sql.codegen.wholeStage=false",
-];
+  "spark.ui.enabled=false",
+  "spark.sql.codegen.wholeStage=false", // compiling a statement costs more than it saves
+  "spark.sql.adaptive.enabled=false",
+  "spark.hadoop.fs.file.impl=org.apache.hadoop.fs.RawLocalFileSystem", // without checksums
+].map((option) => `--conf=${option}`);
 
 /** Runs each program of a list, and prints the numbers of those that fail. */
 const DRIVER = `
@@ -23,22 +25,22 @@ spark.sql("create table t using parquet as select 1 as id, 2 as x, 'q' as b, 3 a
 frame = spark.createDataFrame([(1, 2, "q")], "id int, x int, b string")
 folder = tempfile.mkdtemp()
 frame.write.json(folder + "/in")
+other = frame.withColumn("a", F.lit("s"))
 failed = []
 for i, (kind, text) in enumerate(json.loads(PROGRAMS)):
     words = set(re.findall(r"\\w+", text))
     if "typed" in words:
         spark.sql("create table typed (id int, x int, b string, a string) using parquet")
     path = f"{folder}/{i}"
-    names = dict(globals(), df=frame, other=frame.withColumn("a", F.lit("s")), p=path)
     try:
         if kind == "sql":
             for statement in text.replace("$P", path).split(";"):
                 spark.sql(statement)
         else:
-            exec(text, dict(names, inp=folder + "/in"))
+            exec(text, dict(globals(), df=frame, p=path, inp=folder + "/in"))
     except Exception as error:
         failed.append(i)
-    # Each of these statements takes as long as a program, so only what a program can have made is dropped.
+    # A statement takes as long as a program. So only what the program can have made is dropped.
     for name in words & {"q", "typed"}:
         spark.sql(f"drop table if exists {name}")
     if "w" in words:
