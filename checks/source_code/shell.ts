@@ -14,7 +14,7 @@ const READERS: readonly (readonly [RegExp, Language])[] = [
 export function withHeredocs(code: Code): Code[] {
   if (code.language === "dockerfile") return [code, ...writtenScripts(code)];
   if (code.language !== "shell") return [code];
-  const heredoc = /^([^\n]*)<<-?[ \t]*(["']?)(\w+)\2([^\n]*)\n([\s\S]*?)\n[ \t]*\3[ \t]*$/gm;
+  const heredoc = /^([^\n]*)<<-?[ \t]*(["']?)(\w+)\2([^\n]*)\n([\s\S]*?)\n[ \t]*\3[ \t]*'?$/gm;
   const inner = [...code.text.matchAll(heredoc)].flatMap((found): Code[] => {
     const [whole, before = "", quote, end = "", after = "", text = ""] = found;
     const language = READERS.find(([reader]) => reader.test(before + after))?.[1];

@@ -293,6 +293,8 @@ const REMOVALS: readonly [script: string, expected: readonly string[]][] = [
   ["python3 <<'PY'\n@\nPY\nunset JOB_DATE", []],
   ["unset JOB_DATE\npython3 /scripts/job.py", ["fail"]],
   ["unset -v JOB_DATE\npython3 /scripts/job.py", ["fail"]],
+  ["env -u JOB_DATE bash -c 'python3 - <<PY\n@\nPY'", ["fail"]],
+  ["env -u OTHER bash -c 'python3 - <<PY\n@\nPY'", []],
   ["unset -f JOB_DATE\npython3 /scripts/job.py", []],
   ["unset JOB_DATE\nnice -n 5 python3 <<'PY'\n@\nPY", ["fail"]],
   ["unset JOB_DATE\ntimeout 60 /usr/bin/python3.11 <<'PY'\n@\nPY", ["fail"]],
