@@ -57,7 +57,7 @@ export function unknownProgram({ containers }: Pick<Workload, "containers">): st
 }
 
 /** Returns whether the image of a container decides which program starts. */
-function isStartedByImage({ fields: { command, args }, words }: Container): boolean {
+export function isStartedByImage({ fields: { command, args }, words }: Container): boolean {
   const isEmpty = (value: unknown) => !Array.isArray(value) || value.length === 0;
   // The words of a SparkApplication and of a script of Argo are not in these fields.
   const isElsewhere = isEmpty(args) && words.some(({ path }) => !path.endsWith(".image"));

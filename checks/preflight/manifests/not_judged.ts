@@ -8,6 +8,7 @@ import { isInProject, jobsOf } from "../../kubernetes/jobs.ts";
 import { type ManifestObject, objectId } from "../../kubernetes/objects.ts";
 import { isForeignPolicy, isStagedPolicy } from "../../network_policy/foreign_policies.ts";
 import { groupOf, podTemplatesOf, workloadsOf } from "../../kubernetes/workloads.ts";
+import { isStartedByImage } from "../../spark/image_program.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 
 /** The objects that create pods, and that no check of jobs judges, each with the reason. */
@@ -34,6 +35,13 @@ function reasonOf(
 ): string | undefined {
   const { apiVersion, kind, value, namespace } = object;
   const workloads = workloadsOf([object]);
+  // The program of an image of Spark is not known here.
+  const ofImage =
+    workloads.some(({ containers }) =>
+        containers.some((each) => isStartedByImage(each) && /spark/i.test(each.image))
+      )
+      ? "its image decides whether it starts Spark"
+      : undefined;
   if (jobsOf([object], project).length > 0) {
     // Connections are judged in the namespace of the jobs.
     if (kind === "ClusterWorkflowTemplate") {
@@ -51,14 +59,16 @@ function reasonOf(
     const isElsewhere = namespace !== undefined && namespace !== project.jobs.namespace;
     if (kind === "Job" || kind === "CronJob") {
       return isElsewhere
-        ? `it is in the namespace ${namespace}, and its command does not call spark-submit`
+        ? `it is in the namespace ${namespace}, and ${
+          ofImage ?? "its command does not call spark-submit"
+        }`
         : undefined;
     }
     if (kind === "PodTemplate") return "it creates no pods itself";
     const isNear = namespace === project.jobs.namespace || /\bspark/i.test(JSON.stringify(value));
-    return isNear ? "it does not start a driver of Spark" : undefined;
+    return isNear ? ofImage ?? "it does not start a driver of Spark" : undefined;
   }
-  if (workloads.length > 0) return "it does not start Spark";
+  if (workloads.length > 0) return ofImage ?? "it does not start Spark";
   if (kind === "ConfigMap") return templateIn(object, objects) ?? codeIn(object);
   const { workflowTemplateRef } = fieldsIn(fieldsIn(value.spec).workflowSpec ?? value.spec);
   const template = textOf(fieldsIn(workflowTemplateRef).name);

@@ -185,3 +185,20 @@ Deno.test("notJudgedAmong names the code of ConfigMaps in languages that are not
     assertEquals(notJudged(map(key)), [], key);
   }
 });
+
+Deno.test("notJudgedAmong says that an image decides what a workload runs", () => {
+  const reason = "its image decides whether it starts Spark";
+  const pod = "containers: [{ name: a, image: acme/spark-etl:1 }]";
+  const template = `{ selector: {}, template: { spec: { ${pod} } } }`;
+  const deployment = object("apps/v1", "Deployment", template);
+  assertEquals(notJudged(deployment), [`Deployment analytics-jobs/etl: ${reason}`]);
+  const job = object("batch/v1", "Job", template).replace("analytics-jobs", "etl");
+  assertEquals(notJudged(job), [`Job etl/etl: it is in the namespace etl, and ${reason}`]);
+  const container = "{ image: acme/spark-etl:1, args: [--day, today] }";
+  const workflow = object(
+    "argoproj.io/v1alpha1",
+    "WorkflowTemplate",
+    `{ templates: [{ name: a, container: ${container} }] }`,
+  );
+  assertEquals(notJudged(workflow), [`WorkflowTemplate analytics-jobs/etl: ${reason}`]);
+});
