@@ -35,17 +35,24 @@ export function withImagePrograms(
     language === "dockerfile" && target === undefined
   );
   const containers = workload.containers.map((container) => {
-    const dockerfile = isStartedByImage(container)
-      ? dockerfileOf(container, dockerfiles, ours)
-      : undefined;
-    if (dockerfile === undefined) return container;
-    const { entrypoint, command, isAlone } = programOf(dockerfile);
+    if (!isStartedByImage(container)) return container;
+    const dockerfile = dockerfileOf(container, dockerfiles, ours);
+    const program = dockerfile === undefined ? toolkitIn(container) : programOf(dockerfile);
+    if (program === undefined) return container;
+    const { entrypoint, command, isAlone } = program;
     const ofImage = container.words.length > 0 || isAlone ? [] : command;
     const path = `${container.path}.image`;
     const words = [...entrypoint, ...ofImage].map((text) => ({ path, text }));
     return { ...container, words: isAlone ? words : [...words, ...container.words] };
   });
   return { ...workload, containers };
+}
+
+/** The program of the image of this toolkit, in any registry. */
+function toolkitIn({ image }: Container): ImageProgram | undefined {
+  return /(^|\/)deep-storage$/.test(parseImage(image).repository)
+    ? { entrypoint: ["deno", "task", "--quiet"], command: [], isAlone: false }
+    : undefined;
 }
 
 /** Why the program of a job is not known; undefined if the manifests or a Dockerfile show it. */

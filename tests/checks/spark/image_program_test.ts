@@ -143,3 +143,15 @@ Deno.test("a program that starts another one shows the program of an image", () 
   const sleeps = { "etl/Dockerfile": program('CMD ["sleep", "infinity"]') };
   assertEquals(modeOf(job("ghcr.io/acme/etl:1.0.0"), sleeps), UNKNOWN);
 });
+
+Deno.test("the image of the toolkit runs its tasks without a command", () => {
+  const args = (engine: string) => `args: [run, yesterday, --engine=${engine}]`;
+  for (const engine of ["local", "spark"]) {
+    const readings = readFile(
+      "job.yaml",
+      job("registry.example.com/deep-storage:1.0.0", args(engine)),
+    );
+    const { jobs } = treeOf({ directory: "manifests", objects: readings.objects, scripts: [] });
+    assertEquals([jobs[0]!.toolkit, jobs[0]!.mode], [engine, "local"]);
+  }
+});
