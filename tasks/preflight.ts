@@ -97,11 +97,13 @@ ${CONNECTION_HELP}`,
       const unneeded = unneededPermissions(sources);
       const writesFile = metricsFile !== undefined;
       await revokePermissions(...unneeded.filter((name) => name !== "write" || !writesFile));
+      const { chosen } = sources;
+      const fixesFiles = chosen.has("manifests") && !chosen.has("cluster");
       const strict = flags.on("strict");
       const verbose = flags.on("verbose");
       const report = await runAndReport(
         { command: "preflight", status: "checking …", checks: PREFLIGHT, gatherers },
-        { output, files, timeout, imageTimeout, strict, verbose, skip, signal },
+        { output, files, timeout, imageTimeout, fixesFiles, strict, verbose, skip, signal },
       );
       if (html !== undefined && !signal.aborted) {
         const { project } = sources;

@@ -61,7 +61,9 @@ function undecided(result: Result): Row[] {
 
 function cell(text: string): string {
   const shown = text.length > LONGEST_CELL ? `${text.slice(0, LONGEST_CELL)}…` : text;
-  return shown.split(/\r\n|\r|\n/).map(escape).join("<br>");
+  const lines = shown.split(/\r\n|\r|\n/).map(escape);
+  // Markdown would leave out the spaces at the beginning of a line of YAML.
+  return lines.map((line) => line.replace(/^ +/, (s) => "&nbsp;".repeat(s.length))).join("<br>");
 }
 
 /** Writes the characters that Markdown or HTML would read as markup as entities. */

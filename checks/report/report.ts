@@ -21,6 +21,11 @@ export function reasonOf({ examined, reason }: Result): string {
   return examined === undefined ? reason : `partially checked (${examined}): ${reason}`;
 }
 
+/** Returns the condition of a check that warned or failed. A failure says that it does not hold. */
+export function conditionOf({ verdict, title }: Result): string {
+  return verdict === "fail" ? `not true: ${title}` : title;
+}
+
 /** Divides results into those that a report prints one by one, and those that it only counts. */
 export interface Digest {
   /** Takes the next result, and returns whether the report prints it. */

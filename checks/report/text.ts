@@ -1,5 +1,6 @@
 import type { Finding, Result, Verdict } from "../finding.ts";
-import { createDigest, reasonOf, type Report } from "./report.ts";
+import { piecesOf } from "./fix_pieces.ts";
+import { conditionOf, createDigest, reasonOf, type Report } from "./report.ts";
 
 /** The layout of the text. */
 export interface TextOptions {
@@ -48,6 +49,7 @@ export function startText(
   } = {},
 ): TextReport {
   const digest = createDigest();
+  const printed: PrintedFixes = new Map();
   let section: string | undefined;
   return {
     result(result) {
@@ -59,7 +61,7 @@ export function startText(
         layout,
       );
       section = result.section;
-      return heading + renderResult(result, layout);
+      return heading + renderResult(result, layout, printed);
     },
     end(report) {
       const lines = verbose ? [] : digest.lines().map((line) => `${printable(line)}\n`);
@@ -79,13 +81,19 @@ function renderHeading(title: string, follows: boolean, { colour = false }: Text
 
 const INDENT = " ".repeat(9);
 
+/** The fixes that a report printed, with the check of each. */
+export type PrintedFixes = Map<string, string>;
+
 /**
  * Renders one line for a check, and below it the findings: object, problem, consequence and fix.
  * Ends with a newline.
+ *
+ * @param printed receives the fixes; a change of the cluster that it has is not printed again
  */
 export function renderResult(
   result: Result,
   { colour = false, idWidth = ID_WIDTH }: TextOptions = {},
+  printed: PrintedFixes = new Map(),
 ): string {
   const { id, verdict, findings, notJudged = [] } = result;
   const word = (WORDS[verdict] ?? verdict.toUpperCase()).padEnd(5);
@@ -94,7 +102,7 @@ export function renderResult(
   for (const { object, reason } of notJudged) {
     lines.push(`${INDENT}${printable(`not judged: ${object} (${reason})`)}`);
   }
-  for (const finding of findings) lines.push(...renderFinding(finding));
+  for (const finding of findings) lines.push(...renderFinding(finding, id, printed));
   if (findings.length > 0) lines.push(`${INDENT}runbook: deno task explain ${id}`);
   return lines.map((line) => `${line}\n`).join("");
 }
@@ -119,12 +127,14 @@ export function renderSummary(
 function messageOf(result: Result): string {
   const { verdict, title, examined, reason, requested } = result;
   if (verdict === "pass") return printable(examined ?? title);
-  if (verdict === "warn" || verdict === "fail") return title;
+  if (verdict === "warn" || verdict === "fail") return conditionOf(result);
   return printable(requested ? `as requested: ${reason}` : reasonOf(result) || title);
 }
 
 function renderFinding(
   { severity, object, field, file, line, problem, why, fix }: Finding,
+  id: string,
+  printed: PrintedFixes,
 ): string[] {
   const place = file === undefined ? "" : `  (${file}${line === undefined ? "" : `:${line}`})`;
   const within = field === undefined ? "" : `  ${field}`;
@@ -133,7 +143,28 @@ function renderFinding(
     `${INDENT}  ${severity === "warn" ? "warning" : "problem"}  ${printable(problem)}`,
   ];
   if (why !== undefined) lines.push(`${INDENT}  why      ${printable(why)}`);
-  return [...lines, `${INDENT}  fix      ${printable(fix)}`];
+  const [first = "", ...more] = fixLines(fix, id, printed);
+  return [
+    ...lines,
+    `${INDENT}  fix      ${first}`,
+    ...more.map((line) => `${INDENT}           ${line}`),
+  ];
+}
+
+/**
+ * The lines of a fix: words, and each command on a line of its own, so that it can be copied. A change
+ * of the cluster is printed once, because the second one could be refused, or change more.
+ */
+function fixLines(fix: string, id: string, printed: PrintedFixes): string[] {
+  const before = printed.get(fix);
+  if (before !== undefined) return [`the same as for ${before} above`];
+  const pieces = piecesOf(fix);
+  if (pieces.some(({ kind, text }) => kind === "command" && /\bkubectl /.test(text))) {
+    printed.set(fix, id);
+  }
+  return pieces.flatMap(({ kind, text }) =>
+    kind === "command" ? text.split("\n") : [text.replace(/^[.;,]?\s*/, "").trimEnd()]
+  ).filter((line) => line !== "").map(printable);
 }
 
 /**

@@ -33,6 +33,8 @@ export interface CheckingOptions {
   readonly timeout: number;
   /** Seconds to read images, which takes longer the first time; `timeout` by default. */
   readonly imageTimeout?: number;
+  /** Whether fixes change the manifests instead of a cluster, which was not asked for. */
+  readonly fixesFiles?: boolean;
   /** Whether warnings count as failures. */
   readonly strict?: boolean;
   /** Whether the text has a line for each check, also for one that was skipped on request. */
@@ -66,6 +68,7 @@ export async function runAndReport(
     files = [],
     timeout,
     imageTimeout = timeout,
+    fixesFiles = false,
     strict = false,
     verbose = false,
     skip = new Map(),
@@ -79,6 +82,10 @@ export async function runAndReport(
     verbose,
     quiet: isQuiet(),
   });
+  const inFiles = fixesFiles
+    ? (await import("../../checks/report/fix_in_files.ts")).fixesInFiles
+    : (result: Result) => result;
+  const printed = (result: Result) => withFlags(inFiles(result));
   showStatus(status);
   const began = performance.now();
   const judged = await runChecks(checks, gatherers, {
@@ -88,13 +95,13 @@ export async function runAndReport(
     ...(signal === undefined ? {} : { signal }),
     onResult(result) {
       if (signal?.aborted) return;
-      const lines = stream.result(withFlags(result));
+      const lines = stream.result(printed(result));
       if (lines !== "") print(lines.trimEnd());
       showStatus(status);
     },
   });
   clearStatus();
-  const results = judged.map((result) => withFlags(result));
+  const results = judged.map(printed);
   await traceChecks(command, date, results, began);
   const code = exitCode(results, { strict });
   const report = { command, ...(date === undefined ? {} : { date }), results, exitCode: code };

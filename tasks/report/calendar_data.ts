@@ -5,7 +5,7 @@ import { plural } from "../../pipeline/progress.ts";
 import { type DayStatus, type LayerStatus, nextStep } from "../status/judge.ts";
 import type { Status } from "../status/reading.ts";
 import type { CalendarData, CellState, DayData, LayerData } from "./content.ts";
-import { piecesOf } from "./fix_commands.ts";
+import { piecesOf } from "../../checks/report/fix_pieces.ts";
 import { repeatFlags } from "../cli/next_command.ts";
 
 /** Writes the state of the lake by day for a calendar. */

@@ -1,9 +1,9 @@
 import type { Finding, Result } from "../../checks/finding.ts";
-import { reasonOf, type Report } from "../../checks/report/report.ts";
+import { conditionOf, reasonOf, type Report } from "../../checks/report/report.ts";
 import { plural } from "../../pipeline/progress.ts";
 import type { Template } from "./content.ts";
 import { type Html, html } from "./escape.ts";
-import { piecesOf } from "./fix_commands.ts";
+import { piecesOf } from "../../checks/report/fix_pieces.ts";
 import { renderMarkdown } from "./markdown.ts";
 import { renderPieces, VERDICTS } from "./verdicts.ts";
 
@@ -72,14 +72,16 @@ interface Anchors {
 }
 
 function renderResult(result: Result, template: Template, { pages, number }: Anchors): Html {
-  const { id, title, verdict, findings, notJudged = [] } = result;
+  const { id, verdict, findings, notJudged = [] } = result;
   const { sign, word } = VERDICTS.get(verdict)!;
   const anchor = (name: string) => `page-${name}-${number}`;
   const page = template.pages[id];
   return html`
     <article class="check ${verdict}" data-verdict="${verdict}"
       aria-labelledby="check-${id}-${number}">
-    <h4 id="check-${id}-${number}"><span class="verdict ${verdict}"><span aria-hidden="true">${sign}</span> ${word}</span> <code>${id}</code> <span class="title">${title}</span></h4>
+    <h4 id="check-${id}-${number}"><span class="verdict ${verdict}"><span aria-hidden="true">${sign}</span> ${word}</span> <code>${id}</code> <span class="title">${conditionOf(
+      result,
+    )}</span></h4>
     <p class="examined">${messageOf(result)}</p>
     ${notJudged.map(({ object, reason }) =>
       html`

@@ -1,6 +1,6 @@
 import type { Report } from "../../checks/report/report.ts";
 import type { RecordedStep, RecordedWork, Sample } from "../days/recorded_steps.ts";
-import type { FixPiece } from "./fix_commands.ts";
+import type { FixPiece } from "../../checks/report/fix_pieces.ts";
 
 /** What an HTML report shows, as plain data. Each part is absent if its command has none. */
 export interface Content {

@@ -1,6 +1,6 @@
 import type { Verdict } from "../../checks/finding.ts";
 import { type Html, html } from "./escape.ts";
-import type { FixPiece } from "./fix_commands.ts";
+import type { FixPiece } from "../../checks/report/fix_pieces.ts";
 
 /** The verdicts, the worst first, with a sign and the word of the terminal: colour alone says nothing. */
 export const VERDICTS: ReadonlyMap<Verdict, { readonly sign: string; readonly word: string }> =

@@ -67,6 +67,28 @@ Deno.test("preflight reads a stream of manifests from the standard input", async
   }
 });
 
+Deno.test("preflight without the cluster prints YAML for the files, not commands that change a cluster", async () => {
+  const job = await Deno.readTextFile(new URL("manifests/50-bronze-ingest.yaml", ROOT));
+  const policies = STREAM.split("---\n");
+  const withoutDns = policies.filter((text) => !text.includes("name: allow-dns-egress"));
+  assertEquals(withoutDns.length, policies.length - 1);
+  const input = [...withoutDns, job].join("---\n");
+  const { code, stdout } = await preflight(["--manifests", "-", "--only", "dns-egress"], input);
+  assertEquals(code, 1, stdout);
+  assertMatch(
+    stdout,
+    /\n {11}fix {6}Add to the manifests:\n {20}apiVersion: networking\.k8s\.io\/v1\n {20}kind: NetworkPolicy\n/,
+  );
+  assertEquals(stdout.includes("kubectl"), false, stdout);
+  // What was printed repairs the manifests.
+  const printed = /Add to the manifests:\n((?: {20}.*\n)+)/.exec(stdout)![1]!.replace(
+    /^ {20}/gm,
+    "",
+  );
+  const again = ["--manifests", "-", "--only", "dns-egress"];
+  assertEquals((await preflight(again, `${input}---\n${printed}`)).code, 0);
+});
+
 Deno.test("preflight names the line of a fault in the standard input", async () => {
   const unlabelled = STREAM
     .replace("name: analytics-jobs\n  labels:\n", "name: analytics-jobs\n  annotations:\n")

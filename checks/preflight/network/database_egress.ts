@@ -167,8 +167,8 @@ function fix(
   const opensNoPeer = cause.kind === "port" || cause.kind === "policyTypes";
   const isKnown = isIngress || opensNoPeer || labels !== undefined ||
     to.every(({ type }) => type === "outside");
-  return isKnown ? command : "To narrow the rule, add the labels that " +
-    shell`"kubectl -n ${namespace} get pods --show-labels" prints for Postgres: ` + command;
+  return isKnown ? command : `${command}. To narrow the rule to Postgres, add the labels that ` +
+    shell`"kubectl -n ${namespace} get pods --show-labels" prints for it.`;
 }
 
 function unreachableFinding(service: UnreachableService): Finding {

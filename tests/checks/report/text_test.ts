@@ -109,6 +109,53 @@ Deno.test("startText: prints each section once, counts what was requested, and p
   assertMatch(render(true), /^ERROR {2}f {2}partially checked \(half\): no answer$/m);
 });
 
+Deno.test("startText: a command is on a line of its own, and a change of the cluster is printed once", () => {
+  const text = startText();
+  const create = "echo '{}' | kubectl create -f -";
+  const fixOf = (id: string, fix: string) => {
+    const finding = { severity: "fail", object: "o", problem: "p", fix } as const;
+    const shown = text.result({
+      id,
+      title: "t",
+      verdict: "fail",
+      examined: "e",
+      findings: [finding],
+    });
+    const lines = shown.split("\n");
+    const first = lines.findIndex((line) => line.startsWith("           fix "));
+    return lines.slice(first, lines.findIndex((line) => line.includes("runbook:")))
+      .map((line) => line.slice(20));
+  };
+  assertEquals(fixOf("a", `${create}. To narrow the rule, add labels.`), [
+    create,
+    "To narrow the rule, add labels.",
+  ]);
+  assertEquals(fixOf("b", `${create}. To narrow the rule, add labels.`), [
+    "the same as for a above",
+  ]);
+  for (const id of ["c", "d"]) {
+    assertEquals(fixOf(id, "Ask, then: deno task run. If it stays: deno task explain x"), [
+      "Ask, then:",
+      "deno task run",
+      "If it stays:",
+      "deno task explain x",
+    ]);
+  }
+  assertEquals(fixOf("e", "Add to the manifests:\nkind: A\nspec:\n  b: 1"), [
+    "Add to the manifests:",
+    "kind: A",
+    "spec:",
+    "  b: 1",
+  ]);
+  assertEquals(fixOf("f", "one\ntwo"), ["one\uFFFDtwo"]);
+});
+
+Deno.test("renderResult: a failure says that its condition is not true", () => {
+  const result = { id: "a", title: "it holds", examined: "e", findings: [] } as const;
+  assertMatch(renderResult({ ...result, verdict: "fail" }), /^FAIL {3}a +not true: it holds\n$/);
+  assertMatch(renderResult({ ...result, verdict: "warn" }), /^WARN {3}a +it holds\n$/);
+});
+
 Deno.test("startText: never leaves out a result that has findings", () => {
   const text = startText();
   const finding = { severity: "warn", object: "o", problem: "p", fix: "f" } as const;

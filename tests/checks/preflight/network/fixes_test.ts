@@ -9,6 +9,7 @@ import {
   policy,
   SPARK_PODS,
 } from "../../healthy/connections.ts";
+import { fixesInFiles } from "../../../../checks/report/fix_in_files.ts";
 import { pasted } from "../../healthy/pasted.ts";
 
 // Each test applies the fix of a finding to the manifests instead of a cluster. The check must then
@@ -85,7 +86,11 @@ for (const part of ["store", "dns", "outbox", "api", "spark", "deny"] as const) 
 
 for (const [name, changes] of Object.entries(faults)) {
   Deno.test(`connection checks: the fix of a connection check removes the finding: ${name}`, () => {
-    const { id, fix } = onlyFinding(changes);
+    const finding = onlyFinding(changes);
+    const { id, fix } = finding;
+    const result = { id, title: id, verdict: "fail" as const, findings: [finding] };
+    const [inFiles] = fixesInFiles(result).findings;
+    assert(!/kubectl .*(?:create|patch|delete)/.test(inFiles!.fix), inFiles!.fix);
     let fact = pasted(manifests(changes), fix);
     // If both ends deny a connection, the first finding is about the source.
     const next = judge(fact).get(id)!;

@@ -1,6 +1,8 @@
-/** A piece of a fix: words for a person, or a command to copy. */
+/** A piece of a fix: words for a person, or a command or lines of a file to copy. */
 export interface FixPiece {
+  /** What the text is. */
   readonly kind: "words" | "command";
+  /** The text, with the spaces and punctuation of the fix. */
   readonly text: string;
 }
 
@@ -15,14 +17,18 @@ const STATEMENT =
 /** The end of a command among words: a sentence ends, or another one begins. */
 const END = /(?:[.,;]?\s+(?:Then|If|After|Or|or|then|and then)\s|[.;]\s+[A-Z]|[.,;]\s*$|\n)/y;
 
+/** What comes before and after lines of a file. */
+const LINES = { before: ":\n", after: "\n\n" };
+
 /**
  * Divides a fix into words and commands. A command begins a line, or follows a colon, or another
- * command, with or without the word `or`. All pieces together are the fix.
+ * command, with or without the word `or`. Lines of a file begin after a colon at the end of a line, and
+ * end before an empty line. All pieces together are the fix.
  *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { piecesOf } from "./fix_commands.ts";
+ * import { piecesOf } from "./fix_pieces.ts";
  * assertEquals(piecesOf("Ask, then: COMMIT PREPARED 'a';"), [
  *   { kind: "words", text: "Ask, then: " },
  *   { kind: "command", text: "COMMIT PREPARED 'a';" },
@@ -33,7 +39,11 @@ export function piecesOf(fix: string): FixPiece[] {
   const pieces: FixPiece[] = [];
   let words = 0;
   for (let at = 0; at < fix.length;) {
-    const end = startsHere(fix, at, pieces.length > 0 && words) ? endOf(fix, at) : undefined;
+    const end = startsHere(fix, at, pieces.length > 0 && words)
+      ? endOf(fix, at)
+      : fix.slice(0, at).endsWith(LINES.before)
+      ? endOfLines(fix, at)
+      : undefined;
     if (end === undefined) {
       at++;
       continue;
@@ -52,6 +62,11 @@ function startsHere(fix: string, at: number, afterCommand: number | false): bool
   const follows = /(?:^|\n\s*|: )$/.test(before) ||
     afterCommand !== false && /^(?:[;,]? or|) +$/.test(fix.slice(afterCommand, at));
   return follows && (matches(PROGRAM, fix, at) || matches(STATEMENT, fix, at));
+}
+
+function endOfLines(fix: string, start: number): number {
+  const end = fix.indexOf(LINES.after, start);
+  return end === -1 ? fix.length : end;
 }
 
 /** The place after a command. A statement ends with its semicolon. */

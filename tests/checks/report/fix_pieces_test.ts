@@ -1,4 +1,4 @@
-import { piecesOf } from "../../../tasks/report/fix_commands.ts";
+import { piecesOf } from "../../../checks/report/fix_pieces.ts";
 import { assertEquals } from "../../support/assert.ts";
 
 const CASES: readonly (readonly [fix: string, commands: string[]])[] = [
@@ -55,6 +55,9 @@ const CASES: readonly (readonly [fix: string, commands: string[]])[] = [
     "helm template x | deno task preflight --manifests -",
   ]],
   ["Apply it: kubectl apply -f manifests/a.yaml.", ["kubectl apply -f manifests/a.yaml"]],
+  ["Add to the manifests:\nkind: A\nspec:\n  a: echo b\n\nIn Job b, remove spec.c", [
+    "kind: A\nspec:\n  a: echo b",
+  ]],
 ];
 
 for (const [fix, commands] of CASES) {
