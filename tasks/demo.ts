@@ -99,6 +99,7 @@ async function showPipeline(database: DatabaseConfig, lake: Lake, path: string):
     database,
     lake: config,
     day: DAY,
+    grace,
     output: "text",
     timeout: 300,
   });

@@ -2,7 +2,7 @@ import type { Column } from "../../pipeline/contract/column.ts";
 import { bronzeMarkerKey, bronzePrefix } from "../../pipeline/contract/keys.ts";
 import { EVENT_COLUMNS, EXECUTION_STATUS } from "../../pipeline/contract/tables.ts";
 import type { Source } from "../../pipeline/contract/source.ts";
-import type { Day } from "../../pipeline/contract/window.ts";
+import { type Day, windowOf } from "../../pipeline/contract/window.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { pastMarkers } from "../../pipeline/lake/history.ts";
@@ -57,6 +57,8 @@ export interface BronzeFact extends LakeDay<BronzeCommit> {
   readonly sources?: readonly Source[];
   /** The reason why the record of the sources cannot be used. */
   readonly sourcesProblem?: string;
+  /** Whether the day and its grace period were over when the day was listed. */
+  readonly isOver: boolean;
   /** The sha256 digests, in hexadecimal, of the markers in the history that amendments replaced. */
   readonly past: ReadonlySet<string>;
 }
@@ -79,6 +81,7 @@ const REPEATED = 5;
  * the quarantine.
  *
  * @param outbox the table of the outbox, for fixes; absent for `stop_events`
+ * @param grace the grace period for slow writers after the end of the day, in microseconds
  * @throws {Failure} the lake is unreachable or refuses a request; damaged objects are part of the
  *   fact
  */
@@ -86,6 +89,7 @@ export async function gatherBronze(
   lake: Lake,
   day: Day,
   outbox?: string,
+  grace = 0n,
 ): Promise<BronzeFact> {
   const markerKey = bronzeMarkerKey(day);
   const read = () => readMarker(lake, "bronze", markerKey, day);
@@ -97,7 +101,9 @@ export async function gatherBronze(
   const sources = typeof record === "string"
     ? { sourcesProblem: record }
     : record && { sources: record.sources };
-  const known = { ...fact, ...(outbox === undefined ? {} : { outbox }), ...sources, past };
+  const isOver = BigInt(fact.listedAt) * 1000n >= windowOf(day).end + grace;
+  const named = outbox === undefined ? {} : { outbox };
+  const known = { ...fact, ...named, ...sources, isOver, past };
   if (fact.marker === undefined) return known;
   const { commit } = fact.marker;
   // The history and the quarantine are never removed, so they can be read after the parts.

@@ -15,15 +15,17 @@ export interface AfterOptions extends CheckingOptions {
   readonly database: DatabaseConfig;
   readonly lake: LakeConfig;
   readonly day: Day;
+  /** The grace period for slow writers after the end of a day, in microseconds. */
+  readonly grace: bigint;
   /** Milliseconds without any data after which the database session fails. */
   readonly silence?: number | undefined;
 }
 
 /** Runs the checks after a run and prints the report. */
 export function checkAfter(
-  { database, lake, day, silence, ...options }: AfterOptions,
+  { database, lake, day, grace, silence, ...options }: AfterOptions,
 ): Promise<Report> {
-  const gatherers = gatherersAfter({ database, lake, day, silence });
+  const gatherers = gatherersAfter({ database, lake, day, grace, silence });
   const status = `reading ${day} from the outbox and the lake …`;
   const subject = { command: "postflight", date: day, status, checks: POSTFLIGHT, gatherers };
   return runAndReport(subject, options);
@@ -31,11 +33,18 @@ export function checkAfter(
 
 /** Gathers the facts of the checks after a run. */
 export function gatherersAfter(
-  { database, lake, day, silence }: Pick<AfterOptions, "database" | "lake" | "day" | "silence">,
+  { database, lake, day, grace, silence }: Pick<
+    AfterOptions,
+    "database" | "lake" | "day" | "grace" | "silence"
+  >,
 ): Gatherers {
   let bronze: Promise<BronzeFact> | undefined;
   const readBronze = (signal: AbortSignal) =>
-    bronze ??= withLake(lake, signal, (opened) => gatherBronze(opened, day, database.table));
+    bronze ??= withLake(
+      lake,
+      signal,
+      (opened) => gatherBronze(opened, day, database.table, grace),
+    );
   return {
     source: (signal) =>
       withLake(lake, signal, (opened) => gatherSource(database, opened, day, signal, silence)),

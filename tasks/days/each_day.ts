@@ -151,7 +151,8 @@ export async function recordResult(
 
 /** Checks a day, and records the result. Returns the exit code. */
 export async function checkDay(day: Day, order: Order, result: DayResult): Promise<number> {
-  const { database, lake, output, timeout, strict, verbose, silence, several, command } = order;
+  const { database, lake, grace, output, timeout, strict, verbose, silence, several, command } =
+    order;
   const amongLines = several || command === "run";
   result.postflight = "error";
   const { checkAfter } = await import("./check_after.ts");
@@ -160,6 +161,7 @@ export async function checkDay(day: Day, order: Order, result: DayResult): Promi
       database: database!,
       lake,
       day,
+      grace,
       timeout,
       strict,
       verbose,

@@ -15,7 +15,7 @@ import type { ExporterOrder } from "./order.ts";
  * @returns undefined if the exporter checks no day
  */
 export function newestDayChecks(
-  { database, lake, interval, checkInterval, checkTimeout }: ExporterOrder,
+  { database, lake, grace, interval, checkInterval, checkTimeout }: ExporterOrder,
   status: Reading<Status>,
   onFailure: (error: unknown) => void,
 ): Reading<readonly CheckRun[]> | undefined {
@@ -32,7 +32,8 @@ export function newestDayChecks(
       const version = versionOf(newest);
       if (last?.version === version && isCurrent(last.run, checkInterval * 1000)) return [last.run];
       const { day } = newest;
-      const results = await runChecks(POSTFLIGHT, gatherersAfter({ database, lake, day }), {
+      const gatherers = gatherersAfter({ database, lake, day, grace });
+      const results = await runChecks(POSTFLIGHT, gatherers, {
         timeoutMs: checkTimeout * 1000,
         signal,
       });

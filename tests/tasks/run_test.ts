@@ -173,6 +173,14 @@ for (const flags of [[], ["-q"]]) {
         /^run +open +warning: the day stays open: prepared transaction slow of .*; see deno task explain late-writers$/,
       );
       assert(lines.some((line) => /^bronze +fence +warning: the day stays open: /.test(line)));
+      const checks = ["postflight", args, environment(db.config, lake.path)] as const;
+      const unsealed = await runTask(...checks);
+      assertEquals(unsealed.code, 0);
+      assertMatch(
+        unsealed.stdout,
+        /^WARN +bronze-committed [^]* is over, and its bronze is still open$/m,
+      );
+      assertEquals((await runTask(checks[0], [...args, "--strict"], checks[2])).code, 1);
     } finally {
       await writer.query("ROLLBACK PREPARED 'slow'");
     }

@@ -5,7 +5,10 @@ import type { Finding } from "../../finding.ts";
 import type { BronzeFact } from "../../facts/bronze.ts";
 import { restore, runCommand } from "../remedy.ts";
 
-/** The day has a readable commit marker of the current contract. */
+/**
+ * The day has a readable commit marker of the current contract. A day that is over and still open is
+ * a warning, because a later event can be missing.
+ */
 export const bronzeCommitted: Check<"bronze"> = check({
   id: "bronze-committed",
   title: "the day's bronze has a commit marker",
@@ -15,10 +18,12 @@ export const bronzeCommitted: Check<"bronze"> = check({
     const { marker, markerKey, parts } = bronze;
     if (marker === undefined) return { examined: markerKey, findings: [unpublished(bronze)] };
     const { state, rows, contract } = marker.commit;
+    const isOpen = state === "open" && bronze.isOver;
     const examined = `${markerKey}: ${state}, ${plural(rows, "event")} in ${
       plural(parts.length, "part")
     }`;
-    return { examined, findings: contract === EVENT_CONTRACT ? [] : [foreign(bronze, contract)] };
+    if (contract !== EVENT_CONTRACT) return { examined, findings: [foreign(bronze, contract)] };
+    return { examined, findings: isOpen ? [unsealed(bronze)] : [] };
   },
 });
 
@@ -38,6 +43,18 @@ function unpublished(bronze: BronzeFact): Finding {
   }
   const files = listed.length === 0 ? "" : `, and ${plural(listed.length, "part")} in its folder`;
   return { ...common, problem: `there is no commit marker${files}`, fix: runCommand(bronze.day) };
+}
+
+function unsealed({ markerKey, day }: BronzeFact): Finding {
+  return {
+    severity: "warn",
+    object: markerKey,
+    field: "state",
+    problem: `${day} is over, and its bronze is still open`,
+    why: "an event that was committed after the last run is not in bronze; only a sealed day is " +
+      "complete",
+    fix: `${runCommand(day)}. If the day stays open: deno task explain late-writers`,
+  };
 }
 
 function foreign(bronze: BronzeFact, contract: string): Finding {

@@ -17,6 +17,7 @@ import {
   uuid,
   voidPart,
 } from "../healthy/published_day.ts";
+import { CENTURY } from "../../support/days.ts";
 import { memoryLake } from "../../support/memory_lake.ts";
 import { cutParts } from "../../support/parquet_writer.ts";
 
@@ -44,6 +45,12 @@ Deno.test("gatherBronze reads a bronze without faults", async () => {
     STALE_PRICE: 1,
     BLOCKED: 1,
   });
+});
+
+Deno.test("gatherBronze says whether the day and its grace period are over", async () => {
+  const lake = await publishedDay();
+  assertEquals((await gatherBronze(lake, DAY)).isOver, true);
+  assertEquals((await gatherBronze(lake, DAY, undefined, CENTURY)).isOver, false);
 });
 
 Deno.test("gatherBronze finds the last execution event in replay order, for any order of rows", async () => {

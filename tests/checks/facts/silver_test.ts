@@ -8,6 +8,7 @@ import { renderMarker } from "../../../pipeline/lake/marker.ts";
 import { openPart } from "../../../pipeline/lake/parquet_reader.ts";
 import { runSilver } from "../../../pipeline/silver.ts";
 import { assertEquals, assertMatch } from "../../support/assert.ts";
+import { CENTURY } from "../../support/days.ts";
 import { memoryLake } from "../../support/memory_lake.ts";
 import { compared, judge, SOURCE } from "../healthy/day.ts";
 import {
@@ -78,7 +79,7 @@ Deno.test("gatherSilver reads a silver without faults", async () => {
 
 Deno.test("gatherSilver: the checks find no fault in a day that the pipeline published", async () => {
   const lake = await publishedDay();
-  const bronze = await gatherBronze(lake, DAY);
+  const bronze = await gatherBronze(lake, DAY, undefined, CENTURY); // the day is not over
   const silver = await gatherSilver(lake, DAY, bronze);
   const results = await judge({ source: sourceOf(bronze), bronze, silver });
   const wrong = results.filter(({ verdict }) => verdict !== "pass");
@@ -163,7 +164,7 @@ Deno.test("gatherSilver: executions without a price belong to their client's par
     ));
     await publishBronze(lake, [await bronzePart([...events, ...failed])]);
     await runSilver({ lake, day: DAY, observer: { step() {}, progress() {} } });
-    const bronze = await gatherBronze(lake, DAY);
+    const bronze = await gatherBronze(lake, DAY, undefined, CENTURY);
     const silver = await gatherSilver(lake, DAY, bronze);
     const results = await judge({ source: sourceOf(bronze), bronze, silver });
     const [finding, ...others] = results.flatMap(({ findings }) => findings);

@@ -94,6 +94,7 @@ export const BRONZE: BronzeFact = {
   parts: bronzeParts,
   quarantine: [],
   sources: [TABLE],
+  isOver: false,
   past: new Set(),
   events: 7,
   repeated: [],

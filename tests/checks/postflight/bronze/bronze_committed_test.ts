@@ -1,3 +1,4 @@
+import { piecesOf } from "../../../../checks/report/fix_pieces.ts";
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
 import {
   assertOnly,
@@ -15,6 +16,24 @@ const object = "bronze/events/date=2025-12-28/_commit.json";
 Deno.test("bronze-committed passes with a marker, and reports its state", async () => {
   const { verdict, examined } = await resultOf(ID, HEALTHY);
   assertEquals([verdict, examined], ["pass", `${object}: sealed, 7 events in 2 parts`]);
+});
+
+Deno.test("bronze-committed warns of a day that is over and still open, and only of that", async () => {
+  const open = recommit(BRONZE, { state: "open" });
+  assertEquals((await resultOf(ID, facts({ bronze: open }))).verdict, "pass");
+  const sealed = { ...BRONZE, isOver: true };
+  assertEquals((await resultOf(ID, facts({ bronze: sealed }))).verdict, "pass");
+  const { verdict, findings } = await resultOf(ID, facts({ bronze: { ...open, isOver: true } }));
+  assertEquals(verdict, "warn");
+  assertEquals(
+    findings.map(({ severity, problem }) => [severity, problem]),
+    [["warn", "2025-12-28 is over, and its bronze is still open"]],
+  );
+  const commands = piecesOf(findings[0]!.fix).filter(({ kind }) => kind === "command");
+  assertEquals(
+    commands.map(({ text }) => text),
+    ["deno task run --date 2025-12-28", "deno task explain late-writers"],
+  );
 });
 
 Deno.test("bronze-committed fails without a marker, and dependent checks are skipped", async () => {
