@@ -118,19 +118,22 @@ export function judgeDay(
       outbox: { events, ...(difference !== undefined && { difference }) },
     }),
   };
+  const reasons = held?.reasons ?? [];
   const notes = [
     ...problems(bronze, silver),
     ...foreign(bronze, silver),
     ...(otherSource === undefined ? [] : [`copied from another source: ${otherSource}`]),
-    ...(isOver ? explained(held?.reasons ?? []) : [`open until ${formatMicros(closes)}`]),
+    ...(isOver ? reasons : [`open until ${formatMicros(closes)}`]),
     ...(commit === undefined ? [] : aboutBronze(commit)),
     ...(stale ? ["silver is from an older bronze"] : []),
     ...(abandoned.length === 0 ? [] : [`${plural(abandoned.length, "part")} in no marker`]),
   ];
   const verb = nextVerb(status, abandoned.length);
-  const command = verb && repeatFlags(`deno task ${verb} --date ${day}`);
-  // Without the grant, a run leaves the day open again.
-  const grant = verb === "run" ? held?.grant : undefined;
+  // A run leaves a day that is held open again. With the grant, the fence sees all sessions.
+  const isHeld = verb === "run" && reasons.length > 0;
+  const grant = isHeld ? held?.grant : undefined;
+  const first = isHeld && grant === undefined ? HOLDERS : undefined;
+  const command = verb && repeatFlags(first ?? `deno task ${verb} --date ${day}`);
   return {
     ...status,
     notes,
@@ -146,12 +149,7 @@ export function nextStep({ grant, next }: Pick<DayStatus, "grant" | "next">): st
     : `Let a superuser run: ${grant}; then: ${next}`;
 }
 
-/** Adds the command that prints how to find and end what holds a day open. */
-function explained(heldBy: readonly string[]): string[] {
-  return heldBy.length === 0 ? [] : [...heldBy, repeatFlags(`see ${HOLDERS}`)];
-}
-
-/** Prints the page about transactions that hold a day open. */
+/** Prints how to find and end the transactions that hold a day open, and then runs the day. */
 const HOLDERS = "deno task explain late-writers";
 
 /** The source of a day, if the lake does not have it. */

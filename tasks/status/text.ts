@@ -158,7 +158,9 @@ function summary({ days, outbox, recordFailure }: Status, colour: boolean): stri
   const parts = [
     `${count(settled)} sealed`,
     ...(waiting > 0 ? [`${count(waiting)} not over yet`] : []),
-    `${todo > 0 ? paint(count(todo), "red", colour) : "0"} with a next command`,
+    `${todo > 0 ? paint(count(todo), "red", colour) : "0"} ${
+      todo === 1 ? "needs" : "need"
+    } a command`,
   ];
   return [
     days.length === 0

@@ -162,8 +162,16 @@ Deno.test("judgeDay: reports until when a day is open, and what holds it open af
   assertEquals(judge(open, { now: end }).notes, ["open until 2025-12-29T00:15:00Z"]);
   assertEquals(judge(open, { held: { reasons: ["transaction of robson (pid 7)"] } }).notes, [
     "transaction of robson (pid 7)",
-    "see deno task explain late-writers",
   ]);
+});
+
+Deno.test("judgeDay: the next command of a day that is held open explains how to end what holds it", () => {
+  const held = { reasons: ["prepared transaction slow of robson"] };
+  const open = day({ state: "open" });
+  assertEquals(judge(open, { held }).next, "deno task explain late-writers");
+  assertEquals(judge(open).next, "deno task run --date 2025-12-28");
+  // Late events of another day, or an unusable marker, come first.
+  assertEquals(brief(judge(open, { held, events: 9 })).at(-1), "amend");
 });
 
 Deno.test("judgeDay: reports an empty day, and why a marker is unusable", () => {
@@ -202,7 +210,7 @@ Deno.test("judgeDay: a day that no run can seal without a grant has the grant be
   assertEquals(steps(judge(day({ state: "open" }), { held })), [grant, next]);
   assertEquals(steps(judge(day({ state: "open" }), { held: { reasons: ["a"] } })), [
     undefined,
-    next,
+    "deno task explain late-writers",
   ]);
   const late = judge(day(), { held, events: 12 });
   const amend = "deno task amend --date 2025-12-28";
