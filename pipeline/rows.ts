@@ -1,6 +1,6 @@
 import type { Column, Value } from "./contract/column.ts";
 import { bronzeMarkerKey, silverMarkerKey } from "./contract/keys.ts";
-import type { Day } from "./contract/window.ts";
+import { adviceToPublish, type Day } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
 import type { Lake } from "./lake/lake.ts";
 import { type Part, readMarker } from "./lake/marker.ts";
@@ -187,7 +187,7 @@ function unpublishedLayer(url: string, what: string, day: Day): Failure {
     kind: "data",
     task: `show ${what} of ${day}`,
     problem: `there is no commit marker ${url}`,
-    remedy: `Publish the day with: deno task run --date ${day}`,
+    remedy: adviceToPublish(day, `Publish the day with: deno task run --date ${day}`),
   });
 }
 

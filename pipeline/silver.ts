@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { bronzeMarkerKey, silverMarkerKey, silverPrefix } from "./contract/keys.ts";
 import { EXECUTION_CONTRACT } from "./contract/fingerprint.ts";
 import { EXECUTION_COLUMNS } from "./contract/tables.ts";
-import type { Day } from "./contract/window.ts";
+import { adviceToPublish, type Day } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
 import { compareWindow, type Difference, SILVER } from "./compare.ts";
 import { listAll, type Publication, publishWindow, removeBesideSealed } from "./lake/commit.ts";
@@ -314,7 +314,7 @@ function noBronze(lake: Lake, day: Day): Failure {
     kind: "data",
     task: `build silver for ${day}`,
     problem: `bronze has no commit marker for this day (${lake.url(bronzeMarkerKey(day))})`,
-    remedy: `Run bronze first: deno task bronze --date ${day}`,
+    remedy: adviceToPublish(day, `Run bronze first: deno task bronze --date ${day}`),
   });
 }
 

@@ -93,6 +93,39 @@ export function* daysBetween(first: Day, last: Day): Generator<Day> {
   }
 }
 
+/**
+ * Whether a day has begun.
+ *
+ * @param millis the time, in milliseconds since 1970; by default, now by this machine's clock
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { hasBegun, parseDay } from "./window.ts";
+ * const newYear = Date.UTC(2026, 0, 1);
+ * assertEquals(hasBegun(parseDay("2026-01-01")!, newYear), true);
+ * assertEquals(hasBegun(parseDay("2026-01-01")!, newYear - 1), false);
+ * ```
+ */
+export function hasBegun(day: Day, millis: number = Date.now()): boolean {
+  return day <= dayOf(BigInt(millis) * 1000n);
+}
+
+/**
+ * Returns advice to publish a day, or to choose another one if the day has not begun: a run would
+ * refuse it.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { adviceToPublish, parseDay } from "./window.ts";
+ * assertEquals(adviceToPublish(parseDay("2025-12-28")!, "Run bronze."), "Run bronze.");
+ * ```
+ */
+export function adviceToPublish(day: Day, advice: string): string {
+  return hasBegun(day) ? advice : `${day} has not begun in UTC. Give an earlier day.`;
+}
+
 /** Returns whether a day is in a range. */
 export function isWithin(day: Day, { from, to }: DayRange): boolean {
   return (from === undefined || day >= from) && (to === undefined || day <= to);

@@ -1,5 +1,5 @@
 import { clockDecides, daysOf } from "../../pipeline/config.ts";
-import { type Day, dayOf } from "../../pipeline/contract/window.ts";
+import { type Day, dayOf, hasBegun } from "../../pipeline/contract/window.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import type { Connection } from "../../pipeline/outbox/connection.ts";
@@ -43,18 +43,23 @@ async function daysAskedFor(
   days: Exclude<Order["days"], { readonly pending: unknown }>,
 ): Promise<Day[]> {
   // Several days are held against the clock before the first one is written; a single one is judged
-  // where it is read.
-  const reads = order.several && (order.command === "bronze" || order.command === "run");
-  if (!reads && !clockDecides(days)) return daysOf(days, days.to as Day);
+  // where it is read. postflight cannot: a day that has not begun looks like one that was never run.
+  const { command, several } = order;
+  const reads = several && (command === "bronze" || command === "run");
+  if (!clockDecides(days)) {
+    const list = daysOf(days, days.to as Day);
+    const isFuture = command === "postflight" && !hasBegun(list.at(-1)!);
+    if (!reads && !isFuture) return list;
+  }
   const today = await withConnection(order, todayOf);
   const list = daysOf(days, today);
   const last = list.at(-1)!;
-  if (order.several && last > today) {
+  if (last > today && (several || command === "postflight")) {
     throw new Failure({
       kind: "configuration",
-      task: `use the days until ${last}`,
+      task: several ? `use the days until ${last}` : `check ${last}`,
       problem: `by the database's clock it is ${today} in UTC`,
-      remedy: "Give an earlier --to.",
+      remedy: several ? "Give an earlier --to." : "Give an earlier day.",
     });
   }
   return list;

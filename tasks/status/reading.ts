@@ -59,7 +59,7 @@ export interface Status {
  * Reads how days stand: the lake first and the outbox after it, so that a run in between cannot look
  * like events that were lost.
  *
- * @throws {Failure} the lake cannot be listed, or is out of reach
+ * @throws {Failure} the lake cannot be listed, or is out of reach; the days have not begun
  */
 export async function readStatus(
   { lake, database, range, grace, onDay }: StatusSources,
@@ -75,7 +75,12 @@ export async function readStatus(
   const source = asked instanceof Failure ? undefined : asked;
   const now = source?.now ?? BigInt(Date.now()) * 1000n;
   const byDay = new Map(lakeDays.map((day) => [day.day, day]));
-  const days = listDays([...byDay.keys(), ...source?.counts.days.keys() ?? []], range, dayOf(now));
+  const known = [...byDay.keys(), ...source?.counts.days.keys() ?? []];
+  const today = dayOf(now);
+  if (known.length === 0 && range.from !== undefined && range.from > today) {
+    throw notBegun(range.from, today);
+  }
+  const days = listDays(known, range, today);
   return {
     days: days.map((day) =>
       judgeDay({
@@ -91,6 +96,15 @@ export async function readStatus(
     recordFailure,
     outbox: outboxState(asked),
   };
+}
+
+function notBegun(day: Day, today: Day): Failure {
+  return new Failure({
+    kind: "configuration",
+    task: `show the state of ${day}`,
+    problem: `the day has not begun: it is ${today} in UTC`,
+    remedy: "Give an earlier day.",
+  });
 }
 
 /** Reads the record of the lake. A record that cannot be used is reported beside the days. */

@@ -132,6 +132,27 @@ Deno.test("days: stop at once for a wrong configuration, and write nothing", asy
   assertEquals([...await lake.contents()], []);
 });
 
+Deno.test("postflight, silver, show, amend: a day that has not begun is no day to run", async () => {
+  await using db = await outbox({ events: [RUNBOOK_EVENTS] });
+  await using lake = await temporaryLake();
+  const env = environment(db.config, lake.path);
+  const refused = await runTask("postflight", ["2099-01-01"], env);
+  assertEquals([refused.code, refused.stdout], [2, ""]);
+  assertMatch(
+    refused.stderr,
+    /^Cannot check 2099-01-01: by the database's clock it is [-\d]{10} in UTC\. Give an earlier day\.\n$/,
+  );
+  for (const [name, ...args] of [["silver"], ["show", "bronze"], ["amend"]] as const) {
+    const { code, stderr } = await runTask(name, [...args, "2099-01-01"], env);
+    assertEquals(code, name === "amend" ? 2 : 1, name);
+    assertMatch(
+      stderr,
+      /(2099-01-01 has not begun in UTC\. Give|the day has not begun; .* Use) an earlier day/,
+    );
+    assert(!stderr.includes("deno task run") && !stderr.includes("deno task bronze"), stderr);
+  }
+});
+
 Deno.test("days: reject a day in the future before writing any day", async () => {
   await using db = await outbox();
   await using lake = await temporaryLake();

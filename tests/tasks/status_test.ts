@@ -128,8 +128,24 @@ Deno.test("status: reports what holds a day open", async () => {
   const writer = await db.connect();
   for (const sql of ["BEGIN", LATE_EVENT, "PREPARE TRANSACTION 'slow'"]) await writer.query(sql);
   const held = lineOf(await runTask("status", [DAY], env), DAY);
-  assertStringIncludes(held, "prepared transaction slow");
+  assertMatch(held, /prepared transaction slow [^]*\n +next: deno task explain late-writers$/);
   await writer.query("ROLLBACK PREPARED 'slow'");
+});
+
+Deno.test("status: refuses days that have not begun, unless the lake has one", async () => {
+  await using db = await outbox({ events: [RUNBOOK_EVENTS] });
+  await using lake = await temporaryLake();
+  const env = environment(db.config, lake.path);
+  for (const args of [["2099-01-01"], ["--from", "2099-01-01"]]) {
+    const { code, stdout, stderr } = await runTask("status", args, env);
+    assertEquals([code, stdout], [2, ""]);
+    assertMatch(
+      stderr,
+      /^Cannot show the state of 2099-01-01: the day has not begun: it is \d{4}-\d\d-\d\d in UTC\. /,
+    );
+  }
+  await publish(lake, parseDay("2099-01-01")!, 2);
+  assertMatch((await runTask("status", ["2099-01-01"], env)).stdout, /^2099-01-01 +sealed/m);
 });
 
 Deno.test("status --check: exits with 1 while a past day is not sealed, else with 0", async () => {
