@@ -19,10 +19,8 @@ import { groupOf } from "../../kubernetes/workloads.ts";
 import { namesSecret } from "../../kubernetes/secret_text.ts";
 import { wrongMounts } from "../../kubernetes/operator_mounts.ts";
 import { type ManifestObject, placeOf } from "../../kubernetes/objects.ts";
+import { readPolicy } from "../../network_policy/read_policy.ts";
 import { wrongWorkload } from "../../kubernetes/pod_rules.ts";
-
-/** The check egress-policy reads these kinds itself, and reports each wrong field. */
-const READ_ELSEWHERE = ["NetworkPolicy"];
 
 /**
  * The fields of an object that every API server refuses: wrong versions and types, unknown and
@@ -57,9 +55,7 @@ export function refusedFields(
   const ofOperator = () => [...wrongMounts(value), ...wrongOperatorSchedules(value)];
   if (groupOf(apiVersion) === "argoproj.io") return ofOperator().map(findingOf);
   if (type === undefined) return [];
-  if (READ_ELSEWHERE.includes(kind)) {
-    return wrongNames(value).filter(({ path }) => path === "metadata.generateName").map(findingOf);
-  }
+  if (kind === "NetworkPolicy") return wrongPolicy(value).map(findingOf);
   const isJob = jobsOf([object], project).length > 0;
   const shown = {
     ...(object.sources === undefined ? {} : { sources: object.sources }),
@@ -81,6 +77,20 @@ export function refusedFields(
     // SOPS replaces a number or a boolean by a string.
     .filter(({ path }) => !isEncryptedFile(value) || !isFilledValue(valueAt(value, path)));
   return found.map(findingOf);
+}
+
+/** The fields of a policy that the API server refuses, as the connection checks read them. */
+function wrongPolicy(value: Fields): WrongField[] {
+  const found = wrongNames(value).filter(({ path }) => path === "metadata.generateName");
+  readPolicy(value, undefined, (path, problem) => {
+    found.push({
+      path,
+      problem: path === "" ? `the object ${problem}` : problem,
+      fix: "Correct the field.",
+      why: "the API server refuses the policy, so the open connections are not known",
+    });
+  });
+  return found;
 }
 
 /** Returns whether the value at a path may be a secret, so that no message shows it. */

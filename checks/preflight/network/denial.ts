@@ -84,6 +84,8 @@ export interface DenialCause {
   readonly other: Endpoint;
   /** The policy; undefined if the rule is missing. */
   readonly policy?: Policy;
+  /** With `noRule`, a policy that isolates the pod, if possible one that allows nothing. */
+  readonly isolating?: Policy;
   /** The rule. */
   readonly rule?: Rule;
   /** The peer that does not match, if any. */
@@ -158,11 +160,11 @@ export function denialFindings<Denied extends DeniedConnection>(
   const groups = Map.groupBy(denied, keyOf);
   return [...groups.values()].map((all): Finding => {
     const first = all[0]!;
-    const { policy, path, problem } = first.cause;
+    const { isolating, policy = isolating, path, problem } = first.cause;
     const object = policy === undefined
       ? first.job.object
       : objectOf(network, "NetworkPolicy", policy.name, policy.namespace);
-    const field = path === "" ? labelsPath(first.job) : path;
+    const field = path === "" ? "spec" : path;
     return {
       severity: "fail",
       object: policy === undefined ? first.job.label : policyId(policy),
@@ -264,7 +266,9 @@ function findCause(
     ? `the policy that isolates the pod has no ${rule}`
     : `the ${policies.length} policies that isolate the pod have no ${rule}`;
   const namespace = policies[0]?.namespace ?? network.project.jobs.namespace;
-  return { kind: "noRule", direction, namespace, path: "", problem };
+  const isolating = policies.find(({ rules }) => rules[direction].length === 0) ?? policies[0];
+  const common = { kind: "noRule", direction, namespace, path: "", problem } as const;
+  return isolating === undefined ? common : { ...common, isolating };
 }
 
 /** The kinds of cause, the most probable mistake first. */
@@ -419,9 +423,4 @@ function keyOf(
 ): string {
   const newPolicy = policy === undefined ? [direction, namespace, runsToolkit(job)] : [];
   return [kind, policy?.namespace, policy?.name, path, ...newPolicy].join(" ");
-}
-
-/** Returns the path of the labels that policies use to select the pods of a job. */
-function labelsPath({ metadataPath }: JobWithPods): string {
-  return `${metadataPath}.labels`;
 }

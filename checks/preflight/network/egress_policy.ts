@@ -48,7 +48,8 @@ import { type Store, storeOf, unreadEndpoint } from "./store_endpoint.ts";
  * Therefore the policies must allow every public IPv4 address. If they allow only some addresses,
  * the check warns.
  *
- * The check also reports every policy and job that cannot be parsed, on behalf of the other checks.
+ * The check also reports every job that cannot be parsed, on behalf of the other checks, and every such
+ * policy of the cluster. manifests-readable reports those of the manifests.
  */
 export const egressPolicy: PlatformCheck = connectionCheck({
   id: "egress-policy",
@@ -70,15 +71,16 @@ export const egressPolicy: PlatformCheck = connectionCheck({
 const WRONG_TYPES = "some manifests are invalid (see manifests-readable)";
 
 /**
- * Returns whether manifests-readable reports a problem: a value of the wrong type, or a wrong name,
- * in an object with a known schema.
+ * Returns whether manifests-readable reports a problem: any problem of a policy, and a value of the
+ * wrong type or a wrong name in another object with a known schema.
  */
 function isWrongType(
   network: Network,
   { kind, name, namespace, problem }: ObjectProblem,
 ): boolean {
   const object = objectOf(network, kind, name, namespace);
-  if (object?.file === undefined || kind === "NetworkPolicy") return false;
+  if (object?.file === undefined) return false;
+  if (kind === "NetworkPolicy") return true;
   const { apiVersion } = object;
   const type = sparkTypeOf(groupOf(apiVersion), kind) ?? typeOf(apiVersion, kind);
   return type !== undefined &&

@@ -164,7 +164,11 @@ export function reasonNotToJudge(network: Network, ofServers = false): Outcome |
 /** Returns the outcome if the manifests are incomplete or invalid; undefined otherwise. */
 export function unreadable(network: Network, ofServers = false): Outcome | undefined {
   if (network.broken.length > 0) {
-    return { skip: "some manifests are invalid (see egress-policy)" };
+    const areInFiles = network.broken.every(({ kind, name, namespace }) =>
+      kind === "NetworkPolicy" && objectOf(network, kind, name, namespace)?.file !== undefined
+    );
+    const page = areInFiles ? "manifests-readable" : "egress-policy";
+    return { skip: `some manifests are invalid (see ${page})` };
   }
   // An unreadable file may contain the policy that decides.
   const isBroken = network.manifests.problems.some(({ file, kinds }) =>

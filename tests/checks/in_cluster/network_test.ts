@@ -180,7 +180,7 @@ ports: [{ name: sql, protocol: TCP, port: 6432 }]
   const { findings: [finding] } = await assertOnlyIn(
     "database-egress",
     plus(slice("192.168.1.77"), bare),
-    [{ object: "Job analytics-jobs/bronze-ingest-manual" }],
+    [{ object: "NetworkPolicy analytics-jobs/default-deny" }],
   );
   assertStringIncludes(finding!.problem, "TCP 6432");
   assertStringIncludes(finding!.fix, '"to":[{"ipBlock":{"cidr":"192.168.1.77/32"}}]');

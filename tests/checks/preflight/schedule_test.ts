@@ -50,7 +50,8 @@ for (const [policy, check] of SCHEDULE_POLICIES) {
     const [finding, ...others] = await findings(SCHEDULE, `NetworkPolicy ${policy}`, removed);
     assertEquals(others, []);
     assertEquals(finding!.id, check);
-    assertMatch(finding!.object!, /^CronJob analytics-jobs\/nightly-/);
+    assertEquals(finding!.object, "NetworkPolicy analytics-jobs/default-deny");
+    assertMatch(finding!.problem, /so CronJob analytics-jobs\/nightly-/);
     const created = policy.replace("-outbox-egress", "-outbox");
     assertStringIncludes(finding!.fix, `"name":"${created}"`);
     assertStringIncludes(finding!.fix, '"podSelector":{"matchLabels":{"app":"deep-storage"');
@@ -67,7 +68,8 @@ for (const [policy, check] of SPARK_POLICIES) {
     const [finding, ...others] = await findings(POLICIES, `NetworkPolicy ${policy}`, removed);
     assertEquals(others, []);
     assertEquals(finding!.id, check);
-    assertMatch(finding!.object!, /^Job analytics-jobs\/bronze-/);
+    assertEquals(finding!.object, "NetworkPolicy analytics-jobs/default-deny");
+    assertMatch(finding!.problem, /so Job analytics-jobs\/bronze-/);
     assert(!finding!.fix.includes("schedule"), finding!.fix);
     assertStringIncludes(finding!.fix, "kubectl create -f -");
   });

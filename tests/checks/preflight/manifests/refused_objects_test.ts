@@ -157,13 +157,15 @@ for (const [value, quoted] of UNQUOTED) {
   });
 }
 
-Deno.test("refusedFields judges the prefix of a NetworkPolicy, whose name egress-policy judges", () => {
-  const of = (metadata: string) =>
+Deno.test("refusedFields judges a NetworkPolicy: the name, the prefix of a name, and a misspelt field", () => {
+  const of = (metadata: string, selector = "podSelector") =>
     refusals(
-      `apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: { ${metadata} }\nspec: { podSelector: {} }\n`,
+      `apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: { ${metadata} }\nspec: { ${selector}: {} }\n`,
     ).map((each) => each.split(":")[0]);
   assertEquals(of("generateName: My_"), ["metadata.generateName"]);
-  assertEquals([...of("name: My_Policy"), ...of("generateName: my-")], []);
+  assertEquals(of("name: My_Policy"), ["metadata.name"]);
+  assertEquals([...of("name: my-policy"), ...of("generateName: my-")], []);
+  assertEquals(of("name: a", "podSelecter"), ["spec.podSelecter"]);
 });
 
 Deno.test("refusedFields names a key as the file writes it", () => {

@@ -144,7 +144,7 @@ Deno.test("database-egress adds a policy if no rule is for Postgres", () => {
   const found = onlyFinding({ outbox: "" });
   assertEquals([found.id, found.object], [
     "database-egress",
-    "Job analytics-jobs/bronze-ingest-manual",
+    "NetworkPolicy analytics-jobs/default-deny",
   ]);
 });
 

@@ -20,9 +20,12 @@ const half = (direction: "ingress" | "egress") =>
     ? HEALTHY.spark.slice(0, HEALTHY.spark.indexOf("  egress:"))
     : HEALTHY.spark.replace(/ {2}ingress:[^]*(?= {2}egress:)/, "");
 
+/** The policy that denies everything. */
+const DENY = "NetworkPolicy analytics-jobs/default-deny";
+
 Deno.test("driver-executor-traffic adds one policy if no rule is for Spark", () => {
   const found = onlyFinding({ spark: "" });
-  assertEquals([found.id, found.severity, found.object], ["driver-executor-traffic", "fail", JOB]);
+  assertEquals([found.id, found.severity, found.object], ["driver-executor-traffic", "fail", DENY]);
   assertStringIncludes(found.fix, '"ports":[{"protocol":"TCP","port":7078},');
 });
 

@@ -29,7 +29,7 @@ Deno.test("kubernetes-api-egress adds a policy if no rule is for the API", () =>
   assertEquals([found.id, found.severity, found.object], [
     "kubernetes-api-egress",
     "fail",
-    "Job analytics-jobs/bronze-ingest-manual",
+    "NetworkPolicy analytics-jobs/default-deny",
   ]);
   assertStringIncludes(found.fix, "kubectl get endpoints kubernetes");
 });

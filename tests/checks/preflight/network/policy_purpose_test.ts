@@ -96,7 +96,7 @@ const cases: readonly (readonly [string, string, Parts, string])[] = [
     "no policy for the store",
     "egress-policy",
     { deny: HEALTHY.deny + "---" + egress("allow-kubernetes-api", TRAP, 443), store: "" },
-    "bronze-ingest-manual",
+    "default-deny",
   ],
   [
     "a wrong label in the policy for Postgres, and another in that for a cache",
