@@ -64,7 +64,8 @@ ${projectHelp(25, FOLDERS_BY_MANIFESTS)}
 A host name is not resolved: the answer applies to any public address outside the cluster. If both
 ends are the same workload, the answer applies to two different pods. Replies are always allowed. If
 policies distinguish the pods of a workload, such as db-0 of a StatefulSet, each pod has an answer.
-If no manifest declares a workload, its labels are unknown: the answer names the rules that decide.
+If no manifest declares a workload, such as robson/rbs-paradedb below, its labels are unknown: the
+answer is CANNOT TELL if they decide, and names the rules.
 The examples use names of the folder manifests/, and the names of Robson's database and store.
 
 Examples:

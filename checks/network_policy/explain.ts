@@ -86,6 +86,8 @@ export interface Miss {
   readonly rule: Rule;
   /** The mismatches, each with the path of the field. */
   readonly why: readonly string[];
+  /** The part of the rule that differs, if the other one matches. */
+  readonly only?: "peer" | "port";
 }
 
 /**
@@ -125,11 +127,12 @@ export function missesOf(cluster: Cluster, flow: Flow, decision: Decision): Miss
   const { direction, policies } = decision;
   const [, other] = ends(flow, direction);
   return policies.flatMap((policy) =>
-    policy.rules[direction].map((rule): Miss => ({
-      policy,
-      rule,
-      why: [...missingPeer(cluster, policy, rule, other), ...missingPort(rule, flow)],
-    }))
+    policy.rules[direction].map((rule): Miss => {
+      const peers = missingPeer(cluster, policy, rule, other);
+      const ports = missingPort(rule, flow);
+      const only = ports.length === 0 ? "peer" : peers.length === 0 ? "port" : undefined;
+      return { policy, rule, why: [...peers, ...ports], ...(only !== undefined && { only }) };
+    })
   );
 }
 

@@ -17,6 +17,7 @@ import {
 } from "../../checks/network_policy/model.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { choice, type Flags } from "../cli/flags.ts";
+import { similarWord } from "../cli/suggestion.ts";
 import { forReach, type Reading } from "./reading.ts";
 import { findService, podsAtPort, readServiceName, type Service, serviceId } from "./services.ts";
 import { casesOf, type Undeclared } from "./undeclared.ts";
@@ -132,6 +133,11 @@ type Asked = Pick<Question, "protocol" | "port">;
 function readEnd(reading: Reading, flag: string, text: string, asked: Asked): End {
   const address = parseAddress(text);
   if (address !== undefined) return ofAddress(reading, flag, address, asked);
+  const apart = hostIn(text);
+  if (apart !== undefined) {
+    const shown = text.replace(/\/\/[^/]*@/, "//…@"); // no password
+    throw wrongFlag(flag, shown, apart.problem, `Use --${flag} ${apart.host}${apart.port}.`);
+  }
   if (/^\d+(\.\d+)*$|:/.test(text)) {
     throw wrongFlag(
       flag,
@@ -159,6 +165,7 @@ function readEnd(reading: Reading, flag: string, text: string, asked: Asked): En
       flag,
       text,
       "the value is neither a workload (namespace/name) nor an address nor a full host name",
+      seeHelp(similarEnd(text, reading.cluster.pods)),
     );
   }
   return { ends: [{ type: "host", host: text }], notes: [] };
@@ -242,6 +249,7 @@ function readWorkload(reading: Reading, flag: string, text: string, asked: Asked
       flag,
       text,
       `the manifests declare no such ${what}; ${which} workloads are ${list}`,
+      seeHelp(similarEnd(text, pods)),
     );
   }
   const shown = rest.length === 2 ? rest[0]! : "workload";
@@ -271,6 +279,7 @@ function ofUndeclared(
 ): End {
   const { namespace, kind, name, labels } = workload;
   const shown = `${namespace}/${kind === "workload" ? "" : `${kind}/`}${name}`;
+  const similar = similarEnd(shown, cluster.pods);
   const known = labels.size === 0
     ? "so its labels are unknown"
     : `only its labels ${[...labels].map(([key, value]) => `${key}=${value}`).join(",")} are known`;
@@ -279,7 +288,8 @@ function ofUndeclared(
     notes: [
       `no manifest declares the pods of ${shown}, ${known}; policies of namespace ${namespace} that ` +
       "are not in the manifests are not evaluated",
-      `the declared workloads are ${listWorkloads(cluster.pods)}`,
+      `the declared workloads are ${listWorkloads(cluster.pods)}` +
+      (similar === undefined ? "" : `; did you mean ${similar}?`),
     ],
   };
 }
@@ -323,6 +333,37 @@ function ofService(reading: Reading, flag: string, service: Service, asked: Aske
   };
 }
 
+/**
+ * The host in a URL, or in a host with a port, and what the two are.
+ *
+ * @returns undefined for any other text
+ */
+function hostIn(text: string): { host: string; port: string; problem: string } | undefined {
+  const isUrl = /^[a-z][-+.a-z0-9]*:\/\//i.test(text);
+  if (isUrl && !URL.canParse(text)) return undefined;
+  const [, host, port] = isUrl
+    ? [text, new URL(text).hostname.replace(/^\[(.*)\]$/, "$1"), new URL(text).port]
+    : /^([-.A-Za-z0-9/]+):(\d+)$/.exec(text) ?? [];
+  if (!host) return undefined;
+  const problem = isUrl
+    ? "the value is a URL, and a policy decides about hosts and ports"
+    : "the value has a port, and --port has it too";
+  return { host, port: port ? ` --port ${port}` : "", problem };
+}
+
+/** The declared workload with the most similar name, as an end; undefined if none is similar. */
+function similarEnd(text: string, pods: readonly Pod[]): string | undefined {
+  const nameIn = ({ namespace, kind, name }: Pod) =>
+    [name, `${namespace}/${name}`, `${namespace}/${kind}/${name}`][text.split("/").length - 1];
+  const similar = similarWord(text, [...new Set(pods.flatMap((pod) => nameIn(pod) ?? []))]);
+  const pod = pods.find((each) => nameIn(each) === similar);
+  return pod && (text.includes("/") ? similar : `${pod.namespace}/${pod.name}`);
+}
+
+function seeHelp(similar: string | undefined): string {
+  return `${similar === undefined ? "" : `Did you mean ${similar}? `}See --help.`;
+}
+
 /** The maximum number of workloads to list. */
 const MAX_LISTED = 8;
 
@@ -348,11 +389,11 @@ function requiredFlag(flags: Flags, name: string): string {
   });
 }
 
-function wrongFlag(flag: string, text: string, why: string): Failure {
+function wrongFlag(flag: string, text: string, why: string, remedy = seeHelp(undefined)): Failure {
   return new Failure({
     kind: "configuration",
     task: `use --${flag} ${JSON.stringify(text)}`,
     problem: why,
-    remedy: "See --help.",
+    remedy,
   });
 }

@@ -36,8 +36,9 @@ export function renderFlow(answer: Answer, colour: boolean): string {
       lines.push(`    ${formatPolicy(policy)}`);
       const own = misses.filter((miss) => miss.policy === policy);
       if (own.length === 0) lines.push(`      spec.${decision.direction}: has no rules`);
-      for (const { rule, why } of own) {
-        lines.push(`      ${rule.path}`);
+      for (const { rule, why, only } of own) {
+        const near = only === undefined ? "" : `  (only the ${only} differs)`;
+        lines.push(`      ${rule.path}${near}`);
         for (const each of why) lines.push(`        ${each}`);
       }
     }

@@ -77,7 +77,7 @@ export function casesOf(cluster: Cluster, half: HalfKnown): Case[] {
   // If no labels open the connection, the case with the fewest obstacles explains why.
   if (open.length === 0) return closed.toSorted((a, b) => sides(b) - sides(a)).slice(0, 1);
   return [
-    ...open.map((each) => withPart(each, "if the rules below select it")),
+    ...open.map((each) => withPart(each, "if its labels match the rules below")),
     withPart(closed[0]!, "otherwise"),
   ];
 }

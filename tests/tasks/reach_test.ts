@@ -63,6 +63,16 @@ Deno.test("reach --output json: includes the paths of fields", async () => {
   assertEquals(document.ingress.reason, "outside");
 });
 
+Deno.test("reach: marks the rules in which only the peer or only the port differs", async () => {
+  const asked = async (to: string, port: string) =>
+    (await reach(MANIFESTS, "--from", "jobs/bronze", "--to", to, "--port", port)).out;
+  const store = await asked("s3.example.com", "80");
+  assertMatch(store, /^ {6}spec\.egress\[0\]$/m);
+  assertMatch(store, /^ {6}spec\.egress\[1\] {2}\(only the port differs\)$/m);
+  const inner = await asked("10.1.2.3", "443");
+  assertMatch(inner, /^ {6}spec\.egress\[1\] {2}\(only the peer differs\)$/m);
+});
+
 Deno.test("reach: accepts an outside address as source", async () => {
   const { code } = await reach(
     MANIFESTS,
@@ -244,6 +254,29 @@ Deno.test("reach: explains wrong usage, and exits with 2", async () => {
     ],
     [["--from", "jobs/bronze", "--to", "data/mysql", "--port", "1"], "data/StatefulSet/postgres"],
     [["--from", "jobs/bronze", "--to", "1.2.3", "--port", "1"], "looks like an address"],
+    [["--from", "bronz", "--to", "data/postgres", "--port", "1"], "Did you mean jobs/bronze? "],
+    [
+      ["--from", "job/bronze", "--to", "data/postgres", "--port", "1"],
+      "Did you mean jobs/bronze? ",
+    ],
+    [
+      ["--from", "jobs/bronze", "--to", "data/statefulset/postgras", "--port", "1"],
+      "Did you mean data/StatefulSet/postgres? ",
+    ],
+    [
+      ["--from", "jobs/bronze", "--to", "https://s3.example.com/bucket", "--port", "1"],
+      "is a URL, and a policy decides about hosts and ports. Use --to s3.example.com.",
+    ],
+    [
+      ["--from", "jobs/bronze", "--to", "https://u:p@s3.example.com:9000", "--port", "1"],
+      "Use --to s3.example.com --port 9000.",
+    ],
+    [
+      ["--from", "jobs/bronze", "--to", "https://[2001:db8::1]/", "--port", "1"],
+      "Use --to 2001:db8::1.",
+    ],
+    [["--from", "jobs/bronze", "--to", "s3.example.com:443", "--port", "1"], "--port 443."],
+    [["--from", "jobs/bronze", "--to", "data/postgres:5432", "--port", "1"], "--port 5432."],
     [["--from", "jobs/bronze", "--to", "db.data.svc.cluster.local", "--port", "1"], "Service"],
     [["--from", "1.2.3.4", "--to", "1.2.3.5", "--port", "1"], "two outside addresses"],
     [["--from", "jobs/bronze", "--to", "1.2.3.4", "--port", "0"], "1 to 65535"],
@@ -254,6 +287,7 @@ Deno.test("reach: explains wrong usage, and exits with 2", async () => {
   for (const [i, { code, err }] of ran.entries()) {
     assertEquals(code, 2, err);
     assertStringIncludes(err, cases[i]![1]);
+    assert(!err.includes("u:p"), err);
   }
 });
 
