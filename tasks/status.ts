@@ -26,6 +26,7 @@ import type { Flags } from "./cli/flags.ts";
 import { prepareReports } from "./cli/html_report.ts";
 import { OUTPUTS } from "./cli/observer.ts";
 import { reportOutputs } from "./cli/report_outputs.ts";
+import { advisePortForward } from "./cli/port_forward_advice.ts";
 import { projectHelp, projectOrDefault } from "./cli/project_options.ts";
 import { filesOf, METRICS_FLAG, metricsFileHelp, metricsFileOf } from "./metrics/metrics_file.ts";
 import type { StatusOrder } from "./status/worker.ts";
@@ -96,7 +97,7 @@ ${CONNECTION_HELP}`,
     if (usesCluster(flags)) return await withClusterLogin(flags, project, work);
     // A monitor must not pass because nothing compared the days with the outbox.
     const database = flags.on("check") || unsetForDatabase().length === 0
-      ? databaseConfig(undefined, project)
+      ? advisePortForward(databaseConfig(undefined, project))
       : undefined;
     const lake = lakeConfig(undefined, project);
     return await work({ database, named: database, lake, forwards: false });

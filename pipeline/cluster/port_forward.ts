@@ -11,6 +11,7 @@ import type { Connection, Request } from "./connection.ts";
 import { fieldsIn, listIn } from "./fields.ts";
 import { pathSegment } from "./discovery.ts";
 import { notAnApiServer, oneLine, parseObject } from "./request_errors.ts";
+import type { ServiceName } from "./service_host.ts";
 import { openWebSocket, type WebSocketConnection } from "./web_socket.ts";
 
 /** The subprotocol: one channel for data, and one for errors. */
@@ -200,35 +201,6 @@ async function download(
     if (channel === ERRORS) onError(new TextDecoder().decode(bytes));
     else for (let at = 0; at < bytes.length;) at += await local.write(bytes.subarray(at));
   }
-}
-
-/** The namespace and the name of a Service. */
-export interface ServiceName {
-  /** The namespace. */
-  readonly namespace: string;
-  /** The name. */
-  readonly name: string;
-}
-
-/**
- * Returns the Service of a host name in the cluster's DNS, or undefined for any other host name.
- *
- * @param host for example `pgbouncer.robson.svc.cluster.local`
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { serviceOfHost } from "./port_forward.ts";
- * assertEquals(serviceOfHost("pgbouncer.robson.svc.cluster.local"), {
- *   name: "pgbouncer",
- *   namespace: "robson",
- * });
- * assertEquals(serviceOfHost("db.example.com"), undefined);
- * ```
- */
-export function serviceOfHost(host: string): ServiceName | undefined {
-  const [, name, namespace] = /^([a-z0-9-]+)\.([a-z0-9-]+)\.svc(\.[a-z0-9.-]+)?$/.exec(host) ?? [];
-  return name === undefined || namespace === undefined ? undefined : { name, namespace };
 }
 
 /**

@@ -20,6 +20,8 @@ export interface DatabaseConfig {
   readonly table?: string;
   /** The encryption of the connection; absent if no variable is set, which means `prefer`. */
   readonly tls?: TlsConfig;
+  /** More advice if the server cannot be reached, as a sentence. */
+  readonly advice?: string;
   /** The variables that are unset, so that their defaults apply. */
   readonly defaults?: readonly Defaulted[];
 }

@@ -125,7 +125,8 @@ export function postgresFailure(error: PostgresError, place: Place): Failure {
     "unreachable",
     message || code || "no answer",
     "Check that Postgres runs at that address and that this machine can reach it " +
-      "(DJANGO_DB_HOST, DJANGO_DB_PORT), then run again.",
+      "(DJANGO_DB_HOST, DJANGO_DB_PORT), then run again." +
+      (config.advice === undefined ? "" : ` ${config.advice}`),
   );
 }
 

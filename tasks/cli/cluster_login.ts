@@ -107,7 +107,7 @@ export async function withClusterLogin<T>(
     way,
     named,
     signal,
-    (database) => use({ database, named, lake, forwards: database !== named }),
+    (database) => use({ database, named, lake, forwards: database.host !== named.host }),
   );
 }
 

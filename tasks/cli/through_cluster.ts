@@ -1,8 +1,10 @@
 import type { Absent } from "../../checks/runner.ts";
-import { forwardToService, serviceOfHost } from "../../pipeline/cluster/port_forward.ts";
+import { forwardToService } from "../../pipeline/cluster/port_forward.ts";
 import type { ClusterConfig } from "../../pipeline/cluster/locate_kubeconfig.ts";
+import { serviceOfHost } from "../../pipeline/cluster/service_host.ts";
 import type { DatabaseConfig } from "../../pipeline/config.ts";
 import { Failure } from "../../pipeline/errors.ts";
+import { advisePortForward } from "./port_forward_advice.ts";
 
 /** Options for connecting to a database. */
 export interface Way {
@@ -26,9 +28,7 @@ export async function throughCluster<T>(
 ): Promise<T> {
   const service = serviceOfHost(config.host);
   if (service === undefined) return await use(config);
-  if (!portForward) {
-    return await use(config).catch((error) => Promise.reject(withPortForwardHint(error)));
-  }
+  if (!portForward) return await use(advisePortForward(config));
   if ("absent" in cluster) {
     const remedy = "Choose a cluster with --kubeconfig, or leave out --port-forward.";
     throw new Failure({
@@ -53,11 +53,4 @@ export async function throughCluster<T>(
   } finally {
     opened.close();
   }
-}
-
-function withPortForwardHint(error: unknown): unknown {
-  if (!(error instanceof Failure) || error.kind !== "unreachable") return error;
-  const { kind, task, problem } = error;
-  const remedy = `${error.remedy} From outside the cluster, add --port-forward.`;
-  return new Failure({ kind, task, problem, remedy, cause: error });
 }

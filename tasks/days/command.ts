@@ -20,6 +20,7 @@ import { clusterFlags } from "../cli/platform_options.ts";
 import type { ReportFiles } from "../cli/report_files.ts";
 import { OUTPUTS } from "../cli/observer.ts";
 import { reportOutputs } from "../cli/report_outputs.ts";
+import { advisePortForward } from "../cli/port_forward_advice.ts";
 import { projectHelp, projectOrDefault } from "../cli/project_options.ts";
 import { filesOf, metricsFileOf } from "../metrics/metrics_file.ts";
 import { ENGINES, refuseSparkFlags } from "../spark/options.ts";
@@ -144,7 +145,8 @@ export async function workThroughDays(
     return await withClusterLogin(flags, project, start);
   }
   const needsDatabase = command !== "silver" || ("from" in days && clockDecides(days));
-  const database = needsDatabase ? databaseConfig(undefined, project) : undefined;
+  const named = needsDatabase ? databaseConfig(undefined, project) : undefined;
+  const database = command === "postflight" ? named && advisePortForward(named) : named;
   const lake = lakeConfig(undefined, project);
   return await start({ database, named: database, lake, forwards: false });
 }

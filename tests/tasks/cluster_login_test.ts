@@ -9,6 +9,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "../supp
 import { clusterTest, controlPlane } from "../support/control_plane.ts";
 import { bronze, event, silver } from "../support/days.ts";
 import { type ObjectStore, startObjectStore } from "../support/object_store.ts";
+import { temporaryLake } from "../support/lakes.ts";
 import { outbox } from "../support/postgres.ts";
 import { runTask, type TaskOutcome } from "../support/task.ts";
 
@@ -120,6 +121,46 @@ clusterTest("status, postflight: exit with 2 if the cluster has no Secret", asyn
     assertStringIncludes(stderr, `Secret ${JOBS}/django-db-credentials: it does not exist`);
   }
 });
+
+Deno.test("status, postflight: advise --port-forward for a Service that cannot be reached from here", async () => {
+  await using lake = await temporaryLake();
+  const env = {
+    LAKE_URL: `file://${lake.path}`,
+    DJANGO_DB_PASSWORD: "x",
+    DJANGO_DB_HOST: "db.robson.svc",
+  };
+  for (const command of ["status", "postflight"]) {
+    const { code, stdout } = await runTask(command, ["2025-12-28"], env);
+    assertEquals(code, command === "status" ? 3 : 1, stdout);
+    assertStringIncludes(stdout, "then run again. From outside the cluster, add --port-forward.");
+    const other = await runTask(command, ["2025-12-28"], { ...env, DJANGO_DB_HOST: "db.invalid" });
+    assert(!other.stdout.includes("port-forward"), other.stdout);
+  }
+});
+
+clusterTest(
+  "status: advises --port-forward also with the login of the cluster's Secrets",
+  async () => {
+    await bringTo(controlPlane(), [
+      { apiVersion: "v1", kind: "Namespace", metadata: { name: JOBS } },
+      secret("django-db-credentials", {
+        DJANGO_DB_HOST: "db.robson.svc",
+        DJANGO_DB_NAME: "n",
+        DJANGO_DB_USER: "u",
+        DJANGO_DB_PASSWORD: "unus3d",
+      }),
+      secret("contabo-s3-credentials", {
+        S3_ENDPOINT: bucket.endpoint,
+        S3_BUCKET: bucket.bucket,
+        AWS_ACCESS_KEY_ID: bucket.accessKeyId,
+        AWS_SECRET_ACCESS_KEY: bucket.secretAccessKey,
+      }),
+    ]);
+    const { code, stdout } = await run("status", "2025-12-28", "--credentials", "cluster");
+    assertEquals(code, 3, stdout);
+    assertStringIncludes(stdout, "From outside the cluster, add --port-forward.");
+  },
+);
 
 Deno.test("status, postflight: refuse a cluster that they would not use", async () => {
   for (const command of ["status", "postflight"]) {
