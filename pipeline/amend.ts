@@ -11,7 +11,7 @@ import {
   surveyWindow,
   type WindowOptions,
 } from "./bronze_window.ts";
-import { type Day, windowOf } from "./contract/window.ts";
+import { adviceToPublish, type Day, windowOf } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
 import { whileMarkerStands } from "./lake/commit.ts";
 import type { BronzeCommit } from "./lake/marker.ts";
@@ -133,27 +133,44 @@ function sameQuarantine(
   return renderQuarantine({ day, events: unfit })?.link.sha256 === quarantine?.sha256;
 }
 
+/** The most event_ids in a step. */
+const MOST_IDS = 1_000;
+
 function reportDifferences(found: BronzeDifferences, table: string, observer: Observer): void {
   const { late, lost, altered, unfit, gone, named } = found;
-  const report = (step: string, what: string, count: number, texts: readonly string[]) => {
-    if (count === 0) return;
-    const more = count > texts.length ? `; and ${count - texts.length} more` : "";
-    const says = `${plural(count, "event")} ${what}: ${texts.join("; ")}${more}`;
-    observer.step({ step, says, data: { events: count } });
+  const report = (
+    step: string,
+    what: string,
+    ids: ReadonlySet<string> | readonly string[],
+    texts: readonly string[],
+  ) => {
+    const all = [...ids];
+    const events = all.length;
+    if (events === 0) return;
+    const more = events > texts.length ? `; and ${events - texts.length} more` : "";
+    const says = `${plural(events, "event")} ${what}: ${texts.join("; ")}${more}`;
+    observer.step({ step, says, data: { events, event_ids: all.slice(0, MOST_IDS) } });
   };
-  const ids = (differences: readonly Difference[]) => differences.map(({ id }) => id);
-  report("late", "came late", late.size, ids(named.late));
-  report("lost", `no longer in ${table}, kept in bronze`, lost.size, ids(named.lost));
+  const idsOf = (differences: readonly Difference[]) => differences.map(({ id }) => id);
+  const unfitIds = (events: BronzeDifferences["unfit"]) =>
+    events.map(({ event_id }) => event_id ?? "null");
+  const described = (events: BronzeDifferences["unfit"]) =>
+    events.slice(0, NAMED).map(describeUnfit);
+  report("late", "came late", late, idsOf(named.late));
+  report("lost", `no longer in ${table}, kept in bronze`, lost, idsOf(named.lost));
   report(
     "altered",
     "with different values in the outbox",
-    altered.size,
+    altered,
     named.altered.map(explainDifference),
   );
-  const unfitTexts = unfit.slice(0, NAMED).map(describeUnfit);
-  report("quarantine", "for the quarantine", unfit.length, unfitTexts);
-  const goneTexts = gone.slice(0, NAMED).map(describeUnfit);
-  report("gone", `in quarantine, no longer in ${table}`, gone.length, goneTexts);
+  report("quarantine", "for the quarantine", unfitIds(unfit), described(unfit));
+  report(
+    "gone",
+    `in quarantine, no longer in ${table}`,
+    unfitIds(gone),
+    described(gone),
+  );
 }
 
 function neverPublished(day: Day): Failure {
@@ -161,7 +178,7 @@ function neverPublished(day: Day): Failure {
     kind: "data",
     task: `amend ${day}`,
     problem: "bronze has no commit marker for this day, so the day was never published",
-    remedy: `Publish it: deno task run --date ${day}`,
+    remedy: adviceToPublish(day, `Publish it: deno task run --date ${day}`),
   });
 }
 

@@ -26,6 +26,10 @@ async function start([name, ...args]: readonly string[]): Promise<never> {
       case "help":
       case "--help":
       case "-h": {
+        if (args.includes("--version")) {
+          print(version());
+          return Deno.exit(0);
+        }
         const about = args.find((word) => !word.startsWith("-"));
         print(about === undefined ? renderOverview() : helpOf(await loadCommand(about)));
         return Deno.exit(0);

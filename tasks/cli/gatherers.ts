@@ -158,7 +158,7 @@ function unlessRefused<T>(unset: readonly string[], read: () => T): T | undefine
 
 function manifestsOf({ manifests, project }: Sources): Shared<ManifestsFact> | Absent {
   if (manifests === undefined) {
-    return { absent: "there is no directory manifests/ (see --manifests)" };
+    return { absent: "there is no directory manifests/ here: name one with --manifests DIR" };
   }
   return gatherOnce((signal) => gatherManifests(manifests, signal, project));
 }

@@ -47,13 +47,15 @@ export async function manifestsDirectory(flags: Flags): Promise<string | undefin
   const named = flags.value("manifests");
   if (named === "-") return named;
   const path = named ?? "manifests";
-  const isDirectory = await Deno.stat(path).then((info) => info.isDirectory, () => false);
-  if (isDirectory) return path;
+  const found = await Deno.stat(path).catch(() => undefined);
+  if (found?.isDirectory) return path;
   if (named === undefined) return undefined;
   throw new Failure({
     kind: "configuration",
     task: `use --manifests ${JSON.stringify(named)}`,
-    problem: "there is no such directory",
-    remedy: "Use the directory with the Kubernetes manifests.",
+    problem: found === undefined ? "there is no such directory" : "it is a file",
+    remedy: found === undefined
+      ? "Use the directory with the Kubernetes manifests."
+      : "Use its directory, or send the file to the standard input: --manifests - < FILE",
   });
 }

@@ -43,6 +43,26 @@ Deno.test("amend: adds late events, updates silver, and names the next command",
   assert(lines.every(({ command }) => command === "amend" || command === "silver"));
 });
 
+Deno.test("amend --output json: names the events that came late and that the outbox lost", async () => {
+  await using db = await outbox({ events: [event(1)] });
+  await using lake = await temporaryLake();
+  await bronze(db, lake);
+  const ids = async () =>
+    (await db.query("SELECT event_id::text AS id FROM stop_events")).map(({ id }) => id);
+  const [lost] = await ids();
+  await db.query("DELETE FROM stop_events");
+  await db.query(event(2));
+  const [late] = await ids();
+  const args = ["2025-12-28", "--dry-run", "--output", "json"];
+  const { code, stdout } = await runTask("amend", args, environment(db.config, lake.path));
+  assertEquals(code, 0, stdout);
+  const found = validLines(stdout).filter(({ step }) => step === "late" || step === "lost");
+  assertEquals(found.map(({ step, events, event_ids }) => [step, events, event_ids]), [
+    ["late", 1, [late]],
+    ["lost", 1, [lost]],
+  ]);
+});
+
 Deno.test("amend: requires a day", async () => {
   const { code, stderr } = await runTask("amend", ["--yes"], { LAKE_URL: "file:///tmp/none" });
   assertEquals(code, 2);

@@ -68,6 +68,11 @@ for (const [command, args, question] of MISSPELT) {
   });
 }
 
+Deno.test("help --version: prints the version, for a shell function that passes flags to help", async () => {
+  const { code, stdout } = await runTask("help", ["--version"]);
+  assertEquals([code, stdout], [0, (await runTask("bronze", ["--version"])).stdout]);
+});
+
 Deno.test("-o: is --output, with and without a space, and after another short flag", async () => {
   const args = ["--matrix", "--manifests", "manifests"];
   const long = await runTask("reach", [...args, "--output", "ndjson"]);

@@ -319,6 +319,7 @@ Deno.test("preflight: exits with 2 for unknown values, and lists the known ones"
     [["--skip", "lake-logon=x"], "lake-login, lake-conformance"],
     [["--skip", "lake-login"], 'Write --skip lake-login="the reason".'],
     [["--skip", "lake-login= "], "the reason"],
+    [["--manifests", "deno.json"], '--manifests "deno.json": it is a file. Use its directory'],
     [["--manifests", "no/such/place"], '--manifests "no/such/place": there is no such directory'],
     [["--timeout", "0"], "whole number of seconds"],
     [["--output", "xml"], "text, json, junit, github"],
