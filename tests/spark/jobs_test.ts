@@ -20,10 +20,13 @@ import { expectedEvents, expectedExecutions, readBack } from "../support/expecte
 import { recorder, temporaryLake } from "../support/lakes.ts";
 import type { ObjectStore } from "../support/object_store.ts";
 import { type Outbox, outbox } from "../support/postgres.ts";
+import { type JobDriver, startDriver } from "./job_driver.ts";
 import { type JobOptions, type JobRun, missingSpark, sparkTest, submit } from "./spark.ts";
 
 // Runs the jobs of manifests/image with the image's Spark. These tests cannot use the strict S3
 // server: it refuses the signatures that Spark's own S3 client makes without TLS.
+//
+// The first job of each layer starts as in a pod. The others share a driver.
 
 // Tests of open days use yesterday, because a job accepts a grace period of at most two years.
 const YESTERDAY = parseDay(Temporal.Now.plainDateISO("UTC").subtract({ days: 1 }).toString())!;
@@ -35,10 +38,12 @@ const missing = [
 ].filter((reason) => reason !== undefined).join("; ") || undefined;
 
 let store: ObjectStore | undefined;
+let driver: JobDriver | undefined;
 Deno.test.beforeAll(async () => {
-  if (missing === undefined) store = await startRgw();
+  if (missing === undefined) [store, driver] = await Promise.all([startRgw(), startDriver()]);
 });
 Deno.test.afterAll(async () => {
+  await driver?.[Symbol.asyncDispose]();
   await store?.stop();
 });
 
@@ -106,11 +111,11 @@ sparkTest(
     const config: S3Config = await store!.createBucket("spark-jobs");
     const lake = await openLake(config);
     const common = { database: db.config, lake: config, day: DAY };
-    const spark = async (job: JobOptions["job"], env = {}) =>
-      succeeded(await submit({ ...common, job, env }), common);
+    const spark = async (job: JobOptions["job"], env = {}, run = driver!.submit) =>
+      succeeded(await run({ ...common, job, env }), common);
     try {
       // The day is open, then sealed. Equal rows must produce the same bytes and the same names.
-      await spark("bronze_ingest.py", { SEAL_GRACE_MINUTES: "999999" });
+      await spark("bronze_ingest.py", { SEAL_GRACE_MINUTES: "999999" }, submit);
       const open = (await readMarker(lake, "bronze", bronzeMarkerKey(DAY), DAY))!.commit;
       assertEquals(open.state, "open");
       await spark("bronze_ingest.py");
@@ -118,7 +123,7 @@ sparkTest(
       assertEquals(commit, { ...open, state: "sealed" });
       assertEquals(bytes, renderMarker(commit));
 
-      await spark("silver_transform.py");
+      await spark("silver_transform.py", {}, submit);
       const silver = (await readMarker(lake, "silver", silverMarkerKey(DAY), DAY))!;
       assertEquals(silver.bytes, renderMarker(silver.commit));
       assertEquals(silver.commit.state, "sealed");
@@ -145,7 +150,12 @@ sparkTest(
       await db.query("CREATE TABLE other_events (LIKE stop_events INCLUDING ALL)");
       const other = { OUTBOX_TABLE: "Other_Events" };
       for (const day of [DAY, parseDay("2025-12-28")!]) {
-        const refused = await submit({ ...common, job: "bronze_ingest.py", day, env: other });
+        const refused = await driver!.submit({
+          ...common,
+          job: "bronze_ingest.py",
+          day,
+          env: other,
+        });
         assertEquals(refused.code, 2, refused.said);
         assertStringIncludes(refused.said, "/public.other_events. Nothing was changed.");
       }
@@ -192,7 +202,7 @@ sparkTest(
         `UPDATE stop_events SET fill_price = 1, event_seq = 99 WHERE event_id = '${SECOND}'`,
       );
       const before = await contents(lake);
-      const refused = await submit({ ...common, job: "bronze_ingest.py" });
+      const refused = await driver!.submit({ ...common, job: "bronze_ingest.py" });
       assertEquals(refused.code, 1, refused.said);
       for (
         const words of [
@@ -215,7 +225,7 @@ sparkTest(
       const amended = await contents(lake);
       const [bronzeSaid, silverSaid] = (await Promise.all(
         (["bronze_ingest.py", "silver_transform.py"] as const)
-          .map((job) => submit({ ...common, job })),
+          .map((job) => driver!.submit({ ...common, job })),
       )).map((run) => succeeded(run, common));
       assertStringIncludes(bronzeSaid!, "except 2 that an amendment acknowledged");
       assertEquals(bronze.bytes, (await lake.get(bronze.key))!.bytes);
@@ -269,7 +279,7 @@ sparkTest(
     } as const;
     const open = { SEAL_GRACE_MINUTES: "999999" };
     try {
-      const said = succeeded(await submit({ ...common, env: open }), common);
+      const said = succeeded(await driver!.submit({ ...common, env: open }), common);
       assertStringIncludes(said, "2 events do not fit the Parquet types and go into the quaran");
       assertStringIncludes(said, "1 event of stop_events has no valid occurred_at");
       const key = bronzeMarkerKey(DAY);
@@ -288,7 +298,7 @@ sparkTest(
       await db.query(event(7, DAY));
       await db.query("DELETE FROM stop_events WHERE event_seq = 2");
       const before = await contents(lake);
-      const refused = await submit({ ...common, env: open });
+      const refused = await driver!.submit({ ...common, env: open });
       assertEquals(refused.code, 1, refused.said);
       assertStringIncludes(
         refused.said,
@@ -299,7 +309,10 @@ sparkTest(
       const agree = () => Promise.resolve(true);
       await runAmend({ ...denoRun(db, lake, DAY, OPEN), agree });
       await db.query(event(8, DAY));
-      assertStringIncludes(succeeded(await submit(common), common), "number 2: 1 late event");
+      assertStringIncludes(
+        succeeded(await driver!.submit(common), common),
+        "number 2: 1 late event",
+      );
       const grown = (await readMarker(lake, "bronze", key, DAY))!.commit;
       assertEquals([grown.state, grown.rows, grown.amended!.version], ["sealed", 5, 2]);
       const observer = recorder();
@@ -328,14 +341,14 @@ window.ROWS_PER_RANGE, session.ROWS_PER_TASK = 400, 500`;
       const config: S3Config = await store!.createBucket(bucket);
       const common = { database: db.config, lake: config, day: DAY, prelude };
       for (const job of ["bronze_ingest.py", "silver_transform.py"] as const) {
-        succeeded(await submit({ ...common, job }), common);
+        succeeded(await driver!.submit({ ...common, job }), common);
       }
       const lake = await openLake(config);
       try {
         if (prelude === tasks) {
           await assertEqualsPostgres(db, lake, DAY);
           for (const job of ["bronze_ingest.py", "silver_transform.py"] as const) {
-            const said = succeeded(await submit({ ...common, job }), common);
+            const said = succeeded(await driver!.submit({ ...common, job }), common);
             assertStringIncludes(said, "nothing was written");
           }
         }
@@ -365,8 +378,8 @@ sparkTest(
       (await db.query("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day"))[0]!.day!;
     const days = [await today()];
     const [empty, refused] = await Promise.all([
-      submit({ ...common, job: "bronze_ingest.py" }),
-      submit({
+      driver!.submit({ ...common, job: "bronze_ingest.py" }),
+      driver!.submit({
         job: "bronze_ingest.py",
         database: db.config,
         lake: { ...config, secretAccessKey: "wr0ng+secret" },
@@ -388,7 +401,7 @@ sparkTest(
         .find((day) => markers.includes(bronzeMarkerKey(day)))!;
       const { commit } = (await readMarker(lake, "bronze", bronzeMarkerKey(day), day))!;
       assertEquals([commit.rows, commit.parts, commit.minSeq], [0, [], null]);
-      const silver = await submit({ ...common, job: "silver_transform.py", day });
+      const silver = await driver!.submit({ ...common, job: "silver_transform.py", day });
       assertStringIncludes(succeeded(silver, common), "0 events to 0 executions");
       await runSilver({ lake, day, observer: recorder() });
       const { commit: made } = (await readMarker(lake, "silver", silverMarkerKey(day), day))!;

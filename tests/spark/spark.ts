@@ -4,7 +4,8 @@ import type { DatabaseConfig, S3Config } from "../../pipeline/config.ts";
 
 const INSTALL = new URL("install.sh", import.meta.url).pathname;
 const IMAGE = new URL("../../manifests/image/", import.meta.url).pathname;
-const JOBS = `${IMAGE}jobs/`;
+/** The folder of the jobs. */
+export const JOBS = `${IMAGE}jobs/`;
 
 /** The result of a job. */
 export interface JobRun {
@@ -57,7 +58,7 @@ export function sparkTest(name: string, missing: string | undefined, run: () => 
 
 /** Submits a job as the Job's pod does, without other environment variables. */
 export async function submit(options: JobOptions): Promise<JobRun> {
-  const { job, database, lake, day, env = {}, prelude } = options;
+  const { job, prelude } = options;
   const program = prelude === undefined ? undefined : {
     name: job,
     text: `
@@ -68,7 +69,14 @@ runpy.run_path("${JOBS}${job}", run_name="__main__")`,
   };
   const args = ["--master", "local[2]", "--driver-memory", "1g"];
   if (program === undefined) args.push(`${JOBS}${job}`);
-  return await sparkSubmit(args, {
+  return await sparkSubmit(args, jobVariables(options), program);
+}
+
+/** Returns the variables of a job. */
+export function jobVariables(
+  { database, lake, day, env = {} }: JobOptions,
+): Record<string, string> {
+  return {
     // A zone far from UTC reveals times that depend on the zone of the process.
     TZ: "Asia/Kathmandu",
     DJANGO_DB_HOST: database.host,
@@ -84,7 +92,7 @@ runpy.run_path("${JOBS}${job}", run_name="__main__")`,
     SEAL_GRACE_MINUTES: "0",
     ...(day === undefined ? {} : { JOB_DATE: day }),
     ...env,
-  }, program);
+  };
 }
 
 /** The path of the Python with PySpark, and the variables that it needs. */
@@ -119,28 +127,16 @@ export async function sparkSubmit(
   env: Record<string, string> = {},
   program?: { readonly name: string; readonly text: string },
 ): Promise<JobRun> {
-  const home = await where();
-  const spark = await sparkHome(home);
   const scratch = await Deno.makeTempDir({ prefix: "spark-" });
+  const own = await programEnvironment(scratch);
   try {
     const file = `${scratch}/${program?.name}`;
     if (program !== undefined) await Deno.writeTextFile(file, program.text);
-    const command = new Deno.Command(`${spark}/bin/spark-submit`, {
+    const command = new Deno.Command(`${own.env.SPARK_HOME}/bin/spark-submit`, {
       args: [...args, ...(program === undefined ? [] : [file])],
       cwd: scratch,
       clearEnv: true,
-      env: {
-        PATH: Deno.env.get("PATH") ?? "",
-        HOME: scratch,
-        TMPDIR: scratch,
-        SPARK_HOME: spark,
-        SPARK_LOCAL_IP: "127.0.0.1",
-        PYSPARK_PYTHON: `${home}/bin/python`,
-        PYTHONDONTWRITEBYTECODE: "1",
-        ...await imageEnvironment(home),
-        ...(Deno.env.has("JAVA_HOME") ? { JAVA_HOME: Deno.env.get("JAVA_HOME")! } : {}),
-        ...env,
-      },
+      env: { ...own.env, ...env },
       stdout: "piped",
       stderr: "piped",
     });
@@ -150,6 +146,28 @@ export async function sparkSubmit(
   } finally {
     await Deno.remove(scratch, { recursive: true });
   }
+}
+
+/** Returns the Python with PySpark, and the variables of a program that starts Spark. */
+export async function programEnvironment(
+  scratch: string,
+): Promise<{ readonly python: string; readonly env: Record<string, string> }> {
+  const home = await where();
+  const python = `${home}/bin/python`;
+  return {
+    python,
+    env: {
+      PATH: Deno.env.get("PATH") ?? "",
+      HOME: scratch,
+      TMPDIR: scratch,
+      SPARK_HOME: await sparkHome(home),
+      SPARK_LOCAL_IP: "127.0.0.1",
+      PYSPARK_PYTHON: python,
+      PYTHONDONTWRITEBYTECODE: "1",
+      ...await imageEnvironment(home),
+      ...(Deno.env.has("JAVA_HOME") ? { JAVA_HOME: Deno.env.get("JAVA_HOME")! } : {}),
+    },
+  };
 }
 
 async function where(): Promise<string> {
