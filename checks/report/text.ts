@@ -153,13 +153,13 @@ function renderFinding(
 
 /**
  * The lines of a fix: words, and each command on a line of its own, so that it can be copied. A change
- * of the cluster is printed once, because the second one could be refused, or change more.
+ * of the cluster or of a file is printed once: the second one could be refused, or change more.
  */
 function fixLines(fix: string, id: string, printed: PrintedFixes): string[] {
   const before = printed.get(fix);
-  if (before !== undefined) return [`the same as for ${before} above`];
+  if (before !== undefined) return [`the same as ${before === id ? "" : `for ${before} `}above`];
   const pieces = piecesOf(fix);
-  if (pieces.some(({ kind, text }) => kind === "command" && /\bkubectl /.test(text))) {
+  if (pieces.some(({ kind, text }) => kind === "command" && /\bkubectl |\n/.test(text))) {
     printed.set(fix, id);
   }
   return pieces.flatMap(({ kind, text }) =>

@@ -133,6 +133,9 @@ Deno.test("startText: a command is on a line of its own, and a change of the clu
   assertEquals(fixOf("b", `${create}. To narrow the rule, add labels.`), [
     "the same as for a above",
   ]);
+  assertEquals(fixOf("b", `${create}. To narrow the rule, add labels.`), [
+    "the same as for a above",
+  ]);
   for (const id of ["c", "d"]) {
     assertEquals(fixOf(id, "Ask, then: deno task run. If it stays: deno task explain x"), [
       "Ask, then:",
@@ -147,6 +150,7 @@ Deno.test("startText: a command is on a line of its own, and a change of the clu
     "spec:",
     "  b: 1",
   ]);
+  assertEquals(fixOf("e", "Add to the manifests:\nkind: A\nspec:\n  b: 1"), ["the same as above"]);
   assertEquals(fixOf("f", "one\ntwo"), ["one\uFFFDtwo"]);
 });
 
