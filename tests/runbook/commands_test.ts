@@ -1,3 +1,4 @@
+import { dayOf } from "../../pipeline/contract/window.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { until } from "../cluster/until.ts";
 import { startExporter } from "../support/exporter.ts";
@@ -55,7 +56,6 @@ Deno.test({
   async fn(t) {
     if (missing.length > 0) throw new Error(missing.join("; "));
     await using prepared = await prepareWorld();
-    await prepareYoung(prepared);
     const seen = new Set<string>();
     for (const [page, blocks] of pages) {
       const fault = FAULTS.get(page);
@@ -72,9 +72,15 @@ Deno.test({
   },
 });
 
-/** Seals the days of the second outbox, in which only yesterday has an event. */
-async function prepareYoung({ folder, checkout, env, young }: PreparedWorld): Promise<void> {
-  const shell = await openShell(`${folder}/young`, checkout, { ...env, ...young });
+/** The day on which the days of the second outbox were sealed. */
+let sealedOn = "";
+
+/** Seals the days of the second outbox, in which only yesterday has an event, once each day. */
+async function sealYoung({ folder, checkout, env, young }: PreparedWorld): Promise<void> {
+  const today = dayOf(BigInt(Date.now()) * 1000n);
+  if (today === sealedOn) return;
+  sealedOn = today;
+  const shell = await openShell(`${folder}/young-${today}`, checkout, { ...env, ...young });
   const { code, shown } = await shell.paste("deno task run --pending");
   assertEquals(code, 0, shown);
 }
@@ -160,7 +166,10 @@ async function paste(
     return;
   }
   const isOfAllDays = /--pending|--check\b/.test(text);
-  if (isOfAllDays) await shell.set(prepared.young);
+  if (isOfAllDays) {
+    await sealYoung(prepared);
+    await shell.set(prepared.young);
+  }
   const { code, shown } = await shell.paste(text, answersTo(text, prepared.env));
   if (isOfAllDays) await shell.set(elder(prepared));
   const mayFail = isFaulty && /\bdeno task (preflight|postflight)\b/.test(text);
