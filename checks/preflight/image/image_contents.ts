@@ -210,7 +210,7 @@ function missingJar(
       ...place,
       field: jarsFolder,
       problem: `there is no ${name} jar in ${jarsFolder}, unless ${shaded.file} contains it`,
-      why: "Spark's image lacks the jar, and a job's pod cannot download it",
+      why: "Spark's image lacks the jar, and a job must not download it when it starts",
       fix: `Look for it: unzip -l ${shaded.file}. If it is absent: ` +
         howToAdd({ name, version }, jarsFolder),
     }];
@@ -222,7 +222,7 @@ function missingJar(
     problem: deleted === undefined
       ? `there is no ${name} jar in ${jarsFolder}`
       : `layer ${deleted.layer} deletes ${deleted.file} from ${jarsFolder}`,
-    why: "Spark's image lacks the jar, and a job's pod cannot download it" +
+    why: "Spark's image lacks the jar, and a job must not download it when it starts" +
       (name === "hadoop-aws" ? `; ${runEnds("after retries", "S3AFileSystem")}` : ""),
     fix: deleted === undefined
       ? howToAdd({ name, version }, jarsFolder)

@@ -348,8 +348,9 @@ function judgeReference(image: string, place: Place, { prefix, ours, readsData }
       severity: "fail",
       ...place,
       problem: `${image} is plain Spark`,
-      why: "it lacks hadoop-aws, the AWS SDK and the PostgreSQL driver, and the job's pod cannot " +
-        "download them",
+      why:
+        "it lacks hadoop-aws, the AWS SDK and the PostgreSQL driver, and a job must not download " +
+        "them when it starts",
       fix: `Build manifests/image and use the result: ${prefix}${ours}`,
     }];
   }

@@ -25,8 +25,8 @@ const PACKAGES = "spark.jars.packages";
 const FILES = /^spark\.(jars|files|archives|submit\.pyFiles|kubernetes\.file\.upload\.path)$/;
 
 const WHY =
-  "the job's pod can connect only to DNS, Postgres, the Kubernetes API and the lake, so the " +
-  "download hangs until it times out";
+  "every run depends on the server of the download: where policies block the server, the job hangs " +
+  "until it times out, and elsewhere the server decides which code the job runs";
 
 const ELSEWHERE =
   "the file is outside the image, and the manifests do not show whether the pod can reach its server";
@@ -44,7 +44,7 @@ export function isClosed(
 /**
  * Reports a setting that makes Spark download files.
  *
- * @param isClosed whether the download cannot succeed
+ * @param isClosed whether policies isolate the job's pod
  */
 export function downloads(setting: SparkSetting, isClosed: boolean): Finding[] {
   const { key, value, place } = setting;
@@ -61,7 +61,10 @@ export function downloads(setting: SparkSetting, isClosed: boolean): Finding[] {
   }];
 }
 
-/** The severity of a download and its reason. Only the Internet is known to be out of reach. */
+/**
+ * The severity of a download and its reason. In a namespace with policies, a download from the
+ * Internet fails the check even if a policy for the store happens to allow its server.
+ */
 function verdictOn(isPublic: boolean, isClosed: boolean): Pick<Finding, "severity" | "why"> {
   if (!isClosed) return { severity: "warn", why: OPEN };
   return isPublic ? { severity: "fail", why: WHY } : { severity: "warn", why: ELSEWHERE };

@@ -2,6 +2,7 @@ import { type Selector, selects } from "../../kubernetes/selectors.ts";
 import { naming } from "../../list_names.ts";
 import {
   type AddressRange,
+  parseCidr,
   privateBlocksIn,
   publicPart,
   rangesOf,
@@ -37,6 +38,8 @@ export interface ExcessRule {
   readonly problem: string;
   /** The remedy. */
   readonly fix: string;
+  /** The rules that the remedy leaves in place of the rule; undefined if that is not known. */
+  readonly after?: readonly Rule[];
 }
 
 /** Returns the most severe excess rule, or undefined if the list is empty. */
@@ -66,7 +69,7 @@ function everyPort(policy: Policy, rule: Rule, direction: Direction): ExcessRule
   const fix = `Remove the rule, or list its peers and ports: ${removal(policy, rule)}`;
   const excess = (path: string, peers: string): ExcessRule => {
     const problem = `the rule allows ${direction} ${preposition} ${peers} on every port`;
-    return { severity: "fail", path, problem, fix };
+    return { severity: "fail", path, problem, fix, after: [] };
   };
   if (rule.peers.length === 0) return excess(rule.path, "all addresses and pods");
   const broad = rule.peers.find((peer) => isEveryNamespace(peer) && isEveryPod(peer));
@@ -75,10 +78,14 @@ function everyPort(policy: Policy, rule: Rule, direction: Direction): ExcessRule
   if (!isWide(blocks.flatMap(rangesOf))) return undefined;
   const wide = excess(blocks[0]!.path, blocks.map(formatPeer).join(" and "));
   if (direction === "ingress") return wide;
-  const value = [{ protocol: "TCP", port: 443 }];
-  const ports = { op: "add", path: `${rule.path}.ports`, value } as const;
+  const port = { protocol: "TCP", port: 443 } as const;
+  const ports = { op: "add", path: `${rule.path}.ports`, value: [port] } as const;
   const patch = patchPolicy(policy, ports);
-  return { ...wide, fix: `If the rule is for the store, allow only the store's port: ${patch}` };
+  return {
+    ...wide,
+    fix: `If the rule is for the store, allow only the store's port: ${patch}`,
+    after: [{ ...rule, ports: [{ ...port, path: `${ports.path}[0]` }] }],
+  };
 }
 
 /** Finds destinations or ports other than those of DNS, the store, Postgres, the API and Spark. */
@@ -88,7 +95,13 @@ function excessEgress(network: Network, policy: Policy, rule: Rule): ExcessRule 
     const to = { op: "add", path: `${rule.path}.to`, value: [OUTSIDE_PEER] } as const;
     const problem = `the rule allows ${ports} to every destination, including every pod in the ` +
       "cluster";
-    return { severity: "warn", path: rule.path, problem, fix: patchPolicy(policy, to) };
+    return {
+      severity: "warn",
+      path: rule.path,
+      problem,
+      fix: patchPolicy(policy, to),
+      after: [{ ...rule, peers: [outsidePeer(`${to.path}[0]`)] }],
+    };
   }
   const broad = rule.peers.find((peer) => isEveryNamespace(peer) && isEveryPod(peer));
   if (broad !== undefined) {
@@ -97,6 +110,7 @@ function excessEgress(network: Network, policy: Policy, rule: Rule): ExcessRule 
       path: broad.path,
       problem: `the rule allows ${ports} to ${formatPeer(broad)}`,
       fix: `Select only the pods that the jobs need, or remove the rule: ${removal(policy, rule)}`,
+      after: [],
     };
   }
   return privateAddresses(network, policy, rule) ?? unneededPorts(network, policy, rule) ??
@@ -223,12 +237,15 @@ function unneededPorts(network: Network, policy: Policy, rule: Rule): ExcessRule
   return {
     severity: "warn",
     path: unneeded[0]?.path ?? rule.path,
-    problem: `the rule allows ${ports} to ${formatPeer(foreign)}, which no job needs`,
+    problem: `the rule allows ${ports} to ${formatPeer(foreign)}, ` +
+      (rule.ports.length === 0 ? "and no job needs all of them" : "which no job needs"),
     fix: removesOnePort
       ? `If no other pod needs the port, remove it: ${
         patchPolicy(policy, { op: "remove", path: unneeded[0]!.path })
       }`
-      : `If no other pod needs the rule, remove it: ${removal(policy, rule)}`,
+      : `${rule.ports.length === 0 ? "List the needed ports. " : ""}If no other pod needs the ` +
+        `rule, remove it: ${removal(policy, rule)}`,
+    ...(removesOnePort ? {} : { after: [] }),
   };
 }
 
@@ -262,6 +279,13 @@ function excessIngress(network: Network, policy: Policy, rule: Rule): ExcessRule
     problem: `the rule allows ${ports} from ${peers}, but only the jobs' own pods connect to a job`,
     fix: `If no other pod needs the rule, remove it: ${removal(policy, rule)}`,
   };
+}
+
+/** {@linkcode OUTSIDE_PEER} as a peer of a rule. */
+function outsidePeer(path: string): BlockPeer {
+  const { cidr, except } = OUTSIDE_PEER.ipBlock;
+  const range = parseCidr(cidr)!;
+  return { type: "block", path, cidr, range, except: except.map((each) => parseCidr(each)!) };
 }
 
 function removal(policy: Policy, { path }: Rule): string {

@@ -1,6 +1,7 @@
 import { shell } from "../../../pipeline/shell.ts";
-import { absence } from "../outcome.ts";
-import type { Finding } from "../../finding.ts";
+import { absence, hasFailure } from "../outcome.ts";
+import type { Finding, Outcome } from "../../finding.ts";
+import { naming } from "../../list_names.ts";
 import type { Unread } from "../../facts/cluster.ts";
 import { databaseEgress } from "./database_egress.ts";
 import { dnsEgress } from "./dns_egress.ts";
@@ -17,12 +18,13 @@ import {
 } from "./job_network.ts";
 import { listPods, openPods, othersSelectedBy, selectsJobs } from "./other_workloads.ts";
 import { createPolicy, patchPolicy } from "./policy_fix.ts";
+import { neededBy, type Removal } from "./removed_rules.ts";
 import { excessOf, type ExcessRule, worstRule } from "./excess_rules.ts";
 import { kubernetesApiEgress } from "./kubernetes_api_egress.ts";
 import { objectId } from "../../kubernetes/objects.ts";
 import { policyId } from "../../network_policy/explain.ts";
 import type { Direction, Policy } from "../../network_policy/model.ts";
-import { CONNECTIONS, type Platform, type PlatformCheck, platformCheck } from "../platform.ts";
+import { CONNECTIONS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { plural } from "../../../pipeline/progress.ts";
 
 /**
@@ -46,14 +48,20 @@ export const isolation: PlatformCheck = platformCheck({
     }
     const examined = `${policies.length === 1 ? "1 policy" : `${policies.length} policies`} of ` +
       `namespace ${network.project.jobs.namespace}, ${plural(jobs.length, "job")}`;
-    const others = findingsOfOtherChecks(platform);
+    const outcomes = OTHER_CHECKS.map((check) => ({ check, outcome: check.judge(platform) }));
+    const others = findingsOf(outcomes);
+    const passing = outcomes.filter(({ outcome }) => "findings" in outcome && !hasFailure(outcome))
+      .map(({ check }) => check);
+    const excess = policies.flatMap((policy) => excessFindings(network, policy))
+      .filter(({ severity, object }) =>
+        severity === "fail" || !others.some((each) => each.object === object)
+      );
+    const needed = neededBy(platform, passing, excess.flatMap(({ removal }) => removal ?? []));
     const findings = [
       ...defaultDeny(network),
-      ...policies.flatMap((policy) => excessFindings(network, policy))
-        .filter(({ severity, object }) =>
-          severity === "fail" || !others.some((each) => each.object === object)
-        )
-        .map((each) => withOneFix(each, others)),
+      ...excess.map(({ removal, ...finding }) =>
+        withOneFix(afterOthers(finding, removal && needed.get(removal)), others)
+      ),
       ...onHostNetwork(network),
       ...otherPolicies(network).map((each) => otherApiFinding(objectId(each), place(each, ""))),
       ...(platform.cluster?.unread ?? []).filter(isOtherApi).map(unreadFinding),
@@ -67,13 +75,33 @@ interface OtherFinding extends Finding {
   readonly check: string;
 }
 
+/** The other connection checks. */
+const OTHER_CHECKS: readonly PlatformCheck[] = [
+  egressPolicy,
+  dnsEgress,
+  databaseEgress,
+  kubernetesApiEgress,
+  driverExecutorTraffic,
+];
+
 /** The findings of the other connection checks. Each policy gets one fix at a time. */
-function findingsOfOtherChecks(platform: Platform): OtherFinding[] {
-  const checks = [egressPolicy, dnsEgress, databaseEgress, kubernetesApiEgress];
-  return [...checks, driverExecutorTraffic].flatMap(({ id, judge }) => {
-    const outcome = judge(platform);
-    return "findings" in outcome ? outcome.findings.map((each) => ({ ...each, check: id })) : [];
-  });
+function findingsOf(
+  outcomes: readonly { readonly check: PlatformCheck; readonly outcome: Outcome }[],
+): OtherFinding[] {
+  return outcomes.flatMap(({ check: { id }, outcome }) =>
+    "findings" in outcome ? outcome.findings.map((each) => ({ ...each, check: id })) : []
+  );
+}
+
+/** Says which checks pass only because of what a fix removes. */
+function afterOthers(finding: Finding, checks: readonly PlatformCheck[] = []): Finding {
+  if (checks.length === 0) return finding;
+  const told = `${naming(checks.map(({ id }) => id))} ${checks.length === 1 ? "passes" : "pass"}`;
+  return {
+    ...finding,
+    fix: `${told} only because of what this fix removes, so allow those connections in another ` +
+      `policy first. ${finding.fix}`,
+  };
 }
 
 /**
@@ -162,17 +190,26 @@ function allowsNothing({ rules }: Policy): boolean {
   return rules.ingress.length + rules.egress.length === 0;
 }
 
+/** A finding about rules that allow too much. */
+interface ExcessFinding extends Finding {
+  /** What the fix removes, if that is known. */
+  readonly removal?: Removal;
+}
+
 /**
  * Returns findings about rules that allow too much. A policy with a name such as `deny-all` is one
  * finding, not one per rule.
  */
-function excessFindings(network: Network, policy: Policy): Finding[] {
+function excessFindings(network: Network, policy: Policy): ExcessFinding[] {
   const others = othersSelectedBy(network, policy);
   // A policy of other workloads can be right for them.
   const isOfJobs = selectsJobs(network, policy);
   if (!isOfJobs && others.length > 0) return [];
   const all = (["egress", "ingress"] as const).flatMap((direction) =>
-    policy.rules[direction].flatMap((rule) => excessOf(network, policy, rule, direction) ?? [])
+    policy.rules[direction].flatMap((rule) => {
+      const excess = excessOf(network, policy, rule, direction);
+      return excess === undefined ? [] : [{ ...excess, rule }];
+    })
   ).filter(({ severity }) => severity === "fail" || isOfJobs);
   const before = others.length === 0
     ? ""
@@ -186,7 +223,15 @@ function excessFindings(network: Network, policy: Policy): Finding[] {
     why: WHY,
     fix: before + fix,
   });
-  if (!isNamedBlock(network, policy)) return all.map(finding);
+  if (!isNamedBlock(network, policy)) {
+    return all.map((each) => {
+      const { rule, after } = each;
+      return {
+        ...finding(each),
+        ...(after === undefined ? {} : { removal: { policy, rule, after } }),
+      };
+    });
+  }
   const rule = [...policy.rules.egress, ...policy.rules.ingress][0];
   if (rule === undefined) return [];
   const most = worstRule(all);
@@ -200,6 +245,7 @@ function excessFindings(network: Network, policy: Policy): Finding[] {
       : "While a policy denies all traffic by default, traffic that no policy allows is blocked. " +
         "Allow what the jobs need in other policies, and remove this one afterwards: ") +
       shell`kubectl -n ${policy.namespace ?? "default"} delete networkpolicy ${policy.name}`,
+    removal: { policy, after: [] },
   }];
 }
 

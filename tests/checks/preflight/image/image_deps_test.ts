@@ -104,6 +104,21 @@ Deno.test("image-deps judges the executors' image too", async () => {
 });
 
 const DRIVER = "- --driver-memory=1g";
+
+Deno.test("image-deps does not claim that policies block every download", async () => {
+  // The policy for the store allows TCP 443 of every address outside the cluster.
+  const [download] = await assertFound(
+    ID,
+    change(JOB, DRIVER, "- --packages=a:b:1"),
+    { severity: "fail" },
+  );
+  assertStringIncludes(download!.why!, "where policies block the server");
+  const [plain] = await assertFound(ID, change(JOB, IMAGE, "apache/spark:3.5.8"), {
+    severity: "fail",
+  });
+  assertStringIncludes(plain!.why!, "a job must not download them when it starts");
+});
+
 const ARGS = "spec.template.spec.containers[0].args";
 const downloads = (key: string, value: string) =>
   `${key} makes the job download jars when it starts (${value})`;

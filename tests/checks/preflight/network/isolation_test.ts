@@ -116,6 +116,68 @@ Deno.test("isolation fails for a policy that is named as a block and allows traf
   );
 });
 
+Deno.test("isolation names the checks that pass only because of a policy named as a block", () => {
+  const other = more(block, "block-staging");
+  assert(!other.fix.includes("only because"), other.fix);
+  const cases = [
+    [{ dns: "" }, "dns-egress passes"],
+    [{ dns: "", outbox: "" }, "dns-egress, database-egress pass"],
+  ] as const;
+  for (const [missing, told] of cases) {
+    const found = onlyFinding({ ...missing, more: policy("block-staging", block) });
+    assert(found.fix.startsWith(`${told} only because of what this fix removes`), found.fix);
+  }
+});
+
+const needed = [
+  ["every port", { outbox: HEALTHY.outbox.replace(/ +ports:[^]*/, "") }, "database-egress"],
+  [
+    "every destination",
+    { outbox: HEALTHY.outbox.replace(/- to:[^]*(?=ports)/, "- ") },
+    "database-egress",
+  ],
+  [
+    "every pod",
+    {
+      outbox: HEALTHY.outbox.replace(
+        /- to:[^]*(?=ports)/,
+        "- to: [{ namespaceSelector: {} }]\n      ",
+      ),
+    },
+    "database-egress",
+  ],
+  [
+    "every pod on every port",
+    {
+      dns: "",
+      more: policy("debug", "podSelector: {}\n  egress: [{ to: [{ namespaceSelector: {} }] }]"),
+    },
+    "dns-egress",
+  ],
+  [
+    "every address on every port",
+    {
+      store: "",
+      job: HEALTHY.job.replace(
+        /name: S3_ENDPOINT\n[^]*?key: S3_ENDPOINT/,
+        'name: S3_ENDPOINT\n              value: "https://s3.example:9021"',
+      ),
+      more: policy(
+        "debug",
+        "podSelector: {}\n  egress: [{ to: [{ ipBlock: { cidr: 0.0.0.0/0 } }] }]",
+      ),
+    },
+    "egress-policy",
+  ],
+] as const;
+for (const [name, parts, check] of needed) {
+  Deno.test(`isolation says which check needs a rule for ${name}`, () => {
+    const found = onlyFinding(parts);
+    assertEquals(found.id, "isolation");
+    assertStringIncludes(found.fix, `${check} passes only because of what this fix removes, so `);
+  });
+}
+
 Deno.test("isolation fails for a policy with an annotation that claims to block", () => {
   const metadata = "  annotations: { description: Blocks the metadata service }\n";
   const outside =
