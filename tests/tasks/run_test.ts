@@ -2,6 +2,7 @@ import { POSTFLIGHT } from "../../checks/postflight/catalog.ts";
 import { generatedEvents, RUNBOOK_EVENTS } from "../../tasks/demo/events.ts";
 import { deadPort } from "../support/dead_port.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
+import { insertEvent } from "../support/events.ts";
 import { temporaryLake } from "../support/lakes.ts";
 import { outbox } from "../support/postgres.ts";
 import { environment, runTask } from "../support/task.ts";
@@ -100,6 +101,40 @@ Deno.test("postflight: exits with 3 if the database is down, and reports the lak
   assertEquals(code, 3);
   assertStringIncludes(stdout, "ERROR  row-counts");
   assertStringIncludes(stdout, "PASS   silver-status");
+});
+
+Deno.test("postflight: executions without a price belong to their client's part, or to the day", async () => {
+  // The executions without a price of three clients, each with four executions, by day.
+  const days = { "2025-12-26": [4, 4, 4], "2025-12-27": [0, 3, 0], "2025-12-28": [1, 0, 1] };
+  const events = Object.entries(days).flatMap(([day, counts], d) =>
+    counts.flatMap((count, c) =>
+      [0, 1, 2, 3].map((i) => {
+        const number = 100 * d + 10 * c + i + 1;
+        return insertEvent(number, {
+          occurred_at: `'${day}T10:00:00Z'`,
+          operation_id: String(number),
+          client_id: String(c + 1),
+          fill_price: i < count ? "NULL" : "10.5",
+        });
+      })
+    )
+  );
+  await using db = await outbox({ events: events.map((each) => `${each};\n`) });
+  await using lake = await temporaryLake();
+  const env = environment(db.config, lake.path);
+  const found: unknown[] = [];
+  for (const day of Object.keys(days)) {
+    const { stdout } = await runTask("run", [day, "--output", "json"], env);
+    const { results } = JSON.parse(stdout.trim().split("\n").at(-1)!);
+    const { findings } = results.find(({ id }: { id: string }) => id === "fill-price");
+    const [{ object, problem }] = findings;
+    found.push([object.replace(/part-.*/, "part"), /^\d+/.exec(problem)![0]]);
+  }
+  assertEquals(found, [
+    ["silver/stop_executions/_commits/date=2025-12-26.json", "12"],
+    ["silver/stop_executions/client_id=2/date=2025-12-27/part", "3"],
+    ["silver/stop_executions/_commits/date=2025-12-28.json", "2"],
+  ]);
 });
 
 Deno.test("postflight: exits with 1 before any run, and prints a line per check if it is asked to", async () => {
