@@ -283,8 +283,13 @@ class Reader {
       if (name === "transform_keys" && typeof list === "object" && "key" in list) {
         return { key: body(list.key, list.value), value: list.value };
       }
-      if (/^(?:transform_values|transform_keys|map_zip_with)$/.test(name)) {
-        return { key: "typed", value: body("typed", "typed", "typed") };
+      if (name === "transform_values") return { key: "typed", value: body("typed", "typed") };
+      if (name === "transform_keys") return { key: body("typed", "typed"), value: "typed" };
+      if (name === "map_zip_with") {
+        const [own, theirs] = [list, other].map((each) =>
+          typeof each === "object" && "key" in each ? each.value : "typed"
+        );
+        return { key: "typed", value: body("typed", own!, theirs!) };
       }
     }
     if (name === "struct") return { fields: args.map(({ name, type }) => ({ name, type })) };
