@@ -94,7 +94,8 @@ function removedByScripts(
   const scripts = outer === undefined
     ? shells.filter(({ text }) => startsIn(text, file).length > 0)
     : [outer];
-  const names = new Set(source.text.match(/\b[A-Z][A-Z\d_]*\b/g));
+  // Python names a variable in quotes, and a shell after a dollar sign.
+  const names = new Set(source.text.match(/(?<=["'${])[A-Z][A-Z\d_]*\b/g));
   return scripts.length === 0 ? [] : [...names].filter((name) =>
     scripts.every(({ text }) => {
       const starts = outer === undefined
