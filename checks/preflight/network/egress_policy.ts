@@ -39,6 +39,7 @@ import { otherSidecarFindings } from "./other_sidecars.ts";
 import { blockOf, fixDenial, OUTSIDE_PEER, patchPolicy } from "./policy_fix.ts";
 import { newPolicyFor } from "./schedule_policies.ts";
 import { doubtAboutAddress } from "./service_host.ts";
+import { otherSelectorTraps } from "./selector_traps.ts";
 import { sharedExceptionFindings } from "./shared_exceptions.ts";
 import { type Store, storeOf, unreadEndpoint } from "./store_endpoint.ts";
 
@@ -146,6 +147,7 @@ function judgeEgress(network: Network, invalid: readonly Finding[]): Outcome {
     ...invalid,
     ...denialFindings(network, denied, { why: WHY, fix: (each, all) => fix(network, each, all) }),
     ...partialFindings(network, partial),
+    ...otherSelectorTraps(network),
     ...sharedExceptionFindings(network),
     ...meshFindings(network),
     ...otherSidecarFindings(network),

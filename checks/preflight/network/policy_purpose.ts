@@ -36,6 +36,21 @@ export function fitOf(policy: ManifestObject | undefined, name: string, purpose:
   return fitOfWords(wordsOf(texts.filter((text) => !text.startsWith("{")).join(" ")), purpose);
 }
 
+/** The words in names of policies for services that are outside every cluster. */
+const CLOUD_WORDS = /^(s3|contabo|aws|gcs|internet|external|outside|world)$/;
+
+/** The words for stores that can be inside the cluster. */
+const INSIDE_WORDS = /^(minio|ceph|rgw|internal|inside|local)$/;
+
+/**
+ * Returns whether a policy was written for a destination outside the cluster, according to its name.
+ */
+export function isNamedForOutside(policy: ManifestObject | undefined, name: string): boolean {
+  const words = wordsOf(name);
+  return words.some((word) => CLOUD_WORDS.test(word)) &&
+    !words.some((word) => INSIDE_WORDS.test(word)) && fitOf(policy, name, "store") > 0;
+}
+
 function fitOfWords(words: readonly string[], purpose: Purpose): number {
   const has = (pattern: RegExp) => words.some((word) => pattern.test(word));
   if (has(WORDS[purpose])) return 2;

@@ -9,6 +9,7 @@ import {
   manifests,
   onlyFinding,
   type Parts,
+  policy,
   SPARK_PODS,
 } from "../../healthy/connections.ts";
 
@@ -90,6 +91,43 @@ for (const [name, from, to, field] of faults) {
     ]);
   });
 }
+
+const inOther = (name: string, egress: string) =>
+  policy(name, `podSelector: {}\n  egress: ${egress}`).replace("analytics-jobs", "datalake-system");
+const EVERY_POD = "[{ to: [{ namespaceSelector: {} }], ports: [{ port: 443 }] }]";
+
+for (const name of ["allow-s3-egress", "allow-external-egress"]) {
+  Deno.test(`egress-policy warns of the selector trap in another namespace: ${name}`, () => {
+    const found = onlyFinding({ more: inOther(name, EVERY_POD) });
+    assertEquals([found.id, found.severity, found.object, found.field], [
+      "egress-policy",
+      "warn",
+      `NetworkPolicy datalake-system/${name}`,
+      "spec.egress[0].to[0].namespaceSelector",
+    ]);
+    assertMatch(
+      found.fix,
+      /^If the destination is outside the cluster: kubectl -n datalake-system /,
+    );
+  });
+}
+
+Deno.test("egress-policy accepts rules for pods in other namespaces", () => {
+  const egress = "[{ to: [{ namespaceSelector: {} }], ports: [{ port: 9000 }] }]";
+  const both = "[{ to: [{ namespaceSelector: {} }, { ipBlock: { cidr: 0.0.0.0/0 } }], " +
+    "ports: [{ port: 443 }] }]";
+  const accepted = [
+    ["allow-s3-egress", egress],
+    ["allow-s3-egress", both],
+    ["allow-minio-s3", EVERY_POD],
+    ["allow-api-egress", EVERY_POD],
+    ["allow-webhooks", EVERY_POD],
+  ] as const;
+  for (const [name, rules] of accepted) {
+    const outcome = judge(manifests({ more: inOther(name, rules) })).get("egress-policy")!;
+    assertEquals("findings" in outcome && outcome.findings, [], `${name} ${rules}`);
+  }
+});
 
 Deno.test("egress-policy warns if a block contains only some public addresses", () => {
   const found = onlyFinding(edited("store", BLOCK, "- ipBlock: { cidr: 5.0.0.0/8 }\n      "));
