@@ -163,7 +163,10 @@ function fixLines(fix: string, id: string, printed: PrintedFixes): string[] {
     printed.set(fix, id);
   }
   return pieces.flatMap(({ kind, text }) =>
-    kind === "command" ? text.split("\n") : [text.replace(/^[.;,]?\s*/, "").trimEnd()]
+    kind === "command"
+      ? text.split("\n")
+      // A change of the manifests follows words after a blank line.
+      : text.replace(/^[.;,]?\s*/, "").split("\n\n").map((line) => line.trimEnd())
   ).filter((line) => line !== "").map(printable);
 }
 

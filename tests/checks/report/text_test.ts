@@ -151,6 +151,11 @@ Deno.test("startText: a command is on a line of its own, and a change of the clu
     "  b: 1",
   ]);
   assertEquals(fixOf("e", "Add to the manifests:\nkind: A\nspec:\n  b: 1"), ["the same as above"]);
+  assertEquals(fixOf("f", "Remove it, or less.\n\nIn a, replace b with:\nc: 1"), [
+    "Remove it, or less.",
+    "In a, replace b with:",
+    "c: 1",
+  ]);
   assertEquals(fixOf("f", "one\ntwo"), ["one\uFFFDtwo"]);
 });
 
