@@ -87,6 +87,9 @@ function removedByScripts(
   containers: readonly Container[],
   shells: readonly Code[],
 ): string[] {
+  // Each name takes a run of each script.
+  const names = FOLLOWED.filter((name) => source.text.includes(name));
+  if (names.length === 0) return [];
   const file = fileNameOf(source);
   const outer = shells.find((each) =>
     source.language !== "shell" && each.field === source.field && each.file === source.file &&
@@ -97,8 +100,6 @@ function removedByScripts(
   const scripts = outer === undefined
     ? shells.filter(({ text }) => startsIn(text, file).length > 0)
     : [outer];
-  // Each name takes a run of each script.
-  const names = FOLLOWED.filter((name) => source.text.includes(name));
   return scripts.length === 0 ? [] : names.filter((name) =>
     scripts.every(({ text }) => {
       const starts = outer === undefined
