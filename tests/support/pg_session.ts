@@ -1,6 +1,5 @@
 import pg from "pg";
 import type { DatabaseConfig } from "../../pipeline/config.ts";
-import { until } from "../cluster/until.ts";
 
 /** A row with every value in Postgres's text format. */
 export type TextRow = Record<string, string | null>;
@@ -27,10 +26,7 @@ export async function session(config: DatabaseConfig): Promise<TextClient> {
   return client;
 }
 
-/** Waits until a server accepts a login. */
-export async function answers(config: DatabaseConfig): Promise<void> {
-  await until("the server answers", async () => {
-    await (await session(config)).end();
-    return true;
-  });
+/** Returns whether a server accepts a login. */
+export async function letsIn(config: DatabaseConfig): Promise<boolean> {
+  return await session(config).then(async (client) => (await client.end(), true), () => false);
 }

@@ -1,8 +1,8 @@
 import type { DatabaseConfig } from "../../pipeline/config.ts";
-import { freePort } from "../../tasks/demo/free_port.ts";
 import { serverAccount } from "../../tasks/demo/postgres_binaries.ts";
 import { startServer } from "../../tasks/demo/server_process.ts";
-import { answers } from "./pg_session.ts";
+import { onFreePort, untilAnswers } from "./on_free_port.ts";
+import { letsIn } from "./pg_session.ts";
 
 /** A pgbouncer in front of Postgres. Stopped on disposal. */
 export interface Pgbouncer extends AsyncDisposable {
@@ -39,13 +39,20 @@ export function pgbouncerTest(name: string, run: () => Promise<void>): void {
 }
 
 /** Starts a pgbouncer on a free port of 127.0.0.1. */
-export async function startPgbouncer(
+export function startPgbouncer(
   config: DatabaseConfig,
+  options: PgbouncerOptions,
+): Promise<Pgbouncer> {
+  return onFreePort((port) => start(config, port, options));
+}
+
+async function start(
+  config: DatabaseConfig,
+  port: number,
   { pooling, sessions, ignored = "" }: PgbouncerOptions,
 ): Promise<Pgbouncer> {
   const account = await serverAccount(); // like Postgres, pgbouncer refuses to run as root
   const folder = await Deno.makeTempDir({ prefix: "pgbouncer-", dir: "/tmp" });
-  const port = freePort();
   const files = {
     users: `"${config.user}" "${config.password}"\n`,
     log: "",
@@ -76,7 +83,7 @@ ignore_startup_parameters = ${ignored}
   });
   const pooled = { ...config, port };
   try {
-    await answers(pooled);
+    await untilAnswers(server, () => letsIn(pooled));
   } catch (error) {
     const said = await Deno.readTextFile(`${folder}/log`).catch(() => "");
     await server.stop();

@@ -1,6 +1,5 @@
-import { freePort } from "../../tasks/demo/free_port.ts";
 import { startServer } from "../../tasks/demo/server_process.ts";
-import { until } from "../cluster/until.ts";
+import { onFreePort, untilAnswers } from "./on_free_port.ts";
 
 const programs = ["/usr/bin/prometheus", "/usr/bin/promtool"];
 const isInstalled = programs.every((path) => {
@@ -60,17 +59,24 @@ export interface Sample {
   readonly value: number;
 }
 
+/** What a Prometheus scrapes and evaluates. */
+export interface PrometheusOptions {
+  /** The addresses by job. */
+  readonly targets: Readonly<Record<string, string>>;
+  /** The text of a rules file. */
+  readonly rules?: string;
+}
+
 /** Starts a Prometheus that scrapes targets every 2 s, and evaluates rules every 200 ms. */
-export async function startPrometheus(
-  { targets, rules }: {
-    /** The addresses by job. */
-    readonly targets: Readonly<Record<string, string>>;
-    /** The text of a rules file. */
-    readonly rules?: string;
-  },
+export function startPrometheus(options: PrometheusOptions): Promise<RunningPrometheus> {
+  return onFreePort((port) => start(port, options));
+}
+
+async function start(
+  port: number,
+  { targets, rules }: PrometheusOptions,
 ): Promise<RunningPrometheus> {
   const folder = await Deno.makeTempDir({ prefix: "prometheus-" });
-  const port = freePort();
   if (rules !== undefined) await Deno.writeTextFile(`${folder}/rules.yaml`, rules);
   const config = {
     // A busy exporter does not answer within the shortest intervals.
@@ -99,7 +105,7 @@ export async function startPrometheus(
     return data;
   };
   try {
-    await until("Prometheus is ready", async () => {
+    await untilAnswers(server, async () => {
       const response = await fetch(`http://127.0.0.1:${port}/-/ready`).catch(() => undefined);
       await response?.body?.cancel();
       return response?.ok === true;

@@ -1,9 +1,9 @@
 import type { DatabaseConfig } from "../../pipeline/config.ts";
 import type { EmbeddedPostgres } from "../../tasks/demo/embedded_postgres.ts";
-import { freePort } from "../../tasks/demo/free_port.ts";
 import { nativeFolder, serverAccount } from "../../tasks/demo/postgres_binaries.ts";
 import { startServer } from "../../tasks/demo/server_process.ts";
-import { answers, session } from "./pg_session.ts";
+import { onFreePort, untilAnswers } from "./on_free_port.ts";
+import { letsIn, session } from "./pg_session.ts";
 
 /** A server that replicates another one. Stopped on disposal. */
 export interface Standby extends AsyncDisposable {
@@ -12,7 +12,11 @@ export interface Standby extends AsyncDisposable {
 }
 
 /** Starts a standby with a copy of a server's data on a free port of 127.0.0.1. */
-export async function startStandby(primary: EmbeddedPostgres): Promise<Standby> {
+export function startStandby(primary: EmbeddedPostgres): Promise<Standby> {
+  return onFreePort((port) => start(primary, port));
+}
+
+async function start(primary: EmbeddedPostgres, port: number): Promise<Standby> {
   const account = await serverAccount();
   const folder = await Deno.makeTempDir({ prefix: "standby-", dir: "/tmp" });
   const data = `${folder}/data`;
@@ -24,7 +28,6 @@ export async function startStandby(primary: EmbeddedPostgres): Promise<Standby> 
   await Deno.writeTextFile(`${data}/postgresql.auto.conf`, `primary_conninfo = '${connection}'\n`);
   await Deno.writeTextFile(`${folder}/log`, "");
   if (account) await run("chown", "-R", `${account.uid}:${account.gid}`, folder);
-  const port = freePort();
   const server = startServer({
     command: [
       `${await binaries(primary)}/postgres`,
@@ -45,7 +48,7 @@ export async function startStandby(primary: EmbeddedPostgres): Promise<Standby> 
   });
   const config = { ...primary.config, port };
   try {
-    await answers(config);
+    await untilAnswers(server, () => letsIn(config));
   } catch (error) {
     const said = await Deno.readTextFile(`${folder}/log`).catch(() => "");
     await server.stop();
