@@ -99,6 +99,11 @@ export function renderResult(
   const word = (WORDS[verdict] ?? verdict.toUpperCase()).padEnd(5);
   const shown = colour ? `\x1b[${COLOURS[verdict]}m${word}\x1b[0m` : word;
   const lines = [`${shown}  ${id.padEnd(idWidth)}  ${messageOf(result)}`];
+  const { examined = "" } = result;
+  // A pass and a skip show it in their first line.
+  if ((verdict === "warn" || verdict === "fail") && examined.includes("not checked")) {
+    lines.push(`${INDENT}${printable(`examined: ${examined}`)}`);
+  }
   for (const { object, reason } of notJudged) {
     lines.push(`${INDENT}${printable(`not judged: ${object} (${reason})`)}`);
   }
