@@ -2,7 +2,7 @@ import { parseImage } from "../image/reference.ts";
 import { callsSpark } from "../kubernetes/job_containers.ts";
 import type { Container, Workload } from "../kubernetes/workloads.ts";
 import type { Code } from "../source_code/code.ts";
-import { isPlainSpark } from "../preflight/image/plain_images.ts";
+import { isPlainSpark } from "../image/plain_images.ts";
 import { finalStages, instructionsOf, jsonWords, stagesOf } from "../source_code/dockerfile.ts";
 
 // The program of a container without `command`, which its image decides.

@@ -9,7 +9,7 @@ import { driverMounts, hasUnknownMounts, isBelow, mountsOf } from "../../spark/m
 import type { SparkJob } from "../../spark/spark_job.ts";
 import { applicationIn, wordsForSpark } from "../../spark/submit_words.ts";
 import { type Presence, presenceOf, strongest } from "./dockerfile_files.ts";
-import { isPlainSpark } from "./plain_images.ts";
+import { isPlainSpark } from "../../image/plain_images.ts";
 
 // The files that jobs name, and that no Dockerfile for Spark adds to the image.
 

@@ -13,7 +13,7 @@ import {
 } from "../../source_code/dockerfile.ts";
 import { howCopied } from "./build_context.ts";
 import { withoutHarmless } from "./jar_places.ts";
-import { isPlainSpark } from "./plain_images.ts";
+import { isPlainSpark } from "../../image/plain_images.ts";
 
 // Whether the image of a Dockerfile has a file.
 

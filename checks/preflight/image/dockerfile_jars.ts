@@ -29,7 +29,7 @@ import {
   unreadJars,
   withoutHarmless,
 } from "./jar_places.ts";
-import { bundlesUnknownJars, isPlainSpark, isSparkImage } from "./plain_images.ts";
+import { bundlesUnknownJars, isPlainSpark, isSparkImage } from "../../image/plain_images.ts";
 import { oldDriver, scalaOf, wrongScala, wrongSpark } from "./jar_rules.ts";
 
 /** The verdict on a Dockerfile. */

@@ -18,7 +18,7 @@ import { naming } from "../../list_names.ts";
 import { ALL, type Needs, unclearNeeds } from "./dockerfile_jars.ts";
 import { type ImageUse, readingFor } from "./image_uses.ts";
 import { oldDriver, scalaIn, wrongScala, wrongSpark } from "./jar_rules.ts";
-import { isPlainSpark } from "./plain_images.ts";
+import { isPlainSpark } from "../../image/plain_images.ts";
 
 /** The object, file and line of a finding about the contents of an image. */
 type ImagePlace = Pick<Finding, "object" | "file" | "line">;

@@ -24,7 +24,12 @@ import { judgeContents } from "./image_contents.ts";
 import { imagesOf, onlySubmits } from "./image_uses.ts";
 import { otherExecutorImages, wrongJarsOfJobs } from "./image_versions.ts";
 import { needsOf, needsOfJobs, needsOfUses } from "./job_needs.ts";
-import { hasParameter, hasUnknownJars, isPlainSpark, whyUnpinned } from "./plain_images.ts";
+import {
+  hasParameter,
+  hasUnknownJars,
+  isPlainSpark,
+  whyUnpinned,
+} from "../../image/plain_images.ts";
 import { downloads, isClosed, runtimeDownloads } from "./runtime_downloads.ts";
 
 /**

@@ -7,7 +7,12 @@ import { isInProject } from "../../kubernetes/jobs.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 import { scalaOf, wrongScala, wrongSpark } from "./jar_rules.ts";
 import { podImage } from "./image_uses.ts";
-import { bundlesUnknownJars, hasParameter, isPlainSpark, whyUnpinned } from "./plain_images.ts";
+import {
+  bundlesUnknownJars,
+  hasParameter,
+  isPlainSpark,
+  whyUnpinned,
+} from "../../image/plain_images.ts";
 
 // The versions of Spark and of Scala in the images of a job, as far as they are known.
 

@@ -10,7 +10,7 @@ import {
   wordsOfCopy,
 } from "../../source_code/dockerfile.ts";
 import type { AddedJar } from "./added_jars.ts";
-import { isPlainSpark } from "./plain_images.ts";
+import { isPlainSpark } from "../../image/plain_images.ts";
 
 /** The folder whose jars Spark loads. */
 const SPARK_FOLDER = /^["']?(?:\/opt\/spark|\$\{?SPARK_HOME\}?)\/jars(?:["'/]|$)\/*/;

@@ -2,7 +2,7 @@ import { DEFAULT_PROJECT } from "../../../../pipeline/contract/project.ts";
 import { parseImage } from "../../../../checks/image/reference.ts";
 import { judgeImages } from "../../../../checks/preflight/image/image_deps.ts";
 import { treeOf } from "../../../../checks/facts/tree.ts";
-import { isPlainSpark, whyUnpinned } from "../../../../checks/preflight/image/plain_images.ts";
+import { isPlainSpark, whyUnpinned } from "../../../../checks/image/plain_images.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../../support/assert.ts";
 import {
   assertFound,

@@ -1,4 +1,4 @@
-import type { ImageReference } from "../../image/reference.ts";
+import type { ImageReference } from "./reference.ts";
 
 /** The published images of plain Spark, without their registry, which can be a mirror. */
 const PLAIN_IMAGES = [
