@@ -21,8 +21,18 @@ export interface ObjectRef {
   readonly name: string;
 }
 
+/** The fix of a violation. */
+export interface Fix {
+  /** The smallest fix, as a command if there is one. */
+  readonly fix: string;
+  /** The fix for people who change files instead of a cluster; absent if `fix` is right for both. */
+  readonly fixInFiles?: string;
+  /** The namespaces in which the fix allows connections. */
+  readonly opens?: readonly string[];
+}
+
 /** One violation. */
-export interface Finding {
+export interface Finding extends Fix {
   /** The severity: whether the violation fails the check or is only a warning. */
   readonly severity: "fail" | "warn";
   /** The object or row with the violation, such as the key of an object in the lake. */
@@ -39,8 +49,6 @@ export interface Finding {
   readonly problem: string;
   /** The consequence of the problem. */
   readonly why?: string;
-  /** The smallest fix, as a command if there is one. */
-  readonly fix: string;
 }
 
 /** An object that no check judges. */

@@ -26,6 +26,14 @@ export function conditionOf({ verdict, title }: Result): string {
   return verdict === "fail" ? `not true: ${title}` : title;
 }
 
+/** Returns a result whose fixes change files instead of the cluster. */
+export function fixesInFiles({ findings, ...result }: Result): Result {
+  return {
+    ...result,
+    findings: findings.map((each) => ({ ...each, fix: each.fixInFiles ?? each.fix })),
+  };
+}
+
 /** Divides results into those that a report prints one by one, and those that it only counts. */
 export interface Digest {
   /** Takes the next result, and returns whether the report prints it. */

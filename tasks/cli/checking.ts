@@ -3,7 +3,7 @@ import { renderCommands, renderNotApplicable } from "../../checks/report/github.
 import { renderJson, renderJsonLine } from "../../checks/report/json.ts";
 import { renderJunit } from "../../checks/report/junit.ts";
 import { renderMarkdown } from "../../checks/report/markdown.ts";
-import { createDigest, type Report } from "../../checks/report/report.ts";
+import { createDigest, fixesInFiles, type Report } from "../../checks/report/report.ts";
 import { renderSummary, startText } from "../../checks/report/text.ts";
 import type { Result } from "../../checks/finding.ts";
 import { type Gatherers, runChecks } from "../../checks/runner.ts";
@@ -82,10 +82,7 @@ export async function runAndReport(
     verbose,
     quiet: isQuiet(),
   });
-  const inFiles = fixesFiles
-    ? (await import("../../checks/report/fix_in_files.ts")).fixesInFiles
-    : (result: Result) => result;
-  const printed = (result: Result) => withFlags(inFiles(result));
+  const printed = (result: Result) => withFlags(fixesFiles ? fixesInFiles(result) : result);
   showStatus(status);
   const began = performance.now();
   const judged = await runChecks(checks, gatherers, {

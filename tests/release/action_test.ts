@@ -153,7 +153,7 @@ Deno.test("action: checks the manifests of another repository, as GitHub runs it
     assertEquals([code, outputs["exit-code"]], [1, "1"], log);
     assertMatch(
       summary,
-      /^\| FAIL \| database-egress \| deploy\/my manifests\/20-network-policies\.yaml:\d+<br>.*In NetworkPolicy .*<br>protocol: TCP<br>port: 5432/m,
+      /^\| FAIL \| database-egress \| deploy\/my manifests\/20-network-policies\.yaml:\d+<br>.*In NetworkPolicy .* \(deploy\/my manifests\/20-network-policies\.yaml:\d+\), .*<br>- protocol: TCP<br>&nbsp;&nbsp;port: 5432/m,
     );
     assertStringIncludes(log, "%0Adetails: deep-storage explain database-egress\n");
     assertStringIncludes(summary, "deep-storage explain CHECK");

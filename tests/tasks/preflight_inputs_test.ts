@@ -77,11 +77,11 @@ Deno.test("preflight without the cluster prints YAML for the files, not commands
   assertEquals(code, 1, stdout);
   assertMatch(
     stdout,
-    /\n {11}fix {6}Add to the manifests:\n {20}apiVersion: networking\.k8s\.io\/v1\n {20}kind: NetworkPolicy\n/,
+    /\n {11}fix {6}Add to the manifests, in a new file or below a line ---:\n {20}apiVersion: networking\.k8s\.io\/v1\n {20}kind: NetworkPolicy\n/,
   );
   assertEquals(stdout.includes("kubectl"), false, stdout);
   // What was printed repairs the manifests.
-  const printed = /Add to the manifests:\n((?: {20}.*\n)+)/.exec(stdout)![1]!.replace(
+  const printed = /Add to the manifests, .*:\n((?: {20}.*\n)+)/.exec(stdout)![1]!.replace(
     /^ {20}/gm,
     "",
   );

@@ -1,5 +1,6 @@
 import type { Outcome } from "../../finding.ts";
 import { naming } from "../../list_names.ts";
+import { explained } from "../change.ts";
 import { hasFailure } from "../outcome.ts";
 import { type PlatformCheck, platformCheck, type PlatformCondition } from "../platform.ts";
 import type { JobWithPods } from "./job_pods.ts";
@@ -44,13 +45,14 @@ function onlyIfMeant(outcome: Outcome, jobs: readonly JobWithPods[]): Outcome {
   return {
     ...outcome,
     findings: outcome.findings.map((finding) => {
-      const namespace = unsure.find((each) =>
-        [`"${each}"`, ` -n ${each} `].some((text) => finding.fix.includes(text))
-      );
+      const namespace = unsure.find((each) => finding.opens?.includes(each));
       return namespace === undefined ? finding : {
         ...finding,
-        fix: `Set spark.kubernetes.namespace to the namespace of the job. Or, if Spark must make ` +
-          `pods in ${namespace}: ${finding.fix}`,
+        ...explained(
+          "Set spark.kubernetes.namespace to the namespace of the job. Or, if Spark must make " +
+            `pods in ${namespace}: `,
+          finding,
+        ),
       };
     }),
   };

@@ -1,7 +1,8 @@
 import { runEnds } from "../run_end.ts";
 import { shell } from "../../../pipeline/shell.ts";
-import type { Finding, Outcome } from "../../finding.ts";
+import type { Finding, Fix, Outcome } from "../../finding.ts";
 import { naming } from "../../list_names.ts";
+import { explained } from "../change.ts";
 import { hasFailure } from "../outcome.ts";
 import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
 import type { Labels } from "../../kubernetes/metadata.ts";
@@ -152,10 +153,10 @@ function fix(
   all: readonly DeniedConnection[],
   { namespace, labels, peer, port, to }: Database,
   keepsPeer: boolean,
-): string {
+): Fix {
   const { cause } = denied;
   const isIngress = cause.direction === "ingress";
-  const command = fixDenial(network, cause, {
+  const change = fixDenial(network, cause, {
     ...(isIngress
       ? { name: "allow-outbox", pods: [{ matchLabels: Object.fromEntries(labels ?? []) }] }
       : newPolicyFor(all, "allow-outbox")),
@@ -167,8 +168,12 @@ function fix(
   const opensNoPeer = cause.kind === "port" || cause.kind === "policyTypes";
   const isKnown = isIngress || opensNoPeer || labels !== undefined ||
     to.every(({ type }) => type === "outside");
-  return isKnown ? command : `${command}. To narrow the rule to Postgres, add the labels that ` +
-    shell`"kubectl -n ${namespace} get pods --show-labels" prints for it.`;
+  return isKnown ? change : explained(
+    "",
+    change,
+    ". To narrow the rule to Postgres, add the labels that " +
+      shell`"kubectl -n ${namespace} get pods --show-labels" prints for it.`,
+  );
 }
 
 function unreachableFinding(service: UnreachableService): Finding {

@@ -1,4 +1,4 @@
-import type { Finding, Outcome } from "../../finding.ts";
+import type { Finding, Fix, Outcome } from "../../finding.ts";
 import { formatSelector, selects } from "../../kubernetes/selectors.ts";
 import { naming } from "../../list_names.ts";
 import { decide, ends } from "../../network_policy/evaluate.ts";
@@ -101,7 +101,7 @@ export interface Advice<Denied extends DeniedConnection = DeniedConnection> {
   /** The reason why the connection matters. */
   readonly why: string | ((denied: Denied) => string);
   /** Composes the fix; `all` are the denied connections that share the cause of the first. */
-  readonly fix: (denied: Denied, all: readonly Denied[]) => string;
+  readonly fix: (denied: Denied, all: readonly Denied[]) => Fix;
 }
 
 /** Returns the required connections that the policies deny, each with its cause. */
@@ -172,7 +172,7 @@ export function denialFindings<Denied extends DeniedConnection>(
       ...place(object, field),
       problem: `${problem}, so ${listActors(all)} cannot reach ${destinationsOf(all)}`,
       why: typeof why === "string" ? why : why(first),
-      fix: fix(first, all),
+      ...fix(first, all),
     };
   });
 }

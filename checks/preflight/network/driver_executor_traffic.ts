@@ -2,6 +2,7 @@ import { runEnds } from "../run_end.ts";
 import { shell, shellPath } from "../../../pipeline/shell.ts";
 import { noExecutors, unknownModes } from "./job_network.ts";
 import { naming } from "../../list_names.ts";
+import { explained } from "../change.ts";
 import { hasFailure } from "../outcome.ts";
 import type { Finding, Outcome } from "../../finding.ts";
 import { CONNECTIONS, type PlatformCheck } from "../platform.ts";
@@ -63,7 +64,7 @@ export const driverExecutorTraffic: PlatformCheck = connectionCheck({
           all.some(({ actor }) => actor.role === "worker");
         const pods = isOfCluster ? CLUSTER : podsIn(cause.namespace, all);
         const [peer, ...morePeers] = peersOf(all, pods);
-        return labelFirst(all) + fixDenial(network, cause, {
+        const rule = fixDenial(network, cause, {
           name: isOfCluster ? "allow-spark-cluster-traffic" : "allow-driver-executor-traffic",
           pods: [pods],
           purpose: "spark",
@@ -73,6 +74,7 @@ export const driverExecutorTraffic: PlatformCheck = connectionCheck({
           ports: portsOf(all),
           keepsPeer: selectsJobs(network, cause),
         });
+        return explained(labelFirst(all), rule);
       },
     });
     if (!("findings" in outcome)) return outcome;

@@ -3,7 +3,7 @@ import { shellPath } from "../../../pipeline/shell.ts";
 import { typeOf } from "../../kubernetes/api_types.ts";
 import { sparkTypeOf } from "../../kubernetes/spark_application_types.ts";
 import { groupOf } from "../../kubernetes/workloads.ts";
-import type { Finding, Outcome } from "../../finding.ts";
+import type { Finding, Fix, Outcome } from "../../finding.ts";
 import { naming } from "../../list_names.ts";
 import {
   type AddressRange,
@@ -21,6 +21,7 @@ import { type Endpoint, NAME_LABEL, type Rule } from "../../network_policy/model
 import { covers, judgeHost } from "../../network_policy/open_ports.ts";
 import { CONNECTIONS, type PlatformCheck } from "../platform.ts";
 import { connectionCheck } from "./connection_check.ts";
+import { explained } from "../change.ts";
 import { hasFailure } from "../outcome.ts";
 import {
   codePods,
@@ -235,29 +236,27 @@ function isStoreRule(rule: Rule): boolean {
     peers.some((peer) => peer.type === "pods" || publicPart(rangesOf(peer)).length > 0);
 }
 
-function fix(network: Network, denied: DeniedStore, all: readonly DeniedStore[]): string {
+function fix(network: Network, denied: DeniedStore, all: readonly DeniedStore[]): Fix {
   const { cause, protocol, port, store } = denied;
-  const command = fixDenial(network, cause, {
+  const isHidden = store.kind === "address" && store.isSecret;
+  const change = fixDenial(network, cause, {
     ...newPolicyFor(all, "allow-s3-egress"),
     purpose: "store",
     peer: peerFor(store),
+    ...(isHidden ? { beforePeer: `Replace ADDRESS with the address in ${store.source}: ` } : {}),
     ports: [{ protocol, port }],
   });
-  if (store.kind === "address" && store.isSecret && command.includes(HIDDEN_BLOCK)) {
-    return `Replace ADDRESS with the address in ${store.source}: ${command}`;
-  }
-  if (cause.kind !== "emptySelector" || store.kind !== "public") return command;
-  return "Remove `to` to allow every destination, or allow only addresses outside the cluster: " +
-    command;
+  if (cause.kind !== "emptySelector" || store.kind !== "public") return change;
+  return explained(
+    "Remove `to` to allow every destination, or allow only addresses outside the cluster: ",
+    change,
+  );
 }
-
-/** Stands for a block with an address that comes from a Secret. */
-const HIDDEN_BLOCK = "ADDRESS/32";
 
 /** The peer of a rule that allows the store. */
 function peerFor(store: Store): unknown {
   if (store.kind === "address") {
-    return store.isSecret ? { ipBlock: { cidr: HIDDEN_BLOCK } } : blockOf(store.address);
+    return store.isSecret ? { ipBlock: { cidr: "ADDRESS/32" } } : blockOf(store.address);
   }
   if (store.kind !== "service") return OUTSIDE_PEER;
   const { namespace } = store.service;
@@ -292,10 +291,10 @@ function partialFindings(network: Network, partial: readonly PartialAccess[]): F
       problem: `${listActors(all)} can reach only some public IPv4 addresses on TCP ${port}: ` +
         naming(open.map(formatRange)),
       why: "S3_ENDPOINT is a name, and the manifests do not say to which addresses it resolves",
-      fix: policy === undefined || peer === undefined
-        ? `${compare}.`
-        : `${compare}, or allow every address outside the cluster: ` +
-          patchPolicy(policy, { op: "replace", path: peer.path, value: OUTSIDE_PEER }),
+      ...(policy === undefined || peer === undefined ? { fix: `${compare}.` } : explained(
+        `${compare}, or allow every address outside the cluster: `,
+        patchPolicy(policy, { op: "replace", path: peer.path, value: OUTSIDE_PEER }),
+      )),
     };
   });
 }

@@ -27,17 +27,17 @@ import {
   type PortVariable,
 } from "./needed_ports.ts";
 import { OUTSIDE_PEER, patchPolicy } from "./policy_fix.ts";
+import type { Fix } from "../../finding.ts";
+import { explained } from "../change.ts";
 
 /** A rule that allows more than the jobs need. */
-export interface ExcessRule {
+export interface ExcessRule extends Fix {
   /** `fail` for a rule that undoes the isolation, `warn` for a rule that is wider than necessary. */
   readonly severity: "fail" | "warn";
   /** The path of the field, as in `spec.egress[0].to[0]`. */
   readonly path: string;
   /** The excess: what the rule allows. */
   readonly problem: string;
-  /** The remedy. */
-  readonly fix: string;
   /** The rules that the remedy leaves in place of the rule; undefined if that is not known. */
   readonly after?: readonly Rule[];
 }
@@ -66,10 +66,10 @@ export function excessOf(
 function everyPort(policy: Policy, rule: Rule, direction: Direction): ExcessRule | undefined {
   if (!isEveryPort(rule)) return undefined;
   const preposition = direction === "egress" ? "to" : "from";
-  const fix = `Remove the rule, or list its peers and ports: ${removal(policy, rule)}`;
+  const fix = explained("Remove the rule, or list its peers and ports: ", removal(policy, rule));
   const excess = (path: string, peers: string): ExcessRule => {
     const problem = `the rule allows ${direction} ${preposition} ${peers} on every port`;
-    return { severity: "fail", path, problem, fix, after: [] };
+    return { severity: "fail", path, problem, ...fix, after: [] };
   };
   if (rule.peers.length === 0) return excess(rule.path, "all addresses and pods");
   const broad = rule.peers.find((peer) => isEveryNamespace(peer) && isEveryPod(peer));
@@ -80,10 +80,12 @@ function everyPort(policy: Policy, rule: Rule, direction: Direction): ExcessRule
   if (direction === "ingress") return wide;
   const port = { protocol: "TCP", port: 443 } as const;
   const ports = { op: "add", path: `${rule.path}.ports`, value: [port] } as const;
-  const patch = patchPolicy(policy, ports);
   return {
     ...wide,
-    fix: `If the rule is for the store, allow only the store's port: ${patch}`,
+    ...explained(
+      "If the rule is for the store, allow only the store's port: ",
+      patchPolicy(policy, ports),
+    ),
     after: [{ ...rule, ports: [{ ...port, path: `${ports.path}[0]` }] }],
   };
 }
@@ -99,7 +101,7 @@ function excessEgress(network: Network, policy: Policy, rule: Rule): ExcessRule 
       severity: "warn",
       path: rule.path,
       problem,
-      fix: patchPolicy(policy, to),
+      ...patchPolicy(policy, to),
       after: [{ ...rule, peers: [outsidePeer(`${to.path}[0]`)] }],
     };
   }
@@ -109,7 +111,10 @@ function excessEgress(network: Network, policy: Policy, rule: Rule): ExcessRule 
       severity: "warn",
       path: broad.path,
       problem: `the rule allows ${ports} to ${formatPeer(broad)}`,
-      fix: `Select only the pods that the jobs need, or remove the rule: ${removal(policy, rule)}`,
+      ...explained(
+        "Select only the pods that the jobs need, or remove the rule: ",
+        removal(policy, rule),
+      ),
       after: [],
     };
   }
@@ -170,7 +175,7 @@ function privateAddresses(
     problem: "the rule is for addresses outside the cluster, and also allows " +
       `${blocks.join(", ")}: addresses of the cluster, of its network, or of the host's ` +
       "metadata service",
-    fix: patchPolicy(policy, ...found.flatMap(({ steps }) => steps)),
+    ...patchPolicy(policy, ...found.flatMap(({ steps }) => steps)),
   };
 }
 
@@ -228,8 +233,10 @@ function unneededPorts(network: Network, policy: Policy, rule: Rule): ExcessRule
       problem: `the rule allows ${naming(ranges.map(({ range }) => formatPolicyPort(range)))} to ` +
         `${formatPeer(foreign)}, of which the jobs are known to need only ` +
         held.map(({ protocol, port }) => `${protocol} ${port}`).join(", "),
-      fix: condition(network, ranges.map(({ range }) => range)) +
+      ...explained(
+        condition(network, ranges.map(({ range }) => range)),
         patchPolicy(policy, ...steps),
+      ),
     };
   }
   const ports = rule.ports.length === 0 ? "every port" : naming(unneeded.map(formatPolicyPort));
@@ -239,13 +246,16 @@ function unneededPorts(network: Network, policy: Policy, rule: Rule): ExcessRule
     path: unneeded[0]?.path ?? rule.path,
     problem: `the rule allows ${ports} to ${formatPeer(foreign)}, ` +
       (rule.ports.length === 0 ? "and no job needs all of them" : "which no job needs"),
-    fix: removesOnePort
-      ? `If no other pod needs the port, remove it: ${
-        patchPolicy(policy, { op: "remove", path: unneeded[0]!.path })
-      }`
-      : `${rule.ports.length === 0 ? "List the needed ports. " : ""}If no other pod needs the ` +
-        `rule, remove it: ${removal(policy, rule)}`,
-    ...(removesOnePort ? {} : { after: [] }),
+    ...(removesOnePort
+      ? explained("If no other pod needs the port, remove it: ", removal(policy, unneeded[0]!))
+      : {
+        ...explained(
+          `${rule.ports.length === 0 ? "List the needed ports. " : ""}If no other pod needs the ` +
+            "rule, remove it: ",
+          removal(policy, rule),
+        ),
+        after: [],
+      }),
   };
 }
 
@@ -277,7 +287,7 @@ function excessIngress(network: Network, policy: Policy, rule: Rule): ExcessRule
     severity: "warn",
     path: foreign?.path ?? rule.path,
     problem: `the rule allows ${ports} from ${peers}, but only the jobs' own pods connect to a job`,
-    fix: `If no other pod needs the rule, remove it: ${removal(policy, rule)}`,
+    ...explained("If no other pod needs the rule, remove it: ", removal(policy, rule)),
   };
 }
 
@@ -288,7 +298,7 @@ function outsidePeer(path: string): BlockPeer {
   return { type: "block", path, cidr, range, except: except.map((each) => parseCidr(each)!) };
 }
 
-function removal(policy: Policy, { path }: Rule): string {
+function removal(policy: Policy, { path }: Rule | PolicyPort): Fix {
   return patchPolicy(policy, { op: "remove", path });
 }
 

@@ -1,4 +1,4 @@
-import { shell } from "../../../pipeline/shell.ts";
+import { explained } from "../change.ts";
 import { absence, hasFailure } from "../outcome.ts";
 import type { Finding, Outcome } from "../../finding.ts";
 import { naming } from "../../list_names.ts";
@@ -17,7 +17,7 @@ import {
   unreadable,
 } from "./job_network.ts";
 import { listPods, openPods, othersSelectedBy, selectsJobs } from "./other_workloads.ts";
-import { createPolicy, patchPolicy } from "./policy_fix.ts";
+import { createPolicy, deletePolicy, patchPolicy } from "./policy_fix.ts";
 import { neededBy, type Removal } from "./removed_rules.ts";
 import { excessOf, type ExcessRule, worstRule } from "./excess_rules.ts";
 import { kubernetesApiEgress } from "./kubernetes_api_egress.ts";
@@ -99,8 +99,11 @@ function afterOthers(finding: Finding, checks: readonly PlatformCheck[] = []): F
   const told = `${naming(checks.map(({ id }) => id))} ${checks.length === 1 ? "passes" : "pass"}`;
   return {
     ...finding,
-    fix: `${told} only because of what this fix removes, so allow those connections in another ` +
-      `policy first. ${finding.fix}`,
+    ...explained(
+      `${told} only because of what this fix removes, so allow those connections in another ` +
+        "policy first. ",
+      finding,
+    ),
   };
 }
 
@@ -114,8 +117,10 @@ function withOneFix(finding: Finding, others: readonly OtherFinding[]): Finding 
   const other = others.find((each) =>
     rule !== undefined && each.object === finding.object && ruleOf(each) === rule
   );
-  return other === undefined ? finding : {
-    ...finding,
+  if (other === undefined) return finding;
+  const { fixInFiles: _, ...first } = finding;
+  return {
+    ...first,
     fix: `Apply the fix of ${other.check} for this rule, then run preflight again.`,
   };
 }
@@ -166,11 +171,13 @@ function defaultDeny(network: Network): Finding[] {
         : `the policy denies ${
           without.join(" and ")
         } to some pods only, and no other policy to all pods`,
-      fix: before + patchPolicy(
-        denial,
-        isForAllPods
-          ? { op: "replace", path: field, value: ["Ingress", "Egress"] }
-          : { op: "replace", path: field, value: {} },
+      ...explained(
+        before,
+        patchPolicy(denial, {
+          op: "replace",
+          path: field,
+          value: isForAllPods ? ["Ingress", "Egress"] : {},
+        }),
       ),
     }];
   }
@@ -180,8 +187,10 @@ function defaultDeny(network: Network): Finding[] {
     ...place(namespace, ""),
     problem: `no policy denies ${without.join(" and ")} to all pods by default` +
       (open.length > 0 ? "" : "; the pods are isolated only by policies that also allow traffic"),
-    fix: before +
+    ...explained(
+      before,
       createPolicy(network, name, "default-deny", { podSelector: {}, policyTypes: types }),
+    ),
   }];
 }
 
@@ -214,14 +223,14 @@ function excessFindings(network: Network, policy: Policy): ExcessFinding[] {
   const before = others.length === 0
     ? ""
     : `If ${listPods(others)} needs it, allow it there in a policy of its own first. `;
-  const finding = ({ severity, path, problem, fix }: ExcessRule): Finding => ({
+  const finding = ({ severity, path, problem, ...fix }: ExcessRule): Finding => ({
     severity,
     object: policyId(policy),
     field: path,
     ...place(objectOf(network, "NetworkPolicy", policy.name, policy.namespace), path),
     problem,
     why: WHY,
-    fix: before + fix,
+    ...explained(before, fix),
   });
   if (!isNamedBlock(network, policy)) {
     return all.map((each) => {
@@ -239,12 +248,15 @@ function excessFindings(network: Network, policy: Policy): ExcessFinding[] {
     ...finding(most ?? { severity: "warn", path: rule.path, problem: "", fix: "" }),
     problem: "the policy is meant to block traffic, but policies can only allow traffic: " +
       (most === undefined ? "this rule allows traffic" : most.problem),
-    fix: before + (most === undefined
-      ? "The jobs can need this rule. Create the policy under a name that says what it allows, as " +
-        "in allow-dns-egress, and remove this one afterwards: "
-      : "While a policy denies all traffic by default, traffic that no policy allows is blocked. " +
-        "Allow what the jobs need in other policies, and remove this one afterwards: ") +
-      shell`kubectl -n ${policy.namespace ?? "default"} delete networkpolicy ${policy.name}`,
+    ...explained(
+      before +
+        (most === undefined
+          ? "The jobs can need this rule. Create the policy under a name that says what it allows, as " +
+            "in allow-dns-egress, and remove this one afterwards: "
+          : "While a policy denies all traffic by default, traffic that no policy allows is blocked. " +
+            "Allow what the jobs need in other policies, and remove this one afterwards: "),
+      deletePolicy(policy),
+    ),
     removal: { policy, after: [] },
   }];
 }

@@ -1,7 +1,8 @@
 import { runEnds } from "../run_end.ts";
 import { noExecutors, unknownModes } from "./job_network.ts";
+import { explained } from "../change.ts";
 import { hasFailure } from "../outcome.ts";
-import type { Finding } from "../../finding.ts";
+import type { Finding, Fix } from "../../finding.ts";
 import { isFields } from "../../kubernetes/fields.ts";
 import { naming } from "../../list_names.ts";
 import {
@@ -312,24 +313,24 @@ function fix(
   api: Api,
   denied: DeniedConnection,
   all: readonly DeniedConnection[],
-): string {
+): Fix {
   const { cause } = denied;
-  const command = fixCommand(network, api, denied, all);
-  if (cause.kind === "podSelector" || cause.kind === "policyTypes") return command;
-  if (cause.kind === "port" && api.server !== undefined) return command;
+  const change = changeFor(network, api, denied, all);
+  if (cause.kind === "podSelector" || cause.kind === "policyTypes") return change;
+  if (cause.kind === "port" && api.server !== undefined) return change;
   const instruction = api.server === undefined
     ? 'Allow the address and the port that "kubectl get endpoints kubernetes" prints, or allow all ' +
       (api.isManaged ? "private addresses" : "addresses")
     : "Allow the address of the API server";
-  return `${instruction}: ${command}`;
+  return explained(`${instruction}: `, change);
 }
 
-function fixCommand(
+function changeFor(
   network: Network,
   api: Api,
   denied: DeniedConnection,
   all: readonly DeniedConnection[],
-): string {
+): Fix {
   const { cause, job } = denied;
   const { host, port } = masterOf(job);
   const rule = ruleFor(api, host === undefined ? undefined : port);
@@ -400,8 +401,8 @@ function serviceOnlyFinding(network: Network, api: Api, client: ApiClient): Find
     why:
       "k3s and most other clusters apply policies to the address of the API server, not of its " +
       `Service, and the API server listens on port ${port}`,
-    fix: cause.kind === "emptySelector" || isOtherPort || opening === undefined
-      ? finding.fix
-      : patchPolicy(opening, { op: "add", path: "spec.egress[-]", value }),
+    ...(cause.kind === "emptySelector" || isOtherPort || opening === undefined
+      ? {}
+      : patchPolicy(opening, { op: "add", path: "spec.egress[-]", value })),
   };
 }

@@ -6,6 +6,7 @@ import { NAME_LABEL } from "../../network_policy/model.ts";
 import { codePods, listActors } from "./denial.ts";
 import { type Network, objectOf, place } from "./job_network.ts";
 import type { Actor, JobWithPods } from "./job_pods.ts";
+import { explained } from "../change.ts";
 import { createPolicy } from "./policy_fix.ts";
 import { assumedPods } from "./service_host.ts";
 
@@ -211,7 +212,7 @@ function deniedFinding(network: Network, mesh: Mesh, pods: readonly JobPod[]): F
       `control plane in ${mesh.control.namespace}, so ${listActors(pods)} cannot open connections`,
     why: "the sidecar takes over all connections of the pod, and gets its configuration from the " +
       "control plane",
-    fix: `${refusalFor(mesh, pods)} Or allow the control plane: ${allow}`,
+    ...explained(`${refusalFor(mesh, pods)} Or allow the control plane: `, allow),
   };
 }
 

@@ -245,9 +245,9 @@ function unmatchedFinding(network: Network, { policy, selector, nearest }: Unmat
       }`,
     why:
       "a rule whose selector matches no namespace allows nothing, and Kubernetes reports no error",
-    fix: value === undefined
-      ? `Declare the namespace with its labels, or select the namespace by ${NAME_LABEL}.`
-      : patchPolicy(policy, { op: "replace", path, value }),
+    ...(value === undefined
+      ? { fix: `Declare the namespace with its labels, or select the namespace by ${NAME_LABEL}.` }
+      : patchPolicy(policy, { op: "replace", path, value })),
   };
 }
 

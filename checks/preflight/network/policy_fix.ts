@@ -1,4 +1,3 @@
-import { shell } from "../../../pipeline/shell.ts";
 import {
   type Address,
   formatAddress,
@@ -6,9 +5,11 @@ import {
   PRIVATE_IPV4,
   SELF_BLOCKS,
 } from "../../network_policy/address.ts";
+import type { Fix } from "../../finding.ts";
 import { isFields } from "../../kubernetes/fields.ts";
 import { ofKind } from "../../kubernetes/objects.ts";
-import type { Direction, Policy } from "../../network_policy/model.ts";
+import { type Direction, NAME_LABEL, type Policy } from "../../network_policy/model.ts";
+import { createObjects, deleteObject, explained, patchObject, type PatchStep } from "../change.ts";
 import type { DenialCause } from "./denial.ts";
 import type { Network } from "./job_network.ts";
 import { isWrongPort } from "./needed_ports.ts";
@@ -25,6 +26,8 @@ export interface MissingRule {
   readonly purpose: Purpose;
   /** The other end, as a peer of a rule. */
   readonly peer: unknown;
+  /** The words before a change that contains the peer. */
+  readonly beforePeer?: string;
   /** More ends for the same rule, as peers. */
   readonly morePeers?: readonly unknown[];
   /** The ports of the rule, as items of `ports`. */
@@ -33,16 +36,6 @@ export interface MissingRule {
   readonly both?: true;
   /** True if another connection may need the present peer, so that the fix adds a peer. */
   readonly keepsPeer?: boolean;
-}
-
-/** One step of a JSON patch (RFC 6902). */
-export interface PatchStep {
-  /** The operation. */
-  readonly op: "add" | "replace" | "remove";
-  /** The field, as in `spec.egress[0].to[1]`; `[-]` appends to a list. */
-  readonly path: string;
-  /** The new value of the field. */
-  readonly value?: unknown;
 }
 
 /** The peer that selects every address outside the cluster. */
@@ -54,36 +47,48 @@ export function blockOf(address: Address): { readonly ipBlock: { readonly cidr: 
 }
 
 /**
- * Returns the smallest command that removes the cause of a denial. No command opens loopback or
+ * Returns the smallest change that removes the cause of a denial. No change opens loopback or
  * link-local addresses: a policy has no effect on a pod's loopback addresses, and the link-local
  * addresses of nodes include the metadata service of cloud providers.
  */
 export function fixDenial(
   network: Network,
   cause: DenialCause,
-  { name, pods, purpose, peer, morePeers = [], ports, both, keepsPeer = false }: MissingRule,
-): string {
+  {
+    name,
+    pods,
+    purpose,
+    peer,
+    beforePeer = "",
+    morePeers = [],
+    ports,
+    both,
+    keepsPeer = false,
+  }: MissingRule,
+): Fix {
   if (isOfOneMachine(peer)) {
-    return "Use the address of the server instead of a loopback or link-local address, which only " +
-      "the same machine can reach. Do not open that address in a policy.";
+    return {
+      fix:
+        "Use the address of the server instead of a loopback or link-local address, which only " +
+        "the same machine can reach. Do not open that address in a policy.",
+    };
   }
   const { kind, policy, rule, direction, namespace } = cause;
   const peers = [peer, ...morePeers];
-  const create = () =>
-    createPolicy(
-      network,
-      namespace,
-      name,
-      ...pods.map((podSelector) =>
-        both
-          ? {
-            ...specWithRule("ingress", podSelector, peers, ports),
-            ...specWithRule("egress", podSelector, peers, ports),
-            policyTypes: ["Ingress", "Egress"],
-          }
-          : specWithRule(direction, podSelector, peers, ports)
-      ),
+  const withPeers = ({ opens = [], ...fix }: Fix) =>
+    explained(beforePeer, { ...fix, opens: [...opens, ...peers.flatMap(namespacesOf)] });
+  const create = () => {
+    const specs = pods.map((podSelector) =>
+      both
+        ? {
+          ...specWithRule("ingress", podSelector, peers, ports),
+          ...specWithRule("egress", podSelector, peers, ports),
+          policyTypes: ["Ingress", "Egress"],
+        }
+        : specWithRule(direction, podSelector, peers, ports)
     );
+    return withPeers(createPolicy(network, namespace, name, ...specs));
+  };
   if (policy === undefined || rule === undefined) return create();
   // Other workloads may need the rule as it is.
   const isShared = othersSelectedBy(network, policy).length > 0;
@@ -93,18 +98,20 @@ export function fixDenial(
       const add = (value: unknown) => ({ op: "add", path: list, value }) as const;
       // Another destination may need the block.
       if (cause.peer?.type === "block" || (keepsPeer || isShared) && cause.peer !== undefined) {
-        return patchPolicy(policy, ...peers.map(add));
+        return withPeers(patchPolicy(policy, ...peers.map(add)));
       }
       const replace = { op: "replace", path: (cause.peer ?? rule).path, value: peer } as const;
-      return patchPolicy(policy, replace, ...morePeers.map(add));
+      return withPeers(patchPolicy(policy, replace, ...morePeers.map(add)));
     }
     case "emptySelector":
     case "noRule":
       if (isShared) {
         const value = ruleOf(direction, peers, ports);
-        return patchPolicy(policy, { op: "add", path: `spec.${direction}[-]`, value });
+        return withPeers(patchPolicy(policy, { op: "add", path: `spec.${direction}[-]`, value }));
       }
-      return patchPolicy(policy, { op: "replace", path: (cause.peer ?? rule).path, value: peer });
+      return withPeers(
+        patchPolicy(policy, { op: "replace", path: (cause.peer ?? rule).path, value: peer }),
+      );
     case "port": {
       const isReplaced = !isShared && isWrongPort(network, policy, rule, purpose);
       return patchPolicy(
@@ -118,8 +125,10 @@ export function fixDenial(
     }
     case "podSelector":
       if (isShared || pods.length !== 1 || selectsJobs(network, policy)) return create();
-      return "Add these labels to the pods, or make the policy select the pods: " +
-        patchPolicy(policy, { op: "replace", path: "spec.podSelector", value: pods[0] });
+      return explained(
+        "Add these labels to the pods, or make the policy select the pods: ",
+        patchPolicy(policy, { op: "replace", path: "spec.podSelector", value: pods[0] }),
+      );
     case "policyTypes": {
       // The direction would also isolate the other pods that the policy selects.
       if (isShared) return create();
@@ -127,6 +136,13 @@ export function fixDenial(
       return patchPolicy(policy, { op: "add", path: "spec.policyTypes[-]", value });
     }
   }
+}
+
+/** The namespaces that a peer of a fix names. */
+function namespacesOf(peer: unknown): string[] {
+  const selector = isFields(peer) && isFields(peer.namespaceSelector) ? peer.namespaceSelector : {};
+  const labels = isFields(selector.matchLabels) ? selector.matchLabels : {};
+  return [labels[NAME_LABEL]].filter((name) => typeof name === "string");
 }
 
 /** Returns whether a peer selects only loopback or link-local addresses. */
@@ -139,40 +155,45 @@ function isOfOneMachine(peer: unknown): boolean {
     );
 }
 
-/** Returns the command that patches a policy. */
-export function patchPolicy({ namespace, name }: Policy, ...steps: readonly PatchStep[]): string {
-  const patch = steps.map(({ op, path, value }) => (
-    { op, path: pointer(path), ...(value === undefined ? {} : { value }) }
-  ));
-  return shell`kubectl -n ${namespace} patch networkpolicy ${name} --type=json ` +
-    shell`-p ${JSON.stringify(patch)}`;
+/** Returns the fix that patches a policy. */
+export function patchPolicy(policy: Policy, ...steps: readonly PatchStep[]): Fix {
+  return { ...patchObject(ofPolicy(policy), ...steps), opens: [policy.namespace] };
+}
+
+/** Returns the fix that deletes a policy. */
+export function deletePolicy(policy: Policy): Fix {
+  return deleteObject(ofPolicy(policy));
+}
+
+function ofPolicy({ namespace, name, where }: Policy) {
+  return { kind: "NetworkPolicy", namespace, name, where };
 }
 
 /**
- * Returns the command that creates a policy for each spec. The command never replaces a policy of the
- * same name. If the namespace has such a policy, the new one gets a number.
+ * Returns the fix that creates a policy for each spec. If the namespace has a policy of the name, the
+ * new one gets a number.
  */
 export function createPolicy(
   { manifests }: Pick<Network, "manifests">,
   namespace: string,
   name: string,
   ...specs: readonly Readonly<Record<string, unknown>>[]
-): string {
+): Fix {
   const taken = new Set(
     ofKind(manifests.objects, "NetworkPolicy", namespace).map((each) => each.name),
   );
-  return specs.map((spec) => {
+  const policies = specs.map((spec) => {
     let free = name;
     for (let i = 2; taken.has(free); i++) free = `${name}-${i}`;
     taken.add(free);
-    const policy = {
+    return {
       apiVersion: "networking.k8s.io/v1",
       kind: "NetworkPolicy",
       metadata: { name: free, namespace },
       spec,
     };
-    return shell`echo ${JSON.stringify(policy)} | kubectl create -f -`;
-  }).join(" && ");
+  });
+  return { ...createObjects(policies), opens: [namespace] };
 }
 
 /** Returns the spec of a policy with one rule in one direction. */
@@ -188,9 +209,4 @@ function specWithRule(
 
 function ruleOf(direction: Direction, peers: readonly unknown[], ports: readonly unknown[]) {
   return { [direction === "egress" ? "to" : "from"]: peers, ports };
-}
-
-/** Converts the path of a field to a JSON pointer (RFC 6901). */
-function pointer(path: string): string {
-  return `/${path.replaceAll(/\[(\d+|-)\]/g, ".$1").replaceAll(".", "/")}`;
 }

@@ -1,4 +1,5 @@
 import type { Finding } from "../../finding.ts";
+import { explained } from "../change.ts";
 import { policyId } from "../../network_policy/explain.ts";
 import type { Peer, Policy, Rule } from "../../network_policy/model.ts";
 import { type Network, objectOf, place } from "./job_network.ts";
@@ -36,7 +37,7 @@ function trapOf(network: Network, policy: Policy): Finding | undefined {
     why:
       "pods of this namespace cannot reach the destination through this policy; the jobs run in " +
       `namespace ${network.project.jobs.namespace}`,
-    fix: `If the destination is outside the cluster: ${patchPolicy(policy, ...steps)}`,
+    ...explained("If the destination is outside the cluster: ", patchPolicy(policy, ...steps)),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Finding } from "../../finding.ts";
+import { explained } from "../change.ts";
 import { type AddressRange, formatRange, rangesOf } from "../../network_policy/address.ts";
 import { decide } from "../../network_policy/evaluate.ts";
 import { policyId } from "../../network_policy/explain.ts";
@@ -104,7 +105,9 @@ function findingOf(
     why:
       "kube-router, the controller of network policies in k3s, lets an exception count for all " +
       "blocks of its rule; in other clusters, each block counts alone",
-    fix: "Allow that block in a rule of its own: " +
+    ...explained(
+      "Allow that block in a rule of its own: ",
       patchPolicy(policy, { op: "add", path: "spec.egress[-]", value }),
+    ),
   };
 }

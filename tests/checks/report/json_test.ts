@@ -33,6 +33,14 @@ Deno.test("renderJson: prints only the fields of the report, and no date if ther
   );
 });
 
+Deno.test("renderJson: prints one form of each fix, and nothing of how it was made", () => {
+  const results = REPORT.results.map((result) => ({
+    ...result,
+    findings: result.findings.map((each) => ({ ...each, fixInFiles: "Edit.", opens: ["jobs"] })),
+  }));
+  assertEquals(renderJson({ ...REPORT, results }), renderJson(REPORT));
+});
+
 Deno.test("renderJson: prints a document that docs/report.schema.json describes", () => {
   assertEquals(validateReport(JSON.parse(renderJson(REPORT))), []);
 });
