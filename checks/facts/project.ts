@@ -23,6 +23,15 @@ const DNS_LABEL = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?";
 const WORD = "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?";
 /** A key, alone or with a value. */
 const LABEL = `(${DNS_LABEL}(\\.${DNS_LABEL})*/)?${WORD}(=(${WORD})?)?`;
+/** A key with its value. */
+const PAIR = `(${DNS_LABEL}(\\.${DNS_LABEL})*/)?${WORD}=(${WORD})?`;
+/** Labels with their values. */
+const PODS: Rule = {
+  form: new RegExp(`^${PAIR}(,${PAIR})*$`),
+  longest: 1000,
+  wanted: "labels of pods, as in app=postgres or app=postgres,tier=db",
+};
+
 /** A name in SQL: a word, or any text in double quotes. */
 const IDENTIFIER = '([\\p{L}_][\\p{L}\\p{N}_$]{0,62}|"([^"\\u0000-\\u001f\\u007f]|""){1,63}")';
 
@@ -70,6 +79,7 @@ export const RULES: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
       wanted: 'a table as in SQL: events, shop.events or shop."Stop Events"',
     },
     secret: SECRET,
+    pods: PODS,
   },
   lake: {
     endpoint: {
@@ -83,6 +93,7 @@ export const RULES: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
       wanted: "the name of a bucket, as in shop-lake",
     },
     secret: SECRET,
+    pods: PODS,
   },
   nodes: {
     label: {
@@ -102,7 +113,7 @@ export const RULES: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
 
 /**
  * Reads the names of a platform from the text of a project file, in JSON or YAML. A field that is not
- * set has the name of Robson's platform.
+ * set has the name of Robson's platform, except that the pods of another database have no default.
  *
  * @param file the file, for messages
  * @throws {Failure} configuration: the text cannot be parsed, a field is unknown, or a value is
@@ -137,10 +148,10 @@ interface FieldProblem extends Problem {
 
 function withDefaults(given: Fields): Project {
   const { jobs, lake, nodes } = DEFAULT_PROJECT;
-  const database = {
-    ...DEFAULT_PROJECT.database,
-    ...given.database as Partial<Project["database"]>,
-  };
+  const own = given.database as Partial<Project["database"]> | undefined;
+  const { pods, ...names } = DEFAULT_PROJECT.database;
+  const isOther = own?.namespace !== undefined || own?.host !== undefined;
+  const database = { ...names, ...(isOther ? {} : { pods }), ...own };
   const table = readTableName(database.table) as TableName;
   return {
     jobs: { ...jobs, ...given.jobs as Partial<Project["jobs"]> },

@@ -49,6 +49,8 @@ export interface Pod {
   readonly addresses: readonly Address[];
   /** True if several pods can exist at the same time. False for a single pod, such as a bare Pod. */
   readonly several: boolean;
+  /** True if the pod can have more labels than those that are known. */
+  readonly hasMoreLabels?: true;
   /** The numbers of the pods, if the workload gives each pod a number. */
   readonly ordinals?: {
     /** The number of the first pod. */

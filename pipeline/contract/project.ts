@@ -24,6 +24,8 @@ export interface Project {
     readonly table: string;
     /** The Secret with the credentials for the database. */
     readonly secret: string;
+    /** The labels of Postgres's pods behind the host, as in `app=postgres`; absent if not known. */
+    readonly pods?: string;
   };
   /** The object store. */
   readonly lake: {
@@ -33,6 +35,8 @@ export interface Project {
     readonly bucket: string;
     /** The Secret with the credentials for the lake. */
     readonly secret: string;
+    /** The labels of the store's pods, if the endpoint is a Service; absent if not known. */
+    readonly pods?: string;
   };
   /** The nodes that the jobs run on. */
   readonly nodes: {
@@ -58,6 +62,7 @@ export const DEFAULT_PROJECT: Project = {
     user: "robson",
     table: OUTBOX_TABLE,
     secret: "django-db-credentials",
+    pods: "app=rbs-paradedb",
   },
   lake: {
     endpoint: "https://eu2.contabostorage.com",

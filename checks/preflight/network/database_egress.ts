@@ -32,6 +32,8 @@ import {
   endAt,
   mayBeInside,
   mayBeOutside,
+  podWith,
+  projectPods,
   serviceAt,
   serviceBehind,
   serviceOf,
@@ -40,8 +42,8 @@ import { backendsOf, type UnreachableService, whyUnreachable } from "./service_b
 
 /**
  * The pods of jobs that read the outbox reach Postgres: the policies of both namespaces allow the
- * connection. Policies select pods, never a Service. If the pods of Postgres are unknown, only
- * their namespace is checked.
+ * connection. Policies select pods, never a Service. If the pods of Postgres are not declared, the
+ * project file has their labels. Without those, only their namespace is checked.
  */
 export const databaseEgress: PlatformCheck = connectionCheck({
   id: "database-egress",
@@ -259,9 +261,17 @@ function databaseOf(
     return { ...found, label, namespace, labels, peer: podsOf(namespace, labels) };
   }
   if (first !== undefined) return { ...found, label, namespace, peer: blockOf(first.address) };
+  const known = projectPods(network, job, { name, namespace }, "database");
+  if (known !== undefined) {
+    const note = `the manifests declare no Postgres in ${namespace}, so its pods are taken to ` +
+      `have the labels of database.pods: ${network.project.database.pods}`;
+    const to = [podWith(known, namespace, ASSUMED)];
+    const peer = podsOf(namespace, known);
+    return { ...found, to, every: false, label, namespace, labels: known, peer, note };
+  }
   const note =
     `the manifests declare no Postgres in ${namespace}, so only the namespace is checked, ` +
-    "not the labels of the pods";
+    "not the labels of the pods: database.pods in the project file can name them";
   const to = assumedPods(network, actor.pod, namespace, ASSUMED);
   return { ...found, to, every: false, label, namespace, peer: podsOf(namespace), note };
 }

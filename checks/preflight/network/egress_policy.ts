@@ -132,6 +132,7 @@ function judgeEgress(network: Network, invalid: readonly Finding[]): Outcome {
     if (other !== undefined && other.kind === "service") {
       notes.add(`the host in ${source} counts as one outside the cluster: ${NO_SERVICE}`);
     }
+    if (store.kind === "service" && store.note !== undefined) notes.add(store.note);
     if (store.mayBeInside) notes.add(`the host in ${source} counts as one outside the cluster`);
     if (access === "open") continue;
     if ("doubt" in access) doubts.add(access.doubt);
@@ -259,8 +260,12 @@ function peerFor(store: Store): unknown {
     return store.isSecret ? { ipBlock: { cidr: "ADDRESS/32" } } : blockOf(store.address);
   }
   if (store.kind !== "service") return OUTSIDE_PEER;
-  const { namespace } = store.service;
-  return { namespaceSelector: { matchLabels: { [NAME_LABEL]: namespace } } };
+  const { service: { namespace }, to: [first] } = store;
+  const known = first?.type === "pod" && first.hasMoreLabels === true ? first.labels : undefined;
+  return {
+    namespaceSelector: { matchLabels: { [NAME_LABEL]: namespace } },
+    ...(known && { podSelector: { matchLabels: Object.fromEntries(known) } }),
+  };
 }
 
 /** A pod that can reach only some public addresses. */

@@ -168,6 +168,42 @@ export function doubtAboutAddress(
   return undefined;
 }
 
+/** The labels of the pods behind the host of the project's database or store; undefined if not known. */
+export function projectPods(
+  network: Network,
+  job: JobWithPods,
+  { name, namespace }: ServiceName,
+  group: "database" | "lake",
+): Labels | undefined {
+  const { database, lake } = network.project;
+  const host = group === "database" ? database.host : URL.parse(lake.endpoint)?.hostname ?? "";
+  const known = serviceOf(host, network, job);
+  if (known?.name !== name || known.namespace !== namespace) return undefined;
+  const text = network.project[group].pods;
+  return text === undefined
+    ? undefined
+    : new Map(text.split(",").map((each) => each.split("=") as [string, string]));
+}
+
+/** A pod of a workload that the manifests do not declare, of which some labels are known. */
+export function podWith(
+  labels: Labels,
+  namespace: string,
+  workload: Pick<Pod, "kind" | "name">,
+): Pod {
+  return {
+    type: "pod",
+    namespace,
+    ...workload,
+    labels,
+    ports: [],
+    hostNetwork: false,
+    addresses: [],
+    several: true,
+    hasMoreLabels: true,
+  };
+}
+
 /**
  * Returns possible pods of a workload that the manifests do not declare: one pod without labels,
  * and one pod for each rule with labels that match the rule.

@@ -13,6 +13,8 @@ import {
   endAt,
   mayBeInside,
   mayBeOutside,
+  podWith,
+  projectPods,
   serviceAt,
   serviceBehind,
   type ServiceName,
@@ -55,6 +57,8 @@ export type Store =
       readonly to: readonly Endpoint[];
       /** True if the manifests declare the backends. */
       readonly isKnown: boolean;
+      /** What was not checked because the manifests do not declare the backends. */
+      readonly note?: string;
     }
   );
 
@@ -76,7 +80,7 @@ export function storeOf(network: Network, job: JobWithPods, from: Pod): Store {
   const address = parseHost(host);
   if (address !== undefined) {
     const service = serviceAt(network, address);
-    if (service !== undefined) return serviceStore(network, from, common, service);
+    if (service !== undefined) return serviceStore(network, job, from, common, service);
     const isSecret = job.environment.variable(source)?.isSecret === true;
     const end = endAt(network, address);
     const to = isSecret && end.type === "outside"
@@ -89,7 +93,7 @@ export function storeOf(network: Network, job: JobWithPods, from: Pod): Store {
     const service = serviceBehind(named, network, job);
     const outside = externalNameOf(network, service);
     if (outside === undefined) {
-      const inside = serviceStore(network, from, common, service);
+      const inside = serviceStore(network, job, from, common, service);
       if (!mayBeOutside(host, network, job)) return inside;
       const named: Store = { ...common, kind: isPrivateName(host) ? "private" : "public" };
       // Hosts outside have the usual port of HTTPS. Services of stores rarely do.
@@ -159,6 +163,7 @@ const OF_BUCKET = /^spark\.hadoop\.fs\.s3a\.bucket\.(.+)\.endpoint$/;
 
 function serviceStore(
   network: Network,
+  job: JobWithPods,
   from: Pod,
   { port, source }: { readonly port: number; readonly source: string },
   service: ServiceName,
@@ -170,8 +175,16 @@ function serviceStore(
     return { ...common, to: backends.to, port: backends.port, isKnown: true };
   }
   const workload = { kind: "Service", name: service.name };
-  const to = assumedPods(network, from, service.namespace, workload);
-  return { ...common, to, port, isKnown: false };
+  const id = `Service ${service.namespace}/${service.name}`;
+  const known = projectPods(network, job, service, "lake");
+  const to = known === undefined
+    ? assumedPods(network, from, service.namespace, workload)
+    : [podWith(known, service.namespace, workload)];
+  const note = known === undefined
+    ? `only the namespace of ${id} is checked, not the labels of its pods: lake.pods in the ` +
+      "project file can name them"
+    : `the pods of ${id} are taken to have the labels of lake.pods: ${network.project.lake.pods}`;
+  return { ...common, to, port, isKnown: false, note };
 }
 
 /** Returns whether a host name belongs to a private network: no public DNS server has the name. */

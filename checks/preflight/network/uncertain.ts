@@ -1,4 +1,4 @@
-import { formatRequirement, selects, unmetRequirements } from "../../kubernetes/selectors.ts";
+import { formatRequirement, unmetRequirements } from "../../kubernetes/selectors.ts";
 import {
   type AddressRange,
   formatRange,
@@ -48,11 +48,17 @@ export function whyUncertain(
 
 function doubtAboutLabels(network: Network, peer: PodPeer, end: Endpoint): string | undefined {
   if (end.type !== "pod" || end.hostNetwork || peer.namespaces === undefined) return undefined;
-  if (peer.pods !== undefined && !selects(peer.pods, end.labels)) return undefined;
+  const unmetByPod = peer.pods === undefined ? [] : unmetRequirements(peer.pods, end.labels);
+  if (unmetByPod.some(({ key }) => !end.hasMoreLabels || end.labels.has(key))) return undefined;
   const { labels } = namespaceOf(network.cluster, end.namespace);
   const unmet = unmetRequirements(peer.namespaces, labels);
-  if (unmet.length === 0) return undefined;
   if (!unmet.every(({ key }) => isUnknownLabel(network, end.namespace, key))) return undefined;
+  if (unmetByPod.length > 0) {
+    return `whether the pods of ${end.namespace} have the label ${
+      unmetByPod.map(formatRequirement).join(" and ")
+    } is not known; if they have it, add it to the project file`;
+  }
+  if (unmet.length === 0) return undefined;
   return `whether namespace ${end.namespace} matches ${
     unmet.map(formatRequirement).join(" and ")
   } is not known, because the manifests do not declare the namespace`;

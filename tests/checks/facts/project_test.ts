@@ -32,7 +32,9 @@ Deno.test("the schema of the project file has the defaults of the code", () => {
         each.properties === undefined ? each.default : defaultsOf(each.properties),
       ]),
     );
-  assertEquals(defaultsOf(schema.properties), DEFAULT_PROJECT);
+  // A store outside the cluster has no pods.
+  const expected = { ...DEFAULT_PROJECT, lake: { ...DEFAULT_PROJECT.lake, pods: undefined } };
+  assertEquals(defaultsOf(schema.properties), expected);
 });
 
 Deno.test("the schema of the project file has the rules of the code, descriptions and valid examples", () => {
@@ -69,10 +71,21 @@ Deno.test("parseProject refuses a part of a table's name with more than 63 bytes
 });
 
 Deno.test("parseProject reads JSON and YAML, and fills in the defaults", () => {
-  const { database, ...rest } = DEFAULT_PROJECT;
+  const { database: { pods: _, ...database }, ...rest } = DEFAULT_PROJECT;
   const expected = { ...rest, database: { ...database, namespace: "shop" } };
   assertEquals(read({ $schema: "x.json", database: { namespace: "shop" } }), expected);
   assertEquals(parseProject("p.yaml", "# ours\ndatabase:\n  namespace: shop\n"), expected);
+});
+
+Deno.test("parseProject takes the labels of Postgres's pods only for the database that has them", () => {
+  const podsOf = (database: Record<string, string>) => read({ database }).database.pods;
+  assertEquals(podsOf({ table: "events" }), "app=rbs-paradedb");
+  assertEquals(podsOf({ host: "pg.robson.svc.cluster.local" }), undefined);
+  assertEquals(podsOf({ namespace: "shop", pods: "app=pg,tier=" }), "app=pg,tier=");
+  for (const pods of ["app", "app=pg,", "app: pg", "=pg"]) {
+    const failure = assertThrows(() => podsOf({ pods }), Failure);
+    assert(failure.message.includes("but must be labels of pods"), failure.message);
+  }
 });
 
 const VALID: readonly unknown[] = [
