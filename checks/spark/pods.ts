@@ -16,8 +16,12 @@ export const ROLE_LABEL = "spark-role";
 export interface SparkPod {
   /** The role of the pods. */
   readonly role: Role;
-  /** The number of pods; with dynamic allocation the maximum, if it is known. */
+  /** The number of pods; with dynamic allocation the number at the start, at least one. */
   readonly count: number;
+  /** The setting that decides the number; absent for a default. */
+  readonly counted?: SparkSetting;
+  /** The most pods of dynamic allocation, and the setting that limits them. */
+  readonly most?: { readonly count: number; readonly setting: SparkSetting };
   /** The setting that allows any number of pods; absent if the number has a limit. */
   readonly unlimited?: SparkSetting;
   /** The CPU request and limit of each pod, as in `1` or `500m`. */
@@ -241,20 +245,32 @@ function filesOf(
   });
 }
 
-/** The number of executors; with dynamic allocation the maximum, or else the minimum. */
-function executorCount(settings: SparkSettings): Pick<SparkPod, "count" | "unlimited"> {
-  const number = (key: string) => {
-    const value = settings.get(key)?.value ?? "";
-    return /^\d+$/.test(value) ? Number(value) : undefined;
+/**
+ * The number of executors. Dynamic allocation starts with the largest of three settings, and ends the
+ * job if this is more than its limit.
+ */
+function executorCount(
+  settings: SparkSettings,
+): Pick<SparkPod, "count" | "counted" | "most" | "unlimited"> {
+  const read = (key: string) => {
+    const setting = settings.get(key);
+    return /^\d+$/.test(setting?.value ?? "")
+      ? [{ count: Number(setting!.value), counted: setting! }]
+      : [];
   };
-  const instances = number("spark.executor.instances");
+  const instances = read("spark.executor.instances");
   const dynamic = settings.get("spark.dynamicAllocation.enabled");
-  if (dynamic?.value.toLowerCase() !== "true") return { count: instances ?? 2 };
-  const most = number("spark.dynamicAllocation.maxExecutors");
-  if (most !== undefined) return { count: most };
-  const least = ["minExecutors", "initialExecutors"]
-    .map((key) => number(`spark.dynamicAllocation.${key}`) ?? 0);
-  return { count: Math.max(1, instances ?? 0, ...least), unlimited: dynamic };
+  if (dynamic?.value.toLowerCase() !== "true") return instances[0] ?? { count: 2 };
+  const [largest] = [
+    ...read("spark.dynamicAllocation.minExecutors"),
+    ...read("spark.dynamicAllocation.initialExecutors"),
+    ...instances,
+  ].sort((a, b) => b.count - a.count);
+  const start = largest === undefined || largest.count === 0 ? { count: 1 } : largest;
+  const [most] = read("spark.dynamicAllocation.maxExecutors");
+  return most === undefined
+    ? { ...start, unlimited: dynamic }
+    : { ...start, most: { count: most.count, setting: most.counted } };
 }
 
 /** The settings that decide how much a role's pods request. */

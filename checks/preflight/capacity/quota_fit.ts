@@ -137,12 +137,14 @@ function judgeJob(
   const namespace = namespaceOf(object);
   const wrong = unreadable(workload);
   if (wrong.length > 0) return wrong.map(({ path, value }) => noQuantity(object, path, value));
-  const refused = rolesOf(job).flatMap((role) => wrongAmounts(role, settings));
-  if (refused.length > 0) {
-    return refused.map(({ setting, problem, fix }) => (
+  const invalid = rolesOf(job).flatMap((role) => wrongAmounts(role, settings));
+  if (invalid.length > 0) {
+    return invalid.map(({ setting, problem, fix }) => (
       { severity: "fail", ...setting.place, problem, why: "the job ends before it starts", fix }
     ));
   }
+  const tooMany = moreThanMostFindings(job);
+  if (tooMany.length > 0) return tooMany;
   const { own, made } = jobPods(job, tree);
   const limits = limitsOf(ofKind(objects, "LimitRange", namespace));
   const steady = workloadsOf(objects)
@@ -153,14 +155,17 @@ function judgeJob(
       each.object === object ? each.specPath !== workload.specPath : !isThere(cluster, each.object)
     )
     .map((each) => withDefaults(ownPods(each, each.object.name), limits));
-  return [
-    ...[own, ...made].flatMap((each) => judgeLimits(object, each, limits)),
-    ...(isCountedElsewhere(job, cluster) ? [] : judgeQuotas(object, {
-      pods: [...steady, own, ...made],
+  const inQuotas = (all: readonly Pods[]) =>
+    isCountedElsewhere(job, cluster) ? [] : judgeQuotas(object, {
+      pods: [...steady, own, ...all],
       quotas: ofKind(objects, "ResourceQuota", namespace),
       defaultClass: defaultClassOf(objects, hasClasses(cluster)),
       used: (hard) => usedByOthers(cluster, object, hard),
-    })),
+    });
+  const refused = inQuotas(made);
+  return [
+    ...[own, ...made].flatMap((each) => judgeLimits(object, each, limits)),
+    ...(refused.length > 0 ? refused : inQuotas(mostOf(job, made)).map(withFewer)),
     ...unlimitedExecutorsFindings(job),
     ...(mode === "client" ? judgeDriverMemory(job, own, memoryOf("driver", settings)) : []),
   ];
@@ -176,6 +181,41 @@ function isCountedElsewhere(
 ): boolean {
   return object.kind === SPARK_CLUSTER &&
     (specPath.startsWith("spec.masterSpec.") || isThere(cluster, object));
+}
+
+/** The pods that Spark creates for a job, with as many executors as dynamic allocation allows. */
+function mostOf({ executor }: SparkJob, made: readonly Pods[]): Pods[] {
+  const most = executor?.most;
+  return made.map((each): Pods => {
+    if (most === undefined || each.role !== "executor") return each;
+    const { place } = most.setting;
+    const containers = each.containers.map((container) => ({ ...container, place }));
+    return { ...each, count: most.count, containers };
+  });
+}
+
+/** The finding that a quota allows fewer executors than dynamic allocation can request. */
+function withFewer(finding: Finding): Finding {
+  return {
+    ...finding,
+    severity: "warn",
+    problem: `with all executors of dynamic allocation, ${finding.problem}`,
+    why: "the job runs with fewer executors, and no other pod can start while it runs",
+  };
+}
+
+/** The finding for dynamic allocation that must start with more executors than it may have. */
+function moreThanMostFindings({ executor }: SparkJob): Finding[] {
+  const { count, counted, most } = executor ?? {};
+  if (most === undefined || counted === undefined || count! <= most.count) return [];
+  return [{
+    severity: "fail",
+    ...counted.place,
+    problem: `${counted.key}=${count} is more than ${most.setting.key}=${most.count}`,
+    why: "Spark ends the job at its start: it requests the largest of minExecutors, " +
+      "initialExecutors and spark.executor.instances first",
+    fix: `Lower ${counted.key}, or raise ${most.setting.key}.`,
+  }];
 }
 
 /** The finding for dynamic allocation without a limit, which only the quota stops. */

@@ -1,3 +1,4 @@
+import type { Place } from "../../finding.ts";
 import type { Tree } from "../../facts/tree.ts";
 import { namespaceOf, ofKind } from "../../kubernetes/objects.ts";
 import type { SparkPod } from "../../spark/pods.ts";
@@ -13,24 +14,20 @@ export interface JobPods {
   readonly made: readonly Pods[];
 }
 
-/** The pods that a job needs at the same time. */
+/** The pods that a job needs at the same time; with dynamic allocation, those that it starts with. */
 export function jobPods(job: SparkJob, { objects }: Pick<Tree, "objects">): JobPods {
   const { workload, settings, mode, driver, executor } = job;
   const limits = limitsOf(ofKind(objects, "LimitRange", namespaceOf(workload.object)));
-  const made = (role: string, key: string, pod: SparkPod | undefined) => {
-    const place = settings.get(key)?.place;
+  const made = (role: string, place: Place | undefined, pod: SparkPod | undefined) => {
     const path = place?.field ?? workload.containers.at(-1)?.path ?? workload.specPath;
     const at = place === undefined ? { path } : { path, place };
     return pod === undefined ? [] : [withDefaults(madePods(role, at, pod), limits)];
   };
-  const isDynamic = settings.get("spark.dynamicAllocation.enabled")?.value.toLowerCase() === "true";
-  const most = "spark.dynamicAllocation.maxExecutors";
-  const countKey = isDynamic && settings.has(most) ? most : "spark.executor.instances";
   return {
     own: withDefaults(ownPods(workload, mode === "client" ? "driver" : "job"), limits),
     made: [
-      ...made("driver pod", "spark.driver.memory", driver),
-      ...made("executor", countKey, executor),
+      ...made("driver pod", settings.get("spark.driver.memory")?.place, driver),
+      ...made("executor", executor?.counted?.place, executor),
     ],
   };
 }

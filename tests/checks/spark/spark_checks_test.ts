@@ -99,7 +99,7 @@ Deno.test("quota-fit fails for an amount that Spark or Kubernetes refuses", () =
   }
 });
 
-Deno.test("quota-fit counts dynamic allocation, and warns if it has no limit", () => {
+Deno.test("quota-fit judges the executors that dynamic allocation starts with, and warns of the most", () => {
   const dynamic = (more: string) =>
     outcomeOf(
       quotaFit,
@@ -109,8 +109,20 @@ Deno.test("quota-fit counts dynamic allocation, and warns if it has no limit", (
   const allocation = (key: string, n: number) =>
     `\n            - --conf=spark.dynamicAllocation.${key}=${n}`;
   assertMatch(dynamic(""), /"severity":"warn".*dynamic allocation has no limit/);
-  assertMatch(dynamic(allocation("minExecutors", 50)), /50 × executor/);
-  assertMatch(dynamic(allocation("maxExecutors", 50)), /50 × executor/);
+  for (const key of ["minExecutors", "initialExecutors"]) {
+    const [outcome, limited] = ["", allocation("maxExecutors", 60)]
+      .map((more) => dynamic(allocation(key, 50) + more));
+    assertMatch(outcome!, /"severity":"fail".*50 × executor/);
+    assertMatch(limited!, /"severity":"fail".*50 × executor/);
+    assertMatch(limited!, /^(?!.*60 × executor)/);
+    assertMatch(
+      dynamic(allocation(key, 2) + allocation("maxExecutors", 1)),
+      /"severity":"fail".*Executors=2 is more than spark.dynamicAllocation.maxExecutors=1/,
+    );
+  }
+  const most = dynamic(allocation("maxExecutors", 50));
+  assertMatch(most, /"severity":"warn".*with all executors.*50 × executor.*with fewer executors/);
+  assertMatch(most, /^(?!.*"fail")/);
   assertMatch(dynamic(allocation("maxExecutors", 1)), /"findings":\[\]/);
 });
 

