@@ -56,6 +56,13 @@ Deno.test("imports run one way: tasks -> checks -> pipeline, and nothing imports
   assertEquals(wrong, []);
 });
 
+Deno.test("imports: facts and the models of checks import no check and no report", () => {
+  const inner = /^checks\/(facts|image|kubernetes|network_policy|source_code|spark)\//;
+  const outer = /^checks\/(preflight|postflight|report)\//;
+  const wrong = all.filter(({ file, target }) => inner.test(file) && outer.test(target));
+  assertEquals(wrong, []);
+});
+
 Deno.test("imports: the reader of imports sees them", () => {
   assertEquals(all.length > 50, true);
   assertEquals(importers(/config\.ts$/).includes("tasks/days/command.ts"), true);

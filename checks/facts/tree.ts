@@ -5,7 +5,7 @@ import type { ManifestObject } from "../kubernetes/objects.ts";
 import type { Code } from "../source_code/code.ts";
 import { variablesSetBy } from "../source_code/dockerfile.ts";
 import { withHeredocs } from "../source_code/shell.ts";
-import { judgedNamespace } from "../preflight/access/pod_namespace.ts";
+import { judgedNamespace } from "../spark/pod_namespace.ts";
 import { type SparkJob, sparkJobsOf } from "../spark/spark_job.ts";
 import { type BuildFiles, relativeBuildFiles } from "./build_files.ts";
 import { pathOf } from "./manifest_files.ts";

@@ -1,26 +1,16 @@
 import type { Cluster } from "../../../pipeline/cluster/cluster.ts";
 import { DEFAULT_PROJECT, type Project } from "../../../pipeline/contract/project.ts";
 import { isFields } from "../../kubernetes/fields.ts";
-import {
-  ALL_NEEDS,
-  forbiddenIn,
-  partsOf,
-  whereIs,
-} from "../../preflight/access/required_permissions.ts";
+import { type Action, partsOf } from "../../kubernetes/role_rules.ts";
+import { ALL_NEEDS, forbiddenIn, whereIs } from "../../spark/required_permissions.ts";
 import { type Account, accountId, accountsOf } from "../../kubernetes/jobs.ts";
 import type { ManifestObject } from "../../kubernetes/objects.ts";
 import { isForbidden } from "./objects.ts";
 
 /** An action of a service account. */
-export interface AccountAction {
+export interface AccountAction extends Action {
   /** The account, as in `analytics-jobs/spark-jobs`. */
   readonly account: string;
-  /** The verb, as in `create`; `*` is every verb. */
-  readonly verb: string;
-  /** The resource, as in `pods` and `jobs.batch`; `*` is every resource of every API group. */
-  readonly resource: string;
-  /** The namespace; undefined for all namespaces. */
-  readonly namespace: string | undefined;
 }
 
 /** The API server's answer to an access review of a service account. */

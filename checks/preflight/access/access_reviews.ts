@@ -4,8 +4,8 @@ import type { AccountAction } from "../../facts/cluster/permissions.ts";
 import type { Project } from "../../../pipeline/contract/project.ts";
 import type { Finding } from "../../finding.ts";
 import { type Account, accountId } from "../../kubernetes/jobs.ts";
-import { type Forbidden, forbiddenIn, whereIs } from "./required_permissions.ts";
-import { type Binding, bindingsOf, may } from "./role_rules.ts";
+import { type Forbidden, forbiddenIn, whereIs } from "../../spark/required_permissions.ts";
+import { type Binding, bindingsOf, may } from "../../kubernetes/role_rules.ts";
 
 /** The known permissions of a service account. */
 export interface Known {

@@ -3,8 +3,7 @@ import type { Finding } from "../../finding.ts";
 import { type ManifestObject, objectId, placeOf } from "../../kubernetes/objects.ts";
 import { naming } from "../../list_names.ts";
 import { entryOf } from "../../kubernetes/fields.ts";
-import { partsOf } from "./required_permissions.ts";
-import type { AppliedRule, Binding } from "./role_rules.ts";
+import { type AppliedRule, type Binding, partsOf } from "../../kubernetes/role_rules.ts";
 
 /** The verbs that the jobs of an account can use, by resource. */
 export type UsefulVerbs = Readonly<Record<string, readonly string[]>>;

@@ -15,8 +15,15 @@ import type { AccountAction } from "../../facts/cluster/permissions.ts";
 import { naming } from "../../list_names.ts";
 import { isAllowed, type Known } from "./access_reviews.ts";
 import { excess, type UsefulVerbs } from "./excess_permissions.ts";
-import { type Need, partsOf } from "./required_permissions.ts";
-import { type AppliedRule, type Binding, isBuiltIn, knownRules, may } from "./role_rules.ts";
+import type { Need } from "../../spark/required_permissions.ts";
+import {
+  type AppliedRule,
+  type Binding,
+  isBuiltIn,
+  knownRules,
+  may,
+  partsOf,
+} from "../../kubernetes/role_rules.ts";
 
 /**
  * Judges whether a service account has the permissions that its jobs need.

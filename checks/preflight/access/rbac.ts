@@ -16,9 +16,10 @@ import {
   unionOf,
   USEFUL,
   USEFUL_FOR_TOOLKIT,
-} from "./required_permissions.ts";
-import { mayMakePods, NAMESPACE, namespaceOfPods, otherNamespaceOf } from "./pod_namespace.ts";
-import { bindingsOf, mayBeBoundElsewhere } from "./role_rules.ts";
+} from "../../spark/required_permissions.ts";
+import { NAMESPACE, otherNamespaceOf } from "../../spark/pod_namespace.ts";
+import { mayMakePods, namespaceOfPods } from "./pod_rights.ts";
+import { bindingsOf, mayBeBoundElsewhere } from "../../kubernetes/role_rules.ts";
 import { printedValue } from "../../spark/settings.ts";
 import { argumentsPath, type SparkJob } from "../../spark/spark_job.ts";
 import { type Account, accountId } from "../../kubernetes/jobs.ts";

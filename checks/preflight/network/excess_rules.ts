@@ -184,7 +184,7 @@ function privateAddresses(
  * port of API servers other than 6443, and no policy of the driver allows addresses on 6443.
  */
 function mayLeadToApiServer({ cluster, jobs }: Network, policy: Policy, rule: Rule): boolean {
-  if (!OTHER_API_PORTS.some((port) => allowsAddresses(rule, port))) return false;
+  if (!OTHER_API_PORTS.some((port) => allowsAddressesOn(rule, port))) return false;
   const clients = jobs.filter(({ onKubernetes, toolkit }) => onKubernetes || toolkit === "spark")
     .flatMap(({ actors }) => actors.filter(({ role }) => role !== "executor"));
   return clients.some(({ pod }) => {
@@ -193,12 +193,12 @@ function mayLeadToApiServer({ cluster, jobs }: Network, policy: Policy, rule: Ru
       name === policy.name && namespace === policy.namespace
     );
     return isOwn &&
-      !own.some(({ rules }) => rules.egress.some((each) => allowsAddresses(each, 6443)));
+      !own.some(({ rules }) => rules.egress.some((each) => allowsAddressesOn(each, 6443)));
   });
 }
 
 /** Returns whether a rule allows a TCP port of addresses, and not only of pods. */
-function allowsAddresses({ peers, ports }: Rule, wanted: number): boolean {
+function allowsAddressesOn({ peers, ports }: Rule, wanted: number): boolean {
   const holdsPort = ({ protocol, port, endPort }: PolicyPort) =>
     protocol === "TCP" &&
     (port === undefined || port === wanted ||

@@ -20,7 +20,7 @@ import type { Tree } from "../../facts/tree.ts";
 import { ROLE_LABEL } from "../../spark/pods.ts";
 import { unknownJobs } from "../../spark/spark_job.ts";
 import { isOfOperator, type JobWithPods, labelled, withPods } from "./job_pods.ts";
-import { unseenNamespace, unsureNamespace } from "../access/pod_namespace.ts";
+import { unseenNamespace, unsureNamespace } from "../../spark/pod_namespace.ts";
 import { inNamespaceOfJobs } from "./without_namespace.ts";
 
 /**

@@ -22,7 +22,7 @@ function trapOf(network: Network, policy: Policy): Finding | undefined {
   const { name, namespace, rules: { egress } } = policy;
   const object = objectOf(network, "NetworkPolicy", name, namespace);
   if (object?.file === undefined || !isNamedForOutside(object, name)) return undefined;
-  if (egress.some(allowsAddresses)) return undefined;
+  if (egress.some(isForAddresses)) return undefined;
   const traps = egress.filter(hasPublicPort).flatMap(({ peers }) => peers.filter(isEveryPod));
   if (traps.length === 0) return undefined;
   const field = `${traps[0]!.path}.namespaceSelector`;
@@ -41,7 +41,7 @@ function trapOf(network: Network, policy: Policy): Finding | undefined {
   };
 }
 
-function allowsAddresses({ peers }: Rule): boolean {
+function isForAddresses({ peers }: Rule): boolean {
   return peers.length === 0 || peers.some(({ type }) => type === "block");
 }
 

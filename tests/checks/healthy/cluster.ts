@@ -7,7 +7,7 @@ import { actionsToReview, type Right } from "../../../checks/facts/cluster/permi
 import type { Fields } from "../../../checks/kubernetes/fields.ts";
 import { type ManifestObject, objectId } from "../../../checks/kubernetes/objects.ts";
 import type { ManifestsFact } from "../../../checks/facts/manifests.ts";
-import { ALL_NEEDS } from "../../../checks/preflight/access/required_permissions.ts";
+import { ALL_NEEDS } from "../../../checks/spark/required_permissions.ts";
 import { runChecks } from "../../../checks/runner.ts";
 import { assert } from "../../support/assert.ts";
 import { applied, liveObjects, othersObjects } from "./cluster_objects.ts";

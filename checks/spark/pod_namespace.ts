@@ -1,9 +1,8 @@
-import type { ClusterOpened } from "../../facts/cluster.ts";
-import { type Account, accountId } from "../../kubernetes/jobs.ts";
-import { type ManifestObject, namespaceOf } from "../../kubernetes/objects.ts";
-import type { SparkSetting } from "../../spark/settings.ts";
-import type { SparkJob } from "../../spark/spark_job.ts";
-import { type Binding, bindingsOf, may } from "./role_rules.ts";
+import type { Account } from "../kubernetes/jobs.ts";
+import { type ManifestObject, namespaceOf } from "../kubernetes/objects.ts";
+import type { SparkSetting } from "./settings.ts";
+import type { SparkJob } from "./spark_job.ts";
+import { type Binding, bindingsOf, may } from "../kubernetes/role_rules.ts";
 
 /** The setting with the namespace of the pods that Spark creates. */
 export const NAMESPACE = "spark.kubernetes.namespace";
@@ -84,32 +83,6 @@ export function judgedNamespace(job: SparkJob, objects: readonly ManifestObject[
   if (job.settings.get(NAMESPACE)?.unknown !== undefined) return own;
   if (isWithoutNamespace(job.workload.object)) return own;
   return otherNamespaceOf(job, objects)?.isAllowed === false ? own : job.namespace;
-}
-
-/**
- * Returns whether the account of a job may create pods in another namespace. Undefined if that is not
- * known: a cluster has roles that the user may not read.
- */
-export function mayMakePods(
-  { isAllowed, account, name }: OtherNamespace,
-  cluster: ClusterOpened | undefined,
-): boolean | undefined {
-  if (isAllowed === true || cluster === undefined) return isAllowed;
-  const right = cluster.rights?.find((each) =>
-    each.account === accountId(account) && each.namespace === name && each.verb === "create" &&
-    each.resource === "pods"
-  );
-  return right?.allowed ?? (cluster.accessRead?.includes(name) ? isAllowed : undefined);
-}
-
-/** The namespace in which a job needs its permissions. */
-export function namespaceOfPods(
-  job: SparkJob,
-  objects: readonly ManifestObject[],
-  cluster: ClusterOpened | undefined,
-): string {
-  const other = otherNamespaceOf(job, objects);
-  return other !== undefined && mayMakePods(other, cluster) !== false ? other.name : job.namespace;
 }
 
 /** Returns whether objects are the roles of a namespace. Without any, they can be elsewhere. */

@@ -1,4 +1,4 @@
-import type { Project } from "../../../pipeline/contract/project.ts";
+import type { Project } from "../../pipeline/contract/project.ts";
 
 /** A permission that a job needs. */
 export interface Need {
@@ -184,9 +184,3 @@ export const USEFUL_FOR_TOOLKIT: Readonly<Record<string, readonly string[]>> = {
   "pods/status": ["get", "list", "watch"],
   events: ["get", "list", "watch"],
 };
-
-/** The name and the API group of a resource, as in `jobs` and `batch` of `jobs.batch`. */
-export function partsOf(resource: string): { readonly name: string; readonly group: string } {
-  const [name = "", ...group] = resource.split(".");
-  return { name, group: group.join(".") };
-}

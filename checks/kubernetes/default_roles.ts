@@ -1,4 +1,4 @@
-import type { ManifestObject } from "../../kubernetes/objects.ts";
+import type { ManifestObject } from "./objects.ts";
 
 // The ClusterRoles that every cluster has. The manifests can bind them without declaring them.
 

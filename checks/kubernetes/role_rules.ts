@@ -1,9 +1,17 @@
-import { labelOf, type ManifestObject, namespaceOf, ofKind } from "../../kubernetes/objects.ts";
-import { isFields, listOf, textOf } from "../../kubernetes/fields.ts";
-import type { AccountAction } from "../../facts/cluster/permissions.ts";
-import type { Account } from "../../kubernetes/jobs.ts";
+import { labelOf, type ManifestObject, namespaceOf, ofKind } from "./objects.ts";
+import { isFields, listOf, textOf } from "./fields.ts";
+import type { Account } from "./jobs.ts";
 import { defaultRole } from "./default_roles.ts";
-import { partsOf } from "./required_permissions.ts";
+
+/** An action in a cluster. */
+export interface Action {
+  /** The verb, as in `create`; `*` is every verb. */
+  readonly verb: string;
+  /** The resource, as in `pods` and `jobs.batch`; `*` is every resource of every API group. */
+  readonly resource: string;
+  /** The namespace; undefined for all namespaces. */
+  readonly namespace: string | undefined;
+}
 
 /** A rule that applies to a service account. */
 export interface AppliedRule {
@@ -158,7 +166,7 @@ function texts(value: unknown): string[] {
 /** Returns whether bindings of an account allow an action. */
 export function may(
   bindings: readonly Pick<Binding, "object" | "rules">[],
-  { resource, verb, namespace }: Pick<AccountAction, "resource" | "verb" | "namespace">,
+  { resource, verb, namespace }: Action,
 ): boolean {
   return bindings.some(({ object, rules = [] }) =>
     (object.kind === "ClusterRoleBinding" || namespaceOf(object) === namespace) &&
@@ -172,4 +180,10 @@ function allows(rule: AppliedRule, resource: string, verb: string): boolean {
   const { name, group } = partsOf(resource);
   return rule.names.length === 0 && has(rule.groups, group) && has(rule.resources, name) &&
     has(rule.verbs, verb);
+}
+
+/** The name and the API group of a resource, as in `jobs` and `batch` of `jobs.batch`. */
+export function partsOf(resource: string): { readonly name: string; readonly group: string } {
+  const [name = "", ...group] = resource.split(".");
+  return { name, group: group.join(".") };
 }
