@@ -9,6 +9,7 @@ import {
   type Workload,
 } from "../kubernetes/workloads.ts";
 import { jobContainers } from "../kubernetes/job_containers.ts";
+import { SPARK_CLUSTER } from "../kubernetes/spark_cluster.ts";
 import { jobsOf } from "../kubernetes/jobs.ts";
 import { type ToolkitEngine, toolkitEngineOf } from "../kubernetes/toolkit.ts";
 import { DEFAULT_PROJECT, type Project } from "../../pipeline/contract/project.ts";
@@ -17,7 +18,7 @@ import { runsJar, runsSpark } from "./recognition.ts";
 import type { Code } from "../source_code/code.ts";
 import { codeRunBy } from "../source_code/job_source.ts";
 import { settingsOfFiles, unreadSetting } from "./configuration_files.ts";
-import { mountedFiles, type SparkPod, sparkPod } from "./pods.ts";
+import { type MountedFile, mountedFiles, type SparkPod, sparkPod } from "./pods.ts";
 import {
   settingsIn,
   settingsOfContainer,
@@ -156,8 +157,8 @@ function readJob(
     // Shell code in the job's own object is read with the words of its containers.
     each.language === "python" || each.object !== objectId(object) || each.file !== object.file
   );
-  const mounted = mountedFiles(own, source.objects).map(({ text }) => text);
-  const isSpark = isKnown || runsSpark(own, run, mounted);
+  const files = mountedFiles(own, source.objects);
+  const isSpark = isKnown || runsSpark(own, run, files.map(({ text }) => text));
   const { given, read } = isSpark
     ? allSettings(own, { source, run, environment }, lookup)
     : { given: [], read: [] };
@@ -168,12 +169,19 @@ function readJob(
     ...(unread === undefined ? [] : [unreadSetting(`${unread} ${CAN_HAVE_MORE}`, object)]),
     ...read,
   ]);
-  const program = unknownProgram(own);
-  const { mode, unknown } = isSpark ? modeOf(settings, unread, program) : {
-    mode: "none" as const,
-    unknown: isSpark === undefined ? "nothing shows whether it runs Spark" : undefined,
-  };
   const toolkit = toolkitEngineOf(own.containers);
+  const isSubmitted = toolkit === undefined && object.kind !== SPARK_CLUSTER;
+  const program = unknownProgram(own);
+  const { mode, unknown } = isSpark
+    ? modeOf(
+      settings,
+      unread,
+      program ?? (isSubmitted ? unreadApplication(own, run, files) : undefined),
+    )
+    : {
+      mode: "none" as const,
+      unknown: isSpark === undefined ? "nothing shows whether it runs Spark" : undefined,
+    };
   const pod = (role: SparkPod["role"]) => sparkPod(role, own, settings, source.objects);
   const requestsExecutors = mode === "client" || mode === "cluster";
   const roles = mode === "cluster" ? ["driver", "executor"] : requestsExecutors ? ["executor"] : [];
@@ -283,7 +291,7 @@ function namesImage(settings: SparkSettings): boolean {
  * How a job runs Spark. If the master is unknown, settings for Kubernetes decide: the image or a
  * Secret can contain the master.
  *
- * @param program why the program of the job is not known
+ * @param program why the program of the job, which can set the master, is not known
  */
 function modeOf(
   settings: SparkSettings,
@@ -311,6 +319,33 @@ function modeOf(
   return master === undefined
     ? { mode: "local" }
     : { mode: "unknown", unknown: `the master is not known: ${master.unknown}` };
+}
+
+/** Programs of Spark that make their own session, which has the master of the settings. */
+const OWN_SESSION = /(^|[\s/])(spark-sql|spark-shell|pyspark|sparkR|beeline)(\s|$)/;
+
+/** Why the code of a job that starts Spark was not read; undefined if it was. */
+function unreadApplication(
+  own: Workload,
+  run: readonly Code[],
+  mounted: readonly MountedFile[],
+): string | undefined {
+  const file = applicationOf(own)?.file;
+  const name = file?.replace(/^.*\//, "");
+  const keys = mounted.filter(({ path }) => name !== undefined && path.endsWith(`/${name}`))
+    .map(({ map, key }) => `${objectId(map)} data.${key}`);
+  const python = run.filter(({ language }) => language === "python");
+  const isRead = name === undefined
+    ? python.length > 0
+    : python.some(({ file: path = "", target = path, object, field }) =>
+      target.endsWith(name) || keys.includes(`${object} ${field}`)
+    );
+  const words = own.containers.flatMap((each) => each.words.map(({ text }) => text));
+  if (isRead || file === undefined && words.some((text) => OWN_SESSION.test(text))) {
+    return undefined;
+  }
+  const code = file === undefined ? "its application" : file;
+  return `the master of Spark is not set, and the code of ${code}, which can set it, was not read`;
 }
 
 /** The application file: the first argument of spark-submit or Python that names a file. */

@@ -109,8 +109,15 @@ Deno.test("a Job without a command whose arguments are a program is judged", () 
   const image = "ghcr.io/acme/spark:1.0.0";
   const script = "args: [sh, -c, 'exec spark-submit --master local[2] /a.py']";
   assertEquals(modeOf(job(image, script)), ["local", undefined]);
-  assertEquals(modeOf(job(image, "args: [driver, /opt/a.py]")), ["local", undefined]);
-  assertEquals(modeOf(job(image, "args: [python3, /opt/a.py]")), ["local", undefined]);
+  const code = { "a.py": "SparkSession.builder.getOrCreate()" };
+  for (const program of ["driver", "python3"]) {
+    const started = job(image, `args: [${program}, /opt/a.py]`);
+    assertEquals(modeOf(started, code), ["local", undefined]);
+    assertEquals(modeOf(started), [
+      "unknown",
+      "the master of Spark is not set, and the code of /opt/a.py, which can set it, was not read",
+    ]);
+  }
 });
 
 Deno.test("no check of connections passes a Spark job whose program is not known", async () => {
@@ -137,7 +144,7 @@ Deno.test("a program that starts another one shows the program of an image", () 
     "CMD spark-submit --master local[1] /a.py",
   ];
   for (const line of lines) {
-    const files = { "etl/Dockerfile": program(line) };
+    const files = { "etl/Dockerfile": program(line), "etl/a.py": "SparkSession.builder" };
     assertEquals(modeOf(job("ghcr.io/acme/etl:1.0.0"), files), ["local", undefined], line);
   }
   const sleeps = { "etl/Dockerfile": program('CMD ["sleep", "infinity"]') };

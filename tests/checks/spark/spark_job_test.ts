@@ -19,7 +19,14 @@ for (
       "local",
       undefined,
     ],
-    ["no master and no executors", { args: ["job.py"] }, {}, "local", undefined],
+    ["no master and no executors", { args: ["job.py"] }, { "job.py": "" }, "local", undefined],
+    [
+      "no master of spark-sql",
+      { command: "spark-sql -e", args: ["SELECT 1"] },
+      {},
+      "local",
+      undefined,
+    ],
     ["executors without a master", { args: ["--num-executors=4", "job.py"] }, {}, "client", 4],
     [
       "PYSPARK_SUBMIT_ARGS of a job that Python starts",
@@ -160,6 +167,14 @@ for (
 
 for (
   const [name, shape, code, unknown] of [
+    ["no master, and code in the image", { args: ["/a/job.py"] }, {}, "the code of /a/job.py"],
+    [
+      "no master, and a jar",
+      { args: ["--class=A", "/a.jar"] },
+      { "b.py": "" },
+      "the code of /a.jar",
+    ],
+    ["no master, and no file", { args: ["$APP"] }, {}, "the code of its application, which can"],
     [
       "a Secret that the manifests do not have",
       { args: ["--master=$(MASTER_URL)"], env: MASTER_FROM_SECRET },
@@ -211,7 +226,7 @@ Deno.test("sparkJobsOf reads the spark-defaults.conf of SPARK_CONF_DIR, and of n
   });
   assertEquals(jobOf(at("/etc/spark")).executor?.count, 3);
   assertEquals(jobOf(at("/etc/spark/")).executor?.count, 3);
-  assertEquals(jobOf(at("/opt/other")).mode, "local");
+  assertEquals(jobOf({ ...at("/opt/other"), args: ["a.py"] }, { "a.py": "" }).mode, "local");
   assertEquals(jobOf({ ...shape, args: ["--num-executors=4"] }).executor?.count, 4);
 });
 
@@ -327,7 +342,7 @@ Deno.test("sparkJobsOf decides between variables and system properties as spark-
   const env =
     `[{ name: SPARK_SUBMIT_OPTS, value: "-Dspark.master=${K8S} -Dspark.executor.memory=1g" },
     { name: SPARK_EXECUTOR_MEMORY, value: 3g }]`;
-  const job = jobOf({ args: ["job.py"], env });
+  const job = jobOf({ args: ["job.py"], env }, { "job.py": "" });
   assertEquals(job.mode, "local");
   assertEquals(job.settings.get("spark.executor.memory")?.value, "3g");
 });
@@ -342,7 +357,7 @@ Deno.test("sparkJobsOf reads the container that runs Spark, not a sidecar", () =
     env: [{ name: S3_ENDPOINT, value: https://b }, { name: MASTER, value: redis }]
 `,
   });
-  assertEquals([job.mode, job.master], ["local", undefined]);
+  assertEquals([job.mode, job.master], ["unknown", undefined]);
   assertEquals(job.environment.value("S3_ENDPOINT"), "https://a");
 });
 
