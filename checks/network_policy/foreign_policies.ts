@@ -69,6 +69,28 @@ export function isStagedPolicy({ apiVersion, kind }: Fields): boolean {
     /^Staged\w*Policy$/.test(String(kind));
 }
 
+/**
+ * Returns whether a policy of another API may apply to pods of any namespace: its kind belongs to no
+ * namespace, or it is a policy of a whole mesh.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { mayApplyEverywhere } from "./foreign_policies.ts";
+ *
+ * const policy = { apiVersion: "cilium.io/v2", metadata: { namespace: "shop" } };
+ * assertEquals(mayApplyEverywhere({ ...policy, kind: "CiliumNetworkPolicy" }), false);
+ * assertEquals(mayApplyEverywhere({ ...policy, kind: "CiliumClusterwideNetworkPolicy" }), true);
+ * ```
+ */
+export function mayApplyEverywhere({ apiVersion, kind, metadata }: Fields): boolean {
+  const group = groupOf(apiVersion);
+  const { namespace } = fieldsIn(metadata);
+  const isOfMesh = group === "kuma.io" || group === "consul.hashicorp.com" ||
+    group.endsWith(".istio.io") && namespace === "istio-system";
+  return isClusterWide(kind) || namespace === undefined || isOfMesh;
+}
+
 /** Returns whether policies of a kind belong to no namespace. */
 export function isClusterWide(kind: unknown): boolean {
   return /^(Global|\w*Cluster|\w*Admin)\w*NetworkPolicy$/.test(String(kind));

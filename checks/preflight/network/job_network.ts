@@ -4,7 +4,7 @@ import { absence } from "../outcome.ts";
 import type { Project } from "../../../pipeline/contract/project.ts";
 import type { Finding, Outcome } from "../../finding.ts";
 import { lineOf, type ManifestObject, objectId, placeOf } from "../../kubernetes/objects.ts";
-import { isForeignPolicy } from "../../network_policy/foreign_policies.ts";
+import { isForeignPolicy, mayApplyEverywhere } from "../../network_policy/foreign_policies.ts";
 import { type ObjectProblem, readCluster } from "../../network_policy/read_cluster.ts";
 import {
   type Cluster,
@@ -130,9 +130,30 @@ export function readNetwork(
   };
 }
 
-/** The policies of other APIs, which the checks do not evaluate. */
-export function otherPolicies({ manifests }: Pick<Network, "manifests">): ManifestObject[] {
-  return manifests.objects.filter(({ value }) => isForeignPolicy(value));
+/**
+ * The policies of other APIs, which the checks do not evaluate. Those of namespaces that the jobs have
+ * nothing to do with are left out.
+ */
+export function otherPolicies(
+  { manifests, jobs, project }: Pick<Network, "manifests" | "jobs" | "project">,
+): ManifestObject[] {
+  const own = [
+    project.jobs.namespace,
+    project.database.namespace,
+    "kube-system",
+    ...jobs.flatMap(({ actors }) => actors.map(({ pod }) => pod.namespace)),
+  ];
+  const values = jobs.flatMap(({ environment, settings }) => [
+    ...[...environment.names].map((name) => environment.value(name) ?? ""),
+    ...[...settings.values()].map(({ value }) => value),
+  ]);
+  // A host such as minio.storage.svc names the namespace of a server.
+  const isNamed = (namespace: string) =>
+    values.some((value) => value.split(/[^\w-]/).includes(namespace));
+  return manifests.objects.filter(({ value, namespace = "default" }) =>
+    isForeignPolicy(value) &&
+    (mayApplyEverywhere(value) || own.includes(namespace) || isNamed(namespace))
+  );
 }
 
 /** Returns whether a policy selects pods by the role label of Spark. */
@@ -198,9 +219,9 @@ export function unknownModes({ jobs }: Pick<Network, "jobs">): Outcome | undefin
 
 /** The reason that policies cannot be evaluated. */
 export function noPolicy(
-  { project, manifests }: Pick<Network, "project" | "manifests">,
+  { project, manifests, jobs }: Pick<Network, "project" | "manifests" | "jobs">,
 ): string {
-  const foreign = otherPolicies({ manifests }).map((each) => {
+  const foreign = otherPolicies({ project, manifests, jobs }).map((each) => {
     const { file, line } = placeOf(each, "");
     return file === undefined ? objectId(each) : `${objectId(each)} (${file}:${line})`;
   });

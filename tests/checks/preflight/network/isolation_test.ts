@@ -348,6 +348,29 @@ for (const [apiVersion, kind, namespace] of OTHER_POLICIES) {
   });
 }
 
+Deno.test("isolation says nothing of policies of other APIs for pods that the jobs never meet", () => {
+  const outcomeOf = (apiVersion: string, kind: string, namespace: string, job = HEALTHY.job) => {
+    const metadata = `{ name: default, namespace: ${namespace} }`;
+    const more = `\napiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: ${metadata}\n`;
+    const outcome = judge(manifests({ job, more })).get("isolation")!;
+    return "findings" in outcome && outcome.findings.length;
+  };
+  const cilium = ["cilium.io/v2", "CiliumNetworkPolicy"] as const;
+  assertEquals(outcomeOf(...cilium, "shop"), 0);
+  assertEquals(outcomeOf("security.istio.io/v1", "AuthorizationPolicy", "shop"), 0);
+  // The pods of Postgres, of DNS and of the store are in these namespaces.
+  for (const namespace of ["robson", "kube-system"]) {
+    assertEquals(outcomeOf(...cilium, namespace), 1, namespace);
+  }
+  const job = HEALTHY.job.replace(
+    /(- name: S3_ENDPOINT\n +)valueFrom:\n[^]*?key: S3_ENDPOINT/,
+    () => `- name: S3_ENDPOINT\n              value: "https://minio.shop.svc:443"`,
+  );
+  assertEquals(outcomeOf(...cilium, "shop", job), 1);
+  assertEquals(outcomeOf("security.istio.io/v1", "AuthorizationPolicy", "istio-system"), 1);
+  assertEquals(outcomeOf("kuma.io/v1alpha1", "MeshTrafficPermission", "kuma-system"), 1);
+});
+
 Deno.test("isolation judges policies without any job", () => {
   assertEquals(judge(manifests({ job: "" })).get("isolation"), {
     examined: "6 policies of namespace analytics-jobs, 0 jobs",
