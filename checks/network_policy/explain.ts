@@ -13,6 +13,7 @@ import {
   type Direction,
   type Endpoint,
   type Flow,
+  NAME_LABEL,
   namespaceOf,
   type Outside,
   type Peer,
@@ -248,10 +249,14 @@ export function whyNot(cluster: Cluster, policy: Policy, peer: Peer, end: Endpoi
   } else {
     const { labels } = namespaceOf(cluster, end.namespace);
     if (!selects(peer.namespaces, labels)) {
-      const missing = unmetRequirements(peer.namespaces, labels).map(formatRequirement).join(
-        " and ",
-      );
-      return `namespace ${end.namespace} does not match ${missing}`;
+      const unmet = unmetRequirements(peer.namespaces, labels);
+      const missing = unmet.map(formatRequirement).join(" and ");
+      const isUnknown = !cluster.namespaces.has(end.namespace) &&
+        unmet.every(({ key }) => key !== NAME_LABEL);
+      return isUnknown
+        ? `whether namespace ${end.namespace} matches ${missing} is not known, because the ` +
+          "manifests do not declare the namespace; it counts as one without the label"
+        : `namespace ${end.namespace} does not match ${missing}`;
     }
   }
   const missing = peer.pods === undefined ? [] : unmetRequirements(peer.pods, end.labels);

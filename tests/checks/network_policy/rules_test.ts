@@ -262,6 +262,29 @@ Deno.test("evaluate matches a label with an unknown value by Exists, and never b
   assertEquals(reached(such("job-name", "NotIn", "nightly")), true);
 });
 
+Deno.test("missesOf says that the labels of a namespace are not known if it is not declared", () => {
+  const whyOf = (namespaceSelector: unknown) => {
+    const cluster = clusterWith(
+      { policyTypes: ["Egress"], egress: [{ to: [{ namespaceSelector }] }] },
+    );
+    const { namespaces: _, ...undeclared } = cluster;
+    const bare = { ...undeclared, namespaces: new Map() };
+    const asked = flow(bare, "self", "far", "80");
+    return missesOf(bare, asked, evaluate(bare, asked).egress).flatMap(({ why }) => why).join();
+  };
+  assertEquals(
+    whyOf(match({ name: "b" })),
+    "spec.egress[0].to[0]: whether namespace b matches name=b is not known, because the manifests " +
+      "do not declare the namespace; it counts as one without the label",
+  );
+  // Kubernetes sets this label.
+  const key = "kubernetes.io/metadata.name";
+  assertEquals(
+    whyOf(match({ [key]: "c" })),
+    `spec.egress[0].to[0]: namespace b does not match ${key}=c`,
+  );
+});
+
 Deno.test("missesOf explains for each rule why it does not allow a connection", () => {
   const cluster = clusterWith(
     { policyTypes: ["Egress"], egress: [{ to: [{ namespaceSelector: match({ name: "b" }) }] }] },
