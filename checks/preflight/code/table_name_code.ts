@@ -7,6 +7,7 @@ import { type Code, placeIn } from "../../source_code/code.ts";
 import { naming } from "../../list_names.ts";
 import { pythonOf } from "../../source_code/python.ts";
 import { wordsIn } from "../../source_code/python_tree.ts";
+import { dayEndFindings } from "./day_ends.ts";
 import { tableNamesIn } from "./table_references.ts";
 import { isFields, textOf } from "../../kubernetes/fields.ts";
 import { isInProject } from "../../kubernetes/jobs.ts";
@@ -60,7 +61,10 @@ export function judgeTableNames(
   const examined = sources.length > 0
     ? plural(sources.length, "job source file")
     : `the variables and arguments of ${plural(workloads.length, "workload")}`;
-  return { examined: `${examined}${uncompared}`, findings: [...inCode, ...inObjects] };
+  return {
+    examined: `${examined}${uncompared}`,
+    findings: [...inCode, ...inObjects, ...sources.flatMap(dayEndFindings)],
+  };
 }
 
 /** Returns whether a variable or a setting of Spark gives a job the name of the outbox. */

@@ -1,0 +1,127 @@
+import type { Finding } from "../../finding.ts";
+import { type Code, placeIn } from "../../source_code/code.ts";
+import { pythonOf } from "../../source_code/python.ts";
+
+// A day ends before 00:00:00 of the next day. A query that ends it at 23:59:59 leaves out the events of
+// its last second, because times have microseconds.
+
+/** The finding for each condition of a source that leaves out the last second of a day. */
+export function dayEndFindings(source: Code): Finding[] {
+  const { text } = source;
+  if (!MENTION.test(text)) return [];
+  const code = withoutComments(source);
+  return earlyEnds(code).map((offset): Finding => ({
+    severity: "warn",
+    ...placeIn(source, offset),
+    problem: "the condition ends a day at its last second, and leaves out the events within it",
+    why: "times have microseconds: an event at 23:59:59.5 is in no day, and its row is lost",
+    fix:
+      "Compare with the start of the next day: occurred_at < '2025-12-29' for the day 2025-12-28.",
+  }));
+}
+
+/** A source without any of these words has no such condition, and is not parsed. */
+const MENTION = /23:59:59|59\s*,\s*(?:second\s*=\s*)?59|second|86399/i;
+
+/** The text of a source with blanks in place of comments and docstrings. */
+function withoutComments(source: Code): string {
+  const { language, text } = source;
+  if (language === "shell") return text.replace(/(?<=^|\s)#[^\n]*/g, blanks);
+  if (language !== "python") return text.replace(/--[^\n]*|\/\*[^]*?\*\//g, blanks);
+  const { code, strings } = pythonOf(source);
+  let found = "";
+  for (const { start, end } of strings) {
+    found += code.slice(found.length, start) + text.slice(start, end);
+  }
+  return found + code.slice(found.length);
+}
+
+const blanks = (text: string) => " ".repeat(text.length);
+
+/** The offsets of the ends of days that are too early, and that a condition uses as the upper bound. */
+function earlyEnds(code: string): number[] {
+  const found = new Set<number>();
+  for (const { index, 0: end, groups } of code.matchAll(END)) {
+    const before = code.slice(Math.max(0, index - REACH), index);
+    const isWhole = /^9{6,}$/.test(groups?.fraction ?? "");
+    // A time without a day is no end of a day.
+    if (end.startsWith("23") && !/[ T]$/.test(before)) continue;
+    const value = end.startsWith("23") ? before.replace(/[^'"\n]*$/, "") : before;
+    if (isUpperBound(value, isWhole)) found.add(index);
+    const name = assignedIn(before);
+    if (name === undefined) continue;
+    for (const use of code.matchAll(new RegExp(`(?<![\\w.])${name}(?!\\w|\\s*=[^=])`, "g"))) {
+      const start = code.slice(Math.max(0, use.index - REACH), use.index);
+      if (isUpperBound(start.replace(/(?:[{$:]|%\()+$/, ""), isWhole)) found.add(index);
+    }
+  }
+  return [...found];
+}
+
+/** How far before an end its condition can begin. In characters. */
+const REACH = 300;
+
+const SECOND = String
+  .raw`\s*-\s*(?:\w+\.)?(?:timedelta\(\s*seconds\s*=\s*1\s*\)|interval\s+'1\s+second')`;
+
+/** The last second of a day, as a literal or in an expression. */
+const END = new RegExp(
+  [
+    String.raw`23:59:59(?:[.,](?<fraction>\d+))?(?!\d)`,
+    String.raw`\btime\(\s*23\s*,\s*59\s*,\s*59\s*\)`,
+    String.raw`\bhour\s*=\s*23\s*,\s*minute\s*=\s*59\s*,\s*second\s*=\s*59\s*\)`,
+    String.raw`\btimedelta\(\s*days\s*=\s*1\s*\)${SECOND}`,
+    String.raw`\btimedelta\(\s*(?:days\s*=\s*1\s*,\s*seconds\s*=\s*-1|seconds\s*=\s*86399|` +
+    String.raw`hours\s*=\s*23\s*,\s*minutes\s*=\s*59\s*,\s*seconds\s*=\s*59)\s*\)`,
+    String.raw`\binterval\s+'1\s+day'${SECOND}`,
+  ].join("|"),
+  "gi",
+);
+
+/** The name that the statement before an end assigns; undefined for another statement. */
+function assignedIn(before: string): string | undefined {
+  const line = before.slice(before.lastIndexOf("\n") + 1);
+  return /^\s*(?:export\s+)?([A-Za-z_]\w*)\s*(?::\s*\w+\s*)?=(?!=)/.exec(line)?.[1];
+}
+
+/** What can stand between an operator and its value: quotes, calls, casts, and the start of a sum. */
+const BEFORE_VALUE =
+  /(?:[frbFRB]{0,2}\\?["']+|(?<![.\w])[\w.]+\(|'[^'\n]*'\s*\+|(?<=["'])\s*(?:\+|\|\|)|\b(?:timestamp|timestamptz|date|cast)\s+|[\w.[\]{}$]+(?:\([^()]*\))?\s*(?:\+|\|\||::\w+\s*\+|,)|\()\s*$/i;
+
+/** The operands of such a condition, if the condition compares with whole seconds or days. */
+const IS_WHOLE =
+  /(?:trunc|to_char|date_format|to_date|unix_timestamp|\bdate\s*\(|::\s*date|timestamp\(0\))[^<>;]*$/i;
+
+/**
+ * Returns whether a text ends where the upper bound of a condition begins.
+ *
+ * @param isWhole true for the last microsecond, which only `<` leaves out
+ */
+function isUpperBound(before: string, isWhole: boolean): boolean {
+  let rest = before;
+  for (let i = 0; i < 8; i++) {
+    const operator = /(?:(?<![<>=!-])(<=?)|\.(lt|le)\s*\()\s*$/.exec(rest);
+    if (operator !== null) {
+      const isStrict = operator[1] === "<" || operator[2] === "lt";
+      return (isStrict || !isWhole) && !IS_WHOLE.test(rest.slice(-120, operator.index));
+    }
+    const range = /\bbetween\b(?:(?!\band\b)[^;])*\band\s*$/i.exec(rest) ??
+      betweenCall(rest);
+    if (range !== null) {
+      return !isWhole && !IS_WHOLE.test(rest.slice(Math.max(0, range.index - 120), range.index));
+    }
+    const next = rest.replace(BEFORE_VALUE, "");
+    if (next === rest) return false;
+    rest = next;
+  }
+  return false;
+}
+
+/** The call of `between` whose first argument ends with the text; null without one. */
+function betweenCall(before: string): { readonly index: number } | null {
+  const index = before.lastIndexOf(".between(");
+  if (index < 0 || !/,\s*$/.test(before)) return null;
+  const given = before.slice(index + ".between(".length);
+  const depth = [...given].reduce((sum, c) => sum + Number(c === "(") - Number(c === ")"), 0);
+  return depth === 0 ? { index } : null;
+}
