@@ -1,7 +1,7 @@
 import { openCluster } from "../pipeline/cluster/open.ts";
 import { apply } from "./apply/apply.ts";
 import { jsonReport, textReport } from "./apply/report.ts";
-import { readManifests } from "./apply/plan.ts";
+import { readManifests, requireNames } from "./apply/plan.ts";
 import type { Command } from "./cli/command.ts";
 import { choice, seconds } from "./cli/flags.ts";
 import { OUTPUTS } from "./cli/observer.ts";
@@ -43,7 +43,7 @@ ${CLUSTER_FLAGS_HELP}
 
 A Job that was started is never changed. A Job that was not started, and whose pods differ, is
 deleted and created again, because pods of a Job cannot be changed. Objects without a manifest are
-never deleted.
+never deleted. Manifests with other names than the project file are refused.
 
 Examples:
   deno task apply
@@ -63,6 +63,7 @@ the manifests in time.
     const directory = await manifestsDirectory(flags);
     const project = await projectOf(flags, directory);
     const manifests = await readManifests(directory, interrupted, project);
+    requireNames(manifests);
     const config = requiredCluster(flags, "apply the manifests");
     const cluster = await openCluster(config);
     try {

@@ -1,6 +1,6 @@
 import { readDeclared } from "../../checks/facts/cluster/dry_run.ts";
 import { gatherManifests, type ManifestsFact } from "../../checks/facts/manifests.ts";
-import { pathOf } from "../../checks/facts/tree.ts";
+import { pathOf, treeOf } from "../../checks/facts/tree.ts";
 import { type Action, type Planned, planOf } from "../../checks/kubernetes/apply_plan.ts";
 import { filledByTools } from "../../checks/kubernetes/filled_values.ts";
 import { type ManifestObject, objectId } from "../../checks/kubernetes/objects.ts";
@@ -11,6 +11,7 @@ import {
   serverDryRun,
   whyForbidden,
 } from "../../checks/preflight/manifests/server_dry_run.ts";
+import { otherNames } from "../../checks/preflight/manifests/platform_names.ts";
 import type { Cluster } from "../../pipeline/cluster/cluster.ts";
 import type { Project } from "../../pipeline/contract/project.ts";
 import type { Result } from "../../checks/finding.ts";
@@ -70,6 +71,22 @@ export async function readManifests(
     throw invalidManifests(directory, why, "Remove one of the two.");
   }
   return manifests;
+}
+
+/**
+ * Refuses manifests with other names than the project. The other commands would look for the jobs in
+ * another namespace than the one to which they were applied.
+ *
+ * @throws {Failure} configuration: a name differs
+ */
+export function requireNames(manifests: ManifestsFact): void {
+  const { directory } = manifests;
+  const [first, ...others] = otherNames(treeOf(manifests), directory)
+    .filter(({ severity }) => severity === "fail");
+  if (first === undefined) return;
+  const { file = directory, line = 1, problem, fix } = first;
+  const more = others.length === 0 ? "" : ` (and ${plural(others.length, "other name")})`;
+  throw invalidManifests(directory, `${file}:${line}: ${problem}${more}`, fix);
 }
 
 function placeOf(directory: string, { file, line }: ManifestObject): string {

@@ -116,6 +116,25 @@ for (const [command, ...args] of COMMANDS) {
   });
 }
 
+Deno.test("preflight and apply refuse manifests with another namespace than the project file", async () => {
+  const job = await Deno.readTextFile(new URL("manifests/50-bronze-ingest.yaml", ROOT));
+  const files = { "deep-storage.json": PROJECT, "manifests/50-bronze-ingest.yaml": job };
+  const problem =
+    "1 job of the manifests is in the namespace analytics-jobs, and no job is in etl, " +
+    "which is jobs.namespace of deep-storage.json";
+  const checked = await inFolder(files, CHECKS);
+  assertEquals(checked.code, 1);
+  assertStringIncludes(checked.stdout, problem);
+  // Without a cluster: the command has not asked a server before it refuses.
+  const applied = await inFolder(files, ["--yes", "--kubeconfig", "absent"], "apply");
+  assertEquals([applied.code, applied.stdout], [2, ""]);
+  assertStringIncludes(
+    applied.stderr,
+    `Cannot apply manifests: manifests/50-bronze-ingest.yaml:7: ${problem}`,
+  );
+  assertStringIncludes(applied.stderr, "grep -rnwF analytics-jobs manifests");
+});
+
 Deno.test("preflight refuses a directory and a Kubernetes object as the project file", async () => {
   for (
     const [file, problem] of [

@@ -13,7 +13,7 @@ import { isFields, textOf } from "../../kubernetes/fields.ts";
 import { isInProject } from "../../kubernetes/jobs.ts";
 import { workloadsOf } from "../../kubernetes/workloads.ts";
 import type { Judged } from "../outcome.ts";
-import { type ManifestObject, ofKind, placeOf } from "../../kubernetes/objects.ts";
+import { type ManifestObject, objectId, ofKind, placeOf } from "../../kubernetes/objects.ts";
 import type { Tree } from "../../facts/tree.ts";
 
 /**
@@ -30,9 +30,20 @@ export function judgeTableNames(
   const workloads = workloadsOf(objects);
   if (sources.length + workloads.length === 0) return undefined;
   const wanted = tableOf(table);
-  const inCode = sources.filter((source) => mayNameTable(source, project)).flatMap((source) =>
-    tableNamesIn(source).filter(({ name }) => isNear(name, wanted))
-      .map(({ name, offset }) => nearMiss(placeIn(source, offset), name, table))
+  const isRead = sources.some(readsOutboxTable);
+  const isSet = isRead && isSetInAll(jobs, variables);
+  const inCode = sources.filter((source) =>
+    mayNameTable(source, project) || source.text.includes("OUTBOX_TABLE")
+  ).flatMap((source) =>
+    tableNamesIn(source).flatMap(({ name, offset, assignedTo = "" }) => {
+      const isDefault = isOutboxKey(assignedTo);
+      // The variable of the jobs counts more than the default in their code.
+      if (isDefault && isSet) return [];
+      if (isNear(name, wanted)) return [nearMiss(placeIn(source, offset), name, table)];
+      return isDefault && isRead && isOther(name, table)
+        ? [otherDefault(placeIn(source, offset), name, table)]
+        : [];
+    })
   );
   const isForeign = ({ key, owner }: Setting) => isOutboxKey(key) && !isInProject(owner, project);
   const foreign = variables.filter(isForeign);
@@ -65,6 +76,22 @@ export function judgeTableNames(
     examined: `${examined}${uncompared}`,
     findings: [...inCode, ...inObjects, ...sources.flatMap(dayEndFindings)],
   };
+}
+
+/** Returns whether each Spark job has the variable OUTBOX_TABLE, written out. */
+function isSetInAll(jobs: Tree["jobs"], variables: readonly Setting[]): boolean {
+  const spark = jobs.filter(({ mode }) => mode !== "none");
+  return spark.length > 0 &&
+    spark.every(({ workload: { object } }) =>
+      variables.some(({ key, value, owner }) =>
+        objectId(owner) === objectId(object) && key === "OUTBOX_TABLE" && isWritten(value)
+      )
+    );
+}
+
+/** Returns whether Python code reads the variable OUTBOX_TABLE. */
+function readsOutboxTable({ language, text }: Code): boolean {
+  return language === "python" && /\b(environ|getenv)\b[^\n]*["']OUTBOX_TABLE["']/.test(text);
 }
 
 /** Returns whether a variable or a setting of Spark gives a job the name of the outbox. */
@@ -107,6 +134,16 @@ function otherTable(place: Place, value: string, table: string): Finding {
     problem: `OUTBOX_TABLE is ${value}, but the outbox of the project is ${table}`,
     why: "the job copies another table than the toolkit verifies",
     fix: `Write ${table}, or change database.table in the project file.`,
+  };
+}
+
+function otherDefault(place: Place, name: string, table: string): Finding {
+  return {
+    severity: "warn",
+    ...place,
+    problem: `a job without OUTBOX_TABLE copies ${name}, but the outbox of the project is ${table}`,
+    why: "the Jobs of --engine spark get the variable, but a Job that kubectl starts does not",
+    fix: `Add to the variables of each Spark job:\n- name: OUTBOX_TABLE\n  value: '${table}'`,
   };
 }
 

@@ -8,6 +8,8 @@ export interface TableName {
   readonly name: string;
   /** The position of the name in the text. */
   readonly offset: number;
+  /** The variable of the code that has the name, as in `OUTBOX_TABLE`; absent for another use. */
+  readonly assignedTo?: string;
 }
 
 /** Finds the names of tables in code: in SQL, JDBC options, calls of Spark's catalog and constants. */
@@ -66,7 +68,11 @@ function constants({ strings }: Python): TableName[] {
   return strings.filter(({ assignedTo = "", dictionaryKey = "", text }) => {
     const isTable = /table/i.test(assignedTo) && !/prefix|suffix|format|location/i.test(assignedTo);
     return (isTable || KEYWORDS.includes(dictionaryKey)) && isName(text.trim());
-  }).map(({ start, text }) => ({ name: text.trim(), offset: start }));
+  }).map(({ start, text, assignedTo }) => ({
+    name: text.trim(),
+    offset: start,
+    ...(assignedTo === undefined ? {} : { assignedTo }),
+  }));
 }
 
 function isName(text: string): boolean {

@@ -25,7 +25,7 @@ import { pathOf, type Tree } from "../../facts/tree.ts";
 import { UNREAD_FILE } from "../../spark/configuration_files.ts";
 import { notInDriver, unmountedApplications, withoutUpload } from "./cluster_mode.ts";
 import { codeOfShells, notJudgedAmong } from "./not_judged.ts";
-import { jobsElsewhere } from "./other_namespaces.ts";
+import { otherNames } from "./platform_names.ts";
 import { wrongTemplates } from "./template_mounts.ts";
 import { missingFiles } from "./volume_keys.ts";
 import { refusedPods } from "./pod_security.ts";
@@ -34,7 +34,7 @@ import { refusedFields } from "./refused_objects.ts";
 /** Every file of the manifests can be read, and an API server accepts the fields of every object. */
 export const manifestsReadable: Check<"manifests"> = check({
   id: "manifests-readable",
-  title: "the manifests can be read",
+  title: "the manifests can be read and have the names of the platform",
   phase: "before",
   needs: ["manifests"],
   run({ manifests }, share = computeAgain) {
@@ -60,7 +60,7 @@ export const manifestsReadable: Check<"manifests"> = check({
       ...unmountedApplications(tree),
       ...withoutUpload(tree),
       ...tree.code.flatMap(unparseable),
-      ...jobsElsewhere(tree, directory),
+      ...otherNames(tree, directory),
       ...(manifests.replaced ?? []).map((each) => replacedFinding(manifests, each)),
     ];
     const unrendered = problems.filter(({ render }) => render !== undefined);

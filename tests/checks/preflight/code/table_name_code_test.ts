@@ -317,3 +317,22 @@ function withTable(value: string): string {
   const at = 'name: PYTHONDONTWRITEBYTECODE\n              value: "1"';
   return change(JOB, at, `name: OUTBOX_TABLE\n              value: '${value}'`)[JOB]!;
 }
+
+Deno.test("judgeTableNames compares the default in the jobs' code with the table of the project", () => {
+  const code = 'import os\nOUTBOX_TABLE = "stop_events"\nTABLE = os.environ.get("OUTBOX_TABLE")\n';
+  const judge = (table: string, job: string) => {
+    const tree = treeOf(factOf({ [JOB]: job, "image/jobs/own.py": code }));
+    const project = { ...tree.project, database: { ...tree.project.database, table } };
+    return judgeTableNames({ ...tree, project })!.findings
+      .map(({ severity, problem }) => `${severity}: ${problem}`);
+  };
+  // A near name is a typo. The variable of the Job counts more than the default.
+  assertEquals(judge("stop_event", FILES[JOB]!), ["fail: the code names the table stop_events"]);
+  assertEquals(judge("stop_event", withTable("stop_event")), []);
+  assertEquals(judge("orders.history", FILES[JOB]!), [
+    "warn: a job without OUTBOX_TABLE copies stop_events, but the outbox of the project is " +
+    "orders.history",
+  ]);
+  assertEquals(judge("orders.history", withTable("orders.history")), []);
+  assertEquals(judge("stop_events", FILES[JOB]!), []);
+});

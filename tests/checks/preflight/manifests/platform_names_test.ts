@@ -1,0 +1,130 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "../../../support/assert.ts";
+import { DEFAULT_PROJECT, type Project } from "../../../../pipeline/contract/project.ts";
+import { manifestsReadable } from "../../../../checks/preflight/manifests/manifests_readable.ts";
+import { factOf, FILES, JOB } from "../../healthy/manifests.ts";
+
+const shop = () =>
+  Object.fromEntries(
+    Object.entries(FILES).map(([file, text]) => [file, text.replaceAll("analytics-jobs", "shop")]),
+  );
+const PROJECT = {
+  ...DEFAULT_PROJECT,
+  jobs: { ...DEFAULT_PROJECT.jobs, namespace: "shop" },
+};
+
+/** The findings for manifests, with the names of a project. */
+function found(files: Readonly<Record<string, string>>, project: Project = DEFAULT_PROJECT) {
+  const outcome = manifestsReadable.run({ manifests: { ...factOf(files), project } });
+  if (!("findings" in outcome)) throw new Error("did not judge");
+  return outcome.findings;
+}
+
+const FILE = "deep-storage.json";
+
+Deno.test("manifests-readable fails if all jobs of the pipeline are outside of the jobs' namespace", () => {
+  const [finding, ...others] = found(shop());
+  assertEquals(others, []);
+  assertEquals([finding?.severity, finding?.field], ["fail", "metadata.namespace"]);
+  assertMatch(
+    finding!.problem,
+    /^1 job of the manifests is in the namespace shop, and no job is in analytics-jobs, which is jobs\.namespace of the default project$/,
+  );
+  assertStringIncludes(finding!.fix, '/deep-storage.json, with {"jobs":{"namespace":"shop"}}');
+});
+
+Deno.test("manifests-readable fails if the project file has another namespace than the manifests", () => {
+  const [finding, ...others] = found(FILES, { ...PROJECT, file: FILE });
+  assertEquals(others, []);
+  assertEquals([finding?.severity, finding?.file], ["fail", "manifests/50-bronze-ingest.yaml"]);
+  assertMatch(
+    finding!.problem,
+    /^1 job of the manifests is in the namespace analytics-jobs, and no job is in shop, which is jobs\.namespace of deep-storage\.json$/,
+  );
+  assertEquals(
+    finding!.fix,
+    "Write shop instead of analytics-jobs in the manifests, or set in deep-storage.json: " +
+      '{"jobs":{"namespace":"analytics-jobs"}}. To find the places: ' +
+      "grep -rnwF analytics-jobs manifests",
+  );
+});
+
+Deno.test("manifests-readable only warns about the jobs of another project, also with a project file", () => {
+  const job = (command: string) =>
+    `apiVersion: batch/v1
+kind: CronJob
+metadata: { name: nightly, namespace: billing }
+spec:
+  schedule: "0 3 * * *"
+  jobTemplate:
+    spec:
+      template:
+        spec:
+          restartPolicy: Never
+          containers:
+            - { name: a, image: registry.example.com/a:1, command: [${command}], env: [{ name: DJANGO_DB_HOST, value: pg }] }
+`;
+  for (const command of ["python3, /app/manage.py, bill", "spark-submit, /app/bill.py"]) {
+    for (const file of [undefined, FILE]) {
+      const project = file === undefined ? DEFAULT_PROJECT : { ...PROJECT, file };
+      const severities = found({ "cron.yaml": job(command) }, project)
+        .filter(({ problem }) => problem.includes("namespace billing"))
+        .map(({ severity }) => severity);
+      assertEquals([command, file, severities], [command, file, ["warn"]]);
+    }
+  }
+});
+
+Deno.test("manifests-readable does not judge the complete platform of another project file", () => {
+  const both = {
+    ...FILES,
+    ...Object.fromEntries(
+      Object.entries(shop()).filter(([file]) => file !== "robson.yaml")
+        .map(([file, text]) => [`shop/${file}`, text]),
+    ),
+  };
+  assertEquals(found(both, { ...PROJECT, file: FILE }), []);
+  assertEquals(found(both), []);
+});
+
+Deno.test("manifests-readable names each Secret that the project file has with another name", () => {
+  const project = {
+    ...DEFAULT_PROJECT,
+    database: { ...DEFAULT_PROJECT.database, secret: "pg-login" },
+    file: FILE,
+  };
+  const problems = (files: Readonly<Record<string, string>>) =>
+    found(files, project).map(({ severity, problem }) => `${severity}: ${problem}`);
+  const said = (name: string) =>
+    `fail: jobs read the Secret ${name}, but pg-login is database.secret of deep-storage.json`;
+  const named = (name: string) => ({
+    ...FILES,
+    [JOB]: FILES[JOB]!.replaceAll("django-db-credentials", name),
+  });
+  assertEquals(problems(FILES), [said("django-db-credentials")]);
+  assertEquals(problems(named("orders-login")), [said("orders-login")]);
+  assertEquals(problems(named("pg-login")), []);
+  // A name that only the manifests have is no contradiction: the project file names no Secret.
+  assertEquals(found(named("orders-login"), { ...DEFAULT_PROJECT, file: FILE }), []);
+});
+
+Deno.test("manifests-readable does not warn if the project names the namespace of the jobs", () => {
+  const manifests = { ...factOf(shop()), project: PROJECT };
+  const outcome = manifestsReadable.run({ manifests });
+  assertEquals("findings" in outcome && outcome.findings, []);
+});
+
+Deno.test("manifests-readable names a Spark job of another namespace as not judged", () => {
+  const other = FILES["50-bronze-ingest.yaml"]!.replaceAll("analytics-jobs", "shop");
+  const outcome = manifestsReadable.run({
+    manifests: factOf({ ...FILES, "shop.yaml": other }),
+  });
+  if (!("findings" in outcome)) throw new Error("did not judge");
+  assertEquals(outcome.findings, []);
+  assertEquals(
+    outcome.notJudged?.filter(({ object }) => object === "Job shop/bronze-ingest-manual"),
+    [{
+      object: "Job shop/bronze-ingest-manual",
+      reason: "it is in the namespace shop, so its connections are not judged",
+    }],
+  );
+});
