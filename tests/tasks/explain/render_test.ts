@@ -24,7 +24,9 @@ const SHOP = {
 
 Deno.test("renderPage writes every placeholder of the runbook, and no name of another platform", () => {
   for (const [file, page] of PAGES) {
-    const text = renderPage(page, SHOP);
+    const text = renderPage(page, SHOP)
+      // The block that replaces the default names in the manifests.
+      .replace(/^export DATABASE_PODS=.*$|^perl [^']*'[^']*'/gm, "");
     assertEquals(text.match(PLACEHOLDER), null, file);
     const foreign = /robson|analytics-jobs|\brbs|contabo|paradedb|stop_events|django-db-cred/i.exec(
       text,
