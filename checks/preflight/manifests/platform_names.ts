@@ -11,8 +11,8 @@ import { toolkitEngineOf } from "../../kubernetes/toolkit.ts";
 import type { Workload } from "../../kubernetes/workloads.ts";
 import { secretReadsOf } from "../secrets/secret_references.ts";
 
-/** The facts about names: the manifests as a tree, and their directory. */
-type Names = Pick<Tree, "all" | "project">;
+/** The objects of the manifests, and the names of the project. */
+export type Names = Pick<Tree, "all" | "project">;
 
 /**
  * The places where the manifests have other names than the project. The commands and the checks look
