@@ -225,7 +225,7 @@ function wrongSelector(object: Fields, metadata: unknown, metadataPath: string):
   return [{
     path: "spec.selector.matchLabels",
     problem: `the pods of the template do not have the label ${key}=${value}`,
-    fix: `Add to ${metadataPath}.labels: ${key}: ${JSON.stringify(value)}`,
+    fix: `Set in ${metadataPath}.labels: ${key}: ${JSON.stringify(value)}`,
   }];
 }
 

@@ -94,33 +94,13 @@ export function createObjects(
   };
 }
 
-/**
- * Puts words before a fix, and after its command. In the form for files, all words come before the
- * YAML, so that it can be copied.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { explained } from "./change.ts";
- * const fix = { fix: "kubectl -n jobs delete pod a", fixInFiles: "Remove Pod jobs/a." };
- * assertEquals(explained("If you can: ", fix, ". Then wait."), {
- *   fix: "If you can: kubectl -n jobs delete pod a. Then wait.",
- *   fixInFiles: "If you can.\n\nThen wait.\n\nRemove Pod jobs/a.",
- * });
- * ```
- */
-export function explained(before: string, { fix, fixInFiles, opens }: Fix, after = ""): Fix {
-  const words = [before, after].map(sentence).filter((text) => text !== "");
+/** Puts words before both forms of a fix. */
+export function explained(before: string, { fix, fixInFiles, opens }: Fix): Fix {
   return {
-    fix: before + fix + after,
-    ...(fixInFiles === undefined ? {} : { fixInFiles: [...words, fixInFiles].join("\n\n") }),
+    fix: before + fix,
+    ...(fixInFiles === undefined ? {} : { fixInFiles: before + fixInFiles }),
     ...(opens === undefined ? {} : { opens }),
   };
-}
-
-/** Returns the words beside a command as a sentence of their own. */
-function sentence(words: string): string {
-  return words.replace(/^[.;,]?\s*/, "").trimEnd().replace(/(, then)?:$/, ".");
 }
 
 function nameOf({ kind, namespace, name, where }: Changed): string {

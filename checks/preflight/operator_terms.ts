@@ -18,9 +18,15 @@ export function inOperatorTerms(outcome: Outcome): Outcome {
 }
 
 function reworded(finding: Finding): Finding {
-  const { field, fix } = finding;
+  const { field, fix, fixInFiles } = finding;
   const isSetting = field === undefined || field.includes(".sparkConf") ||
-    fix.startsWith("Add to the arguments of spark-submit: ");
+    /^(Add to|Set in) the arguments of spark-submit: /.test(fix);
+  const words = (text: string) =>
+    inFields(isSetting, text)
+      .replace("the arguments of spark-submit: ", "sparkConf: ")
+      .replaceAll(/--conf=(spark\.[^\s=]+)=(\S+)/g, '$1: "$2"')
+      .replace("Set in the pod's spec: serviceAccountName:", "Set serviceAccount of the driver:")
+      .replace("--driver-memory", "the driver's memory");
   return {
     ...finding,
     ...(field === undefined ? {} : {
@@ -31,11 +37,8 @@ function reworded(finding: Finding): Finding {
         .replace(/^(spec(?:\.template)?\.driver)\.serviceAccountName$/, "$1.serviceAccount")
         .replace(/\.automountServiceAccountToken$/, ".template.spec.automountServiceAccountToken"),
     }),
-    fix: inFields(isSetting, fix)
-      .replace("Add to the arguments of spark-submit: ", "Add to sparkConf: ")
-      .replaceAll(/--conf=(spark\.[^\s=]+)=(\S+)/g, '$1: "$2"')
-      .replace("Set in the pod's spec: serviceAccountName:", "Set serviceAccount of the driver:")
-      .replace("--driver-memory", "the driver's memory"),
+    fix: words(fix),
+    ...(fixInFiles === undefined ? {} : { fixInFiles: words(fixInFiles) }),
   };
 }
 

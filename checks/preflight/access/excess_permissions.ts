@@ -1,5 +1,5 @@
 import { shell } from "../../../pipeline/shell.ts";
-import type { Finding } from "../../finding.ts";
+import type { Finding, Fix } from "../../finding.ts";
 import { type ManifestObject, objectId, placeOf } from "../../kubernetes/objects.ts";
 import { naming } from "../../list_names.ts";
 import { entryOf } from "../../kubernetes/fields.ts";
@@ -28,8 +28,14 @@ export function excessPermissions(
   // Other subjects of the binding, or of the role, can need its rights.
   const edit = isShared ? editOf(object) : undefined;
   const ownRole = edit === undefined
-    ? `${OWN_ROLE}, and delete this binding: ${deletionOf(object)}`
-    : `${OWN_ROLE}, and remove the account from the subjects of the shared binding: ${edit}`;
+    ? {
+      fix: `${OWN_ROLE}, and delete this binding: ${deletionOf(object)}`,
+      fixInFiles: `${OWN_ROLE}, and remove this binding. ${IN_CLUSTER}`,
+    }
+    : {
+      fix: `${OWN_ROLE}, and remove the account from the subjects of the shared binding: ${edit}`,
+      fixInFiles: `${OWN_ROLE}, and remove the account from the subjects of the shared binding.`,
+    };
   return [
     ...(isWide
       ? [{
@@ -37,10 +43,16 @@ export function excessPermissions(
         ...placeOf(object, ""),
         problem: "it gives its rights in every namespace of the cluster",
         why: "an attacker who controls a job can then change the pods of production",
-        fix: edit !== undefined
-          ? `Remove the account from its subjects: ${edit}`
-          : "Make it a RoleBinding in the jobs' namespace, and delete this one: " +
-            deletionOf(object),
+        ...(edit !== undefined
+          ? {
+            fix: `Remove the account from its subjects: ${edit}`,
+            fixInFiles: "Remove the account from its subjects.",
+          }
+          : {
+            fix: "Make it a RoleBinding in the jobs' namespace, and delete this one: " +
+              deletionOf(object),
+            fixInFiles: `Make it a RoleBinding in the jobs' namespace. ${IN_CLUSTER}`,
+          }),
       }]
       : []),
     ...(!isTheirs
@@ -52,13 +64,15 @@ export function excessPermissions(
         ...placeOf(object, "roleRef"),
         problem: `it allows ${naming([most, ...more].map(({ what }) => what))}`,
         why: WHY,
-        fix: ownRole,
+        ...ownRole,
       }]),
   ];
 }
 
 const OWN_ROLE =
   "Bind to the account a Role with only the permissions that deno task explain rbac lists";
+
+const IN_CLUSTER = "If a cluster has this binding, delete it there.";
 
 function editOf({ kind, name, namespace = "default" }: ManifestObject): string {
   return kind === "RoleBinding"
@@ -86,15 +100,16 @@ export interface Excess {
 
 function ofRole(
   { rule: { role, path }, field, what, harmless }: Excess,
-  ownRole: string | undefined,
+  ownRole: Fix | undefined,
 ): Finding {
   return {
     severity: harmless ? "warn" : "fail",
     ...placeOf(role, `${path}.${field}`),
     problem: `it allows ${what}`,
     why: harmless ? "the jobs do not need this permission" : WHY,
-    fix: ownRole ??
-      `Keep in ${objectId(role)} only the permissions that deno task explain rbac lists.`,
+    ...(ownRole ?? {
+      fix: `Keep in ${objectId(role)} only the permissions that deno task explain rbac lists.`,
+    }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { shell } from "../../../pipeline/shell.ts";
-import type { Finding } from "../../finding.ts";
+import type { Finding, Fix } from "../../finding.ts";
+import { changedObject, createObjects, explained, patchObject } from "../change.ts";
 import { accountId } from "../../kubernetes/jobs.ts";
 import { isFields, listOf } from "../../kubernetes/fields.ts";
 import {
@@ -55,10 +56,12 @@ export function missingPermissions(
       why: needs.some(({ resource, verbs }) => resource === "pods" && verbs.includes("create"))
         ? "the driver cannot create the pods of its executors, and waits for them forever"
         : "the run cannot make its Jobs",
-      fix: name === "default"
-        ? "Give the pod a service account of its own, and bind a role to the account: " +
-          "deno task explain rbac"
-        : misplacedBinding(known, useful, objects) ?? bindingFor(known, needs, useful, objects),
+      ...(name === "default"
+        ? {
+          fix: "Give the pod a service account of its own, and bind a role to the account: " +
+            "deno task explain rbac",
+        }
+        : misplacedBinding(known, useful, objects) ?? bindingFor(known, needs, useful, objects)),
     }];
   }
   const id = accountId(known.account);
@@ -193,6 +196,9 @@ function absentRole(
     why: "a binding to a role that does not exist gives no permission",
     fix: `${change}. A roleRef is immutable, so first delete the binding: kubectl ${place}delete ` +
       shell`${object.kind.toLowerCase()} ${object.name} --ignore-not-found`,
+    fixInFiles:
+      `${change}. A roleRef is immutable: if a cluster has the binding, delete it there ` +
+      "before the manifests are applied.",
   }];
 }
 
@@ -220,7 +226,7 @@ function misplacedBinding(
   { account, namespace }: Known,
   useful: UsefulVerbs,
   objects: readonly ManifestObject[],
-): string | undefined {
+): Fix | undefined {
   const isAccount = (each: ManifestObject) =>
     each.name === account.name && each.kind === "ServiceAccount";
   for (const binding of ofKind(objects, "RoleBinding")) {
@@ -242,15 +248,20 @@ function misplacedBinding(
       // An account of the same name in another namespace can need its rights.
       if (objects.some((each) => isAccount(each) && namespaceOf(each) === home)) continue;
       const field = `subjects[${at}].namespace`;
-      return `Set ${field}: ${account.namespace} in ${objectId(binding)} (${file}:${
+      const change = `Set ${field}: ${account.namespace} in ${objectId(binding)} (${file}:${
         lineOf(binding, field)
-      }), then: ${apply}`;
+      })`;
+      return { fix: `${change}, then: ${apply}`, fixInFiles: `${change}.` };
     }
     if (roleIn(from) !== undefined || all.length > 1 || home !== account.namespace) continue;
-    return `Set metadata.namespace: ${namespace} in ${objectId(binding)} (${file}:${
+    const change = `Set metadata.namespace: ${namespace} in ${objectId(binding)} (${file}:${
       lineOf(binding, "metadata.namespace")
-    }), then: ${apply} && ` +
-      shell`kubectl -n ${from} delete rolebinding ${name} --ignore-not-found`;
+    })`;
+    return {
+      fix: `${change}, then: ${apply} && ` +
+        shell`kubectl -n ${from} delete rolebinding ${name} --ignore-not-found`,
+      fixInFiles: `${change}. If a cluster has the binding in ${from}, delete it there.`,
+    };
   }
   return undefined;
 }
@@ -261,14 +272,16 @@ function bindingFor(
   needs: readonly Need[],
   useful: UsefulVerbs,
   objects: readonly ManifestObject[],
-): string {
+): Fix {
   const { name } = account;
   const fitting = ofKind(objects, "Role", namespace)
     .filter((role) => isNarrow(role, useful) && suffices(role, needs));
   const role = fitting.find((each) => each.name === name) ?? fitting[0];
   if (role === undefined) {
-    return `Make a Role in ${namespace} with only the permissions that deno task explain rbac ` +
-      `lists, and bind it to the account ${name}.`;
+    return {
+      fix: `Make a Role in ${namespace} with only the permissions that deno task explain rbac ` +
+        `lists, and bind it to the account ${name}.`,
+    };
   }
   const bindings = ofKind(objects, "RoleBinding", namespace);
   const bound = bindings.find(({ value: { roleRef, subjects } }) =>
@@ -277,15 +290,24 @@ function bindingFor(
   );
   if (bound !== undefined) {
     const value = { kind: "ServiceAccount", ...account };
-    const patch = JSON.stringify([{ op: "add", path: "/subjects/-", value }]);
-    return "Add the account to the subjects of its binding: " +
-      shell`kubectl -n ${namespace} patch rolebinding ${bound.name} --type=json -p ${patch}`;
+    return explained(
+      "Add the account to the subjects of its binding: ",
+      patchObject(changedObject(bound), { op: "add", path: "subjects[-]", value }),
+    );
   }
   const taken = new Set(bindings.map((each) => each.name));
   const free = [name, `${name}-${role.name}`].find((each) => !taken.has(each)) ??
     `${name}-${role.name}-jobs`;
-  return shell`Bind its role: kubectl -n ${namespace} create rolebinding ${free} ` +
+  const binding = {
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "RoleBinding",
+    metadata: { name: free, namespace },
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: role.name },
+    subjects: [{ kind: "ServiceAccount", ...account }],
+  };
+  const command = shell`kubectl -n ${namespace} create rolebinding ${free} ` +
     shell`--role=${role.name} --serviceaccount=${`${account.namespace}:${name}`}`;
+  return explained("Bind its role: ", createObjects([binding], command));
 }
 
 /** Returns whether a role has all permissions without which the jobs cannot run. */

@@ -9,6 +9,8 @@ import { type Account, accountId, isInProject } from "../../kubernetes/jobs.ts";
 import { SPARK_CLUSTER } from "../../kubernetes/spark_cluster.ts";
 import { foreignJobs, JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { DRIVER_ACCOUNT, hasAccountsOf, ownAccount, ownAccountPlace } from "./job_accounts.ts";
+import { closestWord } from "../../kubernetes/spelling.ts";
+import { createObjects, explained } from "../change.ts";
 import { type Judged, outcomeOfWhole, unlessUnknown } from "../outcome.ts";
 
 /** Jobs run as a service account that exists after the manifests are applied. */
@@ -111,7 +113,7 @@ function judgeMade(job: SparkJob, tree: Tree): Finding[] {
         ...place,
         problem: "the driver that Spark creates runs as the namespace's default service account",
         why: "the account may not create the executors' pods",
-        fix: `Add to the arguments of spark-submit: --conf=${DRIVER_ACCOUNT}=spark-jobs`,
+        fix: `Set in the arguments of spark-submit: --conf=${DRIVER_ACCOUNT}=spark-jobs`,
       }];
     }
     const same = accounts.filter((each) => each.name === name);
@@ -120,7 +122,7 @@ function judgeMade(job: SparkJob, tree: Tree): Finding[] {
       return role === "driver" ? withoutToken(job, pod, account, place) : [];
     }
     return hasAccountsOf(tree, namespace)
-      ? [unknownAccountFinding(place, name, namespace, same)]
+      ? [unknownAccountFinding(place, { name, namespace }, accounts)]
       : [];
   });
 }
@@ -178,7 +180,7 @@ function judgeJob(job: SparkJob, tree: Tree): Finding[] {
   if (account === undefined) {
     if (!hasAccountsOf(tree, namespace)) return [];
     return [
-      unknownAccountFinding(place, name, namespace, accounts.filter((each) => each.name === name)),
+      unknownAccountFinding(place, { name, namespace }, accounts),
     ];
   }
   const mounted = spec.automountServiceAccountToken ?? account.value.automountServiceAccountToken;
@@ -214,20 +216,28 @@ function usualAccount(toolkit: SparkJob["toolkit"]): string {
 
 function unknownAccountFinding(
   place: ReturnType<typeof placeOf>,
-  name: string,
-  namespace: string,
-  others: readonly ManifestObject[],
+  { name, namespace }: Account,
+  accounts: readonly ManifestObject[],
 ): Finding {
+  const others = accounts.filter((each) => each.name === name);
+  const beside = accounts.filter((each) => namespaceOf(each) === namespace);
+  const meant = closestWord(name, beside.map((each) => each.name));
+  const object = { apiVersion: "v1", kind: "ServiceAccount", metadata: { name, namespace } };
+  const command = shell`kubectl -n ${namespace} create serviceaccount ${name}`;
+  const create = {
+    ...createObjects([object]),
+    fix: `Add the output of this command to the manifests: ${command} --dry-run=client -o yaml`,
+  };
   return {
     severity: "fail",
     ...place,
     problem: others.length === 0
-      ? `there is no service account ${name} in the namespace ${namespace}`
+      ? `there is no service account ${name} in the namespace ${namespace}` +
+        (meant === undefined ? "" : `; did you mean ${meant}?`)
       : `the service account ${name} is in the namespace ${
         others.map(namespaceOf).join(", ")
       }, not in ${namespace}`,
     why: "Kubernetes creates no pod of the job while the account does not exist",
-    fix: shell`Add the output of this command to the manifests: kubectl -n ${namespace} create ` +
-      shell`serviceaccount ${name} --dry-run=client -o yaml`,
+    ...explained(meant === undefined ? "" : `Write ${meant}. If ${name} is right: `, create),
   };
 }

@@ -233,9 +233,23 @@ function judgePod(
       ...places.tolerations,
       problem: `${who} cannot run on nodes with the taint ${formatTaint(taint)}`,
       why: "the analytics nodes have that taint, so the pod stays pending",
-      fix: `Add to the pod's spec: tolerations: [${tolerationOf(taint)}]`,
+      fix: tolerating(taint, listOf(spec.tolerations)),
     }]),
   ];
+}
+
+/** The words that add the toleration of a taint, or put it in the place of one with another value. */
+function tolerating(taint: Taint, present: readonly Fields[]): string {
+  const { key, value } = taint;
+  const wrong = present.findIndex((each) =>
+    each.key === key && each.operator !== "Exists" && (each.value ?? "") !== value
+  );
+  if (wrong >= 0) {
+    return `Replace tolerations[${wrong}] of the pod's spec with: ${tolerationOf(taint)}`;
+  }
+  return present.length > 0
+    ? `Add to the tolerations of the pod's spec: ${tolerationOf(taint)}`
+    : `Set in the pod's spec: tolerations: [${tolerationOf(taint)}]`;
 }
 
 /** Formats the toleration of a taint as YAML. */

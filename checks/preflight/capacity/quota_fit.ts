@@ -226,7 +226,7 @@ function unlimitedExecutorsFindings({ executor }: SparkJob): Finding[] {
     ...setting.place,
     problem: "dynamic allocation has no limit: the job can request any number of executors",
     why: "the job requests executors until the quota or the nodes have no room for other pods",
-    fix: "Add to the arguments of spark-submit: --conf=spark.dynamicAllocation.maxExecutors=2",
+    fix: "Set in the arguments of spark-submit: --conf=spark.dynamicAllocation.maxExecutors=2",
   }];
 }
 

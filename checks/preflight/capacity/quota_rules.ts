@@ -1,7 +1,8 @@
 import { runEnds } from "../run_end.ts";
-import { shell, shellQuote } from "../../../pipeline/shell.ts";
+import { changedObject, explained, setInFile } from "../change.ts";
+import { shell } from "../../../pipeline/shell.ts";
 import type { Finding, Place } from "../../finding.ts";
-import { type ManifestObject, objectId, placeOf } from "../../kubernetes/objects.ts";
+import { type ManifestObject, namespaceOf, objectId, placeOf } from "../../kubernetes/objects.ts";
 import { fieldsIn, isFields, textOf } from "../../kubernetes/fields.ts";
 import { formatQuantity, parseQuantity } from "../../kubernetes/quantities.ts";
 import { countsPods, type DefaultClass, scopeNames } from "./quota_scopes.ts";
@@ -94,11 +95,11 @@ export function judgeQuotas(
         ? "a pod that exceeds the quota is not created, and Spark waits for it forever; " +
           runEnds("after a wait", "exceeded quota")
         : "a pod that exceeds the quota is not created, and its job waits",
-      fix: adviceFor(counted, hasExecutors) +
-        shell`kubectl -n ${
-          quota.namespace ?? "default"
-        } patch resourcequota ${quota.name} --type merge -p ` +
-        shellQuote(JSON.stringify({ spec: { hard: { [key]: show(sum) } } })),
+      ...explained(adviceFor(counted, hasExecutors), {
+        fix: shell`kubectl -n ${namespaceOf(quota)} patch resourcequota ${quota.name} ` +
+          shell`--type merge -p ${JSON.stringify({ spec: { hard: { [key]: show(sum) } } })}`,
+        fixInFiles: setInFile(changedObject(quota), "spec.hard", { [key]: show(sum) }),
+      }),
     }];
   });
 }

@@ -170,12 +170,11 @@ function fix(
   const opensNoPeer = cause.kind === "port" || cause.kind === "policyTypes";
   const isKnown = isIngress || opensNoPeer || labels !== undefined ||
     to.every(({ type }) => type === "outside");
-  return isKnown ? change : explained(
-    "",
-    change,
-    ". To narrow the rule to Postgres, add the labels that " +
-      shell`"kubectl -n ${namespace} get pods --show-labels" prints for it.`,
-  );
+  if (isKnown) return change;
+  const note = "To narrow the rule to Postgres, add the labels that " +
+    shell`"kubectl -n ${namespace} get pods --show-labels" prints for it.`;
+  // Words below YAML would be copied with it.
+  return { ...explained(`${note} `, change), fix: `${change.fix}. ${note}` };
 }
 
 function unreachableFinding(service: UnreachableService): Finding {

@@ -97,7 +97,7 @@ function labelFirst(all: readonly DeniedConnection[]): string {
   );
   return places.size === 0
     ? ""
-    : `Add ${ROLE_LABEL}: driver to ${naming([...places])}, and allow its connections: `;
+    : `Set ${ROLE_LABEL}: driver in ${naming([...places])}, and allow its connections: `;
 }
 
 /** Selects the pods of Spark in a namespace: of one role if the others are in other namespaces. */
@@ -255,11 +255,11 @@ function missingLabel(job: JobWithPods): Finding {
   const { file } = place(job.object, field);
   const { kind, namespace = "default", name } = job.object;
   const remove = shell`kubectl -n ${namespace} delete ${kind.toLowerCase()} ${name}`;
-  const replace =
-    `${
-      kind === "Job" ? "A Job's template is immutable" : "A pod keeps its labels"
-    }, so replace the ${kind}: ` +
+  const reason = kind === "Job" ? "A Job's template is immutable" : "A pod keeps its labels";
+  const replace = `${reason}, so replace the ${kind}: ` +
     (file === undefined ? remove : `${remove} && kubectl apply -f ${shellPath(file)}`);
+  const change = `Set ${ROLE_LABEL}: driver in ${field}.`;
+  const isFixed = kind === "Job" || kind === "Pod";
   return {
     severity: "fail",
     object: job.label,
@@ -269,8 +269,11 @@ function missingLabel(job: JobWithPods): Finding {
     why:
       "policies select drivers by this label, and Spark sets the label only on pods that Spark " +
       "creates, so the policies for drivers do not apply to this pod",
-    fix: `Add ${ROLE_LABEL}: driver to ${field}.` +
-      (kind === "Job" || kind === "Pod" ? ` ${replace}` : ""),
+    fix: isFixed ? `${change} ${replace}` : change,
+    fixInFiles: isFixed
+      ? `${change} ${reason}: if a cluster has the ${kind}, delete it there before the manifests ` +
+        "are applied."
+      : change,
   };
 }
 
@@ -290,7 +293,7 @@ function missingPorts(job: JobWithPods): Finding[] {
     ...place(job.object, field),
     problem: `the job does not set ${missing.join(", ")}`,
     why: "Spark then uses a random free port, which a policy that lists ports does not allow",
-    fix: `Add to the arguments of spark-submit: ${
+    fix: `Set in the arguments of spark-submit: ${
       missing.map((key) => `--conf=${key}=${DEFAULTS[key]}`).join(" ")
     }`,
   }];

@@ -16,6 +16,7 @@ import {
   unreadable,
 } from "./job_network.ts";
 import { editDistance, matchNamespaces } from "./namespace_match.ts";
+import { changedObject, setInFile } from "../change.ts";
 import { patchPolicy } from "./policy_fix.ts";
 import { NAME_LABEL, type Namespace, peersOf, type Policy } from "../../network_policy/model.ts";
 import { policyId } from "../../network_policy/explain.ts";
@@ -186,7 +187,10 @@ function missingLabel(network: Network, name: string): Finding[] {
       (opensDatabase(network, name, policies)
         ? `; ${runEnds("after retries", "Cannot read from")}`
         : ""),
-    fix: object?.file === undefined ? command : `Add the label to the manifest, or run: ${command}`,
+    ...(object?.file === undefined ? { fix: command } : {
+      fix: `Add the label to the manifest, or run: ${command}`,
+      fixInFiles: setInFile(changedObject(object), field, { [REQUIRED_LABEL]: name }),
+    }),
   }];
 }
 

@@ -128,10 +128,13 @@ export function missingObjects(absent: readonly AbsentObject[]): Finding[] {
       why: isMap
         ? "the pod stays in CreateContainerConfigError, or in ContainerCreating"
         : "the pod stays pending, because the scheduler waits for the claim",
-      fix: isMap
-        ? shell`Declare it in the manifests, or create it: kubectl -n ${namespace} create configmap ` +
-          shell`${name} --from-file=<file>`
-        : "Declare the claim in the manifests, or correct claimName.",
+      ...(isMap
+        ? {
+          fix: "Declare it in the manifests, or create it: " +
+            shell`kubectl -n ${namespace} create configmap ${name} --from-file=<file>`,
+          fixInFiles: "Declare it in the manifests, or correct its name.",
+        }
+        : { fix: "Declare the claim in the manifests, or correct claimName." }),
     };
   });
 }

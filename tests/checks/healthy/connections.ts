@@ -1,3 +1,4 @@
+import { assertFilesAreFixed } from "./file_fixes.ts";
 import type { Finding, Outcome } from "../../../checks/finding.ts";
 import { CONNECTION_CHECKS } from "../../../checks/preflight/catalog.ts";
 import { type ManifestsFact, readFile } from "../../../checks/facts/manifests.ts";
@@ -59,7 +60,11 @@ export function edited(part: keyof typeof HEALTHY, from: string, to: string): Pa
 
 /** The outcome of each connection check, by id. */
 export function judge(fact: ManifestsFact): Map<string, Outcome> {
-  return new Map(CONNECTION_CHECKS.map(({ id, run }) => [id, run({ manifests: fact })]));
+  return new Map(CONNECTION_CHECKS.map(({ id, run }) => {
+    const outcome = run({ manifests: fact });
+    if ("findings" in outcome) outcome.findings.forEach(assertFilesAreFixed);
+    return [id, outcome];
+  }));
 }
 
 /** The only finding of all connection checks. */

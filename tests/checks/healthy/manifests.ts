@@ -1,3 +1,4 @@
+import { assertFilesAreFixed } from "./file_fixes.ts";
 import { PREFLIGHT } from "../../../checks/preflight/catalog.ts";
 import type { Finding, Result } from "../../../checks/finding.ts";
 import { factOfReadings, type ManifestsFact, readFile } from "../../../checks/facts/manifests.ts";
@@ -243,6 +244,7 @@ export async function judgeFiles(files: Readonly<Record<string, string>>): Promi
     },
     { timeoutMs: 120_000 },
   );
+  for (const { findings } of results) findings.forEach(assertFilesAreFixed);
   const told = JSON.stringify(results);
   for (const secret of Object.values(SECRETS)) assert(!told.includes(secret), "a secret was told");
   return results;

@@ -67,17 +67,16 @@ Deno.test("createObjects: the YAML can be copied to its end, and kubectl reads t
     metadata: { name, namespace: "jobs" },
     spec: { podSelector: { matchLabels: { app: "no", note: "it's" } }, policyTypes: ["Egress"] },
   }));
-  const fix = explained("First: ", createObjects(objects), ". To narrow the rule, add labels.");
+  const fix = explained("To allow more: ", createObjects(objects));
   const created = objects.map((each) =>
     `echo '${JSON.stringify(each).replaceAll("'", "'\\''")}' | kubectl create -f -`
   );
-  assertEquals(fix.fix, `First: ${created.join(" && ")}. To narrow the rule, add labels.`);
+  assertEquals(fix.fix, `To allow more: ${created.join(" && ")}`);
   const pieces = piecesOf(fix.fixInFiles!);
   assertEquals(pieces.map(({ kind }) => kind), ["words", "command"]);
   assertEquals(
     pieces[0]!.text,
-    "First.\n\nTo narrow the rule, add labels.\n\n" +
-      "Add to the manifests, in a new file or below a line ---:\n",
+    "To allow more: Add to the manifests, in a new file or below a line ---:\n",
   );
   const { documents, problems } = parseDocuments(pieces[1]!.text);
   assertEquals([problems, documents.map(({ value }) => value)], [[], objects]);

@@ -94,6 +94,7 @@ for (
   Deno.test(`rbac fails for a role ${what}, and advises no excess`, async () => {
     const { findings: [finding] } = await judgeRole(kind, name, more);
     assertEquals(finding!.fix, `${advice}. ${DELETE}`);
+    assertStringIncludes(finding!.fixInFiles!, `${advice}. A roleRef is immutable: if a cluster`);
   });
 }
 
@@ -123,7 +124,7 @@ Deno.test("rbac advises to replace a role of Kubernetes, which the API server re
 const SUBJECTS = "subjects:\n  - kind: ServiceAccount\n    name: ";
 
 for (
-  const [what, from, to, advice] of [
+  const [what, from, to, advice, inFiles] of [
     [
       "adds the account to the binding that exists",
       `${SUBJECTS}spark-jobs`,
@@ -131,18 +132,22 @@ for (
       "kubectl -n analytics-jobs patch rolebinding spark-jobs --type=json -p " +
       `'[{"op":"add","path":"/subjects/-","value":{"kind":"ServiceAccount","name":"spark-jobs",` +
       `"namespace":"analytics-jobs"}}]'`,
+      "append to subjects:\n- kind: ServiceAccount\n  name: spark-jobs\n  namespace: analytics-jobs",
     ],
     [
       "binds a Role that exists",
       BINDING,
       BINDING.replace("analytics-jobs", "robson"),
       "create rolebinding spark-jobs --role=spark-jobs --serviceaccount=analytics-jobs:spark-jobs",
+      "roleRef:\n  apiGroup: rbac.authorization.k8s.io\n  kind: Role\n  name: spark-jobs\nsubjects:\n" +
+      "  - kind: ServiceAccount\n    name: spark-jobs\n    namespace: analytics-jobs",
     ],
     [
       "binds no Role that lacks a permission",
       `resources: [pods]\n    verbs: ${POD_VERBS}`,
       "resources: [pods]\n    verbs: [get]",
       "Make a Role in analytics-jobs with only the permissions",
+      undefined,
     ],
   ] as const
 ) {
@@ -154,5 +159,7 @@ for (
       problem === "no role is bound to the service account spark-jobs in analytics-jobs"
     );
     assertStringIncludes(finding!.fix, advice);
+    if (inFiles === undefined) assertEquals(finding!.fixInFiles, undefined);
+    else assertStringIncludes(finding!.fixInFiles!, inFiles);
   });
 }

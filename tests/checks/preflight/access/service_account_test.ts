@@ -34,6 +34,31 @@ Deno.test("service-account fails for an account that does not exist or is in ano
   );
 });
 
+Deno.test("service-account suggests the account that a misspelt name can mean, or makes the account", async () => {
+  const findingFor = async (name: string) => {
+    const results = await judgeFiles(change(JOB, "Name: spark-jobs", `Name: ${name}`));
+    return results.find(({ id }) => id === ID)!.findings[0]!;
+  };
+  const near = await findingFor("spark-job");
+  assertEquals(
+    near.problem,
+    "there is no service account spark-job in the namespace analytics-jobs; did you mean spark-jobs?",
+  );
+  const create = "kubectl -n analytics-jobs create serviceaccount";
+  const before = "Add the output of this command to the manifests: ";
+  assertEquals(
+    near.fix,
+    `Write spark-jobs. If spark-job is right: ${before}${create} spark-job --dry-run=client -o yaml`,
+  );
+  const yaml = (name: string) =>
+    "Add to the manifests, in a new file or below a line ---:\napiVersion: v1\n" +
+    `kind: ServiceAccount\nmetadata:\n  name: ${name}\n  namespace: analytics-jobs`;
+  assertEquals(near.fixInFiles, `Write spark-jobs. If spark-job is right: ${yaml("spark-job")}`);
+  const far = await findingFor("etl");
+  assertEquals(far.fix, `${before}${create} etl --dry-run=client -o yaml`);
+  assertEquals(far.fixInFiles, yaml("etl"));
+});
+
 Deno.test("service-account fails for the default account", async () => {
   const problem = "the job runs as the namespace's default service account";
   assertEquals(await only(change(JOB, "      serviceAccountName: spark-jobs\n", "")), [

@@ -40,12 +40,27 @@ Deno.test("node-pool accepts required node affinity instead of a selector", asyn
 });
 
 Deno.test("node-pool fails for a job that does not tolerate the taint", async () => {
-  await assertFound(ID, change(JOB, "effect: NoSchedule", "effect: NoExecute"), {
-    object: JOB_ID,
-    field: "spec.template.spec.tolerations",
-    line: lineOf(JOB, "tolerations:"),
-    problem: `the job cannot run on nodes with the taint ${TAINT}`,
-  });
+  const toleration =
+    "{key: robson.io/dedicated, operator: Equal, value: analytics, effect: NoSchedule}";
+  // A toleration of another effect can be for another taint.
+  const other = change(JOB, "effect: NoSchedule", "effect: NoExecute");
+  const wrong = change(JOB, "value: analytics", "value: production");
+  const none = change(JOB, /^ +tolerations:\n(?: {8,}.*\n)+/m.exec(FILES[JOB]!)![0], "");
+  for (
+    const [files, fix] of [
+      [other, `Add to the tolerations of the pod's spec: ${toleration}`],
+      [wrong, `Replace tolerations[0] of the pod's spec with: ${toleration}`],
+      [none, `Set in the pod's spec: tolerations: [${toleration}]`],
+    ] as const
+  ) {
+    await assertFound(ID, files, {
+      object: JOB_ID,
+      field: "spec.template.spec.tolerations",
+      ...(files === none ? {} : { line: lineOf(JOB, "tolerations:") }),
+      problem: `the job cannot run on nodes with the taint ${TAINT}`,
+      fix,
+    });
+  }
 });
 
 Deno.test("node-pool fails for executors without the selector or the toleration", async () => {

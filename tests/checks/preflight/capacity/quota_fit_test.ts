@@ -39,6 +39,12 @@ Deno.test("quota-fit shows the sum that is over the quota, and the patch", async
     "kubectl -n analytics-jobs patch resourcequota analytics-jobs --type merge -p " +
       `'{"spec":{"hard":{"requests.cpu":"9"}}}'`,
   );
+  assertEquals(
+    finding!.fixInFiles?.replace(/:\d+\)/, ")"),
+    "Request less or fewer executors, or raise the quota: In ResourceQuota " +
+      "analytics-jobs/analytics-jobs (manifests/10-quota.yaml), set in spec.hard:\n" +
+      'requests.cpu: "9"',
+  );
 });
 
 for (

@@ -1,4 +1,9 @@
-import { assert, assertEquals, assertStringIncludes } from "../../../support/assert.ts";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "../../../support/assert.ts";
 import {
   edited,
   HEALTHY,
@@ -260,4 +265,18 @@ spec: { selector: { app: rbs-paradedb }, ports: [{ port: 5432 }] }
   const { id, fix } = onlyFinding({ more: service + closed });
   assertEquals(id, "database-egress");
   assertEquals(fix.includes('pod-name":'), false);
+});
+
+Deno.test("database-egress: the words about a fix are after its command, and before its YAML", () => {
+  const outcome = outcomeOf("pg.warehouse");
+  const [finding] = "findings" in outcome ? outcome.findings : [];
+  const note = "To narrow the rule to Postgres, add the labels that " +
+    '"kubectl -n warehouse get pods --show-labels" prints for it.';
+  const [command, words] = finding!.fix.split("'. ");
+  assertMatch(command!, /^kubectl -n analytics-jobs patch networkpolicy .*]$/);
+  assertEquals(words, note);
+  assertEquals(
+    finding!.fixInFiles!.split(" (")[0],
+    `${note} In NetworkPolicy analytics-jobs/allow-outbox-egress`,
+  );
 });

@@ -77,6 +77,10 @@ Deno.test("driver-executor-traffic alone reports a driver without the label spar
       "spec.template.metadata.labels",
     ]);
     assertStringIncludes(found.problem, "no label spark-role=driver");
+    assertStringIncludes(
+      found.fixInFiles!,
+      "Set spark-role: driver in spec.template.metadata.labels. A",
+    );
     assertStringIncludes(found.fix, "delete job bronze-ingest-manual");
   }
 });

@@ -23,6 +23,10 @@ for (const [part, name, from, to] of namespaces) {
         "metadata.labels",
       ]);
       assertStringIncludes(found.fix, `kubectl label namespace ${name} name=${name} --overwrite`);
+      assertEquals(
+        found.fixInFiles?.replace(/ \(.*\)/, ""),
+        `In Namespace ${name}, set in metadata.labels:\nname: ${name}`,
+      );
       assertStringIncludes(found.why ?? "", "allow-scrape");
       assertStringIncludes(found.why ?? "", "the namespace by this label");
       if (label.includes("app")) assertStringIncludes(found.problem, `it has app=${name}`);

@@ -118,7 +118,7 @@ Deno.test("a created policy selects a driver without the label of Spark by its o
   const traffic = found.find(({ id }) => id === "driver-executor-traffic")!;
   assertStringIncludes(
     traffic.fix,
-    "Add spark-role: driver to spec.template.metadata.labels of Job",
+    "Set spark-role: driver in spec.template.metadata.labels of Job",
   );
 });
 
