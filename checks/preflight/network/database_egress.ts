@@ -6,7 +6,6 @@ import { explained } from "../change.ts";
 import { hasFailure } from "../outcome.ts";
 import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
 import type { Labels } from "../../kubernetes/metadata.ts";
-import { podTemplatesOf } from "../../kubernetes/workloads.ts";
 import { parseAddress, parseHost, publicPart } from "../../network_policy/address.ts";
 import { isDeveloperHost, isLocalHost } from "../../network_policy/local_host.ts";
 import { type Endpoint, NAME_LABEL, type Pod, UNKNOWN_VALUE } from "../../network_policy/model.ts";
@@ -24,6 +23,7 @@ import {
 } from "./denial.ts";
 import { type Network, objectOf, reasonNotToJudge } from "./job_network.ts";
 import type { Actor, JobWithPods } from "./job_pods.ts";
+import { postgresPods } from "./postgres_pods.ts";
 import { blockOf, fixDenial, OUTSIDE_PEER } from "./policy_fix.ts";
 import { newPolicyFor } from "./schedule_policies.ts";
 import {
@@ -252,7 +252,7 @@ function databaseOf(
     (isFields(spec.selector) || backends.to.length > 0);
   const found = hasBackends
     ? { ...backends, every: true }
-    : { to: postgresPods(network, name, namespace), port, every: false };
+    : { to: postgresPods(network, name, namespace, DEFAULT_PORT), port, every: false };
   const label = `Postgres in namespace ${namespace}`;
   const [first] = found.to;
   if (first?.type === "pod") {
@@ -330,22 +330,4 @@ function outside(host: string, port: number, { object }: JobWithPods): Database 
         "the manifests contain only the name of Postgres, so a public address is checked instead",
     }),
   };
-}
-
-/**
- * Finds pods that run Postgres according to their name, image or port. Used if there is no Service.
- */
-function postgresPods(network: Network, service: string, namespace: string): Pod[] {
-  return network.cluster.pods.filter((pod) => {
-    if (pod.namespace !== namespace) return false;
-    if (pod.name === service) return true;
-    const object = objectOf(network, pod.kind, pod.name, namespace)?.value;
-    const specs = object === undefined ? [] : podTemplatesOf(object).map(({ spec }) => spec);
-    return specs.flatMap((spec) => listOf(isFields(spec) ? spec.containers : [])).some((
-      { image, ports },
-    ) =>
-      /postgres|paradedb/.test(String(image)) && !/exporter|bouncer|client/.test(String(image)) ||
-      listOf(ports).some(({ containerPort }) => containerPort === DEFAULT_PORT)
-    );
-  });
 }

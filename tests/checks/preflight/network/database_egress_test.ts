@@ -230,24 +230,54 @@ Deno.test("database-egress is not applicable if no job has a DJANGO_DB_* variabl
 });
 
 for (
-  const image of [
-    "prometheuscommunity/postgres-exporter:1",
-    "edoburu/pgbouncer:1",
-    "postgres-client:1",
+  const [kind, container] of [
+    ["Deployment", "image: prometheuscommunity/postgres-exporter:1"],
+    ["Deployment", "image: edoburu/pgbouncer:1"],
+    ["Deployment", "image: postgres-client:1"],
+    ["Deployment", "image: postgrest/postgrest:12"],
+    ["Deployment", "image: postgres:16, command: [sleep, infinity]"],
+    ["Deployment", "image: postgres:16, command: [sh, -c, 'psql -h paradedb && sleep 9']"],
+    ["CronJob", "image: postgres:16, command: [sh, -c, 'pg_dump -h paradedb rbsdb']"],
+    ["Job", "image: postgres:16, args: [psql, -h, paradedb]"],
   ]
 ) {
-  Deno.test(`database-egress does not take a pod of ${image} for Postgres`, () => {
+  Deno.test(`database-egress does not take a ${kind} with ${container} for Postgres`, () => {
+    const pod = `template: { metadata: { labels: { app: other } }, spec: ` +
+      `{ restartPolicy: Never, containers: [{ name: a, ${container} }] } }`;
     const other = `
-apiVersion: apps/v1
-kind: Deployment
+apiVersion: ${kind === "Deployment" ? "apps" : "batch"}/v1
+kind: ${kind}
 metadata: { name: other, namespace: robson }
+spec: { ${kind === "CronJob" ? `schedule: "@daily", jobTemplate: { spec: { ${pod} } }` : pod} }
+`;
+    const only = JSON.stringify(
+      judge(manifests({ postgres: "", more: other })).get("database-egress"),
+    );
+    assertStringIncludes(only, "the manifests declare no Postgres in robson");
+    assertStringIncludes(only, '"findings":[]');
+  });
+}
+
+for (
+  const container of [
+    "image: 'registry.tools.example/bitnami/postgresql-repmgr:16'",
+    "image: postgres:16, args: [-c, max_connections=200]",
+    "image: postgres:16, args: [postgres, -c, max_connections=200]",
+    "image: postgres:16, command: [bash, -c, 'chmod 700 /data; exec docker-entrypoint.sh postgres']",
+    "image: private:1, ports: [{ containerPort: 5432 }]",
+  ]
+) {
+  Deno.test(`database-egress takes a pod with ${container} for Postgres`, () => {
+    const postgres = `
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: { name: db, namespace: robson }
 spec:
   template:
     metadata: { labels: { app: other } }
-    spec: { containers: [{ name: a, image: "${image}" }] }
+    spec: { containers: [{ name: a, ${container} }] }
 `;
-    const changes = edited("outbox", "app: rbs-paradedb", "app: other");
-    assertEquals(onlyFinding({ ...changes, more: other }).id, "database-egress");
+    assertEquals(onlyFinding({ postgres: "", more: postgres }).id, "database-egress");
   });
 }
 
