@@ -19,6 +19,8 @@ const PLACEHOLDER = /\$[{(]|\{\{/;
 /** The most characters of a prefix that the API server keeps; it adds 5 characters. */
 const MAX_PREFIX = 58;
 
+const TEMPLATE = "kubectl apply fails, unless the file is only a template of pods";
+
 const SUBDOMAIN_FIX =
   "Use lowercase letters, digits, - and ., with a letter or digit at both ends, and at most 253 characters.";
 const LABEL_FIX =
@@ -27,9 +29,16 @@ const LABEL_FIX =
 /** The names in the metadata of an object that the API server refuses for its kind. */
 export function wrongNames(object: Fields): WrongField[] {
   const { metadata, kind } = object;
-  if (!isFields(metadata)) return [];
-  const { name, generateName, namespace } = metadata;
+  const { name, generateName, namespace } = isFields(metadata) ? metadata : {};
   const found: WrongField[] = [];
+  if (isEmpty(name) && isEmpty(generateName) && (isFields(metadata) || isEmpty(metadata))) {
+    found.push({
+      path: isEmpty(metadata) ? "metadata" : "metadata.name",
+      problem: `the ${kind} has no name`,
+      fix: "Set metadata.name.",
+      ...(kind === "Pod" ? { why: TEMPLATE, isUncertain: true } : {}),
+    });
+  }
   if (isJudged(name)) {
     const wrong = wrongName(object, name);
     if (wrong !== undefined) found.push({ path: "metadata.name", ...wrong });
@@ -51,6 +60,10 @@ export function wrongNames(object: Fields): WrongField[] {
     });
   }
   return found;
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === undefined || value === null || value === "";
 }
 
 function isJudged(name: unknown): name is string {

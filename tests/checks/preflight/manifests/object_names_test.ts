@@ -23,7 +23,7 @@ const NAMES: readonly (readonly [string, readonly string[], readonly string[]])[
 ];
 
 /** What is found in the metadata of an object. */
-function found(apiVersion: string, kind: string, metadata: Record<string, string>): string[] {
+function found(apiVersion: string, kind: string, metadata: unknown): string[] {
   return wrongNames({ apiVersion, kind, metadata, spec: {} })
     .map(({ path, isUncertain }) => `${path}${isUncertain ? "?" : ""}`);
 }
@@ -53,10 +53,21 @@ Deno.test("wrongNames judges generateName as a prefix", () => {
   assertEquals(["a-", "a--", "a", "1"].map((each) => of("ConfigMap", each)), [0, 0, 0, 0]);
   assertEquals(["-", "--", "A-", "a_", "a.", "a..", ""].map((each) => of("ConfigMap", each)), [
     ...[1, 1, 1, 1, 1, 1],
-    0,
+    1,
   ]);
   assertEquals([of("Job", `${LONG}${LONG}-`), of("Service", `${LONG}-`)], [0, 1]);
   assertEquals([of("ReplicationController", "a."), of("ReplicationController", "A.")], [0, 1]);
+});
+
+Deno.test("wrongNames finds an object without a name", () => {
+  for (const metadata of [undefined, null]) {
+    assertEquals(found("v1", "ResourceQuota", metadata), ["metadata"]);
+  }
+  for (const metadata of [{}, { name: null }, { name: "", generateName: "" }]) {
+    assertEquals(found("v1", "ResourceQuota", metadata), ["metadata.name"]);
+    assertEquals(found("v1", "Pod", metadata), ["metadata.name?"]);
+  }
+  assertEquals(found("v1", "ResourceQuota", { generateName: "a-" }), []);
 });
 
 Deno.test("wrongNames judges the namespace of an object", () => {
