@@ -44,7 +44,8 @@ const WITH_SPARK = / --engine[ =]spark(?![\w-])/;
 /**
  * Adds to each command in a text the flags of this process that name the platform: `--project`, and
  * `--manifests`, `--kubeconfig`, `--context` and `--namespace` where the command takes them. If this
- * process logs in through a cluster, `status` and `postflight` do so too.
+ * process logs in through a cluster, `status` and `postflight` do so too, and a run uses the engine
+ * `spark`, which can.
  *
  * @param args the arguments of the process
  *
@@ -64,8 +65,10 @@ export function repeatFlags(text: string, args: readonly string[] = Deno.args): 
   return text.replaceAll(COMMAND, (_, start: string, name: string, rest: string) => {
     const isThere = (flag: string) => new RegExp(` --${flag}(?![\\w-])`).test(rest);
     const hasEngines = name === "run" || name === "bronze" || name === "silver";
-    const logsIn = login.length > 0 && WITH_LOGIN.includes(name);
-    const names = hasEngines && WITH_SPARK.test(rest)
+    const addsEngine = hasEngines && !isThere("engine") && usesJobs(args);
+    const isSpark = addsEngine || hasEngines && WITH_SPARK.test(rest);
+    const logsIn = login.length > 0 && (isSpark || WITH_LOGIN.includes(name));
+    const names = isSpark
       ? MANIFESTS
       : logsIn
       ? new Set([...REPEATED[name]!, ...CLUSTER])
@@ -77,7 +80,13 @@ export function repeatFlags(text: string, args: readonly string[] = Deno.args): 
       const isPath = flag !== "context" && flag !== "namespace";
       return [` --${flag} ${isPath ? shellPath(value) : shellQuote(value)}`];
     });
-    if (logsIn) flags.push(...login.filter(([flag]) => !isThere(flag)).map(([, text]) => text));
+    if (addsEngine) flags.push(" --engine spark");
+    if (logsIn) {
+      flags.push(
+        ...login.filter(([flag, text]) => !isThere(flag) && !(isSpark && text === BY_CLUSTER))
+          .map(([, text]) => text),
+      );
+    }
     return start + flags.join("") + rest;
   });
 }
@@ -98,12 +107,24 @@ export function withFlags(result: Result, args: readonly string[] = Deno.args): 
   };
 }
 
+/** The login that the engine `spark` has without a flag. */
+const BY_CLUSTER = " --credentials cluster";
+
+/**
+ * Returns whether this process makes days with the Jobs of a cluster, or logs in with the Secrets of
+ * these Jobs. The engine `local` cannot log in with them.
+ */
+function usesJobs(args: readonly string[]): boolean {
+  return valueOf("engine", args) === "spark" || valueOf("credentials", args) === "cluster";
+}
+
 /** Returns the flags of a login through a cluster, each with the text that repeats it. */
 function loginIn(args: readonly string[]): [flag: string, text: string][] {
   const login: [string, string][] = [];
-  if (valueOf("credentials", args) === "cluster") {
-    login.push(["credentials", " --credentials cluster"]);
-  }
+  const isSpark = valueOf("engine", args) === "spark";
+  const credentials = valueOf("credentials", args) ?? (isSpark ? "cluster" : "environment");
+  if (credentials === "cluster") login.push(["credentials", BY_CLUSTER]);
+  else if (isSpark) login.push(["credentials", " --credentials environment"]);
   if (flagsIn(args).includes("--port-forward")) login.push(["port-forward", " --port-forward"]);
   return login;
 }

@@ -76,6 +76,26 @@ const CASES: readonly (readonly [title: string, args: string[], text: string, ex
       "deno task postflight --port-forward --credentials environment",
     ],
     [
+      "prints a run that logs in like the command, with the Jobs of the cluster",
+      ["--credentials", "cluster", "--port-forward", "--context", "kind", "--project", "a.json"],
+      "deno task run --date 2025-12-28 or deno task silver --engine local 2025-12-28",
+      "deno task run --project a.json --context kind --engine spark --port-forward " +
+      "--date 2025-12-28 or deno task silver --project a.json --engine local 2025-12-28",
+    ],
+    [
+      "prints commands that log in like a run with the engine spark",
+      ["run", "--engine=spark", "--port-forward"],
+      "deno task bronze 2025-12-28 && deno task postflight 2025-12-28",
+      "deno task bronze --engine spark --port-forward 2025-12-28 && " +
+      "deno task postflight --credentials cluster --port-forward 2025-12-28",
+    ],
+    [
+      "repeats the login with the environment for the engine spark",
+      ["run", "--engine", "spark", "--credentials", "environment"],
+      "deno task run --engine spark 2025-12-28",
+      "deno task run --credentials environment --engine spark 2025-12-28",
+    ],
+    [
       "does not repeat the standard input",
       ["--manifests", "-"],
       "deno task preflight",
