@@ -24,11 +24,14 @@ export async function daysToDo(
 ): Promise<readonly DayToDo[]> {
   const { days } = order;
   if (!("pending" in days)) return (await daysAskedFor(order, days)).map((day) => ({ day }));
+  const observer = observerOf(order, "run");
+  // The search can wait for a lock of the table, and the log of a pod must not be empty then.
+  observer.step({ step: "search", says: "looking for days that are not sealed", data: {} });
   const { findPending } = await import("../../pipeline/pending.ts");
   const pending = await withConnection(order, async (connection) => {
     return await findPending(await lake(), connection, days.pending, await todayOf(connection));
   });
-  observerOf(order, "run").step({
+  observer.step({
     step: "pending",
     says: pending.length === 0
       ? "nothing pending: every past day is sealed"

@@ -123,3 +123,21 @@ Deno.test("run --pending: rejects a day as argument", async () => {
     assertStringIncludes(stderr, "Cannot use --pending with");
   }
 });
+
+Deno.test("run --pending: prints a line before it waits for the database", async () => {
+  await using lake = await temporaryLake();
+  const server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = server.addr as Deno.NetAddr;
+  server.close();
+  const env = {
+    LAKE_URL: `file://${lake.path}`,
+    DJANGO_DB_HOST: "127.0.0.1",
+    DJANGO_DB_PORT: `${port}`,
+  };
+  const { code, stdout } = await runTask("run", ["--pending"], {
+    ...env,
+    DJANGO_DB_PASSWORD: "x",
+  });
+  assertEquals(code, 3);
+  assertStringIncludes(stdout, "looking for days that are not sealed");
+});
