@@ -15,6 +15,18 @@ export function closestWord(word: string, known: readonly string[]): string | un
   return best?.each;
 }
 
+/**
+ * The known name of an object that a misspelled name is most likely meant as. Names such as `config-1`
+ * and `config-2` differ on purpose.
+ *
+ * @returns undefined if no known name is similar
+ */
+export function closestName(name: string, known: readonly string[]): string | undefined {
+  const withoutDigits = (text: string) => text.replace(/\d+/g, "");
+  const others = known.filter((each) => withoutDigits(each) !== withoutDigits(name));
+  return closestWord(name, others);
+}
+
 /** The number of letters to add, remove or replace; two swapped letters count as one. */
 function distanceOf(a: string, b: string): number {
   const rows = [Array.from({ length: b.length + 1 }, (_, i) => i)];

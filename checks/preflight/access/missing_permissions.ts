@@ -11,7 +11,7 @@ import {
   ofKind,
   placeOf,
 } from "../../kubernetes/objects.ts";
-import { closestWord } from "../../kubernetes/spelling.ts";
+import { closestName, closestWord } from "../../kubernetes/spelling.ts";
 import type { AccountAction } from "../../facts/cluster/permissions.ts";
 import { naming } from "../../list_names.ts";
 import { isAllowed, type Known } from "./access_reviews.ts";
@@ -290,8 +290,11 @@ function bindingFor(
   );
   if (bound !== undefined) {
     const value = { kind: "ServiceAccount", ...account };
+    const near = closestName(name, listOf(bound.value.subjects).map((each) => String(each.name)));
     return explained(
-      "Add the account to the subjects of its binding: ",
+      near === undefined
+        ? "Add the account to the subjects of its binding: "
+        : `Correct the subject ${near} of its binding, or add the account to the subjects: `,
       patchObject(changedObject(bound), { op: "add", path: "subjects[-]", value }),
     );
   }

@@ -9,7 +9,7 @@ import { type Account, accountId, isInProject } from "../../kubernetes/jobs.ts";
 import { SPARK_CLUSTER } from "../../kubernetes/spark_cluster.ts";
 import { foreignJobs, JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { DRIVER_ACCOUNT, hasAccountsOf, ownAccount, ownAccountPlace } from "./job_accounts.ts";
-import { closestWord } from "../../kubernetes/spelling.ts";
+import { closestName } from "../../kubernetes/spelling.ts";
 import { createObjects, explained } from "../change.ts";
 import { type Judged, outcomeOfWhole, unlessUnknown } from "../outcome.ts";
 
@@ -221,7 +221,7 @@ function unknownAccountFinding(
 ): Finding {
   const others = accounts.filter((each) => each.name === name);
   const beside = accounts.filter((each) => namespaceOf(each) === namespace);
-  const meant = closestWord(name, beside.map((each) => each.name));
+  const meant = closestName(name, beside.map((each) => each.name));
   const object = { apiVersion: "v1", kind: "ServiceAccount", metadata: { name, namespace } };
   const command = shell`kubectl -n ${namespace} create serviceaccount ${name}`;
   const create = {

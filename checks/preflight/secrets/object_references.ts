@@ -8,7 +8,7 @@ import {
   ofKind,
   placeOf,
 } from "../../kubernetes/objects.ts";
-import { closestWord } from "../../kubernetes/spelling.ts";
+import { closestName, closestWord } from "../../kubernetes/spelling.ts";
 import type { Workload } from "../../kubernetes/workloads.ts";
 import { naming } from "../../list_names.ts";
 import { secretReadsOf } from "./secret_references.ts";
@@ -110,7 +110,10 @@ export function judgeObjectReads(
 }
 
 /** Returns one finding for each object that does not exist, with all workloads that need the object. */
-export function missingObjects(absent: readonly AbsentObject[]): Finding[] {
+export function missingObjects(
+  absent: readonly AbsentObject[],
+  objects: readonly ManifestObject[],
+): Finding[] {
   const groups = Map.groupBy(
     absent,
     ({ kind, namespace, name }) => `${kind} ${namespace}/${name}`,
@@ -119,22 +122,27 @@ export function missingObjects(absent: readonly AbsentObject[]): Finding[] {
     const { kind, namespace, name } = all[0]!;
     const readers = [...new Set(all.map(({ reader }) => objectId(reader)))];
     const isMap = kind === "ConfigMap";
+    const meant = closestName(name, ofKind(objects, kind, namespace).map((each) => each.name));
+    const words = (otherwise: string) =>
+      meant === undefined
+        ? `${otherwise[0]!.toUpperCase()}${otherwise.slice(1)}`
+        : `Write ${meant}. If ${name} is right, ${otherwise}`;
     return {
       severity: "fail",
       object: id,
       problem: `the ${kind} does not exist, and ${naming(readers)} ${
         readers.length === 1 ? "needs" : "need"
-      } it`,
+      } it${meant === undefined ? "" : `; did you mean ${meant}?`}`,
       why: isMap
         ? "the pod stays in CreateContainerConfigError, or in ContainerCreating"
         : "the pod stays pending, because the scheduler waits for the claim",
       ...(isMap
         ? {
-          fix: "Declare it in the manifests, or create it: " +
+          fix: words("declare it in the manifests, or create it: ") +
             shell`kubectl -n ${namespace} create configmap ${name} --from-file=<file>`,
-          fixInFiles: "Declare it in the manifests, or correct its name.",
+          fixInFiles: words("declare it in the manifests."),
         }
-        : { fix: "Declare the claim in the manifests, or correct claimName." }),
+        : { fix: words("declare the claim in the manifests, or correct claimName.") }),
     };
   });
 }
@@ -167,10 +175,8 @@ export function misspelledNames(
     const namespace = namespaceOf(object);
     if (declared.has(idOf(kind, name, namespace))) return [];
     const others = unread.get(idOf(kind, "", namespace)) ?? [];
-    const meant = closestWord(name, others.map((each) => each.name));
-    // Names such as config-1 and config-2 differ on purpose.
-    const withoutDigits = (text: string) => text.replace(/\d+/g, "");
-    if (meant === undefined || withoutDigits(meant) === withoutDigits(name)) return [];
+    const meant = closestName(name, others.map((each) => each.name));
+    if (meant === undefined) return [];
     return [{
       severity: "warn",
       ...placeOf(object, path),

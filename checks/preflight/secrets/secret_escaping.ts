@@ -99,8 +99,8 @@ export function judgeSecrets(tree: Tree, cluster?: ClusterOpened): Judged | unde
         return judgeSecret(secret, (key) => files.includes(key), isForJobs);
       }),
       ...stored.flatMap(({ secret, keys, files }) => judgeStored(secret, keys, project, files)),
-      ...missingSecrets(absent.filter(isKnown), project),
-      ...missingObjects(otherAbsent.filter(isKnown)),
+      ...missingSecrets(absent.filter(isKnown), objects, project),
+      ...missingObjects(otherAbsent.filter(isKnown), objects),
       ...[...reads, ...otherReads].flatMap(({ findings }) => findings),
       ...(cluster === undefined ? misspelledNames(workloads, objects) : []),
       ...localServers(jobs, objects, project),

@@ -10,6 +10,7 @@ import {
 import { naming } from "../../list_names.ts";
 import type { Container, Workload } from "../../kubernetes/workloads.ts";
 import { type Fields, isFields, listOf, textOf } from "../../kubernetes/fields.ts";
+import { closestName, closestWord } from "../../kubernetes/spelling.ts";
 import { storing } from "./secret_values.ts";
 
 /** A key of a Secret that a workload reads. */
@@ -152,19 +153,30 @@ export function judgeReads(
 }
 
 /** Returns one finding for each Secret that does not exist, with all workloads that read it. */
-export function missingSecrets(absent: readonly AbsentSecret[], project: Project): Finding[] {
+export function missingSecrets(
+  absent: readonly AbsentSecret[],
+  objects: readonly ManifestObject[],
+  project: Project,
+): Finding[] {
   const groups = Map.groupBy(absent, ({ namespace, name }) => `${namespace}/${name}`);
   return [...groups].map(([id, all]): Finding => {
     const keys = [...new Set(all.flatMap(({ key }) => key ?? []))];
     const readers = [...new Set(all.map(({ reader }) => objectId(reader)))];
+    const { name, namespace } = all[0]!;
+    const meant = closestName(name, ofKind(objects, "Secret", namespace).map((each) => each.name));
+    const way = storing(all[0]!, keys.length === 0 ? ["<key>"] : keys, project);
     return {
       severity: "fail",
       object: `Secret ${id}`,
       problem: `the Secret does not exist, and ${naming(readers)} ${
         readers.length === 1 ? "reads" : "read"
-      } ${keys.length === 0 ? "all of it" : naming(keys)}`,
+      } ${keys.length === 0 ? "all of it" : naming(keys)}${
+        meant === undefined ? "" : `; did you mean ${meant}?`
+      }`,
       why: "the pod stays in CreateContainerConfigError, or in ContainerCreating",
-      fix: `Store the Secret ${storing(all[0]!, keys.length === 0 ? ["<key>"] : keys, project)}`,
+      fix: meant === undefined
+        ? `Store the Secret ${way}`
+        : `Write ${meant}. If ${name} is right, store the Secret ${way}`,
     };
   });
 }
@@ -190,13 +202,15 @@ function noKey(
   project: Project,
 ): Finding {
   const keys = keysOf(secret);
+  const meant = closestWord(key, keys);
+  const read = meant === undefined ? "read an existing key" : `read ${meant}`;
   return {
     severity: "fail",
     ...place,
     problem: `${objectId(secret)} has no key ${key}; it has ${keys.join(", ") || "none"}`,
     why: "the pod stays in CreateContainerConfigError, or in ContainerCreating",
     fix: secret.file === undefined
-      ? `Read an existing key, or store the key ${storing(secret, [key], project)}`
-      : `Add ${key} to stringData of the Secret, or read an existing key.`,
+      ? `R${read.slice(1)}, or store the key ${storing(secret, [key], project)}`
+      : `Add ${key} to stringData of the Secret, or ${read}.`,
   };
 }

@@ -129,6 +129,7 @@ for (
       "adds the account to the binding that exists",
       `${SUBJECTS}spark-jobs`,
       `${SUBJECTS}spark-job`,
+      "Correct the subject spark-job of its binding, or add the account to the subjects: " +
       "kubectl -n analytics-jobs patch rolebinding spark-jobs --type=json -p " +
       `'[{"op":"add","path":"/subjects/-","value":{"kind":"ServiceAccount","name":"spark-jobs",` +
       `"namespace":"analytics-jobs"}}]'`,

@@ -297,6 +297,10 @@ Deno.test("secret-escaping fails for a key that the Secret does not have", async
     field: "spec.template.spec.containers[0].env[6].valueFrom.secretKeyRef",
     problem: `${OBJECT} has no key PASSWORD; it has DJANGO_DB_HOST, DJANGO_DB_NAME, ` +
       "DJANGO_DB_USER, DJANGO_DB_PASSWORD",
+    fix: "Add PASSWORD to stringData of the Secret, or read an existing key.",
+  });
+  await assertFound(ID, change(JOB, "key: DJANGO_DB_PASSWORD", "key: DJANGO_DB_PASWORD"), {
+    fix: "Add DJANGO_DB_PASWORD to stringData of the Secret, or read DJANGO_DB_PASSWORD.",
   });
   await assertFound(
     ID,
