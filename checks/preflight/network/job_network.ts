@@ -46,6 +46,8 @@ export function requiredNamespaces({ database, jobs }: Project): string[] {
 export interface NetworkSource {
   /** All objects, with their files relative to the working directory. */
   readonly objects: readonly ManifestObject[];
+  /** The objects by kind and name, as in `Service/paradedb`. */
+  readonly named: ReadonlyMap<string, readonly ManifestObject[]>;
   /** The files that could not be read, or only partially. */
   readonly problems: readonly ManifestProblem[];
 }
@@ -63,6 +65,8 @@ export interface Network {
   readonly isLive: boolean;
   /** True if objects without a namespace are judged in the namespace of the jobs. */
   readonly isPlaced: boolean;
+  /** True if the objects are for a managed cluster, of EKS, GKE, AKS or DOKS. */
+  readonly isManaged: boolean;
   /** The pods, policies and namespaces, including the namespaces that every cluster has. */
   readonly cluster: Cluster;
   /** The namespaces in the manifests or the cluster. */
@@ -78,6 +82,10 @@ export interface Network {
   /** True if there are workloads without a pod spec, which manifests-readable reports. */
   readonly hasPodlessWorkload: boolean;
 }
+
+/** Labels and annotations that only EKS, GKE, AKS and DOKS read. */
+const OF_MANAGED =
+  /"(?:[\w.]*\.)?(?:eks\.amazonaws\.com|gke\.io|cloud\.google\.com|kubernetes\.azure\.com|azure\.workload\.identity|doks\.digitalocean\.com)\//;
 
 /**
  * Reads the network of the jobs from manifests, or from the cluster that the manifests are applied
@@ -117,9 +125,14 @@ export function readNetwork(
   const policies = cluster.policies.filter(({ namespace }) => namespace === own);
   return {
     project,
-    manifests: { objects, problems: sourceProblems },
+    manifests: {
+      objects,
+      named: Map.groupBy(objects, ({ kind, name }) => `${kind}/${name}`),
+      problems: sourceProblems,
+    },
     isLive,
     isPlaced: placed !== undefined,
+    isManaged: objects.some(({ value }) => OF_MANAGED.test(JSON.stringify(value))),
     cluster: splitPods({ ...cluster, namespaces: withBuiltIn(cluster, project) }, false),
     declared: cluster.namespaces,
     policies,
@@ -256,9 +269,8 @@ export function objectOf(
   name: string,
   namespace?: string,
 ): ManifestObject | undefined {
-  return manifests.objects.find((each) =>
-    each.kind === kind && each.name === name &&
-    (namespace === undefined || (each.namespace ?? "default") === namespace)
+  return manifests.named.get(`${kind}/${name}`)?.find((each) =>
+    namespace === undefined || (each.namespace ?? "default") === namespace
   );
 }
 

@@ -150,15 +150,9 @@ const API_PEERS = [{
 const MANAGED_PEERS = PRIVATE_IPV4.filter((block) => /^(10|172|192)\./.test(block))
   .map((cidr) => ({ ipBlock: { cidr } }));
 
-/** Labels and annotations that only EKS, GKE, AKS and DOKS read. */
-const OF_MANAGED =
-  /"(?:[\w.]*\.)?(?:eks\.amazonaws\.com|gke\.io|cloud\.google\.com|kubernetes\.azure\.com|azure\.workload\.identity|doks\.digitalocean\.com)\//;
-
 function apiOf(network: Network): Api {
   const service = objectOf(network, "Service", "kubernetes", "default");
-  const isManaged = network.manifests.objects.some(({ value }) =>
-    OF_MANAGED.test(JSON.stringify(value))
-  );
+  const { isManaged } = network;
   if (service === undefined) return { service: SERVICE, isManaged };
   const { spec } = service.value;
   const clusterIP = isFields(spec) ? spec.clusterIP : undefined;

@@ -1,7 +1,10 @@
-import type { Policy, Rule } from "../../network_policy/model.ts";
+import { selects } from "../../kubernetes/selectors.ts";
+import { SPARK_CLUSTER } from "../../kubernetes/spark_cluster.ts";
+import type { Pod, Policy, Rule } from "../../network_policy/model.ts";
 import { hasFailure } from "../outcome.ts";
 import type { Platform, PlatformCheck } from "../platform.ts";
 import type { Network } from "./job_network.ts";
+import type { JobWithPods } from "./job_pods.ts";
 
 /** What a fix removes: all rules of a policy, or one rule, in whose place it leaves other rules. */
 export interface Removal {
@@ -17,7 +20,8 @@ export interface Removal {
  * Finds for each removal the checks that pass only because of what it removes.
  *
  * Removing less never closes more. So if no check fails after several removals at once, each of them
- * is harmless, and most removals need no evaluation of their own.
+ * is harmless, and most removals need no evaluation of their own. The others are judged for the jobs
+ * whose pods their policies select.
  *
  * @param checks the checks that pass without any removal
  */
@@ -26,19 +30,72 @@ export function neededBy(
   checks: readonly PlatformCheck[],
   removals: readonly Removal[],
 ): Map<Removal, readonly PlatformCheck[]> {
-  if (removals.length === 0 || checks.length === 0) return new Map();
+  const jobsOf = jobsByPolicy(platform.network);
+  const found = new Map<Removal, readonly PlatformCheck[]>();
+  const search = (among: readonly PlatformCheck[], some: readonly Removal[]) => {
+    if (some.length === 0 || among.length === 0) return;
+    const sets = some.map(({ policy }) => jobsOf(policy));
+    const jobs = [...new Set(sets.flatMap((set) => [...set]))];
+    // Halving judges the jobs again for each power of two.
+    const isCheapAlone =
+      sets.reduce((sum, { size }) => sum + size, 0) <= jobs.length * (2 + Math.log2(some.length));
+    if (some.length > 1 && isCheapAlone) {
+      for (const each of some) search(among, [each]);
+      return;
+    }
+    const failing = failingWithout(
+      { ...platform, network: { ...platform.network, jobs } },
+      among,
+      some,
+    );
+    if (failing.length === 0) return;
+    if (some.length === 1) {
+      found.set(some[0]!, failing);
+      return;
+    }
+    const middle = some.length >> 1;
+    search(failing, some.slice(0, middle));
+    search(failing, some.slice(middle));
+  };
+  search(checks, removals);
+  return found;
+}
+
+/** The checks that pass only before removals. */
+function failingWithout(
+  platform: Platform,
+  checks: readonly PlatformCheck[],
+  removals: readonly Removal[],
+): PlatformCheck[] {
   const changed = { ...platform, network: without(platform.network, removals) };
-  const failing = checks.filter(({ judge }) => {
+  return checks.filter(({ judge }) => {
     const outcome = judge(changed);
-    return !("findings" in outcome) || hasFailure(outcome);
+    if ("findings" in outcome) return hasFailure(outcome);
+    // A check that does not judge these jobs alone has no findings before either.
+    const before = judge(platform);
+    return "findings" in before && !hasFailure(before);
   });
-  if (failing.length === 0) return new Map();
-  if (removals.length === 1) return new Map([[removals[0]!, failing]]);
-  const middle = removals.length >> 1;
-  return new Map([
-    ...neededBy(platform, failing, removals.slice(0, middle)),
-    ...neededBy(platform, failing, removals.slice(middle)),
-  ]);
+}
+
+/** Returns a function for the jobs whose connections a policy decides about. */
+function jobsByPolicy({ jobs, cluster }: Network): (policy: Policy) => ReadonlySet<JobWithPods> {
+  const idOf = ({ namespace, kind, name }: Pod) => `${namespace}/${kind}/${name}`;
+  const ofJobs = new Set(jobs.flatMap(({ actors }) => actors.map(({ pod }) => idOf(pod))));
+  const servers = cluster.pods.filter((pod) => !ofJobs.has(idOf(pod)));
+  // Drivers of other jobs connect to a SparkCluster.
+  const isShared = jobs.some(({ object }) => object.kind === SPARK_CLUSTER);
+  const found = new Map<Policy, ReadonlySet<JobWithPods>>();
+  return (policy) => {
+    const isSelected = ({ namespace, labels }: Pod) =>
+      namespace === policy.namespace && selects(policy.pods, labels);
+    const own = found.get(policy) ?? new Set(
+      isShared || servers.some(isSelected)
+        ? jobs
+        : jobs.filter(({ actors }) => actors.some(({ pod }) => isSelected(pod))),
+    );
+    found.set(policy, own);
+    return own;
+  };
 }
 
 /** The network after removals. A policy without rules still isolates its pods. */
