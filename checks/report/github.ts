@@ -1,5 +1,5 @@
 import type { Finding, Result } from "../finding.ts";
-import { reasonOf } from "./report.ts";
+import { examinedInPart, reasonOf } from "./report.ts";
 
 type Command = "error" | "warning" | "notice";
 
@@ -18,7 +18,8 @@ interface Properties {
 export function renderCommands(result: Result): string {
   const { id, title, verdict, requested, findings } = result;
   const reason = reasonOf(result);
-  const lines = findings.map((finding) => annotate(id, finding));
+  const inPart = [examinedInPart(result)].filter((line) => line !== undefined);
+  const lines = findings.map((finding) => annotate(id, finding, inPart));
   if (verdict === "error") lines.push(command("error", { title: `${id}: not decided` }, reason));
   if (verdict === "skip") {
     const word = requested ? "notice" : "warning";
@@ -41,14 +42,14 @@ export function renderNotApplicable(results: readonly Result[]): string {
   return `${command("notice", { title }, lines.join("\n"))}\n`;
 }
 
-function annotate(id: string, finding: Finding): string {
+function annotate(id: string, finding: Finding, inPart: readonly string[]): string {
   const { severity, object, field, file, line, problem, why, fix } = finding;
   const place = field === undefined ? object : `${object} ${field}`;
   const message = [`${place}: ${problem}`, ...(why === undefined ? [] : [`why: ${why}`])];
   return command(
     severity === "fail" ? "error" : "warning",
     { file, line, title: id },
-    [...message, `fix: ${fix}`, `details: deno task explain ${id}`].join("\n"),
+    [...message, `fix: ${fix}`, ...inPart, `details: deno task explain ${id}`].join("\n"),
   );
 }
 

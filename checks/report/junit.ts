@@ -1,5 +1,5 @@
 import type { Finding, Result } from "../finding.ts";
-import { reasonOf, type Report } from "./report.ts";
+import { examinedInPart, reasonOf, type Report } from "./report.ts";
 
 /** A test case of a JUnit report. */
 export interface TestCase {
@@ -71,9 +71,10 @@ export function renderSuites(name: string, suites: readonly TestSuite[]): string
 export function testCases(classname: string, results: readonly Result[]): TestCase[] {
   return results.map((result) => {
     const { id, title, section, findings, seconds } = result;
-    const text = findings.length === 0
-      ? {}
-      : { text: [title, ...findings.map(describe), page(id)].join("\n\n") };
+    const inPart = [examinedInPart(result)].filter((line) => line !== undefined);
+    const text = findings.length === 0 ? {} : {
+      text: [title, ...inPart, ...findings.map(describe), page(id)].join("\n\n"),
+    };
     const found = outcomeOf(result);
     return {
       classname: section === undefined ? classname : `${classname}.${section}`,

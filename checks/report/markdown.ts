@@ -1,5 +1,5 @@
 import type { Finding, Result } from "../finding.ts";
-import { reasonOf, type Report } from "./report.ts";
+import { examinedInPart, fixOnce, type PrintedFixes, reasonOf, type Report } from "./report.ts";
 import { renderSummary } from "./text.ts";
 
 /** The most rows of the table. GitHub shows at most 1 MiB of a summary. */
@@ -13,10 +13,11 @@ const LONGEST_CELL = 2_000;
  * that could not judge. It is the summary of a workflow run. Ends with a newline.
  */
 export function renderMarkdown(report: Omit<Report, "exitCode">): string {
+  const printed: PrintedFixes = new Map();
   const rows = [
-    ...report.results.flatMap((result) => findingsOf(result, "fail")),
+    ...report.results.flatMap((result) => findingsOf(result, "fail", printed)),
     ...report.results.flatMap(undecided),
-    ...report.results.flatMap((result) => findingsOf(result, "warn")),
+    ...report.results.flatMap((result) => findingsOf(result, "warn", printed)),
   ];
   const lines = [escape(renderSummary(report).trimEnd())];
   if (rows.length > 0) {
@@ -24,6 +25,10 @@ export function renderMarkdown(report: Omit<Report, "exitCode">): string {
     for (const row of rows.slice(0, MOST_ROWS)) lines.push(`| ${row.map(cell).join(" | ")} |`);
     const more = rows.length - MOST_ROWS;
     if (more > 0) lines.push("", `${more} more rows are in the other reports.`);
+  }
+  for (const result of report.results) {
+    const inPart = examinedInPart(result);
+    if (inPart !== undefined) lines.push("", escape(`${result.id} ${inPart}`));
   }
   const idle = report.results.filter(({ verdict }) => verdict === "not-applicable");
   if (idle.length > 0) {
@@ -35,9 +40,13 @@ export function renderMarkdown(report: Omit<Report, "exitCode">): string {
 
 type Row = readonly [verdict: string, check: string, place: string, problem: string, fix: string];
 
-function findingsOf({ id, findings }: Result, wanted: Finding["severity"]): Row[] {
+function findingsOf(
+  { id, findings }: Result,
+  wanted: Finding["severity"],
+  printed: PrintedFixes,
+): Row[] {
   return findings.filter(({ severity }) => severity === wanted).map((finding) => {
-    const { severity, object, field, file, line, problem, why, fix } = finding;
+    const { severity, object, field, file, line, problem, why } = finding;
     const named = field === undefined ? object : `${object} ${field}`;
     const place = file === undefined ? [] : [`${file}${line === undefined ? "" : `:${line}`}`];
     return [
@@ -45,7 +54,7 @@ function findingsOf({ id, findings }: Result, wanted: Finding["severity"]): Row[
       id,
       [...place, named].join("\n"),
       why === undefined ? problem : `${problem}\nwhy: ${why}`,
-      fix,
+      fixOnce(finding, id, printed),
     ];
   });
 }

@@ -1,4 +1,5 @@
-import type { Result } from "../finding.ts";
+import type { Finding, Result } from "../finding.ts";
+import { piecesOf } from "./fix_pieces.ts";
 
 /** The content of a report. */
 export interface Report {
@@ -24,6 +25,31 @@ export function reasonOf({ examined, reason }: Result): string {
 /** Returns the condition of a check that warned or failed. A failure says that it does not hold. */
 export function conditionOf({ verdict, title }: Result): string {
   return verdict === "fail" ? `not true: ${title}` : title;
+}
+
+/**
+ * Returns what a check with findings examined, if that was not everything. A pass, a skip and an error
+ * show it anyway.
+ */
+export function examinedInPart({ verdict, examined = "" }: Result): string | undefined {
+  const hasFindings = verdict === "warn" || verdict === "fail";
+  return hasFindings && examined.includes("not checked") ? `examined: ${examined}` : undefined;
+}
+
+/** The fixes that a report printed, with the check of each. */
+export type PrintedFixes = Map<string, string>;
+
+/**
+ * Returns the fix of a finding for a report from top to bottom. A change of the cluster or of a file is
+ * printed once: the second one could be refused, or change more.
+ */
+export function fixOnce({ fix, fixInFiles }: Finding, id: string, printed: PrintedFixes): string {
+  const before = printed.get(fix);
+  if (before !== undefined) return `the same as ${before === id ? "" : `for ${before} `}above`;
+  const isChange = fixInFiles !== undefined ||
+    piecesOf(fix).some(({ kind, text }) => kind === "command" && /\bkubectl |\n/.test(text));
+  if (isChange) printed.set(fix, id);
+  return fix;
 }
 
 /** Returns a result whose fixes change files instead of the cluster. */

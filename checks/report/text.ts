@@ -1,6 +1,14 @@
 import type { Finding, Result, Verdict } from "../finding.ts";
 import { piecesOf } from "./fix_pieces.ts";
-import { conditionOf, createDigest, reasonOf, type Report } from "./report.ts";
+import {
+  conditionOf,
+  createDigest,
+  examinedInPart,
+  fixOnce,
+  type PrintedFixes,
+  reasonOf,
+  type Report,
+} from "./report.ts";
 
 /** The layout of the text. */
 export interface TextOptions {
@@ -81,9 +89,6 @@ function renderHeading(title: string, follows: boolean, { colour = false }: Text
 
 const INDENT = " ".repeat(9);
 
-/** The fixes that a report printed, with the check of each. */
-export type PrintedFixes = Map<string, string>;
-
 /**
  * Renders one line for a check, and below it the findings: object, problem, consequence and fix.
  * Ends with a newline.
@@ -99,11 +104,8 @@ export function renderResult(
   const word = (WORDS[verdict] ?? verdict.toUpperCase()).padEnd(5);
   const shown = colour ? `\x1b[${COLOURS[verdict]}m${word}\x1b[0m` : word;
   const lines = [`${shown}  ${id.padEnd(idWidth)}  ${messageOf(result)}`];
-  const { examined = "" } = result;
-  // A pass and a skip show it in their first line.
-  if ((verdict === "warn" || verdict === "fail") && examined.includes("not checked")) {
-    lines.push(`${INDENT}${printable(`examined: ${examined}`)}`);
-  }
+  const inPart = examinedInPart(result);
+  if (inPart !== undefined) lines.push(`${INDENT}${printable(inPart)}`);
   for (const { object, reason } of notJudged) {
     lines.push(`${INDENT}${printable(`not judged: ${object} (${reason})`)}`);
   }
@@ -137,10 +139,11 @@ function messageOf(result: Result): string {
 }
 
 function renderFinding(
-  { severity, object, field, file, line, problem, why, fix }: Finding,
+  finding: Finding,
   id: string,
   printed: PrintedFixes,
 ): string[] {
+  const { severity, object, field, file, line, problem, why } = finding;
   const place = file === undefined ? "" : `  (${file}${line === undefined ? "" : `:${line}`})`;
   const within = field === undefined ? "" : `  ${field}`;
   const lines = [
@@ -148,7 +151,7 @@ function renderFinding(
     `${INDENT}  ${severity === "warn" ? "warning" : "problem"}  ${printable(problem)}`,
   ];
   if (why !== undefined) lines.push(`${INDENT}  why      ${printable(why)}`);
-  const [first = "", ...more] = fixLines(fix, id, printed);
+  const [first = "", ...more] = fixLines(fixOnce(finding, id, printed));
   return [
     ...lines,
     `${INDENT}  fix      ${first}`,
@@ -156,18 +159,9 @@ function renderFinding(
   ];
 }
 
-/**
- * The lines of a fix: words, and each command on a line of its own, so that it can be copied. A change
- * of the cluster or of a file is printed once: the second one could be refused, or change more.
- */
-function fixLines(fix: string, id: string, printed: PrintedFixes): string[] {
-  const before = printed.get(fix);
-  if (before !== undefined) return [`the same as ${before === id ? "" : `for ${before} `}above`];
-  const pieces = piecesOf(fix);
-  if (pieces.some(({ kind, text }) => kind === "command" && /\bkubectl |\n/.test(text))) {
-    printed.set(fix, id);
-  }
-  return pieces.flatMap(({ kind, text }) =>
+/** The lines of a fix: words, and each command on a line of its own, so that it can be copied. */
+function fixLines(fix: string): string[] {
+  return piecesOf(fix).flatMap(({ kind, text }) =>
     kind === "command"
       ? text.split("\n")
       // A change of the manifests follows words after a blank line.

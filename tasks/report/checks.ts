@@ -1,5 +1,11 @@
 import type { Finding, Result } from "../../checks/finding.ts";
-import { conditionOf, reasonOf, type Report } from "../../checks/report/report.ts";
+import {
+  conditionOf,
+  fixOnce,
+  type PrintedFixes,
+  reasonOf,
+  type Report,
+} from "../../checks/report/report.ts";
 import { plural } from "../../pipeline/progress.ts";
 import type { Template } from "./content.ts";
 import { type Html, html } from "./escape.ts";
@@ -18,6 +24,7 @@ export function renderChecks(report: Report, template: Template, number: number)
     name,
     members: worstFirst(members),
   }));
+  const printed: PrintedFixes = new Map();
   const pages = new Set(results.map(({ id }) => id).filter((id) => id in template.pages));
   return html`
     <section class="part" aria-labelledby="checks-${number}">
@@ -29,7 +36,7 @@ export function renderChecks(report: Report, template: Template, number: number)
       html`
         <section class="checks">
         <h3>${name}</h3>
-        ${members.map((each) => renderResult(each, template, { pages, number }))}</section>
+        ${members.map((each) => renderResult(each, template, { pages, number }, printed))}</section>
       `
     )}</section>
   `;
@@ -71,7 +78,12 @@ interface Anchors {
   readonly number: number;
 }
 
-function renderResult(result: Result, template: Template, { pages, number }: Anchors): Html {
+function renderResult(
+  result: Result,
+  template: Template,
+  { pages, number }: Anchors,
+  printed: PrintedFixes,
+): Html {
   const { id, verdict, findings, notJudged = [] } = result;
   const { sign, word } = VERDICTS.get(verdict)!;
   const anchor = (name: string) => `page-${name}-${number}`;
@@ -87,7 +99,7 @@ function renderResult(result: Result, template: Template, { pages, number }: Anc
       html`
         <p>Not judged: <code>${object}</code> (${reason})</p>
       `
-    )}${findings.map(renderFinding)}${page !== undefined && html`
+    )}${findings.map((each) => renderFinding(each, id, printed))}${page !== undefined && html`
       <details class="page" id="${anchor(id)}">
         <summary>Runbook: ${id}</summary>
         <div class="runbook">${renderMarkdown(
@@ -110,8 +122,11 @@ function messageOf(result: Result): string {
 }
 
 function renderFinding(
-  { severity, object, field, file, line, problem, why, fix }: Finding,
+  finding: Finding,
+  id: string,
+  printed: PrintedFixes,
 ): Html {
+  const { severity, object, field, file, line, problem, why } = finding;
   const place = file === undefined ? undefined : `${file}${line === undefined ? "" : `:${line}`}`;
   return html`
     <div class="finding ${severity}">
@@ -125,7 +140,10 @@ function renderFinding(
     ${why !== undefined && html`
       <dt>Why</dt>
       <dd>${why}</dd>
-    `}<dt>Fix</dt><dd class="fix">${renderPieces(piecesOf(fix), `the fix of ${object}`)}</dd>
+    `}<dt>Fix</dt><dd class="fix">${renderPieces(
+      piecesOf(fixOnce(finding, id, printed)),
+      `the fix of ${object}`,
+    )}</dd>
       </dl>
     </div>
   `;
