@@ -1,6 +1,11 @@
 import { shellPath } from "../../pipeline/shell.ts";
 import { lineOf, type ManifestObject, namespaceOf, objectId } from "../kubernetes/objects.ts";
-import { fillCommand, placeholdersIn, replacePlaceholders } from "../kubernetes/placeholders.ts";
+import {
+  fillCommand,
+  isOfAirflow,
+  placeholdersIn,
+  replacePlaceholders,
+} from "../kubernetes/placeholders.ts";
 import { type DocumentProblem, type Documents, parseDocuments } from "../kubernetes/yaml.ts";
 import { naming } from "../list_names.ts";
 import { parentOf } from "./manifest_files.ts";
@@ -172,7 +177,10 @@ export function withoutPlaceholders(
     unrendered: {
       problem:
         `the file is a template: the ${word} ${naming(texts)} ${verb} not filled in, so not ` +
-        `judged: ${naming(unfilled.map(({ object }) => restore(objectId(object))))}`,
+        `judged: ${naming(unfilled.map(({ object }) => restore(objectId(object))))}` +
+        (texts.some(isOfAirflow)
+          ? "; a task of Airflow fills it in, and kubectl applies it as it is"
+          : ""),
       render: `Fill in the ${word}, and check the result: ${command} | ${PIPE}`,
       line: lineOf(first.object, first.placeholders[0]!.path),
       kinds: [...new Set(unfilled.map(({ object }) => object.kind))],

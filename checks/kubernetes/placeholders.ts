@@ -34,6 +34,10 @@ const FORMS = [
 ];
 const FORM = new RegExp(FORMS.map(({ source }) => source).join("|"), "g");
 
+/** An expression that Airflow fills in, as in `{{ ds }}` and `{{ params.day }}`. */
+const AIRFLOW =
+  /\{\{-?\s*(?:(?:ds|ts)(?:_nodash\w*)?|(?:next_|prev_|yesterday_|tomorrow_)ds(?:_nodash)?|(?:next_|prev_)?execution_date|logical_date|data_interval_(?:start|end)|run_id|(?:macros|params|dag|dag_run|task|task_instance|ti|var|conn|conf)\s*[.[])[^{}]*\}\}/;
+
 /** Names of placeholders in a field that has no upper case, as in `YOUR_NAMESPACE`. */
 const UPPER =
   /(?<!\w)(?:[A-Z][A-Z\d]*(?:_[A-Z\d]+)+|NAMESPACE|CHANGE-?ME|REPLACE-?ME|PLACEHOLDER)(?!\w)/g;
@@ -214,6 +218,21 @@ function inFields(value: unknown, key: string, path: string): Placeholder[] {
     ]),
     ...inWords(value, path),
   ];
+}
+
+/**
+ * Returns whether a placeholder is an expression of Airflow.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { isOfAirflow } from "./placeholders.ts";
+ *
+ * assertEquals(["{{ ds }}", "{{ .Values.day }}"].map(isOfAirflow), [true, false]);
+ * ```
+ */
+export function isOfAirflow(text: string): boolean {
+  return AIRFLOW.test(text);
 }
 
 /** Finds the placeholders in settings with certain names. */

@@ -24,6 +24,8 @@ import {
   shellInArgument,
   type ShellSyntax,
 } from "../../source_code/shell_syntax.ts";
+import { isOfAirflow } from "../../kubernetes/placeholders.ts";
+import type { NotJudged } from "../../finding.ts";
 import { namesSecret } from "../../kubernetes/secret_text.ts";
 import { isFilledValue } from "../../kubernetes/filled_values.ts";
 import {
@@ -82,7 +84,10 @@ export function judgeEnvironments(tree: Tree): Judged | undefined {
       ...tree.jobs.flatMap(ofSettings),
       ...reads.flatMap(dayFinding),
     ],
-    ...notJudgedOf(reads),
+    ...notJudgedOf(
+      reads,
+      containers.flatMap(({ workload, container }) => renderedIn(workload, container)),
+    ),
   };
 }
 
@@ -136,12 +141,18 @@ interface DayRead {
 }
 
 /** The reads of JOB_DATE whose end is not known, by name. */
-function notJudgedOf(reads: readonly DayRead[]): Pick<Judged, "notJudged"> {
-  const notJudged = reads.flatMap(({ source, read: { offset, unknown } }) => {
-    if (unknown === undefined) return [];
-    const { object, line } = placeIn(source, offset);
-    return [{ object: `JOB_DATE in ${object}, line ${line}`, reason: unknown }];
-  });
+function notJudgedOf(
+  reads: readonly DayRead[],
+  rendered: readonly NotJudged[],
+): Pick<Judged, "notJudged"> {
+  const notJudged = [
+    ...rendered,
+    ...reads.flatMap(({ source, read: { offset, unknown } }) => {
+      if (unknown === undefined) return [];
+      const { object, line } = placeIn(source, offset);
+      return [{ object: `JOB_DATE in ${object}, line ${line}`, reason: unknown }];
+    }),
+  ];
   return notJudged.length === 0 ? {} : { notJudged };
 }
 
@@ -238,7 +249,7 @@ function ofContainer(
     open,
   });
   const ofVariables = env.flatMap(({ name, value, path }) => {
-    const isParameter = isRendered(object) && value?.includes("{{");
+    const isParameter = value !== undefined && rendererOf(object, value) !== undefined;
     const findings = value === undefined || isParameter ? [] : judgeValue(
       placeOf(object, `${path}.value`),
       name,
@@ -285,7 +296,9 @@ function wordFindings(
     const wrong = isDay ? shellIn(written.replaceAll("$$", "$")) : shellInArgument(text, known);
     if (wrong === undefined) {
       const [name, value] = [option, written];
-      return isRendered(object) ? [] : placeholderFinding(place, name, value, "the argument");
+      return rendererOf(object, text) === undefined
+        ? placeholderFinding(place, name, value, "the argument")
+        : [];
     }
     const before = words[i - 1]?.text ?? "";
     const isSecret = namesSecret(/^--?[\w.-]+/.exec(text)?.[0] ?? before);
@@ -308,9 +321,29 @@ function wordFindings(
   });
 }
 
-/** Returns whether a tool fills in `{{…}}` in the object, as Argo does. */
-function isRendered({ value: { apiVersion } }: ManifestObject): boolean {
-  return textOf(apiVersion)?.startsWith("argoproj.io/") === true;
+/** What fills in the expressions of a text before the object is created; undefined for kubectl. */
+function rendererOf({ kind, value }: ManifestObject, text: string): string | undefined {
+  if (!text.includes("{{")) return undefined;
+  if (textOf(value.apiVersion)?.startsWith("argoproj.io/")) return "Argo";
+  return OF_AIRFLOW.includes(kind) && isOfAirflow(text) ? "a task of Airflow" : undefined;
+}
+
+/** The kinds that tasks of Airflow create from a file. Other kinds are applied by kubectl. */
+const OF_AIRFLOW = ["Pod", "SparkApplication"];
+
+/** The values of a day that a tool fills in. */
+function renderedIn({ object }: Workload, { env, words }: Container): NotJudged[] {
+  const texts = [
+    ...words.map(({ path, text }, i) => ({ path, text, ...optionAt(words, i) })),
+    ...env.map(({ name, value = "", path }) => ({ path, text: value, name, value })),
+  ];
+  return texts.flatMap(({ path, text, name, value }) => {
+    const by = rendererOf(object, text);
+    const isDay = namesDay(name) || dayPlaceholderIn(name, value) !== undefined;
+    return by === undefined || !isDay
+      ? []
+      : [{ object: `${path} of ${objectId(object)}`, reason: `${by} fills in ${text}` }];
+  });
 }
 
 function placeholderFinding(place: Place, name: string, value: string, what: string): Finding[] {
