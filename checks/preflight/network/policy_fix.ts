@@ -38,8 +38,10 @@ export interface MissingRule {
   readonly keepsPeer?: boolean;
 }
 
-/** The peer that selects every address outside the cluster. */
-export const OUTSIDE_PEER = { ipBlock: { cidr: "0.0.0.0/0", except: PRIVATE_IPV4 } };
+/** The peer that selects every IPv4 address outside the cluster and its network. */
+export const OUTSIDE_PEER = {
+  ipBlock: { cidr: "0.0.0.0/0", except: [...PRIVATE_IPV4, "100.64.0.0/10"].sort() },
+};
 
 /** The peer that selects one address. */
 export function blockOf(address: Address): { readonly ipBlock: { readonly cidr: string } } {

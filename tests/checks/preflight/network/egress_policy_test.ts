@@ -271,3 +271,15 @@ for (
     assertEquals(outcome, { examined: "pods of 1 job under 6 policies", findings: [] });
   });
 }
+
+Deno.test("the fix of egress-policy excepts the blocks that our own policy excepts", () => {
+  const { fix } = onlyFinding({ store: "" });
+  const excepted = [
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+  ];
+  for (const block of excepted) assertStringIncludes(fix, block);
+});
