@@ -12,6 +12,8 @@ export interface WrongField {
   readonly problem: string;
   /** The correction. */
   readonly fix: string;
+  /** True if the field is required, but missing. */
+  readonly isMissing?: true;
   /** The effect of the problem. The default is that every API server refuses the object. */
   readonly why?: string;
   /** True if a version of the operator that is not known here can have the field. */
@@ -235,6 +237,7 @@ function judgeFields(
     found.push({
       path: child(path, field),
       problem: `${field} is required, but missing`,
+      isMissing: true,
       fix: `Add ${field}. Check the indentation of the lines below, too.`,
     });
   }

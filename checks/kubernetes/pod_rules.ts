@@ -103,6 +103,7 @@ function wrongContainers(spec: Fields, specPath: string): WrongField[] {
         found.push({
           path: `${path}.image`,
           problem: "image is required, but missing",
+          isMissing: true,
           fix: "Add image: <registry>/<name>:<tag>",
         });
       }

@@ -69,6 +69,6 @@ export function sparkTypeOf(group: string, kind: string): string | undefined {
 const COMPLETED = /^spec\.(driver|executor|master|worker)Spec\.\w+\./;
 
 /** Returns whether the operator of Apache Spark sets a field that is missing. */
-export function isCompleted({ path, problem }: WrongField): boolean {
-  return COMPLETED.test(path) && problem.endsWith("is required, but missing");
+export function isCompleted({ path, isMissing }: WrongField): boolean {
+  return isMissing === true && COMPLETED.test(path);
 }

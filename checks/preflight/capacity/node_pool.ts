@@ -215,6 +215,7 @@ function judgePod(
 ): Finding[] {
   const selector = isFields(spec.nodeSelector) ? spec.nodeSelector : {};
   const label = selector[wanted.key];
+  const entry = `${wanted.key}: ${wanted.value || '""'}`;
   const isSelected = label === wanted.value || isRequired(spec, wanted);
   const isTolerated = !repels(taint) ||
     listOf(spec.tolerations).some((each) => tolerates(each, taint));
@@ -226,7 +227,9 @@ function judgePod(
         typeof label === "string" ? `, or none: ${wanted.key} has to be ${label}` : ""
       }`,
       why: "the job can then use the memory that production needs, on another node",
-      fix: `Set in the pod's spec: nodeSelector: {${wanted.key}: ${wanted.value || '""'}}`,
+      fix: Object.keys(selector).length === 0
+        ? `Set in the pod's spec: nodeSelector: {${entry}}`
+        : `Set in the nodeSelector of the pod's spec: ${entry}`,
     }]),
     ...(isTolerated ? [] : [{
       severity: "fail" as const,

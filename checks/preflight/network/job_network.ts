@@ -107,8 +107,8 @@ export function readNetwork(
       file === undefined ? { value } : { value, where: `${file}:${line}` }
     )),
   );
-  const isJob = ({ object }: ObjectProblem) =>
-    new RegExp(`^(Job|CronJob|Pod) ${own}/`).test(object);
+  const isJob = ({ kind, namespace }: ObjectProblem) =>
+    ["Job", "CronJob", "Pod"].includes(kind) && namespace === own;
   const jobs = all.filter(({ workload: { object } }) => object.namespace === own)
     .flatMap((each): JobWithPods[] => {
       const job = withPods(each);

@@ -25,10 +25,12 @@ Deno.test("node-pool fails for a job without the selector, or with another", asy
   await assertFound(ID, change(JOB, selector, ""), {
     ...place,
     problem: "the job can run on any node",
+    fix: "Set in the pod's spec: nodeSelector: {robson.io/pool: analytics}",
   });
   await assertFound(ID, change(JOB, selector, selector.replace("analytics", "web")), {
     ...place,
     problem: "the job can run on any node, or none: robson.io/pool has to be web",
+    fix: "Set in the nodeSelector of the pod's spec: robson.io/pool: analytics",
   });
 });
 
