@@ -198,16 +198,16 @@ Deno.test("action: checks the manifests of another repository, as GitHub runs it
     assertEquals([help.code, help.outputs["exit-code"]], [2, "2"], help.log);
   });
 
-  await t.step("jobs in another namespace than the default project's are a warning", async () => {
+  await t.step("jobs in another namespace than the default project's are a failure", async () => {
     const shop = await repositoryIn(
       machine.folder,
       (text) => text.replaceAll("analytics-jobs", "shop"),
     );
     const { code, log, summary } = await machine.use(shop, MANIFESTS);
-    assertEquals(code, 0, log);
-    assertMatch(log, /^::warning file=.*,title=manifests-readable::.* in the namespace shop, /m);
+    assertEquals(code, 1, log);
+    assertMatch(log, /^::error file=.*,title=manifests-readable::.* in the namespace shop, /m);
     assertEquals(log.match(/^::notice title=\d+ checks do not apply::/gm)?.length, 1, log);
-    assertStringIncludes(summary, "| WARN | manifests-readable |");
+    assertStringIncludes(summary, "| FAIL | manifests-readable |");
   });
 
   await t.step("a version that npm does not have is named, and the log group ends", async () => {
