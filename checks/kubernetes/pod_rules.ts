@@ -133,6 +133,10 @@ function wrongContainers(spec: Fields, specPath: string): WrongField[] {
             fix: "Use letters, digits and _.",
           });
         }
+        const source = isFields(each.valueFrom) ? wrongSource(each.valueFrom) : undefined;
+        if (source !== undefined) {
+          found.push({ ...source, path: `${path}.env[${j}].valueFrom.${source.path}` });
+        }
         const hasValue = typeof each.value === "string" && each.value !== "";
         if (hasValue && isFields(each.valueFrom)) {
           found.push({
@@ -145,6 +149,38 @@ function wrongContainers(spec: Fields, specPath: string): WrongField[] {
     }
   }
   return found;
+}
+
+/** The fields of a pod that a variable can have as its value. */
+const POD_FIELDS = [
+  ...["metadata.name", "metadata.namespace", "metadata.uid"],
+  ...["spec.nodeName", "spec.serviceAccountName"],
+  ...["status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs"],
+];
+
+/** The problem of a field of the pod, or of an amount of a container, as the value of a variable. */
+function wrongSource({ fieldRef, resourceFieldRef }: Fields): WrongField | undefined {
+  const field = isFields(fieldRef) ? textOf(fieldRef.fieldPath) : undefined;
+  const isEntry = /^metadata\.(labels|annotations)\['[^']+'\]$/.test(field ?? "");
+  if (field !== undefined && !isEntry && !POD_FIELDS.includes(field)) {
+    const near = closestWord(field, POD_FIELDS);
+    return {
+      path: "fieldRef.fieldPath",
+      problem: `no variable can have the field ${field} of its pod`,
+      fix: near === undefined
+        ? `Use one of ${
+          POD_FIELDS.join(", ")
+        }, metadata.labels['<key>'], metadata.annotations['<key>'].`
+        : `Did you mean ${near}?`,
+    };
+  }
+  const resource = isFields(resourceFieldRef) ? textOf(resourceFieldRef.resource) : undefined;
+  const isAmount = /^(limits|requests)\.(cpu|memory|ephemeral-storage|hugepages-\S+)$/;
+  return resource === undefined || isAmount.test(resource) ? undefined : {
+    path: "resourceFieldRef.resource",
+    problem: `no variable can have the amount ${resource} of a container`,
+    fix: "Use limits or requests of cpu, memory or ephemeral-storage, as in limits.cpu.",
+  };
 }
 
 /** The names of the volumes that a StatefulSet adds to its pods. */

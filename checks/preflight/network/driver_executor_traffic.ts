@@ -21,6 +21,7 @@ import { ROLE_LABEL } from "../../spark/pods.ts";
 import type { Actor, JobWithPods } from "./job_pods.ts";
 import type { ManifestObject } from "../../kubernetes/objects.ts";
 import { SPARK_CLUSTER } from "../../kubernetes/spark_cluster.ts";
+import { isLocalHost } from "../../network_policy/local_host.ts";
 import { selectsEndpoint } from "../../network_policy/matching.ts";
 import { NAME_LABEL } from "../../network_policy/model.ts";
 import { serviceOf } from "./service_host.ts";
@@ -81,6 +82,7 @@ export const driverExecutorTraffic: PlatformCheck = connectionCheck({
     const settings = [
       ...network.jobs.filter(({ unlabelled }) => unlabelled).map((job) => missingLabel(job)),
       ...jobs.flatMap((job) => missingPorts(job)),
+      ...jobs.flatMap((job) => loopbackFindings(job)),
     ];
     const judged = { examined, findings: [...outcome.findings, ...settings] };
     return hasFailure(judged) ? judged : unknownModes(network) ?? unknownPorts(jobs) ?? judged;
@@ -297,6 +299,26 @@ function missingPorts(job: JobWithPods): Finding[] {
       missing.map((key) => `--conf=${key}=${DEFAULTS[key]}`).join(" ")
     }`,
   }];
+}
+
+/** The finding for a driver that listens, or is to be found, only inside of its own pod. */
+function loopbackFindings(job: JobWithPods): Finding[] {
+  return ["spark.driver.bindAddress", "spark.driver.host"].flatMap((key): Finding[] => {
+    const setting = job.settings.get(key);
+    const isAny = key.endsWith("bindAddress") && /^(0\.0\.0\.0|::)$/.test(setting?.value ?? "");
+    if (setting === undefined || isAny || !isLocalHost(setting.value)) return [];
+    return [{
+      severity: "fail",
+      ...setting.place,
+      problem: `${key} is ${setting.value}, which executors cannot reach`,
+      why:
+        "each pod has a loopback address of its own: no executor can register with the driver; " +
+        runEnds("after retries", "SparkContext was shut down"),
+      fix: key === "spark.driver.host"
+        ? "Set it to the address of the pod: --conf=spark.driver.host=$(POD_IP)"
+        : `Remove ${key}: the driver then listens on all addresses of its pod.`,
+    }];
+  });
 }
 
 /** Returns the outcome if a file that was not read can set ports; undefined without such a file. */

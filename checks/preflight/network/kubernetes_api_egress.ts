@@ -200,7 +200,7 @@ function accessOf(
     if (toServer === undefined) return "open";
     return toService === undefined ? "service only" : toServer;
   }
-  if (openRanges(API_PORT).length > 0) return "open";
+  if (openRanges(API_PORT).some((range) => !isKnownService(range))) return "open";
   const privateRanges = (port: number) =>
     privatePart(openRanges(port)).filter(({ family, first }) =>
       !SELF_BLOCKS.some((block) => holds(parseCidr(block)!, { family, value: first }))
@@ -239,11 +239,20 @@ function placeOfServer(network: Network, api: Api, { pod }: Actor): Endpoint {
   const [first] = privatePart(blocks).filter((range) => !isOfService(range));
   if (first !== undefined) return outside({ family: first.family, value: first.last });
   const { family, value } = api.service;
-  return outside(api.isManaged ? { family, value: value + 1n } : api.service);
+  const isOpen = judgeHost(network.cluster, pod, "TCP", API_PORT).open.some(isKnownService);
+  return outside(api.isManaged || isOpen ? { family, value: value + 1n } : api.service);
 }
 
 function isService({ service }: Api, end: Endpoint): boolean {
   return end.type === "outside" && end.address.value === service.value;
+}
+
+/** The addresses of the Service in k3s and in clusters of kubeadm. */
+const SERVICES = [SERVICE, parseAddress("10.96.0.1")!];
+
+/** Returns whether a range is only the address of the Service, which does not listen on other ports. */
+function isKnownService({ family, first, last }: AddressRange): boolean {
+  return first === last && SERVICES.some((each) => each.family === family && each.value === first);
 }
 
 /** Returns whether a range is only the first address of a network, which the Service has. */

@@ -65,9 +65,13 @@ export function judgeSecret(
   const plain = entriesOf(stringData).flatMap(([key, value]) =>
     problemFindings(object, `stringData.${key}`, plainProblem(value, isFile(key)), isForJobs)
   );
-  const encoded = entriesOf(data).flatMap(([key, value]) =>
-    problemFindings(object, `data.${key}`, problemOfEncoded(value, isFile(key)), isForJobs)
-  );
+  // The API server takes the value of stringData, but refuses a Secret with any invalid data.
+  const replaced = new Set(entriesOf(stringData).map(([key]) => key));
+  const encoded = entriesOf(data).flatMap(([key, value]) => {
+    const trouble = problemOfEncoded(value, isFile(key));
+    const counts = trouble?.isRefused === true || !replaced.has(key);
+    return counts ? problemFindings(object, `data.${key}`, trouble, isForJobs) : [];
+  });
   return [...plain, ...encoded];
 }
 

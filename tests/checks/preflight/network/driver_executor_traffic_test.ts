@@ -165,3 +165,21 @@ Deno.test("driver-executor-traffic takes the driver's block manager port from th
   assertEquals(judge(manifests({ job, spark })).get("driver-executor-traffic"), PASS);
   assertStringIncludes(onlyFinding({ job }).problem, "TCP 7090");
 });
+
+Deno.test("driver-executor-traffic fails for a driver that only its own pod reaches", () => {
+  const outcomeOf = (setting: string) => {
+    const line = "            - --conf=spark.executor.instances=1\n";
+    const job = HEALTHY.job.replace("            - --conf=spark.driver.host=$(POD_IP)\n", "")
+      .replace(line, `${line}            - --conf=${setting}\n`);
+    const outcome = judge(manifests({ job })).get("driver-executor-traffic")!;
+    return "findings" in outcome ? outcome.findings.map(({ severity }) => severity) : outcome;
+  };
+  for (const key of ["spark.driver.bindAddress", "spark.driver.host"]) {
+    for (const value of ["127.0.0.1", "localhost", "::1"]) {
+      assertEquals(outcomeOf(`${key}=${value}`), ["fail"], `${key}=${value}`);
+    }
+  }
+  for (const value of ["0.0.0.0", "::", "$(POD_IP)"]) {
+    assertEquals(outcomeOf(`spark.driver.bindAddress=${value}`), [], value);
+  }
+});

@@ -166,3 +166,14 @@ Deno.test("isolation keeps a rule on another port of API servers if it alone lea
   const name = "NetworkPolicy analytics-jobs/allow-pods";
   assertEquals(findingsOf(egress("allow-pods", SPARK_PODS, pods, 8443)), [name]);
 });
+
+Deno.test("kubernetes-api-egress takes the address of the Service for no API server", () => {
+  for (
+    const [address, isServer] of [["10.43.0.1", false], ["10.96.0.1", false], ["10.0.0.1", true]]
+  ) {
+    const text = HEALTHY.api.replace(SERVER, `- ipBlock: { cidr: ${address}/32 }`);
+    const outcome = judge(manifests({ api: text })).get("kubernetes-api-egress")!;
+    const found = "findings" in outcome ? outcome.findings.map(({ severity }) => severity) : [];
+    assertEquals(found.length === 0, isServer, `${address}: ${JSON.stringify(outcome)}`);
+  }
+});

@@ -40,3 +40,10 @@ Deno.test("secret-escaping only warns about what a shell replaces in a Secret of
   assertEquals([finding?.severity, finding?.problem], ["warn", PROBLEM]);
   assertStringIncludes(finding!.fix, "If this is intended, --credentials cluster proves the login");
 });
+
+Deno.test("secret-escaping judges no value of data that stringData replaces, unless it is refused", async () => {
+  const withData = (value: string) =>
+    change("secrets.yaml", "stringData:", `data:\n  DJANGO_DB_PASSWORD: ${value}\nstringData:`);
+  await assertFound(ID, withData(btoa("old\n")));
+  await assertFound(ID, withData("old!"), { field: "data.DJANGO_DB_PASSWORD", severity: "fail" });
+});
