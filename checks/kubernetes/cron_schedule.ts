@@ -63,31 +63,76 @@ function isValid(text: string, { least, most, names }: typeof FIELDS[number]): b
   return ends.length <= 2 && first >= least && last <= most && first <= last;
 }
 
+const WHY = "the operator refuses the schedule, so no run starts";
+
 /** The places of schedules in the objects of operators, by API group and kind. */
 const SCHEDULES: Readonly<Record<string, readonly string[]>> = {
   "sparkoperator.k8s.io ScheduledSparkApplication": ["schedule"],
   "argoproj.io CronWorkflow": ["schedule", "schedules"],
 };
 
+/** The fields with a time zone in these objects. */
+const ZONES = ["timeZone", "timezone"];
+
+/**
+ * Returns whether a text names a time zone.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { isTimeZone } from "./cron_schedule.ts";
+ *
+ * assertEquals(["America/Sao_Paulo", "America/SaoPaulo"].map(isTimeZone), [true, false]);
+ * ```
+ */
+export function isTimeZone(name: string): boolean {
+  if (name === "" || name === "Local") return false;
+  if (name === "UTC" || name === "Etc/UTC") return true; // without the load of all time zones
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The problem of a text that names no time zone. */
+export function wrongTimeZone(path: string, timeZone: unknown): WrongField[] {
+  return typeof timeZone !== "string" || isTimeZone(timeZone) ? [] : [{
+    path,
+    problem: `${JSON.stringify(timeZone)} is no time zone`,
+    fix: 'Write it like "Etc/UTC" or "America/Sao_Paulo".',
+  }];
+}
+
 /** The schedules that an operator refuses: those of ScheduledSparkApplications and CronWorkflows. */
 export function wrongOperatorSchedules({ apiVersion, kind, spec }: Fields): WrongField[] {
   const group = typeof apiVersion === "string" ? apiVersion.split("/")[0] : "";
   const fields = SCHEDULES[`${group} ${textOf(kind)}`] ?? [];
-  return fields.flatMap((field) => {
-    const value = fieldsIn(spec)[field];
-    const all = Array.isArray(value)
-      ? value.map((text, i) => ({ text, path: `spec.${field}[${i}]` }))
-      : [{ text: value, path: `spec.${field}` }];
-    return all.flatMap(({ text, path }): WrongField[] => {
-      if (typeof text !== "string" || text.includes("{{")) return [];
-      // The operators accept a time zone before the schedule.
-      const wrong = wrongSchedule(text.trim().replace(/^(?:CRON_)?TZ=\S+\s+/, ""));
-      return wrong === undefined ? [] : [{
-        path,
-        problem: `${JSON.stringify(text)} is no schedule: ${wrong}`,
-        fix: WRITE_SCHEDULE,
-        why: "the operator refuses the schedule, so no run starts",
-      }];
-    });
+  const zones = fields.length === 0 ? [] : ZONES.flatMap((name) => {
+    const zone = fieldsIn(spec)[name];
+    // The operators accept the time zone of their own pod.
+    const isOwn = zone === "Local" || zone === "" || String(zone).includes("{{");
+    return isOwn ? [] : wrongTimeZone(`spec.${name}`, zone).map((each) => ({ ...each, why: WHY }));
   });
+  return [
+    ...zones,
+    ...fields.flatMap((field) => {
+      const value = fieldsIn(spec)[field];
+      const all = Array.isArray(value)
+        ? value.map((text, i) => ({ text, path: `spec.${field}[${i}]` }))
+        : [{ text: value, path: `spec.${field}` }];
+      return all.flatMap(({ text, path }): WrongField[] => {
+        if (typeof text !== "string" || text.includes("{{")) return [];
+        // The operators accept a time zone before the schedule.
+        const wrong = wrongSchedule(text.trim().replace(/^(?:CRON_)?TZ=\S+\s+/, ""));
+        return wrong === undefined ? [] : [{
+          path,
+          problem: `${JSON.stringify(text)} is no schedule: ${wrong}`,
+          fix: WRITE_SCHEDULE,
+          why: WHY,
+        }];
+      });
+    }),
+  ];
 }

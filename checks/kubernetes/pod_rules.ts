@@ -1,5 +1,5 @@
 import type { WrongField } from "./api_types.ts";
-import { WRITE_SCHEDULE, wrongSchedule } from "./cron_schedule.ts";
+import { WRITE_SCHEDULE, wrongSchedule, wrongTimeZone } from "./cron_schedule.ts";
 import { type Fields, isFields, listOf, textOf } from "./fields.ts";
 import { closestWord } from "./spelling.ts";
 import { groupOf, podTemplatesOf } from "./workloads.ts";
@@ -17,6 +17,7 @@ export function wrongWorkload(object: Fields): WrongField[] {
     ...wrongContainers(spec, specPath),
     ...wrongVolumes(spec, specPath, claimsOf(object)),
     ...wrongSelector(object, metadata, metadataPath),
+    ...wrongJobSelector(object),
     ...wrongExitCodes(object, spec),
   ];
 }
@@ -33,13 +34,7 @@ function wrongCronJob({ apiVersion, kind, metadata, spec }: Fields): WrongField[
       fix: WRITE_SCHEDULE,
     });
   }
-  if (typeof timeZone === "string" && !isTimeZone(timeZone)) {
-    found.push({
-      path: "spec.timeZone",
-      problem: `${JSON.stringify(timeZone)} is no time zone`,
-      fix: 'Write it like "Etc/UTC" or "America/Sao_Paulo".',
-    });
-  }
+  found.push(...wrongTimeZone("spec.timeZone", timeZone));
   const name = isFields(metadata) ? textOf(metadata.name) ?? "" : "";
   if (name.length > 52) {
     found.push({
@@ -49,17 +44,6 @@ function wrongCronJob({ apiVersion, kind, metadata, spec }: Fields): WrongField[
     });
   }
   return found;
-}
-
-function isTimeZone(name: string): boolean {
-  if (name === "" || name === "Local") return false;
-  if (name === "UTC" || name === "Etc/UTC") return true; // without the load of all time zones
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function wrongRestartPolicy(object: Fields, spec: Fields, path: string): WrongField[] {
@@ -252,7 +236,9 @@ function wrongVolumes(spec: Fields, specPath: string, claims: readonly string[])
 
 /** The selector of a workload must select its own pods. */
 function wrongSelector(object: Fields, metadata: unknown, metadataPath: string): WrongField[] {
-  if (groupOf(object.apiVersion) !== "apps" || !isFields(object.spec)) return [];
+  if (!isFields(object.spec)) return [];
+  const isManual = object.kind === "Job" && object.spec.manualSelector === true;
+  if (groupOf(object.apiVersion) !== "apps" && !isManual) return [];
   const { selector } = object.spec;
   const wanted = isFields(selector) && isFields(selector.matchLabels) ? selector.matchLabels : {};
   const labels = isFields(metadata) && isFields(metadata.labels) ? metadata.labels : {};
@@ -263,6 +249,19 @@ function wrongSelector(object: Fields, metadata: unknown, metadataPath: string):
     path: "spec.selector.matchLabels",
     problem: `the pods of the template do not have the label ${key}=${value}`,
     fix: `Set in ${metadataPath}.labels: ${key}: ${JSON.stringify(value)}`,
+  }];
+}
+
+/** A selector of a Job, which the API server generates. That of a running Job has the id of the Job. */
+function wrongJobSelector({ kind, spec }: Fields): WrongField[] {
+  if (kind !== "Job" || !isFields(spec) || spec.manualSelector === true) return [];
+  const { selector } = spec;
+  if (!isFields(selector)) return [];
+  const labels = isFields(selector.matchLabels) ? Object.keys(selector.matchLabels) : [];
+  return labels.some((key) => key.endsWith("controller-uid")) ? [] : [{
+    path: "spec.selector",
+    problem: "a Job may have no selector of its own: the API server generates it",
+    fix: "Remove spec.selector.",
   }];
 }
 

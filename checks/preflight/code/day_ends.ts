@@ -53,9 +53,33 @@ function earlyEnds(code: string): number[] {
     for (const use of code.matchAll(new RegExp(`(?<![\\w.])${name}(?!\\w|\\s*=[^=])`, "g"))) {
       const start = code.slice(Math.max(0, use.index - REACH), use.index);
       if (isUpperBound(start.replace(/(?:[{$:]|%\()+$/, ""), isWhole)) found.add(index);
+      // A parameter of a query with an upper bound.
+      const isArgument = /[(,[:=]\s*$/.test(start) && /^\w+\s*[,)\]}]/.test(code.slice(use.index));
+      if (isArgument && isInQuery(start)) found.add(index);
     }
   }
   return [...found];
+}
+
+/** A call of a database. */
+const QUERY = /\b(?:execute|text|read_sql\w*|fetch\w*|query)\(/gi;
+
+/** A parameter of a query as its upper bound. */
+const PARAMETER = /(?:<=?|\bbetween\s+\S+\s+and)\s*(?:%s|\?|:\w+|%\(\w+\)s|\$\d)/i;
+
+/** Returns whether a text ends in the arguments of a call whose query has a parameter as upper bound. */
+function isInQuery(before: string): boolean {
+  return [...before.matchAll(QUERY)].some(({ index, 0: call }) => {
+    const given = before.slice(index + call.length);
+    if (!PARAMETER.test(given)) return false;
+    let depth = 0;
+    for (const character of given) {
+      depth += Number(character === "(") - Number(character === ")");
+      // The call `text("…")` can be the first argument of another call.
+      if (depth < (call.startsWith("text") ? -1 : 0)) return false;
+    }
+    return true;
+  });
 }
 
 /** How far before an end its condition can begin. In characters. */
@@ -69,6 +93,7 @@ const END = new RegExp(
   [
     String.raw`23:59:59(?:[.,](?<fraction>\d+))?(?!\d)`,
     String.raw`\btime\(\s*23\s*,\s*59\s*,\s*59\s*\)`,
+    String.raw`\bdatetime\((?:[^(),]+,){3}\s*23\s*,\s*59\s*,\s*59\s*\)`,
     String.raw`\bhour\s*=\s*23\s*,\s*minute\s*=\s*59\s*,\s*second\s*=\s*59\s*\)`,
     String.raw`\btimedelta\(\s*days\s*=\s*1\s*\)${SECOND}`,
     String.raw`\btimedelta\(\s*(?:days\s*=\s*1\s*,\s*seconds\s*=\s*-1|seconds\s*=\s*86399|` +

@@ -38,6 +38,10 @@ const LOSES: readonly string[] = [
   `end = day.replace(hour=23, minute=59, second=59)\ndf = df.filter(col("occurred_at") <= end)`,
   `end = start + timedelta(days=1) - timedelta(seconds=1)\ndf = df.filter(col("t") <= end)`,
   `end = start + timedelta(days=1, seconds=-1)\ndf = df.filter(col("t").between(start, end))`,
+  `stmt = select(t).where(t.c.occurred_at <= datetime(2025, 12, 28, 23, 59, 59))`,
+  `end = f"{d} 23:59:59"\ncur.execute("SELECT 1 FROM t WHERE occurred_at <= %s", (end,))`,
+  `end = f"{d} 23:59:59"\ncur.execute("… WHERE ts BETWEEN %s AND %s", (start, end))`,
+  `end = f"{d} 23:59:59"\ns.execute(text("… WHERE ts <= :end"), {"end": end})`,
   `q = f"WHERE occurred_at <= date '{d}' + interval '1 day' - interval '1 second'"`,
 ];
 for (const text of LOSES) {
@@ -65,6 +69,9 @@ const KEEPS: readonly string[] = [
   `end = datetime.combine(day, time(23, 59, 59, 999999))\ndf = df.filter(col("t") <= lit(end))`,
   `end = datetime.combine(day, time.max)\ndf = df.filter(col("occurred_at") <= lit(end))`,
   `wait = timedelta(seconds=1)\ndf = df.filter(col("t") < day + timedelta(days=1))`,
+  `end = f"{d} 23:59:59"\ncur.execute("SELECT 1 FROM t WHERE occurred_at > %s", (end,))`,
+  `end = f"{d} 23:59:59"\ncur.execute("… WHERE ts <= %s", (next,))\nprint(end)`,
+  `end = datetime(2025, 12, 28, 23, 59, 59, 999999)\nx = df.filter(col("t") <= end)`,
   `x = 1 if a <= 59, 59 else 0`,
   `assert row.occurred_at == "2025-12-28 23:59:59"`,
 ];

@@ -1,0 +1,45 @@
+import { wrongOperatorSchedules } from "../../../checks/kubernetes/cron_schedule.ts";
+import { wrongWorkload } from "../../../checks/kubernetes/pod_rules.ts";
+import { assertEquals } from "../../support/assert.ts";
+
+// What the API server or an operator refuses although each field has the right type.
+
+const problemsOf = (spec: object) =>
+  wrongWorkload({
+    apiVersion: "batch/v1",
+    kind: "Job",
+    metadata: { name: "a" },
+    spec: {
+      template: {
+        metadata: { labels: { app: "a" } },
+        spec: { restartPolicy: "Never", containers: [{ name: "a", image: "a:1" }] },
+      },
+      ...spec,
+    },
+  }).map(({ path }) => path);
+
+Deno.test("a Job has no selector of its own, unless it says so", () => {
+  const selector = { matchLabels: { app: "a" } };
+  assertEquals(problemsOf({}), []);
+  assertEquals(problemsOf({ selector }), ["spec.selector"]);
+  assertEquals(problemsOf({ selector, manualSelector: true }), []);
+  const other = { selector: { matchLabels: { app: "b" } }, manualSelector: true };
+  assertEquals(problemsOf(other), ["spec.selector.matchLabels"]);
+  // A Job of a cluster has the selector that the API server generated.
+  const generated = { matchLabels: { "batch.kubernetes.io/controller-uid": "0" } };
+  assertEquals(problemsOf({ selector: generated }), []);
+});
+
+Deno.test("an operator refuses a time zone that does not exist", () => {
+  const pathsOf = (apiVersion: string, kind: string, spec: object) =>
+    wrongOperatorSchedules({ apiVersion, kind, spec: { schedule: "0 3 * * *", ...spec } })
+      .map(({ path }) => path);
+  const spark = ["sparkoperator.k8s.io/v1beta2", "ScheduledSparkApplication"] as const;
+  const argo = ["argoproj.io/v1alpha1", "CronWorkflow"] as const;
+  for (const zone of ["America/Sao_Paulo", "UTC", "Local", ""]) {
+    assertEquals(pathsOf(...spark, { timeZone: zone }), [], zone);
+    assertEquals(pathsOf(...argo, { timezone: zone }), [], zone);
+  }
+  assertEquals(pathsOf(...spark, { timeZone: "America/SaoPaulo" }), ["spec.timeZone"]);
+  assertEquals(pathsOf(...argo, { timezone: "Etc/Mars" }), ["spec.timezone"]);
+});
