@@ -185,9 +185,10 @@ function resultOf(check: AnyCheck, facts: Facts, share: Share): Result {
     }
     if ("unknown" in outcome) {
       const { unknown, warnings = [] } = outcome;
-      return { id, title, verdict: "error", reason: unknown, findings: warnings };
+      return { id, title, verdict: "error", reason: unknown, findings: withoutRepeats(warnings) };
     }
-    const { examined, findings, notJudged = [] } = outcome;
+    const { examined, notJudged = [] } = outcome;
+    const findings = withoutRepeats(outcome.findings);
     const result = { id, title, verdict: verdictOf(findings), examined, findings };
     return notJudged.length === 0 ? result : { ...result, notJudged };
   } catch (error) {
@@ -198,6 +199,11 @@ function resultOf(check: AnyCheck, facts: Facts, share: Share): Result {
 
 function skipped({ id, title }: AnyCheck, reason: string): Result {
   return { id, title, verdict: "skip", reason, requested: true, findings: [] };
+}
+
+/** A place that is read in two ways, such as Python in a script of a shell, is reported once. */
+function withoutRepeats(findings: readonly Finding[]): readonly Finding[] {
+  return [...new Map(findings.map((each) => [JSON.stringify(each), each])).values()];
 }
 
 function verdictOf(findings: readonly Finding[]): Verdict {

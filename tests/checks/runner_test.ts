@@ -40,6 +40,23 @@ function gatherers(changes: Partial<Gatherers> = {}): Gatherers {
 const never = () => new Promise<never>(() => {});
 const patient = { timeoutMs: 120_000 };
 
+Deno.test("runChecks reports equal findings once", async () => {
+  const at = (line: number): Finding => ({
+    severity: "warn",
+    object: "a.py",
+    line,
+    problem: "it is wrong",
+    why: "it fails",
+    fix: "Correct it.",
+  });
+  const twice = [at(1), at(2), at(1)];
+  const outcomes = [{ examined, findings: twice }, { unknown: "no answer", warnings: twice }];
+  for (const outcome of outcomes) {
+    const [result] = await runChecks([{ ...passing("twice"), run: () => outcome }], {}, patient);
+    assertEquals(result!.findings, [at(1), at(2)]);
+  }
+});
+
 Deno.test("runChecks gives a check only the facts that it needs", async () => {
   const seen: string[][] = [];
   const nosy = check({
