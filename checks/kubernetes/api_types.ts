@@ -31,6 +31,7 @@ const OMITTED = new Set([
   "V1RoleRef.apiGroup",
   "V1HTTPHeader.value",
   "V1Sysctl.value",
+  "V1PodFailurePolicy.rules",
   "V1PodFailurePolicyOnPodConditionsPattern.status",
   "V1LimitRangeSpec.limits",
   "V1PodSpec.containers",
@@ -68,6 +69,23 @@ const VALUES: Readonly<Record<string, string>> = {
   "KubeflowScheduleSpec.concurrencyPolicy": "Allow Forbid Replace",
   "ApacheRestart.restartPolicy": "Always Never OnFailure OnInfrastructureFailure",
   "ApacheTolerations.resourceRetainPolicy": "Always Never OnFailure",
+};
+
+/** The fields that the API server requires, and the schema does not. */
+const NEEDED =
+  /^V1((Secret|ConfigMap)(KeySelector|EnvSource|Projection)\.name|SecretVolumeSource\.secretName|ConfigMapVolumeSource\.name|ExecAction\.command)$/;
+
+/** The required lists that must not be empty. */
+const FULL =
+  /^V1(ExecAction\.command|PodFailurePolicyOnExitCodesRequirement\.values|PolicyRule\.verbs)$/;
+
+/** The types that need exactly one of these fields. */
+const ONE_OF: Readonly<Record<string, string>> = {
+  V1EnvVarSource: "configMapKeyRef fieldRef fileKeyRef resourceFieldRef secretKeyRef",
+  V1EnvFromSource: "configMapRef secretRef",
+  V1Probe: "exec grpc httpGet tcpSocket",
+  V1LifecycleHandler: "exec httpGet sleep tcpSocket",
+  V1PodFailurePolicyRule: "onExitCodes onPodConditions",
 };
 
 /** The smallest values of fields. */
@@ -159,9 +177,11 @@ function judge(value: unknown, code: string, at: At, use: Use, found: WrongField
       });
       return;
     }
+    const isObject = code.slice(1).replace(/\?$/, "") in types;
     value.forEach((each, i) =>
       judge(
-        each,
+        // The API server reads null in a list of objects as an empty object.
+        isObject ? each ?? {} : each,
         code.slice(1),
         { path: `${path}[${i}]`, name: `an item of ${name}` },
         use,
@@ -232,15 +252,43 @@ function judgeFields(
     }
   }
   for (const [field, known] of fields) {
-    const isMissing = value[field] === undefined || value[field] === null;
-    if (!known.endsWith("!") || !isMissing || OMITTED.has(`${name}.${field}`)) continue;
+    const full = `${name}.${field}`;
+    const isRequired = NEEDED.test(full) || known.endsWith("!") && !OMITTED.has(full);
+    if (!isRequired || !isEmpty(value[field], full)) continue;
+    const isThere = value[field] !== undefined && value[field] !== null;
     found.push({
       path: child(path, field),
-      problem: `${field} is required, but missing`,
-      isMissing: true,
-      fix: `Add ${field}. Check the indentation of the lines below, too.`,
+      problem: `${field} is required, but ${isThere ? "empty" : "missing"}`,
+      ...(isThere ? {} : { isMissing: true }),
+      fix: isThere
+        ? `Write a value for ${field}.`
+        : `Add ${field}. Check the indentation of the lines below, too.`,
     });
   }
+  const wrong = Object.keys(value).every((field) => fields.has(field))
+    ? wrongChoice(value, name)
+    : undefined;
+  if (wrong !== undefined) found.push({ path, ...wrong });
+}
+
+/** Returns whether the API server takes the value of a required field for a missing one. */
+function isEmpty(value: unknown, field: string): boolean {
+  if (value === "") return /^(Core|Rbac)?V[12]/.test(field);
+  return (value ?? null) === null || Array.isArray(value) && value.length === 0 && FULL.test(field);
+}
+
+/** The fault of an object that needs exactly one of several fields. */
+function wrongChoice(value: Fields, type: string): Wrong | undefined {
+  const choice = ONE_OF[type]?.split(" ");
+  const given = choice?.filter((field) => {
+    const each = value[field] ?? [];
+    return !Array.isArray(each) || each.length > 0;
+  });
+  if (choice === undefined || given!.length === 1) return undefined;
+  const all = `${choice.slice(0, -1).join(", ")} or ${choice.at(-1)}`;
+  return given!.length > 1
+    ? { problem: `only one of ${given!.join(", ")} is allowed`, fix: "Keep one of the fields." }
+    : { problem: `one of ${all} is required, but missing`, fix: `Add ${all}.` };
 }
 
 type Wrong = Pick<WrongField, "problem" | "fix">;

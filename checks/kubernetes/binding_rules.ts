@@ -35,3 +35,28 @@ export function wrongBinding({ kind, roleRef, subjects }: Fields): WrongField[] 
     }),
   ];
 }
+
+/** The rules of a Role or ClusterRole that the API server refuses. */
+export function wrongRules({ kind, rules }: Fields): WrongField[] {
+  if (kind !== "Role" && kind !== "ClusterRole") return [];
+  return listOf(rules).flatMap((rule, i): WrongField[] => {
+    const has = (field: string) => Array.isArray(rule[field]) && rule[field].length > 0;
+    if (!has("nonResourceURLs")) {
+      return ["apiGroups", "resources"].filter((field) => !has(field)).map((field) => ({
+        path: `rules[${i}].${field}`,
+        problem: `${field} is required, but empty`,
+        fix: field === "apiGroups"
+          ? 'Add apiGroups. The core group, of pods and Secrets, is [""].'
+          : "Add resources, such as [pods].",
+      }));
+    }
+    if (kind === "ClusterRole" && !has("resources")) return [];
+    return [{
+      path: `rules[${i}].nonResourceURLs`,
+      problem: kind === "Role"
+        ? "a Role has no nonResourceURLs"
+        : "a rule cannot have both resources and nonResourceURLs",
+      fix: kind === "Role" ? "Use a ClusterRole." : "Write two rules.",
+    }];
+  });
+}

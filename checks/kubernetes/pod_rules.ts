@@ -15,6 +15,7 @@ export function wrongWorkload(object: Fields): WrongField[] {
     ...wrongCronJob(object),
     ...wrongRestartPolicy(object, spec, specPath),
     ...wrongContainers(spec, specPath),
+    ...wrongTolerations(spec, specPath),
     ...wrongVolumes(spec, specPath, claimsOf(object)),
     ...wrongSelector(object, metadata, metadataPath),
     ...wrongJobSelector(object),
@@ -26,7 +27,8 @@ function wrongCronJob({ apiVersion, kind, metadata, spec }: Fields): WrongField[
   if (groupOf(apiVersion) !== "batch" || kind !== "CronJob" || !isFields(spec)) return [];
   const found: WrongField[] = [];
   const { schedule, timeZone } = spec;
-  const wrong = typeof schedule === "string" ? wrongSchedule(schedule) : undefined;
+  const text = textOf(schedule);
+  const wrong = text ? wrongSchedule(text) : undefined;
   if (wrong !== undefined) {
     found.push({
       path: "spec.schedule",
@@ -53,9 +55,7 @@ function wrongRestartPolicy(object: Fields, spec: Fields, path: string): WrongFi
   if (group === "batch") {
     if (restartPolicy === "Never" || restartPolicy === "OnFailure") return [];
     // The check of types reports another value.
-    if (restartPolicy !== undefined && restartPolicy !== null && restartPolicy !== "Always") {
-      return [];
-    }
+    if (restartPolicy && restartPolicy !== "Always") return [];
     return [{
       path: at,
       problem: restartPolicy === "Always"
@@ -75,6 +75,35 @@ function wrongRestartPolicy(object: Fields, spec: Fields, path: string): WrongFi
 }
 
 const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
+function wrongTolerations(spec: Fields, specPath: string): WrongField[] {
+  const { tolerations } = spec;
+  if (!Array.isArray(tolerations)) return [];
+  return tolerations.flatMap((each: unknown, i): WrongField[] => {
+    const { key, operator, value, effect, tolerationSeconds } = isFields(each) ? each : {};
+    const path = `${specPath}.tolerations[${i}]`;
+    if (!key && operator !== "Exists") {
+      return [{
+        path,
+        problem: "a toleration without a key needs operator: Exists",
+        fix: "Add the key of the taint.",
+      }];
+    }
+    if (operator === "Exists" && value) {
+      return [{
+        path: `${path}.value`,
+        problem: "operator: Exists allows no value",
+        fix: "Remove value, or write operator: Equal.",
+      }];
+    }
+    if ((tolerationSeconds ?? null) === null || effect === "NoExecute") return [];
+    return [{
+      path: `${path}.tolerationSeconds`,
+      problem: "tolerationSeconds needs effect: NoExecute",
+      fix: "Remove tolerationSeconds.",
+    }];
+  });
+}
 
 function wrongContainers(spec: Fields, specPath: string): WrongField[] {
   const found: WrongField[] = [];
@@ -292,7 +321,16 @@ function wrongExitCodes(object: Fields, spec: Fields): WrongField[] {
     listOf(spec[list]).map(({ name }) => textOf(name) ?? "")
   );
   for (const [i, { onExitCodes }] of listOf(job.podFailurePolicy.rules).entries()) {
-    const name = isFields(onExitCodes) ? textOf(onExitCodes.containerName) : undefined;
+    if (!isFields(onExitCodes)) continue;
+    const wrong = wrongCodes(onExitCodes);
+    if (wrong !== undefined) {
+      found.push({
+        path: `${path}.podFailurePolicy.rules[${i}].onExitCodes.values`,
+        problem: wrong,
+        fix: "Write each exit code once, in ascending order; 0 only with operator: NotIn.",
+      });
+    }
+    const name = textOf(onExitCodes.containerName);
     if (name === undefined || names.includes(name)) continue;
     found.push({
       path: `${path}.podFailurePolicy.rules[${i}].onExitCodes.containerName`,
@@ -301,4 +339,16 @@ function wrongExitCodes(object: Fields, spec: Fields): WrongField[] {
     });
   }
   return found;
+}
+
+/** What the API server does not accept in a list of exit codes. */
+function wrongCodes({ operator, values }: Fields): string | undefined {
+  if (!Array.isArray(values)) return undefined;
+  // The API server reads null as 0.
+  const codes = values.map((each) => each ?? 0);
+  if (operator === "In" && codes.includes(0)) return "0 is no exit code of a failed container";
+  if (new Set(codes).size < codes.length) return "an exit code is there twice";
+  return codes.some((code, i) => i > 0 && code < codes[i - 1])
+    ? "the exit codes are not in ascending order"
+    : undefined;
 }

@@ -10,7 +10,7 @@ import {
 import { typeOf, type WrongField, wrongFields } from "../../kubernetes/api_types.ts";
 import { wrongOperatorSchedules } from "../../kubernetes/cron_schedule.ts";
 import { wrongVersion } from "../../kubernetes/api_versions.ts";
-import { wrongBinding } from "../../kubernetes/binding_rules.ts";
+import { wrongBinding, wrongRules } from "../../kubernetes/binding_rules.ts";
 import { jobsOf } from "../../kubernetes/jobs.ts";
 import { isCompleted, SPARK_TYPES, sparkTypeOf } from "../../kubernetes/spark_application_types.ts";
 import { wrongNames } from "../../kubernetes/object_names.ts";
@@ -69,6 +69,7 @@ export function refusedFields(
     ...missingSecretKeys(value),
     ...wrongNames(value),
     ...wrongBinding(value),
+    ...wrongRules(value),
   ]
     // The check secret-escaping reports these, without the value.
     .filter(({ path }) => kind !== "Secret" || !/^(data|stringData)\b./.test(path))

@@ -306,8 +306,10 @@ Deno.test("refusedFields judges the schedule of a CronJob", () => {
     "TZ=UTC 0 3 * * *",
     "5-1 * * * *",
     "0 0 3 * * *",
-    "",
   ];
+  assertEquals(refusals(cronJob('schedule: ""')), [
+    "spec.schedule: schedule is required, but empty; Write a value for schedule.",
+  ]);
   for (const each of wrong) {
     const [found] = refusals(cronJob(`schedule: "${each}"`));
     assertStringIncludes(found ?? "", "is no schedule", each);
