@@ -175,7 +175,7 @@ const POD_FIELDS = [
 function wrongSource({ fieldRef, resourceFieldRef }: Fields): WrongField | undefined {
   const field = isFields(fieldRef) ? textOf(fieldRef.fieldPath) : undefined;
   const isEntry = /^metadata\.(labels|annotations)\['[^']+'\]$/.test(field ?? "");
-  if (field !== undefined && !isEntry && !POD_FIELDS.includes(field)) {
+  if (field && !isEntry && !POD_FIELDS.includes(field)) {
     const near = closestWord(field, POD_FIELDS);
     return {
       path: "fieldRef.fieldPath",
@@ -189,7 +189,7 @@ function wrongSource({ fieldRef, resourceFieldRef }: Fields): WrongField | undef
   }
   const resource = isFields(resourceFieldRef) ? textOf(resourceFieldRef.resource) : undefined;
   const isAmount = /^(limits|requests)\.(cpu|memory|ephemeral-storage|hugepages-\S+)$/;
-  return resource === undefined || isAmount.test(resource) ? undefined : {
+  return !resource || isAmount.test(resource) ? undefined : {
     path: "resourceFieldRef.resource",
     problem: `no variable can have the amount ${resource} of a container`,
     fix: "Use limits or requests of cpu, memory or ephemeral-storage, as in limits.cpu.",
