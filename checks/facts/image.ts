@@ -7,6 +7,8 @@ import { openLayerCache } from "../image/layer_files.ts";
 import { type Pulled, readFromRegistry } from "../image/registry.ts";
 import { type SparkJars, sparkJarsIn } from "../image/spark_jars.ts";
 
+import { type ImageProgram, programOfConfig } from "../spark/image_program.ts";
+
 export type { ImageTrouble } from "../image/image_errors.ts";
 
 /** A Docker configuration that may contain a login to a registry. */
@@ -126,6 +128,31 @@ export async function gatherImages(
     return { platform, images: await fromRegistries(requests, options) };
   }
   return { platform, archive, images: await fromArchive(requests, archive, options) };
+}
+
+/**
+ * Reads which programs images of an archive start. Images that the archive does not have are left out:
+ * the image checks report them.
+ *
+ * @param references the images, as the jobs name them
+ * @throws {Failure} the archive cannot be read
+ */
+export async function gatherPrograms(
+  references: readonly string[],
+  archive: string,
+  { platform = DEFAULT_PLATFORM, signal }: Pick<ImageOptions, "platform" | "signal"> = {},
+): Promise<Map<string, ImageProgram>> {
+  const archived = await openArchive(archive, signal);
+  const found = new Map<string, ImageProgram>();
+  for (const reference of new Set(references)) {
+    try {
+      const config = await findArchived(archived, reference).config(reference, platform);
+      found.set(reference, programOfConfig(config));
+    } catch (error) {
+      if (!(error instanceof ImageRefused)) throw error;
+    }
+  }
+  return found;
 }
 
 async function fromRegistries(

@@ -1,3 +1,4 @@
+import type { ImageProgram } from "../spark/image_program.ts";
 import type { Project } from "../../pipeline/contract/project.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { shellPath } from "../../pipeline/shell.ts";
@@ -41,6 +42,8 @@ export interface ManifestsFact extends FileReading {
   readonly buildFiles?: BuildFiles;
   /** The names of the platform. Absent if they are those of Robson. */
   readonly project?: Project;
+  /** The programs of images in an archive, by the references of the jobs. Absent without an archive. */
+  readonly programs?: ReadonlyMap<string, ImageProgram>;
 }
 
 /** The file of objects that were read from the standard input. */

@@ -36,9 +36,9 @@ export interface Tree {
  * has the line of the file on which it begins.
  */
 export function treeOf(
-  { directory, objects, scripts, buildFiles, project = DEFAULT_PROJECT }: Pick<
+  { directory, objects, scripts, buildFiles, programs, project = DEFAULT_PROJECT }: Pick<
     ManifestsFact,
-    "directory" | "objects" | "scripts" | "buildFiles" | "project"
+    "directory" | "objects" | "scripts" | "buildFiles" | "programs" | "project"
   >,
 ): Tree {
   const all = objects.flatMap(withResources).map((each) =>
@@ -70,7 +70,11 @@ export function treeOf(
       : relativeBuildFiles(directory, buildFiles),
     project,
     get jobs() {
-      return jobs ??= sparkJobsOf({ ...source, project }).map((job) => (
+      return jobs ??= sparkJobsOf({
+        ...source,
+        project,
+        ...(programs === undefined ? {} : { programs }),
+      }).map((job) => (
         { ...job, namespace: judgedNamespace(job, source.objects) }
       ));
     },

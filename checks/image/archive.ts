@@ -19,6 +19,7 @@ import {
   parseConfig,
   parseManifest,
   type Parts,
+  readConfig,
   readImage,
   type Root,
   withImageName,
@@ -36,6 +37,8 @@ export interface ArchivedImage {
   readonly digests: readonly string[];
   /** Reads the image, as {@linkcode readImage} does. */
   read(name: string, platform: string): Promise<Image>;
+  /** Reads only the configuration, as {@linkcode readConfig} does. */
+  config(name: string, platform: string): Promise<ImageConfig>;
 }
 
 /**
@@ -135,6 +138,10 @@ export function dockerImages(archive: Archive): ArchivedImage[] {
           layers: () => layersOf(archive, saved, config.parsed),
         });
       },
+      config: async (name) => {
+        const { parsed } = await withImageName(name, () => configOf(archive, saved, digest));
+        return parsed;
+      },
     };
   });
 }
@@ -229,6 +236,10 @@ export function ociImages(archive: Archive): ArchivedImage[] {
     read: async (called, platform) => {
       const root = await withImageName(called, () => rootOf(manifests, parts));
       return await readImage(called, root, platform, parts);
+    },
+    config: async (called, platform) => {
+      const root = await withImageName(called, () => rootOf(manifests, parts));
+      return await readConfig(called, root, platform, parts);
     },
   }));
 }

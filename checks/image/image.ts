@@ -59,12 +59,44 @@ export async function readImage(
   return await withImageName(name, async () => {
     if (manifest.kind === "image") return await readManifest(digest, manifest, parts);
     const platforms = platformsOf(manifest);
-    const chosen = choose(manifest, wanted);
-    if (chosen === undefined) throw noPlatform(name, wanted, platforms);
-    const inner = parseManifest(await parts.document(chosen, true));
-    if (inner.kind === "index") throw new Malformed("the index refers to another index");
-    return { ...await readManifest(chosen.digest, inner, parts), platforms };
+    const inner = await chosenIn(name, manifest, wanted, parts);
+    return { ...await readManifest(inner.digest, inner.manifest, parts), platforms };
   });
+}
+
+/**
+ * Reads only the configuration of an image.
+ *
+ * @param name the name of the image for messages
+ * @param wanted the platform, as in `linux/amd64`
+ * @throws {ImageRefused} the image has no such platform, or cannot be read
+ */
+export async function readConfig(
+  name: string,
+  { manifest }: Root,
+  wanted: string,
+  parts: Pick<Parts, "document">,
+): Promise<ImageConfig> {
+  return await withImageName(name, async () => {
+    const { config } = manifest.kind === "image"
+      ? manifest
+      : (await chosenIn(name, manifest, wanted, parts)).manifest;
+    return parseConfig(await parts.document(config, false));
+  });
+}
+
+/** The manifest of a platform in an index. */
+async function chosenIn(
+  name: string,
+  index: ImageIndex,
+  wanted: string,
+  parts: Pick<Parts, "document">,
+): Promise<{ readonly digest: string; readonly manifest: ImageManifest }> {
+  const chosen = choose(index, wanted);
+  if (chosen === undefined) throw noPlatform(name, wanted, platformsOf(index));
+  const manifest = parseManifest(await parts.document(chosen, true));
+  if (manifest.kind === "index") throw new Malformed("the index refers to another index");
+  return { digest: chosen.digest, manifest };
 }
 
 async function readManifest(
@@ -163,6 +195,10 @@ export interface ImageConfig {
   readonly platform: string;
   /** The environment variables. */
   readonly env: ReadonlyMap<string, string>;
+  /** The words of `ENTRYPOINT`. */
+  readonly entrypoint: readonly string[];
+  /** The words of `CMD`. */
+  readonly command: readonly string[];
   /** The digests of the uncompressed layers, lowest first. */
   readonly diffIds: readonly string[];
 }
@@ -224,7 +260,13 @@ export function parseConfig(bytes: Uint8Array): ImageConfig {
     const equals = each.indexOf("=");
     return [each.slice(0, equals), each.slice(equals + 1)];
   });
-  return { platform, env: new Map(env), diffIds: texts(rootfs.diff_ids) };
+  return {
+    platform,
+    env: new Map(env),
+    entrypoint: texts(inner.Entrypoint),
+    command: texts(inner.Cmd),
+    diffIds: texts(rootfs.diff_ids),
+  };
 }
 
 /**

@@ -143,6 +143,7 @@ export function platformOf(
     directory,
     files,
     ...(manifests?.buildFiles === undefined ? {} : { buildFiles: manifests.buildFiles }),
+    ...(manifests?.programs === undefined ? {} : { programs: manifests.programs }),
     problems,
     ignored,
     project,

@@ -7,8 +7,8 @@ import { finalStages, instructionsOf, jsonWords, stagesOf } from "../source_code
 
 // The program of a container without `command`, which its image decides.
 
-/** The program of an image, as its Dockerfile declares it. */
-interface ImageProgram {
+/** The program of an image, as its Dockerfile or its configuration declares it. */
+export interface ImageProgram {
   /** The words of `ENTRYPOINT`. */
   readonly entrypoint: readonly string[];
   /** The words of `CMD`, which `args` replace. */
@@ -18,18 +18,20 @@ interface ImageProgram {
 }
 
 /**
- * A workload whose containers without `command` run the words of the Dockerfile of their image.
+ * A workload whose containers without `command` run the words of their image, or of its Dockerfile.
  *
  * A Dockerfile belongs to an image if its folder or its name has the name of the image, as in
  * `etl/Dockerfile` and `Dockerfile.etl` for `ghcr.io/acme/etl:1.0.0`. The only Dockerfile belongs to
  * the image of the project's jobs.
  *
  * @param ours the image of the project's jobs
+ * @param read the programs of images that were read, by their references
  */
 export function withImagePrograms(
   workload: Workload,
   code: readonly Code[],
   ours: string,
+  read: ReadonlyMap<string, ImageProgram> = new Map(),
 ): Workload {
   const dockerfiles = code.filter(({ language, target }) =>
     language === "dockerfile" && target === undefined
@@ -37,7 +39,8 @@ export function withImagePrograms(
   const containers = workload.containers.map((container) => {
     if (!isStartedByImage(container)) return container;
     const dockerfile = dockerfileOf(container, dockerfiles, ours);
-    const program = dockerfile === undefined ? toolkitIn(container) : programOf(dockerfile);
+    const program = read.get(container.image) ??
+      (dockerfile === undefined ? toolkitIn(container) : programOf(dockerfile));
     if (program === undefined) return container;
     const { entrypoint, command, isAlone } = program;
     const ofImage = container.words.length > 0 || isAlone ? [] : command;
@@ -46,6 +49,28 @@ export function withImagePrograms(
     return { ...container, words: isAlone ? words : [...words, ...container.words] };
   });
   return { ...workload, containers };
+}
+
+/**
+ * The program that the configuration of an image declares.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { programOfConfig } from "./image_program.ts";
+ *
+ * const shell = { entrypoint: ["/bin/sh", "-c", "run-spark"], command: ["a"] };
+ * assertEquals([shell, { ...shell, entrypoint: ["run"] }].map(programOfConfig).map((each) =>
+ *   each.isAlone
+ * ), [true, false]);
+ * ```
+ */
+export function programOfConfig(
+  { entrypoint, command }: Pick<ImageProgram, "entrypoint" | "command">,
+): ImageProgram {
+  const [shell, option] = entrypoint;
+  const isAlone = shell === "/bin/sh" && option === "-c" && entrypoint.length === 3;
+  return { entrypoint, command, isAlone };
 }
 
 /** The program of the image of this toolkit, in any registry. */

@@ -13,7 +13,7 @@ import { SPARK_CLUSTER } from "../kubernetes/spark_cluster.ts";
 import { jobsOf } from "../kubernetes/jobs.ts";
 import { type ToolkitEngine, toolkitEngineOf } from "../kubernetes/toolkit.ts";
 import { DEFAULT_PROJECT, type Project } from "../../pipeline/contract/project.ts";
-import { unknownProgram, withImagePrograms } from "./image_program.ts";
+import { type ImageProgram, unknownProgram, withImagePrograms } from "./image_program.ts";
 import { runsJar, runsSpark } from "./recognition.ts";
 import type { Code } from "../source_code/code.ts";
 import { codeRunBy } from "../source_code/job_source.ts";
@@ -103,10 +103,12 @@ export interface JobSource {
   readonly code: readonly Code[];
   /** The names of the platform; those of Robson by default. */
   readonly project?: Project;
+  /** The programs of images that were read, by their references. */
+  readonly programs?: ReadonlyMap<string, ImageProgram>;
 }
 
 /** Reads the jobs among the objects. */
-export function sparkJobsOf({ objects, code, project }: JobSource): SparkJob[] {
+export function sparkJobsOf({ objects, code, project, programs }: JobSource): SparkJob[] {
   const lookup: Lookup = (kind, namespace, name) =>
     objects.find((each) =>
       each.kind === kind && namespaceOf(each) === namespace && each.name === name
@@ -114,7 +116,7 @@ export function sparkJobsOf({ objects, code, project }: JobSource): SparkJob[] {
   const source = { objects, code };
   const ours = (project ?? DEFAULT_PROJECT).jobs.image;
   const jobs = jobsOf(objects, project).map((each) =>
-    readJob(withImagePrograms(each, code, ours), source, lookup)
+    readJob(withImagePrograms(each, code, ours, programs), source, lookup)
   );
   const sparkJobs = jobs.filter(({ mode }) => mode !== "none");
   return jobs.map((job) =>

@@ -92,8 +92,8 @@ interface Platforms {
 /** Returns a gatherer for each chosen fact, and a reason for each other fact. */
 export function gatherersBefore(sources: Sources): Gatherers {
   const { chosen } = sources;
-  const manifests = manifestsOf(sources);
   const load = loadInTurn();
+  const manifests = manifestsOf(sources, load);
   const cluster = clusterOf(sources, manifests, load);
   const platforms = { manifests, cluster, load };
   const fact = <T>(name: FactChoice, gatherer: Gatherer<T> | Absent) =>
@@ -156,11 +156,39 @@ function unlessRefused<T>(unset: readonly string[], read: () => T): T | undefine
   }
 }
 
-function manifestsOf({ manifests, project }: Sources): Shared<ManifestsFact> | Absent {
+function manifestsOf(
+  { manifests, project, chosen, archive }: Sources,
+  load: Load,
+): Shared<ManifestsFact> | Absent {
   if (manifests === undefined) {
     return { absent: "there is no directory manifests/ here: name one with --manifests DIR" };
   }
-  return gatherOnce((signal) => gatherManifests(manifests, signal, project));
+  return gatherOnce(async (signal) => {
+    const fact = await gatherManifests(manifests, signal, project);
+    return archive === undefined || !chosen.has("image")
+      ? fact
+      : await withPrograms(fact, archive, signal, load);
+  });
+}
+
+/** Adds the programs of the images of jobs. The image checks report an archive that cannot be read. */
+async function withPrograms(
+  fact: ManifestsFact,
+  archive: string,
+  signal: AbortSignal,
+  load: Load,
+): Promise<ManifestsFact> {
+  const { gatherPrograms } = await load<typeof import("../../checks/facts/image.ts")>(
+    "../../checks/facts/image.ts",
+  );
+  const images = platformOf(fact, undefined).tree.jobs
+    .flatMap(({ containers }) => containers.map(({ image }) => image));
+  try {
+    return { ...fact, programs: await gatherPrograms(images, archive, { signal }) };
+  } catch (error) {
+    if (error instanceof Failure) return fact;
+    throw error;
+  }
 }
 
 /** The names of the platform. */

@@ -42,6 +42,8 @@ export interface ImageParts {
   readonly layers: readonly (Files | Uint8Array)[];
   readonly platform?: string;
   readonly env?: readonly string[];
+  readonly entrypoint?: readonly string[];
+  readonly command?: readonly string[];
   readonly packing?: keyof typeof PACKINGS;
 }
 
@@ -55,7 +57,7 @@ const PACKINGS = {
 
 /** Builds an image from its parts. */
 export function imageOf(
-  { layers, platform = "linux/amd64", env = [], packing = "gzip" }: ImageParts,
+  { layers, platform = "linux/amd64", env = [], entrypoint, command, packing = "gzip" }: ImageParts,
 ): TestImage {
   const { suffix, pack } = PACKINGS[packing];
   const made = layers.map((layer) => {
@@ -67,7 +69,7 @@ export function imageOf(
     os,
     architecture,
     ...(variant && { variant }),
-    config: { Env: env },
+    config: { Env: env, Entrypoint: entrypoint, Cmd: command },
     rootfs: { type: "layers", diff_ids: made.map(({ tar }) => digestOf(tar)) },
   });
   const manifest = blobOf(`${OCI}.manifest.v1+json`, {

@@ -16,6 +16,7 @@ import {
   type TaskOutcome,
   withoutRequests,
 } from "../support/task.ts";
+import { dockerArchive, imageOf } from "../support/images.ts";
 
 // Runs preflight like an operator, on a real Postgres, a directory and a real store.
 
@@ -310,6 +311,29 @@ Deno.test("preflight: reads an image archive instead of the registries, and skip
   const missing = await preflight([...args.slice(0, 3), `${archive}.gone`, "--only", "image-deps"]);
   assertEquals([missing.code, ...verdictsOf(missing.stdout, "image-deps")], [3, "ERROR"]);
   await Deno.remove(archive);
+});
+
+Deno.test("preflight: reads the program of an image in an archive", async () => {
+  const folder = await Deno.makeTempDir();
+  const name = "ghcr.io/acme/etl:1.0.0";
+  const archive = `${folder}/image.tar`;
+  const entrypoint = ["spark-submit", "--master=k8s://https://kubernetes.default.svc", "/a.py"];
+  await Deno.writeFile(
+    archive,
+    dockerArchive(imageOf({ layers: [{ a: "" }], entrypoint }), [name]),
+  );
+  await Deno.writeTextFile(
+    `${folder}/job.yaml`,
+    "apiVersion: batch/v1\nkind: Job\nmetadata: { name: etl, namespace: analytics-jobs }\nspec:\n" +
+      "  template:\n    spec:\n      restartPolicy: Never\n" +
+      `      containers: [{ name: etl, image: "${name}" }]\n`,
+  );
+  const args = ["--manifests", folder, "--only", "rbac", "--facts"];
+  const without = await preflight([...args, "manifests"]);
+  assert(!without.stdout.includes("FAIL"), without.stdout);
+  const { stdout } = await preflight([...args, "manifests,image", "--image-archive", archive]);
+  assertEquals(verdictsOf(stdout, "rbac"), ["FAIL"], stdout);
+  await Deno.remove(folder, { recursive: true });
 });
 
 Deno.test("preflight: exits with 2 for unknown values, and lists the known ones", async () => {
