@@ -8,7 +8,8 @@ import {
 import type { Fix } from "../../finding.ts";
 import { isFields } from "../../kubernetes/fields.ts";
 import { ofKind } from "../../kubernetes/objects.ts";
-import { type Direction, NAME_LABEL, type Policy } from "../../network_policy/model.ts";
+import { formatPolicyPort } from "../../network_policy/explain.ts";
+import { type Direction, NAME_LABEL, type Policy, type Rule } from "../../network_policy/model.ts";
 import { createObjects, deleteObject, explained, patchObject, type PatchStep } from "../change.ts";
 import type { DenialCause } from "./denial.ts";
 import type { Network } from "./job_network.ts";
@@ -116,12 +117,16 @@ export function fixDenial(
       );
     case "port": {
       const isReplaced = !isShared && isWrongPort(network, policy, rule, purpose);
+      // The same mistake is often in the rules of both directions.
+      const rules = both ? [rule, ...twinsOf(policy, rule, direction)] : [rule];
       return patchPolicy(
         policy,
-        ...ports.map((value, i): PatchStep =>
-          isReplaced && i === 0
-            ? { op: "replace", path: rule.ports[0]!.path, value }
-            : { op: "add", path: `${rule.path}.ports[-]`, value }
+        ...rules.flatMap((each) =>
+          ports.map((value, i): PatchStep =>
+            isReplaced && i === 0
+              ? { op: "replace", path: each.ports[0]!.path, value }
+              : { op: "add", path: `${each.path}.ports[-]`, value }
+          )
         ),
       );
     }
@@ -138,6 +143,13 @@ export function fixDenial(
       return patchPolicy(policy, { op: "add", path: "spec.policyTypes[-]", value });
     }
   }
+}
+
+/** The rules of a policy for the other direction with the same ports. */
+function twinsOf(policy: Policy, { ports }: Rule, direction: Direction): Rule[] {
+  const shown = (list: Rule["ports"]) => list.map(formatPolicyPort).sort().join();
+  return policy.rules[direction === "egress" ? "ingress" : "egress"]
+    .filter((each) => shown(each.ports) === shown(ports));
 }
 
 /** The namespaces that a peer of a fix names. */

@@ -183,3 +183,15 @@ Deno.test("driver-executor-traffic fails for a driver that only its own pod reac
     assertEquals(outcomeOf(`spark.driver.bindAddress=${value}`), [], value);
   }
 });
+
+Deno.test("driver-executor-traffic corrects a port that is wrong in both directions with one fix", () => {
+  const spark = HEALTHY.spark.replaceAll("port: 7078", "port: 7087");
+  const { fix } = onlyFinding({ spark });
+  for (const direction of ["egress", "ingress"]) {
+    const step = `"path":"/spec/${direction}/0/ports/-","value":{"protocol":"TCP","port":7078}`;
+    assertStringIncludes(fix, step);
+  }
+  // The rule for the other direction is right.
+  const only = onlyFinding(edited("spark", "port: 7078", "port: 7087"));
+  assertEquals(only.fix.includes("/spec/egress"), false, only.fix);
+});
