@@ -12,6 +12,7 @@ import type { ColumnType } from "./contract/column.ts";
 import { EVENT_COLUMNS, EXECUTION_COLUMNS } from "./contract/tables.ts";
 import { type PageRest, plainTexts } from "./execution_pages.ts";
 import type { CompressedPage } from "./lake/page_file.ts";
+import type { StoredPage } from "./lake/parquet_pages.ts";
 import { type SortedOperations, STATUSES, TIMES } from "./operations.ts";
 import { type PageCodec, THIS_THREAD, ThreadFailure } from "./page_thread.ts";
 import { readAhead } from "./parallel.ts";
@@ -298,7 +299,12 @@ export interface ReadChunks {
   readonly chunks: readonly FoldedChunk[][];
 }
 
-/** Reads and decompresses columns of a part. */
+/** A page whose levels stay usable when the part is freed. */
+function withOwnLevels({ levels, ...page }: StoredPage): StoredPage {
+  return { ...page, levels: levels?.slice() };
+}
+
+/** Reads and decompresses columns of a part, which is then freed unless all parts stay in memory. */
 async function readChunks(
   parts: EventParts,
   columns: readonly Source[],
@@ -310,12 +316,16 @@ async function readChunks(
   const found: Omit<FoldedChunk, "contents">[][] = columns.map(() => []);
   for (const { index, location } of groups) {
     for (const [i, column] of part.pages(location.group, names).entries()) {
-      found[i]!.push({ group: index, ...column });
+      found[i]!.push({ group: index, ...column, pages: column.pages.map(withOwnLevels) });
     }
   }
   const all = found.flatMap((own) => own.flatMap((chunk) => chunk.pages));
   try {
-    const contents = (await codec.decompress(all)).values();
+    const decompressed = await codec.decompress(all);
+    // The content of a page that is not compressed is in the part itself.
+    const isShared = decompressed.some(({ buffer }, i) => buffer === all[i]!.body.buffer);
+    if (!isShared) parts.release(groups[0].location);
+    const contents = decompressed.values();
     const chunks = found.map((own) =>
       own.map((chunk) => ({ ...chunk, contents: chunk.pages.map(() => contents.next().value!) }))
     );

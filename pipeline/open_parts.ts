@@ -26,6 +26,8 @@ export interface Parts {
   bytes(index: number): number;
   /** Opens a part. Only the last {@linkcode most} parts that were opened stay usable. */
   open(index: number): Promise<OpenPart>;
+  /** Frees the memory of a part. Opening it again reads it again. */
+  release(index: number): void;
   /** Frees the memory of all parts. */
   close(): void;
 }
@@ -87,6 +89,11 @@ export function partsOf(
       found ??= { index, part: openPart(lake, parts[index]!, codec) };
       kept.push(found);
       return found.part;
+    },
+    release(index) {
+      const found = kept.filter((each) => each.index === index);
+      kept = kept.filter((each) => each.index !== index);
+      found.forEach(close);
     },
     close: () => kept.splice(0).forEach(close),
   };

@@ -51,6 +51,8 @@ export interface LocatedGroup extends EventGroup {
 export interface EventParts {
   /** Opens the part of a row group. Only the last two parts stay usable. */
   open(location: Location): Promise<OpenPart>;
+  /** Frees the memory of the part of a row group, unless it stays in memory for other readers. */
+  release(location: Location): void;
   /** Frees the memory of the parts, unless they stay in memory for other readers. */
   close(): void;
 }
@@ -117,7 +119,7 @@ export async function openEvents(
       if (!keepsAll) close();
     },
     isInMemory: keepsAll,
-    parts: () => keepsAll ? opener(sequences, () => {}) : opener(open(2)),
+    parts: () => opener(keepsAll ? sequences : open(2), keepsAll),
     close,
   };
 }
@@ -394,9 +396,14 @@ async function* load(
 }
 
 /** Opens parts of sequences. */
-function opener(
-  sequences: readonly Parts[],
-  close: () => void = () => sequences.forEach((each) => each.close()),
-): EventParts {
-  return { open: ({ sequence, part }) => sequences[sequence]!.open(part), close };
+function opener(sequences: readonly Parts[], keepsAll: boolean): EventParts {
+  return {
+    open: ({ sequence, part }) => sequences[sequence]!.open(part),
+    release({ sequence, part }) {
+      if (!keepsAll) sequences[sequence]!.release(part);
+    },
+    close() {
+      if (!keepsAll) sequences.forEach((each) => each.close());
+    },
+  };
 }

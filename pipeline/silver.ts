@@ -15,7 +15,7 @@ import {
   type SilverCommit,
   type StoredMarker,
 } from "./lake/marker.ts";
-import { type CompressedPage, createPageFile } from "./lake/page_file.ts";
+import { type CompressedPage, createPageFile, freePages } from "./lake/page_file.ts";
 import {
   folderOf,
   type Lineage,
@@ -262,7 +262,7 @@ function observed(events: Events, of: number, observer: Observer): Events {
   };
 }
 
-/** The row groups of all ranges. */
+/** The row groups of all ranges. A row group is freed when the next one is taken. */
 async function* replayedGroups(
   replay: Replay,
   totals: { executions: number },
@@ -271,7 +271,10 @@ async function* replayedGroups(
   for await (const { operations, groups, isLast } of replay.ranges()) {
     totals.executions += operations;
     if (isLast) onReplayed();
-    yield* groups;
+    for (const [i, { pages }] of groups.entries()) {
+      yield groups[i]!;
+      freePages(pages, groups[i + 1]?.pages);
+    }
   }
 }
 

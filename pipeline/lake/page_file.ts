@@ -3,6 +3,7 @@ import { ByteWriter } from "hyparquet-writer/src/bytewriter.js";
 import { writePageHeader } from "hyparquet-writer/src/datapage.js";
 import { writeMetadata } from "hyparquet-writer/src/metadata.js";
 import type { Column } from "../contract/column.ts";
+import { LARGEST_POOL } from "./parquet_pages.ts";
 import { parquetSchema, type SchemaElement } from "./parquet_schema.ts";
 import { sourceOf } from "./thread_code.ts";
 
@@ -105,7 +106,7 @@ export function createPageFile(
 ): PageFile {
   const schema = parquetSchema(columns);
   const leaves = schema.slice(1);
-  const writer = new ByteWriter(capacity);
+  const writer = new GrowingWriter(capacity);
   writer.appendUint32(MAGIC);
   const groups: RowGroup[] = [];
   let total = 0;
@@ -147,6 +148,16 @@ export function createPageFile(
   return file;
 }
 
+/** A writer that frees its old buffer at once when it gets a larger one. */
+class GrowingWriter extends ByteWriter {
+  override ensure(more: number): void {
+    const needed = this.index + more;
+    if (needed <= this.buffer.byteLength) return;
+    this.buffer = this.buffer.transfer(Math.max(2 * this.buffer.byteLength, needed));
+    this.view = new DataView(this.buffer);
+  }
+}
+
 /** Compresses the values of a page, and its dictionary. */
 export function compressPage(page: Page): CompressedPage {
   return withCompressed(page, compressBytes);
@@ -179,6 +190,27 @@ export function withCompressed(
   const own = { ...page, values: sized(values) };
   if (dictionary === undefined) return own;
   return { ...own, dictionary: { ...dictionary, values: sized(dictionary.values) } };
+}
+
+/**
+ * Frees the memory of pages at once, instead of at some later garbage collection.
+ *
+ * @param next pages that are used later; their memory is not freed
+ */
+export function freePages(
+  pages: readonly CompressedPage[],
+  next: readonly CompressedPage[] = [],
+): void {
+  const used = new Set(next.flatMap(buffersOf));
+  for (const buffer of new Set(pages.flatMap(buffersOf))) {
+    // Smaller buffers may be parts of a pool that other code uses.
+    if (!used.has(buffer) && buffer.byteLength > LARGEST_POOL) buffer.transfer(0);
+  }
+}
+
+function buffersOf({ values, dictionary }: CompressedPage): ArrayBuffer[] {
+  const all = dictionary === undefined ? [values] : [values, dictionary.values];
+  return all.map(({ bytes }) => bytes.buffer as ArrayBuffer);
 }
 
 /** The code of {@linkcode compressBytes}, for another thread. */

@@ -179,7 +179,7 @@ function firstFreeName(avoided: ReadonlySet<string>, name: string): string {
 const BYTES_IN_FLIGHT = 32 << 20;
 
 /**
- * Stores parts while the next ones are encoded.
+ * Stores parts while the next ones are encoded. The memory of a stored part is freed.
  *
  * @param store true to store the parts
  * @param onPart receives each part when its upload begins
@@ -209,6 +209,7 @@ export async function storeParts(
         .then(() => {
           const ended = preciseTime();
           onWork({ kind: "put", began, ended, busy: ended - began });
+          body.buffer.transfer(0); // frees the memory now, not at some later garbage collection
         }, (error) => void failures.push(error))
         .finally(() => {
           inFlight.delete(put);

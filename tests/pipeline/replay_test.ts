@@ -406,6 +406,24 @@ Deno.test("replay: gives the same executions if a second thread handles pages, o
   assert(thread.used >= 8, `${thread.used}`);
 });
 
+Deno.test("replay: frees a part before the next one is fetched, if no part stays in memory", async () => {
+  const lake = memoryLake();
+  const parts = await storeThreeParts(lake);
+  const fetched: Uint8Array[] = [];
+  const inMemory: number[] = [];
+  const watched: Lake = {
+    ...lake,
+    async get(key) {
+      const stored = await lake.get(key);
+      inMemory.push(fetched.filter(({ length }) => length > 0).length);
+      fetched.push(stored!.bytes);
+      return stored;
+    },
+  };
+  await replayParts(watched, parts, undefined, undefined, 0);
+  assertEquals(inMemory.slice(-3), [0, 0, 0]); // the columns are made in one pass
+});
+
 Deno.test("replay: refuses a damaged page with the same message if a second thread handles pages", async () => {
   using thread = await readyThread();
   const lake = memoryLake();

@@ -6,7 +6,13 @@ import {
   dictionaryIndexes,
   varint,
 } from "../../../pipeline/lake/page_encoding.ts";
-import { compressPage, createPageFile, type Page } from "../../../pipeline/lake/page_file.ts";
+import {
+  type CompressedPage,
+  compressPage,
+  createPageFile,
+  freePages,
+  type Page,
+} from "../../../pipeline/lake/page_file.ts";
 import { openPart } from "../../../pipeline/lake/parquet_reader.ts";
 import { assertEquals } from "../../support/assert.ts";
 
@@ -110,6 +116,40 @@ Deno.test("page_file: compresses to the same bytes whatever the size of the buff
       assertEquals(expected.equals(bytes), true, `${length}`);
     }
   }
+});
+
+Deno.test("page_file: gives equal bytes from any capacity", () => {
+  const columns = [NUMBER, TEXT];
+  const pages = [numberPage([1, null, 3]), textPage(["a", "b", "a"])];
+  const files = [1, 16, 1 << 20].map((capacity) => {
+    const file = createPageFile(columns, capacity);
+    for (let i = 0; i < 100; i++) file.write(3, pages);
+    return file.finish();
+  });
+  assertEquals(openPart(files[0]!).rows, 300);
+  assertEquals(files[1], files[0]);
+  assertEquals(files[2], files[0]);
+});
+
+Deno.test("page_file: frees pages, but neither what other pages use nor small buffers", () => {
+  const page = (values: ArrayBuffer, dictionary: ArrayBuffer): CompressedPage => {
+    const bytesOf = (buffer: ArrayBuffer) => ({ size: 10, bytes: new Uint8Array(buffer, 5, 5) });
+    const entries = { entries: 1, values: bytesOf(dictionary) };
+    return {
+      rows: 1,
+      nulls: 0,
+      levels: Uint8Array.of(),
+      values: bytesOf(values),
+      dictionary: entries,
+    };
+  };
+  const [own, shared, later, small] = [1 << 20, 1 << 20, 1 << 20, 1000]
+    .map((size) => new ArrayBuffer(size)) as [ArrayBuffer, ArrayBuffer, ArrayBuffer, ArrayBuffer];
+  const sizes = () => [own, shared, later, small].map(({ byteLength }) => byteLength);
+  freePages([page(own, shared), page(own, small)], [page(later, shared)]);
+  assertEquals(sizes(), [0, 1 << 20, 1 << 20, 1000]);
+  freePages([page(later, shared)]);
+  assertEquals(sizes(), [0, 0, 0, 1000]);
 });
 
 Deno.test("page_file: writes a file without rows", () => {

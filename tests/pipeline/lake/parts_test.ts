@@ -9,11 +9,10 @@ import { startStrictS3 } from "../../support/strict_s3.ts";
 
 const MEBIBYTE = 1 << 20;
 
-/** Parts with the given sizes. Nothing reads their bytes, so they share one buffer. */
+/** Parts with the given sizes. */
 async function* partsOf(sizes: readonly number[]): AsyncGenerator<NewPart> {
-  const buffer = new ArrayBuffer(Math.max(...sizes));
   for (const [i, bytes] of sizes.entries()) {
-    const body = await new Uint8Array(buffer, 0, bytes);
+    const body = await new Uint8Array(bytes);
     yield { key: `bronze/part-${i}.parquet`, rows: 1, bytes, sha256: "", body };
   }
 }
@@ -167,6 +166,27 @@ Deno.test("storeParts stops at the first part that the store refuses, and waits 
   store("stored");
   await assertRejects(() => storing, Error, "refused");
   assertEquals(made, 2);
+});
+
+Deno.test("storeParts frees a part when it is stored, and not before", async () => {
+  const { lake, waiting } = slowLake();
+  const bodies: Uint8Array[] = [];
+  async function* parts() {
+    for await (const part of partsOf([1000, 2000])) {
+      bodies.push(part.body);
+      yield part;
+    }
+  }
+  const sizes = () => bodies.map(({ length }) => length);
+  const storing = storeParts(lake, parts(), true, () => {});
+  await until("both parts are in flight", () => Promise.resolve(waiting.length === 2));
+  assertEquals(sizes(), [1000, 2000]);
+  waiting[1]!.store();
+  await until("the second part is freed", () => Promise.resolve(sizes()[1] === 0));
+  assertEquals(sizes(), [1000, 0]);
+  waiting[0]!.store();
+  await storing;
+  assertEquals(sizes(), [0, 0]);
 });
 
 Deno.test("storeParts stores nothing if the caller only needs the names of the parts", async () => {
