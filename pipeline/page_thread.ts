@@ -233,6 +233,7 @@ function answerRequests(inflate: typeof decompressZstd, deflate: typeof compress
       all.set(bytes, at);
       return all.subarray(at, at += bytes.length);
     });
+    for (const bytes of compressed) if (bytes.length === bytes.buffer.byteLength) free(bytes);
     parent.postMessage({ contents } satisfies Answer, [all.buffer]);
   }
   /** Frees memory at once, instead of at some later garbage collection. */

@@ -78,8 +78,8 @@ const CAPACITY = 1 << 16;
  */
 const MOST_STATISTIC = 1024;
 const LEVEL_1 = { [constants.ZSTD_c_compressionLevel]: 1 };
-/** The size of the buffer that zlib allocates for its output if it gets no other size, in bytes. */
-const DEFAULT_CHUNK = 16_384;
+/** The size of a buffer that may stay in memory for fewer bytes. A pool of buffers is smaller. */
+const SMALL_BUFFER = 16_384;
 
 /**
  * Begins a Parquet file in memory, compressed with Zstandard. The caller encodes the values of the
@@ -117,7 +117,11 @@ export function createPageFile(
     get bytes() {
       return writer.offset;
     },
-    write: (rows, pages) => file.writeCompressed(rows, pages.map(compressPage)),
+    write(rows, pages) {
+      const compressed = pages.map(compressPage);
+      file.writeCompressed(rows, compressed);
+      freePages(compressed);
+    },
     writeCompressed(rows, pages) {
       const start = writer.offset;
       const chunks = pages.map((page, i) => writeChunk(writer, leaves[i]!, page));
@@ -163,18 +167,17 @@ export function compressPage(page: Page): CompressedPage {
   return withCompressed(page, compressBytes);
 }
 
-/** Compresses the content of a page. */
-export function compressBytes(content: Uint8Array): Uint8Array {
-  return zstdCompressSync(content, { params: LEVEL_1, chunkSize: chunkSizeFor(content) });
-}
-
 /**
- * The size of the output's buffer, in bytes. The whole buffer stays in memory with the compressed
- * bytes, so a small page gets a small buffer. It has room for content that cannot be compressed,
- * so that its size does not change the bytes.
+ * Compresses the content of a page. zlib gets one buffer with room for content that cannot be
+ * compressed. With less room, it would use many buffers, and the bytes would depend on their size.
  */
-function chunkSizeFor({ length }: Uint8Array): number {
-  return Math.min(DEFAULT_CHUNK, length + (length >> 8) + 64);
+export function compressBytes(content: Uint8Array): Uint8Array {
+  const chunkSize = content.length + (content.length >> 8) + 64;
+  const compressed = zstdCompressSync(content, { params: LEVEL_1, chunkSize });
+  if (compressed.buffer.byteLength < SMALL_BUFFER) return compressed;
+  const bytes = new Uint8Array(compressed);
+  (compressed.buffer as ArrayBuffer).transfer(0); // frees the memory now
+  return bytes;
 }
 
 /**
@@ -215,8 +218,8 @@ function buffersOf({ values, dictionary }: CompressedPage): ArrayBuffer[] {
 
 /** The code of {@linkcode compressBytes}, for another thread. */
 export const COMPRESS_BYTES_CODE: string = sourceOf(
-  [compressBytes, chunkSizeFor],
-  { LEVEL_1, DEFAULT_CHUNK },
+  [compressBytes],
+  { LEVEL_1, SMALL_BUFFER },
 );
 
 /** A row group in the footer. */
