@@ -124,9 +124,7 @@ function unknownFiles(source: ConfigurationSource): SparkSetting[] {
   const isThere = ofKind(objects, "ConfigMap", namespaceOf(object)).some((map) =>
     map.name === named
   );
-  const ofImage = SITES.map((site) => inImage(site, source.code)).find((each) =>
-    each !== undefined
-  );
+  const ofImage = inImage(SITES, source.code);
   const reasons = [
     ...(named === undefined || isThere
       ? []

@@ -15,21 +15,28 @@ const CONFIGURATION =
   /(?:\/(?:spark|hadoop)|\$\{?SPARK_HOME\}?)\/conf\/*$|^\$\{?(?:SPARK|HADOOP)_CONF_DIR\}?\/*$|\/etc\/(?:spark|hadoop)\/*$/;
 
 /**
- * The file in an image that a Dockerfile names, or adds with a whole folder, as in `core-site.xml of
- * the image of Dockerfile`.
+ * The first of the files in an image that a Dockerfile names, or adds with a whole folder, as in
+ * `core-site.xml of the image of Dockerfile`.
  *
- * @param file the name of the file
+ * @param files the names of the files
  */
-export function inImage(file: string, code: readonly Code[]): string | undefined {
-  const name = new RegExp(`(?<![\\w-])${file.replaceAll(".", "\\.")}(?!\\.template|[\\w-])`);
-  const found = code.filter(({ language }) => language === "dockerfile").find((each) =>
-    addingInstructions(each).some(({ name: instruction, text }) => {
-      if (instruction === "RUN") return name.test(withoutRemovals(text));
-      return name.test(text) ||
-        CONFIGURATION.test(wordsOfCopy(text).at(-1) ?? "") && addsFolder(text);
-    })
-  );
-  return found === undefined ? undefined : `${file} of the image of ${found.file ?? "Dockerfile"}`;
+export function inImage(files: readonly string[], code: readonly Code[]): string | undefined {
+  const images = code.filter(({ language }) => language === "dockerfile")
+    .map((dockerfile) => ({ dockerfile, instructions: addingInstructions(dockerfile) }));
+  for (const file of files) {
+    const name = new RegExp(`(?<![\\w-])${file.replaceAll(".", "\\.")}(?!\\.template|[\\w-])`);
+    const found = images.find(({ instructions }) =>
+      instructions.some(({ name: instruction, text }) => {
+        if (instruction === "RUN") return name.test(withoutRemovals(text));
+        return name.test(text) ||
+          CONFIGURATION.test(wordsOfCopy(text).at(-1) ?? "") && addsFolder(text);
+      })
+    );
+    if (found !== undefined) {
+      return `${file} of the image of ${found.dockerfile.file ?? "Dockerfile"}`;
+    }
+  }
+  return undefined;
 }
 
 /** Published images of other programs, by the last part of their name. They have no Spark. */

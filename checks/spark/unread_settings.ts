@@ -48,7 +48,7 @@ export function unreadProperties(source: SettingsSource): string | undefined {
   const isHidden = mounts.some(({ mountPath, subPath }) =>
     subPath === undefined && folders.includes(textOf(mountPath)?.replace(/\/+$/, "") ?? "")
   );
-  return isHidden ? undefined : inImage("spark-defaults.conf", source.code);
+  return isHidden ? undefined : inImage(["spark-defaults.conf"], source.code);
 }
 
 /** The file of `--properties-file`; undefined without the option. */

@@ -193,7 +193,7 @@ function given(
 }
 
 /**
- * How the containers of a job start the shell of a script.
+ * How the containers of a job start the shell of a script; undefined for code in other languages.
  *
  * @param variables the variables that the script finds in its environment
  * @param sources the code of the job, which may start the script
@@ -203,7 +203,8 @@ export function shellStartOf(
   code: Code,
   { names, open }: JobVariables,
   sources: readonly Code[],
-): ShellStart {
+): ShellStart | undefined {
+  if (code.language !== "shell") return undefined;
   const own = containers.filter(({ words }) => words.some(({ path }) => path === code.field));
   const isArgument = own.length > 0 || /containers\[\d+\]/.test(code.field ?? "");
   const runs = isArgument

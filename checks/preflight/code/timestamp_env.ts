@@ -113,7 +113,7 @@ function dayReads(tree: Tree, sources: readonly Code[]): DayRead[] {
     const starts = judged.map(({ job, variables, sources }) =>
       shellStartOf(job, source, variables, sources)
     );
-    const start = starts.find(({ nounset }) => nounset) ?? starts[0];
+    const start = starts.find((each) => each?.nounset) ?? starts[0];
     const reads = variablesReadBy(source, start, own.flatMap((run) => run.sources))
       .filter(({ name }) => name === "JOB_DATE");
     if (own.length === 0 && source.target !== undefined) {
