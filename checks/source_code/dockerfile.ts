@@ -112,7 +112,8 @@ function triggered({ name, text, ...place }: Instruction): Instruction[] {
 
 /** The stages or images that instructions copy files from. */
 export function copiedFrom({ instructions }: Pick<Stage, "instructions">): string[] {
-  return instructions.flatMap(({ text }) =>
+  // ONBUILD is for images that are built on this one.
+  return instructions.filter(({ name }) => name !== "ONBUILD").flatMap(({ text }) =>
     [...text.matchAll(/--(?:from=|mount=\S*\bfrom=)([^\s,]+)/g)].map(([, from]) => from!)
   );
 }

@@ -13,10 +13,26 @@ export interface AddedJar {
   readonly instruction: Instruction;
 }
 
+/** The folder whose jars Spark loads. */
+export const SPARK_FOLDER = /^["']?(?:\/opt\/spark|\$\{?SPARK_HOME\}?)\/jars(?:["'/]|$)\/*/;
+
+/** The commands that move files of Spark's folder to another one, with the files. */
+export function movesAway(text: string): RegExpExecArray[] {
+  return [...text.matchAll(/\bmv\s([^;&|]*?)\s+([^\s;&|]+)\s*(?=[;&|]|$)/g)]
+    .filter(([, files, target]) =>
+      !SPARK_FOLDER.test(target!) && target !== "\\" &&
+      files!.split(" ").filter((word) => !word.startsWith("-")).every((file) =>
+        SPARK_FOLDER.test(file)
+      )
+    );
+}
+
 /** The jars that an instruction adds, by file names and Maven coordinates. */
 export function jarsIn(instruction: Instruction): AddedJar[] {
   // A command that removes a file, or changes its mode, does not add it.
-  const text = instruction.text.replace(/\b(?:rm|chmod|chown|ls)\s[^;&|]*/g, " ");
+  const moved = movesAway(instruction.text).map(([command]) => command);
+  const text = moved.reduce((rest, each) => rest.replace(each, " "), instruction.text)
+    .replace(/\b(?:rm|chmod|chown|ls)\s[^;&|]*/g, " ");
   const files = [...text.matchAll(/(?<![\w.+$*-])([A-Za-z][\w.${}+-]*\.jar)\b/g)]
     .map(([, file]): AddedJar => {
       const { name, version } = jarOf(file!);

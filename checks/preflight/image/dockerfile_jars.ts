@@ -25,6 +25,7 @@ import { installedSpark } from "./installed_spark.ts";
 import {
   folderOf,
   removedJars,
+  uncopiedJars,
   unreadableFindings,
   unreadJars,
   withoutHarmless,
@@ -131,7 +132,7 @@ function judgeStages(
   const removed = removedJars(all, instructions);
   const isSparkFrom = base.isPlain && base.from.name === "FROM";
   const unread = isSparkFrom ? unreadJars(all, final, used, isNamed) : [];
-  const lost = new Set([...removed, ...unread].map(([jar]) => jar));
+  const lost = new Set([...removed, ...unread, ...uncopiedJars(all, used)].map(([jar]) => jar));
   const jars = all.filter((jar) => !lost.has(jar));
   const hadoop = base.line === undefined ? undefined : HADOOP_OF[base.line];
   const checksums = missingChecksumFindings(code, jars);

@@ -9,11 +9,8 @@ import {
   type Stage,
   wordsOfCopy,
 } from "../../source_code/dockerfile.ts";
-import type { AddedJar } from "./added_jars.ts";
+import { type AddedJar, movesAway, SPARK_FOLDER } from "./added_jars.ts";
 import { isPlainSpark } from "../../image/plain_images.ts";
-
-/** The folder whose jars Spark loads. */
-const SPARK_FOLDER = /^["']?(?:\/opt\/spark|\$\{?SPARK_HOME\}?)\/jars(?:["'/]|$)\/*/;
 
 /** Commands that add no jar to a folder that they name. */
 const HARMLESS = /\b(?:rm|chmod|chown|ls|find|mkdir)\s[^;&|]*/g;
@@ -41,7 +38,8 @@ export function removedJars(
 
 function removes({ name, text }: Instruction, file: string): boolean {
   const words = name === "RUN"
-    ? [...text.matchAll(/\brm\s([^;&|]*)/g)].flatMap(([, rest]) => rest!.split(" "))
+    ? [...text.matchAll(/\brm\s([^;&|]*)/g), ...movesAway(text)]
+      .flatMap(([, rest]) => rest!.split(" "))
     : [];
   return words.filter((word) => SPARK_FOLDER.test(word)).some((word) => {
     const rest = word.replace(SPARK_FOLDER, "").replace(/["']$/, "");
@@ -49,6 +47,40 @@ function removes({ name, text }: Instruction, file: string): boolean {
       .replaceAll("?", ".");
     return rest === "" || new RegExp(`^${pattern}$`).test(file);
   });
+}
+
+/**
+ * Returns the jars of a stage of which the image copies only other jars, by their names, with the
+ * instruction that copies the others.
+ *
+ * @param all the stages that the image needs, with those that it copies from
+ */
+export function uncopiedJars(
+  jars: readonly AddedJar[],
+  all: readonly Stage[],
+): (readonly [jar: AddedJar, by: Instruction])[] {
+  return jars.flatMap((jar) => {
+    const at = all.findIndex(({ instructions }) => instructions.includes(jar.instruction));
+    const stage = all[at];
+    if (stage?.name === undefined || at === all.length - 1) return [];
+    if (all.some(({ image }) => image === stage.name)) return [];
+    const uses = all.flatMap(({ instructions }) => instructions)
+      .filter((each) => copiedFrom({ instructions: [each] }).includes(stage.name!));
+    const isOther = (each: Instruction) =>
+      each.name === "COPY" &&
+      wordsOfCopy(each.text).slice(0, -1).every((word) => isOtherJar(word, jar));
+    return uses.length > 0 && uses.every(isOther) ? [[jar, uses[0]!] as const] : [];
+  });
+}
+
+/** Returns whether a source of COPY is a jar with the name of another library. */
+function isOtherJar(source: string, { name, file }: AddedJar): boolean {
+  const base = source.replace(/^.*\//, "");
+  const library = JARS.find((each) =>
+    base.startsWith(each) && /^[-.*]/.test(base.slice(each.length))
+  );
+  return base.endsWith(".jar") && library !== undefined && library !== name &&
+    !base.startsWith(name) && base !== file;
 }
 
 /** Returns whether an instruction can add jars to a folder without naming the jars. */
@@ -198,9 +230,28 @@ export function unreadableFindings(code: Code, stages: readonly Stage[]): Findin
   const instructions = stages.flatMap((stage) => stage.instructions);
   const user = instructions.findLast(({ name }) => name === "USER")?.text.split(":")[0];
   if (user === "root" || user === "0" || user?.includes("$")) return [];
-  return instructions.filter(({ name, text }, i) =>
+  const isChangedAfter = (i: number) =>
+    instructions.slice(i + 1).some(({ name, text }) =>
+      name === "RUN" && /\b(chmod|chown|install)\b/.test(text)
+    );
+  const closed = instructions.flatMap(({ name, text, offset }, i): Finding[] => {
+    const [, mode = ""] = /--chmod=0?([0-7]{3})\b/.exec(text) ?? [];
+    const isForRoot = mode !== "" && !(Number(mode[1]) & 4) && !(Number(mode[2]) & 4);
+    const isCopy = name === "COPY" || name === "ADD";
+    if (!isCopy || !isForRoot || /--chown=/.test(text) || isChangedAfter(i)) return [];
+    return [{
+      severity: user === undefined ? "warn" : "fail",
+      ...placeIn(code, offset),
+      problem: `only root can read the files of ${name} --chmod=${mode}, but the image runs as ${
+        user === undefined ? "the user of its base" : `user ${user}`
+      }`,
+      why: "Spark cannot read the files, and fails with AccessDeniedException",
+      fix: "Let others read the files: --chmod=644",
+    }];
+  });
+  const downloaded = instructions.filter(({ name, text }, i) =>
     name === "ADD" && /https?:\/\/\S+\.(jar|py)\b/.test(text) && !/--ch(mod|own)=/.test(text) &&
-    !instructions.slice(i).some((each) => /\b(chmod|chown|install)\b/.test(each.text))
+    !isChangedAfter(i)
   ).map(({ text, offset }): Finding => ({
     severity: user === undefined ? "warn" : "fail",
     ...placeIn(code, offset),
@@ -212,4 +263,5 @@ export function unreadableFindings(code: Code, stages: readonly Stage[]): Findin
     why: "Docker gives a file from a URL the mode 600, and Spark fails with AccessDeniedException",
     fix: "Set the mode: ADD --chmod=644 …",
   }));
+  return [...closed, ...downloaded];
 }
