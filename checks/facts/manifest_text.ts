@@ -1,4 +1,5 @@
 import { child, isFields } from "../kubernetes/fields.ts";
+import { isJson, jsonObjectsOf } from "../kubernetes/yaml.ts";
 import { lineOf, type ManifestObject, objectsOf } from "../kubernetes/objects.ts";
 import {
   embeddedScripts,
@@ -104,6 +105,7 @@ export function readFile(file: string, text: string, path = file): FileReading {
     problems: [
       ...at(file, others.flatMap((reading) => reading.problems)),
       ...(unrendered === undefined ? [] : [{ file, ...unrendered }]),
+      ...(objects.length === 0 || problems.length > 0 ? [] : brokenJson(file, text)),
     ],
     ignored: [
       ...tools.map(({ other, document }) => (
@@ -116,6 +118,17 @@ export function readFile(file: string, text: string, path = file): FileReading {
   function at(file: string, more: readonly Omit<ManifestProblem, "file">[] = []) {
     return [...problems, ...more].map((each) => ({ file, ...each }));
   }
+}
+
+/** The problem of a file that begins as JSON, and is only YAML, as with a comma before a bracket. */
+function brokenJson(file: string, text: string): ManifestProblem[] {
+  const json = text.trimStart();
+  if (!json.startsWith("{") || jsonObjectsOf(json).every(isJson)) return [];
+  return [{
+    file,
+    line: text.slice(0, text.length - json.length).split("\n").length,
+    problem: "kubectl reads a file that begins with { as JSON, and this is not valid JSON",
+  }];
 }
 
 /** Code of Spark, or code that reads its environment. */

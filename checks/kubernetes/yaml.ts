@@ -118,7 +118,7 @@ function chunksOf(text: string): string[] {
 }
 
 /** Divides a text that is a series of JSON objects. Returns any other text unchanged. */
-function jsonObjectsOf(text: string): string[] {
+export function jsonObjectsOf(text: string): string[] {
   if (!/^\s*\{/.test(text) || !/\}\s*\{/.test(text)) return [text];
   const objects: string[] = [];
   let start = 0;
@@ -133,7 +133,7 @@ function jsonObjectsOf(text: string): string[] {
   return isSeries ? objects : [text];
 }
 
-function isJson(text: string): boolean {
+export function isJson(text: string): boolean {
   try {
     JSON.parse(text);
     return true;

@@ -341,7 +341,7 @@ Deno.test("gatherManifests does not count sources that it does not judge as mani
   const directory = await Deno.makeTempDir();
   try {
     for (let i = 0; i <= 10_000; i++) Deno.writeTextFileSync(`${directory}/${i}.java`, "");
-    await Deno.writeTextFile(`${directory}/z.yaml`, "{apiVersion: v1, kind: Pod}\n");
+    await Deno.writeTextFile(`${directory}/z.yaml`, "apiVersion: v1\nkind: Pod\n");
     const { objects, problems } = await gatherManifests(directory);
     assertEquals([objects.length, problems], [1, []]);
   } finally {

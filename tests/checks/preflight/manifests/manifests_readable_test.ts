@@ -101,6 +101,12 @@ for (const [file, text, content] of OTHER_FILES) {
 }
 
 /** Files with a mistake, which are not taken for files with another purpose. */
+const CONFIG_MAP = JSON.stringify({
+  apiVersion: "v1",
+  kind: "ConfigMap",
+  metadata: { name: "a" },
+});
+
 const MISTAKES: readonly (readonly [name: string, text: string])[] = [
   ["without kind", "apiVersion: v1\nmetadata: {name: a}\n"],
   ["without apiVersion", "kind: Pod\nmetadata: {name: a}\nspec: {}\n"],
@@ -111,8 +117,18 @@ const MISTAKES: readonly (readonly [name: string, text: string])[] = [
   ["that is broken before its kind", "a: [b"],
   ["that is a password with an asterisk", "*Hunter2\n"],
   ["with kind alone", "kind: Pod\n"],
+  ["in braces that is no JSON", "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n"],
+  ["with a comma before a brace", `${CONFIG_MAP.slice(0, -1)},}`],
+  ["after one in JSON and ---", `${CONFIG_MAP}\n---\n${CONFIG_MAP.replace(`"a"`, `"b"`)}`],
   ["with a text in a list", "apiVersion: v1\nkind: List\nitems: [a]\n"],
 ];
+
+Deno.test("manifests-readable reads files of several objects in JSON", async () => {
+  const two = `${CONFIG_MAP}\n${CONFIG_MAP.replace('"a"', '"b"')}`;
+  for (const text of [two, `\n${CONFIG_MAP}\n`]) {
+    assertEquals(await findings({ ...FILES, "x.yaml": text }), []);
+  }
+});
 
 for (const [name, text] of MISTAKES) {
   Deno.test(`manifests-readable fails for an object ${name}`, async () => {
