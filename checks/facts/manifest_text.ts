@@ -1,5 +1,5 @@
 import { child, isFields } from "../kubernetes/fields.ts";
-import { isJson, jsonObjectsOf } from "../kubernetes/yaml.ts";
+import { isJson, jsonObjectsOf } from "../kubernetes/json_text.ts";
 import { lineOf, type ManifestObject, objectsOf } from "../kubernetes/objects.ts";
 import {
   embeddedScripts,

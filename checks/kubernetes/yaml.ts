@@ -1,5 +1,6 @@
 // The package's ES modules load in a fifth of the time of its CommonJS modules.
 // @ts-types="yaml"
+import { isJson, jsonObjectsOf } from "./json_text.ts";
 import {
   Composer,
   type Document,
@@ -115,31 +116,6 @@ export function parseDocuments(text: string): Documents {
 /** Divides a file where kubectl does: at its separators, and between objects of JSON. */
 function chunksOf(text: string): string[] {
   return text.split(SEPARATOR).flatMap(jsonObjectsOf);
-}
-
-/** Divides a text that is a series of JSON objects. Returns any other text unchanged. */
-export function jsonObjectsOf(text: string): string[] {
-  if (!/^\s*\{/.test(text) || !/\}\s*\{/.test(text)) return [text];
-  const objects: string[] = [];
-  let start = 0;
-  let depth = 0;
-  for (const { 0: token, index } of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}]/gs)) {
-    if (token === "{") depth++;
-    if (token !== "}" || --depth > 0) continue;
-    objects.push(text.slice(start, index + 1));
-    start = index + 1;
-  }
-  const isSeries = objects.length > 1 && text.slice(start).trim() === "" && objects.every(isJson);
-  return isSeries ? objects : [text];
-}
-
-export function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /**
