@@ -1,6 +1,5 @@
 // The package's ES modules load in a fifth of the time of its CommonJS modules.
 // @ts-types="yaml"
-import { isJson, jsonObjectsOf } from "./json_text.ts";
 import {
   Composer,
   type Document,
@@ -14,6 +13,7 @@ import {
   type Tags,
 } from "yaml/esm";
 import { child } from "./fields.ts";
+import { isJson, jsonObjectsOf } from "./json_text.ts";
 import {
   Indentation,
   MARKS,
