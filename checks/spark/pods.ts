@@ -163,7 +163,7 @@ function templateOf(
 }
 
 /** The reason why no mounted ConfigMap of the manifests has a file. */
-function absenceOf(
+export function absenceOf(
   path: string,
   { object, spec, containers }: Workload,
   objects: readonly ManifestObject[],

@@ -26,6 +26,7 @@ import { UNREAD_FILE } from "../../spark/configuration_files.ts";
 import { notInDriver, unmountedApplications, withoutUpload } from "./cluster_mode.ts";
 import { codeOfShells, notJudgedAmong } from "./not_judged.ts";
 import { otherNames } from "./platform_names.ts";
+import { wrongSubmits } from "./submit_arguments.ts";
 import { wrongTemplates } from "./template_mounts.ts";
 import { missingFiles } from "./volume_keys.ts";
 import { refusedPods } from "./pod_security.ts";
@@ -57,6 +58,7 @@ export const manifestsReadable: Check<"manifests"> = check({
       ...refusedPods(tree),
       ...missingFiles(tree),
       ...wrongTemplates(tree),
+      ...wrongSubmits(tree),
       ...unmountedApplications(tree),
       ...withoutUpload(tree),
       ...tree.code.flatMap(unparseable),
