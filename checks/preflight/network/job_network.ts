@@ -192,6 +192,11 @@ export function reasonNotToJudge(network: Network, ofServers = false): Outcome |
   if (jobs.length > 0) return undefined;
   if (brokenJobs.length > 0) return { skip: "no job is valid (see egress-policy)" };
   if (hasPodlessWorkload) return { skip: "no job has a pod spec (see manifests-readable)" };
+  // A cluster without jobs, and no manifests to apply: nothing shows that a run can work.
+  const { objects, problems } = network.manifests;
+  if (problems.length === 0 && objects.every(({ file }) => file === undefined)) {
+    return { unknown: `${noJob(network)}. Correct jobs.namespace, or run: deno task apply` };
+  }
   return absence(network.manifests, noJob(network));
 }
 

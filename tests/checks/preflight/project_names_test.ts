@@ -85,6 +85,20 @@ Deno.test("preflight judges a renamed cluster with its project as it judges ours
   await assertSame(undefined, CLUSTER);
 });
 
+Deno.test("preflight does not pass if the namespace of the project has no job in the cluster", async () => {
+  const project = { ...DEFAULT_PROJECT, jobs: { ...DEFAULT_PROJECT.jobs, namespace: "robson" } };
+  const objects = CLUSTER.objects.filter(({ kind, namespace }) =>
+    namespace !== "robson" || kind === "Namespace"
+  );
+  const results = await judge(undefined, { ...CLUSTER, objects, project });
+  const unknown = results.filter(({ verdict }) => verdict === "error");
+  assertEquals(unknown.map(({ id }) => id).includes("egress-policy"), true);
+  assertStringIncludes(
+    unknown[0]!.reason!,
+    "there is no Job, CronJob or Pod in namespace robson. Correct jobs.namespace, or run: deno task apply",
+  );
+});
+
 const FAULTS: readonly (readonly [what: string, from: string, to: string])[] = [
   ["label of the pool", "robson.io/pool: analytics", "robson.io/pool: web"],
   ["toleration", "key: robson.io/dedicated", "key: robson.io/other"],
