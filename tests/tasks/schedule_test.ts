@@ -44,16 +44,30 @@ function nightlyRun(jobs: readonly { readonly metadata: { readonly name: string 
     .find((name) => /^nightly-run-\d+$/.test(name)) ?? "";
 }
 
+/** The objects with CronJobs that start in twelve hours, so none starts during a test. */
+const FAR_HOUR = (new Date().getUTCHours() + 12) % 24;
+const FAR = OURS.map((object) =>
+  JSON.parse(
+    JSON.stringify(object).replace('"30 1 * * *"', `"30 ${FAR_HOUR} * * *"`)
+      .replace('"0 2 * * *"', `"45 ${FAR_HOUR} * * *"`),
+  ) as typeof OURS[number]
+);
+
 clusterTest("schedule: switches one engine on, then the other, and off again", async () => {
-  await bringTo(controlPlane(), [...OURS, ...SECRETS]);
+  await bringTo(controlPlane(), [...FAR, ...SECRETS]);
   const shown = await schedule();
   assertEquals([shown.code, shown.stderr], [0, ""]);
   assertEquals(shown.stdout.match(/ suspended /g)?.length, 3, shown.stdout);
 
   const local = await schedule("on");
   assertEquals([local.code, local.stderr], [0, ""]);
-  assertMatch(local.stdout, /^on {9}nightly-preflight, next at \d{4}-\d\d-\d\dT01:30:00Z$/m);
-  assertMatch(local.stdout, /^on {9}nightly-run, next at \d{4}-\d\d-\d\dT02:00:00Z$/m);
+  for (const [name, minute] of [["preflight", 30], ["run", 45]]) {
+    const time = `${`${FAR_HOUR}`.padStart(2, "0")}:${minute}:00Z`;
+    assertMatch(
+      local.stdout,
+      new RegExp(`^on {9}nightly-${name}, next at \\d{4}-\\d\\d-\\d\\dT${time}$`, "m"),
+    );
+  }
   assertEquals(await on(), ["nightly-preflight", "nightly-run"]);
   assertStringIncludes(
     (await schedule("on")).stdout,
@@ -129,8 +143,8 @@ clusterTest("apply: does not switch a CronJob that the user may not read", async
 clusterTest("schedule on: says that a missed start is made up for at once", async () => {
   const minute = new Date(Date.now() - 120_000);
   const missed = minute.toISOString().slice(0, 17) + "00Z";
-  const soon = OURS.map((object) => {
-    if (object.metadata.name !== "nightly-run") return object;
+  const soon = OURS.map((object, i) => {
+    if (object.metadata.name !== "nightly-run") return FAR[i]!;
     const text = JSON.stringify(object).replaceAll('"analytics"', '"none"')
       .replace("0 2 * * *", `${minute.getUTCMinutes()} ${minute.getUTCHours()} * * *`);
     return JSON.parse(text);
@@ -183,8 +197,8 @@ clusterTest(
 
 clusterTest("schedule: shows the Job that runs, and how to stop it", async () => {
   // No node has the pod's label, so the Job does not end.
-  const soon = OURS.map((object) => {
-    if (object.metadata.name !== "nightly-run") return object;
+  const soon = OURS.map((object, i) => {
+    if (object.metadata.name !== "nightly-run") return FAR[i]!;
     const text = JSON.stringify(object).replaceAll('"analytics"', '"none"')
       .replace("0 2 * * *", "* * * * *");
     return JSON.parse(text);
