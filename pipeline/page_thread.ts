@@ -1,3 +1,4 @@
+import { LARGEST_POOL } from "./lake/buffer_pool.ts";
 import {
   COMPRESS_BYTES_CODE,
   compressBytes,
@@ -10,7 +11,6 @@ import {
   decompress,
   DECOMPRESS_ZSTD_CODE,
   type decompressZstd,
-  LARGEST_POOL,
   type StoredPage,
 } from "./lake/parquet_pages.ts";
 import { sourceOf } from "./lake/thread_code.ts";

@@ -3,7 +3,7 @@ import { ByteWriter } from "hyparquet-writer/src/bytewriter.js";
 import { writePageHeader } from "hyparquet-writer/src/datapage.js";
 import { writeMetadata } from "hyparquet-writer/src/metadata.js";
 import type { Column } from "../contract/column.ts";
-import { LARGEST_POOL } from "./parquet_pages.ts";
+import { LARGEST_POOL } from "./buffer_pool.ts";
 import { parquetSchema, type SchemaElement } from "./parquet_schema.ts";
 import { sourceOf } from "./thread_code.ts";
 
@@ -78,7 +78,7 @@ const CAPACITY = 1 << 16;
  */
 const MOST_STATISTIC = 1024;
 const LEVEL_1 = { [constants.ZSTD_c_compressionLevel]: 1 };
-/** The size of a buffer that may stay in memory for fewer bytes. A pool of buffers is smaller. */
+/** A buffer below this size, in bytes, may stay in memory for fewer bytes. */
 const SMALL_BUFFER = 16_384;
 
 /**
@@ -174,7 +174,8 @@ export function compressPage(page: Page): CompressedPage {
 export function compressBytes(content: Uint8Array): Uint8Array {
   const chunkSize = content.length + (content.length >> 8) + 64;
   const compressed = zstdCompressSync(content, { params: LEVEL_1, chunkSize });
-  if (compressed.buffer.byteLength < SMALL_BUFFER) return compressed;
+  // A buffer of another size is a pool that other code uses.
+  if (chunkSize < SMALL_BUFFER || compressed.buffer.byteLength !== chunkSize) return compressed;
   const bytes = new Uint8Array(compressed);
   (compressed.buffer as ArrayBuffer).transfer(0); // frees the memory now
   return bytes;
@@ -206,7 +207,6 @@ export function freePages(
 ): void {
   const used = new Set(next.flatMap(buffersOf));
   for (const buffer of new Set(pages.flatMap(buffersOf))) {
-    // Smaller buffers may be parts of a pool that other code uses.
     if (!used.has(buffer) && buffer.byteLength > LARGEST_POOL) buffer.transfer(0);
   }
 }

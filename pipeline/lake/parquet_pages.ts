@@ -1,5 +1,6 @@
 import { zstdDecompressSync, type ZstdOptions } from "node:zlib";
 import { snappyUncompress } from "hyparquet";
+import { LARGEST_POOL } from "./buffer_pool.ts";
 import type { Page } from "./page_file.ts";
 import { readIndexes, readLevels } from "./page_runs.ts";
 import { sourceOf } from "./thread_code.ts";
@@ -405,12 +406,8 @@ export function freeChunk(
 /** Frees the memory of decompressed bytes, as {@linkcode freeChunk}. */
 export function freeContent({ buffer, length }: Uint8Array, pages: readonly StoredPage[]): void {
   const isShared = pages.some(({ body }) => body.buffer === buffer);
-  // Smaller buffers may be parts of a pool that other code uses.
   if (!isShared && length > LARGEST_POOL) (buffer as ArrayBuffer).transfer(0);
 }
-
-/** More than the size of the pool that zlib takes small buffers from, in bytes. */
-export const LARGEST_POOL = 1 << 16;
 
 function widthOf({ type, typeLength }: ChunkLayout): number {
   if (type === "BYTE_ARRAY") return 0;
