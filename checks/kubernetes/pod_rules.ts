@@ -119,6 +119,14 @@ function wrongContainers(spec: Fields, specPath: string): WrongField[] {
           isMissing: true,
           fix: "Add image: <registry>/<name>:<tag>",
         });
+      } else if (typeof image === "string" && !isImageName(image)) {
+        found.push({
+          path: `${path}.image`,
+          problem: `${JSON.stringify(image)} is no name of an image`,
+          fix: "Use lowercase letters after the registry, and no spaces, as in " +
+            "registry.example.com/team/spark:3.5.8",
+          why: "no node can pull the image, and the container never starts: InvalidImageName",
+        });
       }
       if (typeof name === "string" && name !== "") {
         if (!LABEL.test(name)) {
@@ -162,6 +170,25 @@ function wrongContainers(spec: Fields, specPath: string): WrongField[] {
     }
   }
   return found;
+}
+
+/** A part of a repository, as the runtimes of containers read it. */
+const PART = /^[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*$/;
+
+/** A tag and a digest. The check image-deps judges the digest. */
+const SUFFIX = /(?::\w[\w.-]{0,127})?(?:@[^\s/@]+)?$/;
+
+/** Returns whether a text names an image. A variable in it counts as a part of the name. */
+function isImageName(text: string): boolean {
+  if (/[${}<>%]/.test(text)) return true;
+  const name = text.replace(SUFFIX, "");
+  const [first = "", ...rest] = name.split("/");
+  // The first part is a registry if it cannot be a part of a repository.
+  const isHost = rest.length > 0 &&
+    (/[.:]/.test(first) || first === "localhost" || first !== first.toLowerCase());
+  const isRegistry = /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:\d+)?$/;
+  const parts = isHost ? rest : [first, ...rest];
+  return (!isHost || isRegistry.test(first)) && parts.every((part) => PART.test(part));
 }
 
 /** The fields of a pod that a variable can have as its value. */
@@ -254,6 +281,13 @@ function wrongVolumes(spec: Fields, specPath: string, claims: readonly string[])
             path: `${path}.mountPath`,
             problem: `another volume is mounted at ${folder}`,
             fix: "Mount each volume at another path.",
+          });
+        }
+        if (folder.includes(":")) {
+          found.push({
+            path: `${path}.mountPath`,
+            problem: `${JSON.stringify(folder)} has a colon, which a path of a mount may not have`,
+            fix: "Use another path.",
           });
         }
         paths.add(folder);

@@ -8,6 +8,7 @@ import {
   withoutEncryption,
 } from "../../kubernetes/filled_values.ts";
 import { typeOf, type WrongField, wrongFields } from "../../kubernetes/api_types.ts";
+import { wrongService } from "../../kubernetes/service_rules.ts";
 import { wrongOperatorSchedules } from "../../kubernetes/cron_schedule.ts";
 import { wrongVersion } from "../../kubernetes/api_versions.ts";
 import { wrongBinding, wrongRules } from "../../kubernetes/binding_rules.ts";
@@ -68,6 +69,7 @@ export function refusedFields(
     ...(ofSpark === undefined ? wrongWorkload(value) : ofOperator()),
     ...missingSecretKeys(value),
     ...wrongNames(value),
+    ...wrongService(value),
     ...wrongBinding(value),
     ...wrongRules(value),
   ]

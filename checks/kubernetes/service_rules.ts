@@ -1,0 +1,38 @@
+import type { WrongField } from "./api_types.ts";
+import { type Fields, isFields, listOf, textOf } from "./fields.ts";
+
+/** The ports of a Service that the API server refuses although their types are right. */
+export function wrongService({ apiVersion, kind, spec }: Fields): WrongField[] {
+  if (apiVersion !== "v1" || kind !== "Service" || !isFields(spec)) return [];
+  const ports = listOf(spec.ports);
+  const names = new Map<string, number>();
+  const used = new Map<string, number>();
+  return ports.flatMap(({ name, port, protocol }, i): WrongField[] => {
+    const path = `spec.ports[${i}]`;
+    const own = textOf(name) ?? "";
+    if (own === "" && ports.length > 1) {
+      return [{
+        path,
+        problem: "the port has no name, and the Service has several ports",
+        fix: "Give each port a name, as in name: http",
+      }];
+    }
+    const before = own === "" ? undefined : names.get(own);
+    names.set(own, i);
+    if (before !== undefined) {
+      return [{
+        path: `${path}.name`,
+        problem: `spec.ports[${before}] has the name ${own}, too`,
+        fix: "Give each port another name.",
+      }];
+    }
+    const key = `${textOf(protocol) ?? "TCP"} ${String(port)}`;
+    const same = used.get(key);
+    used.set(key, i);
+    return same === undefined ? [] : [{
+      path: `${path}.port`,
+      problem: `spec.ports[${same}] has ${key}, too`,
+      fix: "Remove one of them.",
+    }];
+  });
+}
