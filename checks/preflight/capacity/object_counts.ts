@@ -23,6 +23,32 @@ const KINDS: Readonly<Record<string, string>> = {
   "networkpolicies.networking.k8s.io": "NetworkPolicy",
 };
 
+/** The types of Services that a key of a quota counts. A load balancer usually has ports of nodes, too. */
+const SERVICE_TYPES: Readonly<Record<string, readonly string[]>> = {
+  "services.loadbalancers": ["LoadBalancer"],
+  "services.nodeports": ["NodePort", "LoadBalancer"],
+};
+
+/** The Services of the types that a key counts. */
+function servicesOf(
+  key: string,
+  quota: ManifestObject,
+  objects: readonly ManifestObject[],
+): Term[] | undefined {
+  const types = entryOf(SERVICE_TYPES, key);
+  return types && objects.filter((object) => {
+    const { kind, value } = object;
+    const { type, ports, allocateLoadBalancerNodePorts } = fieldsIn(value.spec);
+    const isCounted = kind === "Service" && types.includes(String(type)) &&
+      !(key === "services.nodeports" && allocateLoadBalancerNodePorts === false);
+    return isCounted && Array.isArray(ports) &&
+      namespaceOf(object) === namespaceOf(quota);
+  }).map(({ name, value }) => ({
+    name: `Service ${name}`,
+    count: key === "services.nodeports" ? (fieldsIn(value.spec).ports as unknown[]).length : 1,
+  }));
+}
+
 /** The objects that Kubernetes itself has in each namespace. */
 const OF_KUBERNETES: Readonly<Record<string, string>> = {
   ConfigMap: "kube-root-ca.crt",
@@ -35,8 +61,9 @@ export function judgeCounts({ objects, jobs }: Pick<Tree, "objects" | "jobs">): 
     Object.entries(fieldsIn(fieldsIn(quota.value.spec).hard)).flatMap(([key, value]): Finding[] => {
       const kind = KINDS[key.replace(/^count\//, "")];
       const amount = parseQuantity(value);
-      if (kind === undefined || amount === undefined) return [];
-      const terms = termsOf(kind, quota, { objects, jobs });
+      const services = servicesOf(key, quota, objects);
+      if (kind === undefined && services === undefined || amount === undefined) return [];
+      const terms = services ?? termsOf(kind!, quota, { objects, jobs });
       const count = terms.reduce((sum, term) => sum + term.count, 0);
       if (BigInt(count) * 1_000_000_000n <= amount) return [];
       return [{
@@ -45,7 +72,9 @@ export function judgeCounts({ objects, jobs }: Pick<Tree, "objects" | "jobs">): 
         problem: `${objectId(quota)} allows ${String(value)}, and there are ${count}: ${
           naming(terms.map(({ name }) => name))
         }`,
-        why: `the API server refuses the next ${kind}, so a job does not start`,
+        why: kind === undefined
+          ? "the API server refuses the next such Service"
+          : `the API server refuses the next ${kind}, so a job does not start`,
         fix: `Write ${key}: "${count}", or more.`,
       }];
     })
