@@ -1,6 +1,7 @@
 import apiSchema from "./api_schema.json" with { type: "json" };
 import { child, entryOf, type Fields, isFields, kindOf, typeNameOf } from "./fields.ts";
 import { parseQuantity } from "./quantities.ts";
+import { wrongLabels, wrongRequirement } from "./label_rules.ts";
 import { closestWord } from "./spelling.ts";
 import type { Sources } from "./yaml.ts";
 
@@ -77,7 +78,7 @@ const NEEDED =
 
 /** The required lists that must not be empty. */
 const FULL =
-  /^V1(ExecAction\.command|PodFailurePolicyOnExitCodesRequirement\.values|PolicyRule\.verbs)$/;
+  /^V1(ExecAction\.command|PodFailurePolicyOnExitCodesRequirement\.values|PolicyRule\.verbs|NodeSelector\.nodeSelectorTerms)$/;
 
 /** The types that need exactly one of these fields. */
 const ONE_OF: Readonly<Record<string, string>> = {
@@ -101,7 +102,13 @@ const LEAST: Readonly<Record<string, number>> = {
 
 /** The fields that must not be negative, by their names. */
 const NATURAL =
-  /^(backoffLimit|parallelism|completions|activeDeadlineSeconds|ttlSecondsAfterFinished|replicas|startingDeadlineSeconds|(successful|failed)JobsHistoryLimit|terminationGracePeriodSeconds|revisionHistoryLimit|minReadySeconds)$/;
+  /^(backoffLimit|parallelism|completions|activeDeadlineSeconds|ttlSecondsAfterFinished|replicas|startingDeadlineSeconds|(successful|failed)JobsHistoryLimit|revisionHistoryLimit|minReadySeconds)$/;
+
+/** Those of them with 64 bits. */
+const LONG = /JobSpec\.(activeDeadline|startingDeadline)Seconds$/;
+
+/** The fields that are numbers of users and groups. */
+const ID = /^(runAsUser|runAsGroup|fsGroup)$/;
 
 /** The fields that are modes of files, with their types. */
 const MODE =
@@ -246,6 +253,7 @@ function judgeFields(
       continue;
     }
     judge(each, known.replace(/!$/, ""), { path: at, name: field }, use, found);
+    found.push(...wrongLabels(`${name}.${field}`, each, at));
     const wrong = wrongValue(`${name}.${field}`, field, each);
     if (wrong !== undefined) {
       found.push({ path: at, problem: `${field} ${wrong.problem}`, fix: wrong.fix });
@@ -266,7 +274,7 @@ function judgeFields(
     });
   }
   const wrong = Object.keys(value).every((field) => fields.has(field))
-    ? wrongChoice(value, name)
+    ? wrongChoice(value, name) ?? wrongRequirement(name, value)
     : undefined;
   if (wrong !== undefined) found.push({ path, ...wrong });
 }
@@ -388,6 +396,15 @@ function wrongValue(field: string, name: string, value: unknown): Wrong | undefi
   }
   if (NATURAL.test(name) && typeof value === "number" && value < 0) {
     return { problem: `must not be negative, but is ${value}`, fix: "Write 0 or more." };
+  }
+  const most = ID.test(name) || NATURAL.test(name) && !LONG.test(field) ? 2 ** 31 - 1 : 2 ** 63 - 1;
+  if (typeof value === "number" && (value > most || ID.test(name) && value < 0)) {
+    return {
+      problem: ID.test(name)
+        ? `must be from 0 to ${most}, but is ${value}`
+        : `is too large: ${value}`,
+      fix: ID.test(name) ? `Write a number from 0 to ${most}.` : "Write a smaller number.",
+    };
   }
   if (MODE.test(field) && typeof value === "number" && (value < 0 || value > 0o777)) {
     return {

@@ -28,6 +28,12 @@ const field = (fieldPath: string) => variable({ fieldRef: { fieldPath } });
 const probe = (livenessProbe: Fields) => job({ livenessProbe });
 const volume = (source: Fields) => job({}, { volumes: [{ name: "a", ...source }] });
 const taint = (toleration: unknown) => job({}, { tolerations: [toleration] });
+const nodes = (nodeSelectorTerms: unknown) =>
+  job({}, {
+    affinity: {
+      nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } },
+    },
+  });
 const onFailure = (rule: unknown) => job({}, {}, { podFailurePolicy: { rules: [rule] } });
 const codes = (values: unknown[], operator = "In") =>
   onFailure({ action: "FailJob", onExitCodes: { operator, values } });
@@ -89,6 +95,27 @@ const OBJECTS: readonly Fields[] = [
   taint({ key: "a", operator: "Exists", value: "b" }),
   taint({ key: "a", value: "b", effect: "NoSchedule", tolerationSeconds: 1 }),
   taint({ key: "a", value: "b", effect: "NoExecute", tolerationSeconds: 1 }),
+  ...[{ "a/b/c": "x" }, { a: "x y" }, { "A.B/c": "x" }, { "a.b/C_d": "" }].flatMap((labels) => [
+    { ...job({}), metadata: { name: "a", labels } },
+    { ...job({}), metadata: { name: "a", annotations: labels } },
+    job({}, { nodeSelector: labels }),
+  ]),
+  ...[2 ** 31 - 1, 2 ** 31, 1e20, -1].flatMap((number) => [
+    job({}, { securityContext: { runAsUser: number } }),
+    job({}, { activeDeadlineSeconds: number }),
+    job({}, { terminationGracePeriodSeconds: number }),
+    job({}, {}, { activeDeadlineSeconds: number }),
+    job({}, {}, { backoffLimit: number }),
+  ]),
+  ...[
+    [],
+    [{ key: "a", operator: "In" }],
+    [{ key: "a", operator: "NotIn", values: ["b"] }],
+    [{ key: "a", operator: "Exists", values: ["b"] }],
+    [{ key: "a", operator: "Gt", values: ["1"] }],
+    [{ key: "a", operator: "Gt", values: ["1", "2"] }],
+  ].map((matchExpressions) => nodes([{ matchExpressions }])),
+  nodes([]),
   job({}, {}, { podFailurePolicy: {} }),
   onFailure(null),
   onFailure({ action: "", onExitCodes: EXITS }),
