@@ -16,7 +16,7 @@ import { jobsOf } from "../../kubernetes/jobs.ts";
 import { isCompleted, SPARK_TYPES, sparkTypeOf } from "../../kubernetes/spark_application_types.ts";
 import { wrongNames } from "../../kubernetes/object_names.ts";
 import { missingSecretKeys } from "../../kubernetes/secret_types.ts";
-import { groupOf } from "../../kubernetes/workloads.ts";
+import { groupOf, podTemplatesOf } from "../../kubernetes/workloads.ts";
 import { namesSecret } from "../../kubernetes/secret_text.ts";
 import { wrongMounts } from "../../kubernetes/operator_mounts.ts";
 import { type ManifestObject, placeOf } from "../../kubernetes/objects.ts";
@@ -57,6 +57,10 @@ export function refusedFields(
   if (groupOf(apiVersion) === "argoproj.io") return ofOperator().map(findingOf);
   if (type === undefined) return [];
   if (kind === "NetworkPolicy") return wrongPolicy(value).map(findingOf);
+  const labels = [
+    ...podTemplatesOf(value).map(({ metadataPath }) => `${metadataPath}.labels.`),
+    ...(kind === "Namespace" ? ["metadata.labels."] : []),
+  ];
   const isJob = jobsOf([object], project).length > 0;
   const shown = {
     ...(object.sources === undefined ? {} : { sources: object.sources }),
@@ -75,6 +79,11 @@ export function refusedFields(
   ]
     // The check secret-escaping reports these, without the value.
     .filter(({ path }) => kind !== "Secret" || !/^(data|stringData)\b./.test(path))
+    // The connection checks report the wrong labels of pods and namespaces.
+    .filter(({ path, problem }) =>
+      !problem.includes(" is not a valid label ") ||
+      !labels.some((each) => path.startsWith(each))
+    )
     // The check quota-fit reports these for jobs.
     .filter(({ path }) => !/\.resources\.(requests|limits)\./.test(path) || !isJob)
     // SOPS replaces a number or a boolean by a string.

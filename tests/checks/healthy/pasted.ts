@@ -52,6 +52,6 @@ export function pasted(fact: ManifestsFact, fix: string): ManifestsFact {
       : value
   );
   objects.push(...applied);
-  const text = objects.map((each) => JSON.stringify(each)).join("\n---\n");
+  const text = objects.map((each) => JSON.stringify(each)).join("\n");
   return { directory: "manifests", files: 1, ...readFile("all.yaml", text) };
 }
