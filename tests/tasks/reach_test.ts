@@ -169,7 +169,7 @@ spec: {podSelector: {}, policyTypes: [Ingress, Egress]}
 });
 
 Deno.test("reach --matrix: lists every pair of many workloads", async () => {
-  const many = [...policyManifests(700, 0)].join("\n---\n");
+  const many = `---\n${[...policyManifests(700, 0)].join("\n---\n")}`;
   const { code, out } = await reach(many, "--matrix", "--output", "ndjson");
   assertEquals(code, 0);
   assertEquals(out.match(/"type":"connection"/g)?.length, 700 * 700 + 4 * 700);

@@ -219,7 +219,7 @@ let uids = 0;
 
 /** Objects as a cluster has them, made of YAML. */
 export function liveObjects(yaml: string): ManifestObject[] {
-  const { objects, problems } = readFile("live.yaml", yaml);
+  const { objects, problems } = readFile("live.yaml", `---\n${yaml}`);
   assertEquals(problems, []);
   return objects.map(({ value }) => liveObject(value));
 }
