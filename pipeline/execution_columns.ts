@@ -301,7 +301,7 @@ export interface ReadChunks {
 
 /** A page whose levels stay usable when the part is freed. */
 function withOwnLevels({ levels, ...page }: StoredPage): StoredPage {
-  return { ...page, levels: levels?.slice() };
+  return { ...page, levels: levels && new Uint8Array(levels) };
 }
 
 /** Reads and decompresses columns of a part, which is then freed unless all parts stay in memory. */
@@ -322,10 +322,12 @@ async function readChunks(
   const all = found.flatMap((own) => own.flatMap((chunk) => chunk.pages));
   try {
     const decompressed = await codec.decompress(all);
-    // The content of a page that is not compressed is in the part itself.
-    const isShared = decompressed.some(({ buffer }, i) => buffer === all[i]!.body.buffer);
-    if (!isShared) parts.release(groups[0].location);
-    const contents = decompressed.values();
+    // The content of a page that is not compressed is in the part itself, so it is copied.
+    const own = decompressed.map((content, i) =>
+      content.buffer === all[i]!.body.buffer ? new Uint8Array(content) : content
+    );
+    parts.release(groups[0].location);
+    const contents = own.values();
     const chunks = found.map((own) =>
       own.map((chunk) => ({ ...chunk, contents: chunk.pages.map(() => contents.next().value!) }))
     );
