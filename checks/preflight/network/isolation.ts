@@ -233,7 +233,8 @@ function excessFindings(network: Network, policy: Policy): ExcessFinding[] {
     ...explained(before, fix),
   });
   if (!isNamedBlock(network, policy)) {
-    return all.map((each) => {
+    // The fixes are for the order of the findings: a removed item moves only those after it.
+    return all.toReversed().map((each) => {
       const { rule, after } = each;
       return {
         ...finding(each),

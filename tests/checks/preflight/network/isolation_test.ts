@@ -287,6 +287,19 @@ for (const [rule, told] of unneeded) {
   });
 }
 
+Deno.test("isolation removes rules of a policy from the last to the first, so that no index moves", () => {
+  const rule = (port: number) =>
+    `- { to: [{ namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: robson } } }], ports: [{ port: ${port} }] }`;
+  const rules = [8080, 9090, 5432].map((port) => `    ${rule(port)}`).join("\n");
+  const more = policy("debug", `podSelector: {}\n  egress:\n${rules}`);
+  const outcome = judge(manifests({ more })).get("isolation")!;
+  const findings = "findings" in outcome ? outcome.findings : [];
+  assertEquals(
+    findings.map(({ fix }) => /"path":"([^"]+)"/.exec(fix)?.[1]),
+    ["/spec/egress/1", "/spec/egress/0"],
+  );
+});
+
 Deno.test("isolation warns of selectors in separate items, which are ORed", () => {
   const found = onlyFinding(edited("outbox", "          podSelector", "        - podSelector"));
   assertEquals([found.id, found.severity, found.field], [
