@@ -315,13 +315,17 @@ function wrongSelector(object: Fields, metadata: unknown, metadataPath: string):
   }];
 }
 
-/** A selector of a Job, which the API server generates. That of a running Job has the id of the Job. */
+/**
+ * Labels in the selector of a Job, to which the API server adds its own. That of a running Job has the
+ * id of the Job.
+ */
 function wrongJobSelector({ kind, spec }: Fields): WrongField[] {
   if (kind !== "Job" || !isFields(spec) || spec.manualSelector === true) return [];
   const { selector } = spec;
   if (!isFields(selector)) return [];
   const labels = isFields(selector.matchLabels) ? Object.keys(selector.matchLabels) : [];
-  return labels.some((key) => key.endsWith("controller-uid")) ? [] : [{
+  const isGenerated = labels.some((key) => key.endsWith("controller-uid"));
+  return labels.length === 0 || isGenerated ? [] : [{
     path: "spec.selector",
     problem: "a Job may have no selector of its own: the API server generates it",
     fix: "Remove spec.selector.",

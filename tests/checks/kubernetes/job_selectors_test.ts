@@ -25,6 +25,10 @@ Deno.test("a Job has no selector of its own, unless it says so", () => {
   assertEquals(problemsOf({ selector, manualSelector: true }), []);
   const other = { selector: { matchLabels: { app: "b" } }, manualSelector: true };
   assertEquals(problemsOf(other), ["spec.selector.matchLabels"]);
+  // The API server adds its labels to a selector without labels.
+  for (const empty of [{}, { matchLabels: {} }, { matchExpressions: [] }]) {
+    assertEquals(problemsOf({ selector: empty }), []);
+  }
   // A Job of a cluster has the selector that the API server generated.
   const generated = { matchLabels: { "batch.kubernetes.io/controller-uid": "0" } };
   assertEquals(problemsOf({ selector: generated }), []);
