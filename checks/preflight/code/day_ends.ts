@@ -46,12 +46,18 @@ function earlyEnds(code: string): number[] {
     const isWhole = /^9{6,}$/.test(groups?.fraction ?? "");
     // A time without a day is no end of a day.
     if (end.startsWith("23") && !/[ T]$/.test(before)) continue;
+    // The end of a day, and a second more.
+    if (ADDED.test(code.slice(index + end.length))) continue;
+    // A span is the end of a day only in a sum.
+    const isSpan = /^(?:timedelta|interval)/i.test(end);
+    const isSum = !isSpan || SUM.test(before);
     const value = end.startsWith("23") ? before.replace(/[^'"\n]*$/, "") : before;
-    if (isUpperBound(value, isWhole)) found.add(index);
+    if (isSum && isUpperBound(value, isWhole)) found.add(index);
     const name = assignedIn(before);
     if (name === undefined) continue;
     for (const use of code.matchAll(new RegExp(`(?<![\\w.])${name}(?!\\w|\\s*=[^=])`, "g"))) {
       const start = code.slice(Math.max(0, use.index - REACH), use.index);
+      if (!isSum && !SUM.test(start)) continue;
       if (isUpperBound(start.replace(/(?:[{$:]|%\()+$/, ""), isWhole)) found.add(index);
       // A parameter of a query with an upper bound.
       const isArgument = /[(,[:=]\s*$/.test(start) && /^\w+\s*[,)\]}]/.test(code.slice(use.index));
@@ -60,6 +66,12 @@ function earlyEnds(code: string): number[] {
   }
   return [...found];
 }
+
+/** The text before the second operand of a sum. */
+const SUM = /\+\s*(?:\w+\.)*$/;
+
+/** The text after a time to which a span is added. */
+const ADDED = /^['"]?\)*(?:::\w+)?\)*\s*\+\s*(?:interval|(?:\w+\.)*timedelta)\b/i;
 
 /** A call of a database. */
 const QUERY = /\b(?:execute|text|read_sql\w*|fetch\w*|query)\(/gi;

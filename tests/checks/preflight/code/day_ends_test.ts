@@ -37,6 +37,7 @@ const LOSES: readonly string[] = [
   `end = datetime.combine(day, time(23, 59, 59))\ndf = df.filter(col("occurred_at") <= lit(end))`,
   `end = day.replace(hour=23, minute=59, second=59)\ndf = df.filter(col("occurred_at") <= end)`,
   `end = start + timedelta(days=1) - timedelta(seconds=1)\ndf = df.filter(col("t") <= end)`,
+  `span = timedelta(seconds=86399)\ndf = df.filter(col("t") <= start + span)`,
   `end = start + timedelta(days=1, seconds=-1)\ndf = df.filter(col("t").between(start, end))`,
   `stmt = select(t).where(t.c.occurred_at <= datetime(2025, 12, 28, 23, 59, 59))`,
   `end = f"{d} 23:59:59"\ncur.execute("SELECT 1 FROM t WHERE occurred_at <= %s", (end,))`,
@@ -73,6 +74,11 @@ const KEEPS: readonly string[] = [
   `end = f"{d} 23:59:59"\ncur.execute("… WHERE ts <= %s", (next,))\nprint(end)`,
   `end = datetime(2025, 12, 28, 23, 59, 59, 999999)\nx = df.filter(col("t") <= end)`,
   `x = 1 if a <= 59, 59 else 0`,
+  `if age < timedelta(seconds=86399): pass`,
+  `most = timedelta(hours=23, minutes=59, seconds=59)\nif age <= most: pass`,
+  `q = "WHERE now() - occurred_at < interval '1 day' - interval '1 second'"`,
+  `q = f"WHERE occurred_at < '{d} 23:59:59'::timestamp + interval '1 second'"`,
+  `q = f"WHERE occurred_at < (timestamp '{d} 23:59:59' + interval '1 second')"`,
   `assert row.occurred_at == "2025-12-28 23:59:59"`,
 ];
 for (const text of KEEPS) {
