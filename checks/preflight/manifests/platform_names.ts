@@ -49,7 +49,13 @@ function otherNamespaces({ all, project }: Names, directory: string): Finding[] 
   return [...groups].map(([other, objects]): Finding => {
     const counted = objects.filter((object) => elsewhere.includes(object));
     const [word, those] = counted.length > 0 ? ["job", counted] : ["object", objects];
-    const isOurs = objects.some((object) => own.includes(object) || left.includes(object));
+    // Two platforms may differ in some objects.
+    const isPlatform = objects.every((object) => left.includes(object)) &&
+      own.some((object) =>
+        namespaceOf(object) === other && hasCounterpart(object, declared, namespace)
+      );
+    const isOurs = !isPlatform &&
+      objects.some((object) => own.includes(object) || left.includes(object));
     const { file = "the default project" } = project;
     return {
       severity: isOurs ? "fail" : "warn",
@@ -79,9 +85,11 @@ function otherSecrets({ all, project }: Names, directory: string): Finding[] {
     const [wanted, byDefault] = [project[group].secret, DEFAULT_PROJECT[group].secret];
     if (wanted === byDefault) return [];
     const isRead = reads.some(({ secret }) => secret === wanted);
-    const wrong = reads.filter(({ secret, key = "" }) =>
-      secret === byDefault ||
-      !isRead && secret !== wanted && (keys as readonly string[]).includes(key)
+    const wrong = reads.filter(({ secret, key }) =>
+      secret !== wanted &&
+      (key === undefined
+        ? secret === byDefault
+        : (keys as readonly string[]).includes(key) && (secret === byDefault || !isRead))
     );
     return [...Map.groupBy(wrong, ({ secret }) => secret)].map(([secret, [first]]): Finding => ({
       severity: "fail",

@@ -86,6 +86,37 @@ Deno.test("manifests-readable does not judge the complete platform of another pr
   assertEquals(found(both), []);
 });
 
+Deno.test("manifests-readable only warns about more objects of another complete platform", () => {
+  const only = {
+    "more.yaml": `apiVersion: v1
+kind: ConfigMap
+metadata: { name: only-here, namespace: analytics-jobs }
+`,
+  };
+  const own = shop();
+  delete own["robson.yaml"];
+  const renamed = Object.fromEntries(
+    Object.entries(own).map(([file, text]) => [`shop/${file}`, text]),
+  );
+  const severities = (files: Readonly<Record<string, string>>) =>
+    found(files, { ...PROJECT, file: FILE }).map(({ severity }) => severity);
+  assertEquals(severities({ ...FILES, ...renamed, ...only }), ["warn"]);
+  // Without a job there, the object was forgotten.
+  assertEquals(severities({ ...renamed, ...only }), ["fail"]);
+});
+
+Deno.test("manifests-readable accepts other keys of a Secret with a default name", () => {
+  const project = {
+    ...DEFAULT_PROJECT,
+    database: { ...DEFAULT_PROJECT.database, secret: "pg-login" },
+    lake: { ...DEFAULT_PROJECT.lake, secret: "django-db-credentials" },
+    file: FILE,
+  };
+  const job = FILES[JOB]!.replaceAll("django-db-credentials", "pg-login")
+    .replaceAll("contabo-s3-credentials", "django-db-credentials");
+  assertEquals(found({ ...FILES, [JOB]: job }, project), []);
+});
+
 Deno.test("manifests-readable names each Secret that the project file has with another name", () => {
   const project = {
     ...DEFAULT_PROJECT,
