@@ -17,7 +17,8 @@ export interface Removal {
 }
 
 /**
- * Finds for each removal the checks that pass only because of what it removes.
+ * Finds for each removal the checks that pass only because of what it removes, also if they fail only
+ * after the removals before it.
  *
  * Removing less never closes more. So if no check fails after several removals at once, each of them
  * is harmless, and most removals need no evaluation of their own. The others are judged for the jobs
@@ -32,10 +33,17 @@ export function neededBy(
 ): Map<Removal, readonly PlatformCheck[]> {
   const jobsOf = jobsByPolicy(platform.network);
   const found = new Map<Removal, readonly PlatformCheck[]>();
+  const jobsFor = (some: readonly Removal[]) => [
+    ...new Set(some.flatMap(({ policy }) => [...jobsOf(policy)])),
+  ];
+  const failingOf = (among: readonly PlatformCheck[], some: readonly Removal[]) => {
+    const network = { ...platform.network, jobs: jobsFor(some) };
+    return failingWithout({ ...platform, network }, among, some);
+  };
   const search = (among: readonly PlatformCheck[], some: readonly Removal[]) => {
     if (some.length === 0 || among.length === 0) return;
     const sets = some.map(({ policy }) => jobsOf(policy));
-    const jobs = [...new Set(sets.flatMap((set) => [...set]))];
+    const jobs = jobsFor(some);
     // Halving judges the jobs again for each power of two.
     const isCheapAlone =
       sets.reduce((sum, { size }) => sum + size, 0) <= jobs.length * (2 + Math.log2(some.length));
@@ -43,11 +51,7 @@ export function neededBy(
       for (const each of some) search(among, [each]);
       return;
     }
-    const failing = failingWithout(
-      { ...platform, network: { ...platform.network, jobs } },
-      among,
-      some,
-    );
+    const failing = failingOf(among, some);
     if (failing.length === 0) return;
     if (some.length === 1) {
       found.set(some[0]!, failing);
@@ -58,6 +62,20 @@ export function neededBy(
     search(failing, some.slice(middle));
   };
   search(checks, removals);
+  // Several rules can allow the same connection: each can go, but the last of them has to stay.
+  let left = removals.filter((each) => !found.has(each));
+  while (left.length > 1 && failingOf(checks, left).length > 0) {
+    // The least number of removals after which a check fails.
+    let [least, most] = [1, left.length];
+    while (least < most) {
+      const middle = (least + most) >> 1;
+      if (failingOf(checks, left.slice(0, middle)).length > 0) most = middle;
+      else least = middle + 1;
+    }
+    const last = left[least - 1]!;
+    found.set(last, failingOf(checks, left.slice(0, least)));
+    left = left.filter((each) => each !== last);
+  }
   return found;
 }
 

@@ -287,6 +287,19 @@ for (const [rule, told] of unneeded) {
   });
 }
 
+Deno.test("isolation says which check needs the last of several rules for the same connection", () => {
+  const rule = "podSelector: {}\n  egress: [{ to: [{ namespaceSelector: {} }] }]";
+  for (const names of [["debug-a", "debug-b"], ["debug-a", "debug-b", "debug-c"]]) {
+    const more = names.map((name) => policy(name, rule)).join("\n---\n");
+    const outcome = judge(manifests({ dns: "", more })).get("isolation")!;
+    const fixes = "findings" in outcome ? outcome.findings.map(({ fix }) => fix) : [];
+    assertEquals(
+      fixes.map((fix) => fix.startsWith("dns-egress passes only because of what this fix removes")),
+      names.map((_, i) => i === names.length - 1),
+    );
+  }
+});
+
 Deno.test("isolation removes rules of a policy from the last to the first, so that no index moves", () => {
   const rule = (port: number) =>
     `- { to: [{ namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: robson } } }], ports: [{ port: ${port} }] }`;
