@@ -128,7 +128,7 @@ export function openDirectory(
         };
       }),
 
-    put: (key, body, condition) =>
+    put: (key, body, condition, frees = false) =>
       attempt(`store ${key}`, async () => {
         const target = pathOf(root, key);
         await Deno.mkdir(temporary, { recursive: true });
@@ -137,7 +137,9 @@ export function openDirectory(
         const file = join(temporary, crypto.randomUUID());
         try {
           await writeDurably(file, body, signal);
-          return await alone(() => publish(file, target, condition));
+          const outcome = await alone(() => publish(file, target, condition));
+          if (frees) body.buffer.transfer(0);
+          return outcome;
         } finally {
           await unlessMissing(Deno.remove(file)); // already gone after a rename
         }

@@ -50,12 +50,15 @@ export interface Lake {
    * Stores an object atomically: a reader sees all of it or nothing. The store verifies the content
    * on arrival.
    *
+   * @param frees true to free the memory of the body when it is stored, unless an attempt that
+   *   failed can still be sending it
    * @returns `conflict` if the condition did not hold and nothing was stored
    */
   put(
     key: string,
     body: Uint8Array<ArrayBuffer>,
     condition?: Condition,
+    frees?: boolean,
   ): Promise<"stored" | "conflict">;
   /** Lists all objects whose key begins with the prefix, sorted by key. */
   list(prefix: string): Promise<ObjectEntry[]>;

@@ -179,7 +179,7 @@ function firstFreeName(avoided: ReadonlySet<string>, name: string): string {
 const BYTES_IN_FLIGHT = 32 << 20;
 
 /**
- * Stores parts while the next ones are encoded. The memory of a stored part is freed.
+ * Stores parts while the next ones are encoded. The lake frees the memory of a stored part.
  *
  * @param store true to store the parts
  * @param onPart receives each part when its upload begins
@@ -205,11 +205,10 @@ export async function storeParts(
       if (!store) continue;
       bytes += part.bytes;
       const began = preciseTime();
-      const put = lake.put(part.key, body)
+      const put = lake.put(part.key, body, undefined, true) // frees the memory early
         .then(() => {
           const ended = preciseTime();
           onWork({ kind: "put", began, ended, busy: ended - began });
-          body.buffer.transfer(0); // frees the memory now, not at some later garbage collection
         }, (error) => void failures.push(error))
         .finally(() => {
           inFlight.delete(put);

@@ -154,7 +154,7 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
       }
     },
 
-    async put(key, body, condition) {
+    async put(key, body, condition, frees = false) {
       const digest = md5(body);
       for (let attempt = 1;; attempt++) {
         try {
@@ -172,6 +172,9 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
           const encrypted = answer.ServerSideEncryption !== undefined ||
             answer.SSECustomerAlgorithm !== undefined;
           confirmDigest(encrypted, unquoted(answer.ETag), digest);
+          // A store can refuse an attempt before it has read the body, which is then still sent.
+          const isOnly = attempt === 1 && answer.$metadata.attempts === 1;
+          if (frees && isOnly) body.buffer.transfer(0);
           return "stored";
         } catch (error) {
           if (condition !== undefined && isConflict(error)) return "conflict";

@@ -35,7 +35,7 @@ export function memoryLake(): MemoryLake {
       const bytes = objects.get(key);
       return Promise.resolve(bytes && { bytes: bytes.slice(), etag: etagOf(bytes) });
     },
-    put(key, body, condition) {
+    put(key, body, condition, frees = false) {
       const before = objects.get(key);
       const holds = condition === undefined ||
         (condition === "absent"
@@ -45,6 +45,7 @@ export function memoryLake(): MemoryLake {
         const bytes = body.slice();
         modified.set(bytes, Date.now());
         objects.set(key, bytes);
+        if (frees) body.buffer.transfer(0);
       }
       return Promise.resolve(holds ? "stored" : "conflict");
     },

@@ -1,4 +1,4 @@
-import type { Lake } from "../../../pipeline/lake/lake.ts";
+import type { Condition, Lake } from "../../../pipeline/lake/lake.ts";
 import { openS3 } from "../../../pipeline/lake/s3.ts";
 import { difference, type NewPart, storeParts } from "../../../pipeline/lake/parts.ts";
 import { until } from "../../cluster/until.ts";
@@ -21,9 +21,13 @@ async function* partsOf(sizes: readonly number[]): AsyncGenerator<NewPart> {
 function slowLake() {
   const waiting: { readonly bytes: number; readonly store: () => void }[] = [];
   const lake = {
-    put(_: string, { length }: Uint8Array) {
+    put(_: string, body: Uint8Array<ArrayBuffer>, __?: Condition, frees = false) {
       const { promise, resolve } = Promise.withResolvers<"stored">();
-      waiting.push({ bytes: length, store: () => resolve("stored") });
+      const store = () => {
+        if (frees) body.buffer.transfer(0);
+        resolve("stored");
+      };
+      waiting.push({ bytes: body.length, store });
       return promise;
     },
   } as Partial<Lake> as Lake;

@@ -1,6 +1,6 @@
 import type { S3Config } from "../../../pipeline/config.ts";
 import { Failure } from "../../../pipeline/errors.ts";
-import type { Lake } from "../../../pipeline/lake/lake.ts";
+import { equalBytes, type Lake } from "../../../pipeline/lake/lake.ts";
 import { openS3 } from "../../../pipeline/lake/s3.ts";
 import { deadPort } from "../../support/dead_port.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
@@ -363,6 +363,26 @@ Deno.test("s3: returns a conflict for a conditional put that stored the object b
   const lake = openS3(store.config);
   assertEquals(await lake.put("a", BODY, "absent"), "conflict");
   assertEquals((await lake.get("a"))?.bytes, BODY);
+  lake.close();
+});
+
+Deno.test("s3: frees a stored body, but not if an attempt that the store refused can still be sending it", async () => {
+  let requests = 0;
+  // The store refuses the first attempt before it has read the body.
+  await using store = await faulty(() =>
+    ++requests === 1 ? refusal(500, "InternalError") : undefined
+  );
+  const lake = openS3(store.config);
+  const body = new Uint8Array(4 << 20).fill(7);
+  const expected = body.slice();
+  await lake.put("a", body, undefined, true);
+  assertEquals(requests, 2);
+  assertEquals(body.length, expected.length);
+  await lake.put("b", body, undefined, true);
+  assertEquals(body.length, 0);
+  for (const key of ["a", "b"]) {
+    assert(equalBytes((await lake.get(key))!.bytes, expected), key);
+  }
   lake.close();
 });
 
