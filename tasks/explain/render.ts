@@ -19,8 +19,8 @@ export function renderPage(page: string, project: Project): string {
     .replace(PLACEHOLDER, (whole, name) => names.get(name) ?? whole);
 }
 
-/** A line of a block that sets a variable. */
-const ASSIGNMENT = /^export ([A-Z_]+)=\S*$/gm;
+/** A line of a block that sets a variable. A comment asks for a value, so the name replaces it too. */
+const ASSIGNMENT = /^export ([A-Z_]+)=\S*(?: +#.*)?$/gm;
 
 /** The variables that blocks of a page set to a name of the platform, with that name. */
 export function variablesOf(project: Project): ReadonlyMap<string, string> {
@@ -33,6 +33,10 @@ export function variablesOf(project: Project): ReadonlyMap<string, string> {
     ["DATABASE_USER", database.user],
     ["DATABASE_SECRET", database.secret],
     ["DATABASE_SERVICE", serviceOf(database)],
+    // One label selects these pods too.
+    ...(database.pods === undefined
+      ? []
+      : [["DATABASE_PODS", database.pods.split(",")[0]!] as const]),
     ["TABLE", database.table],
     ["LAKE_SECRET", lake.secret],
     ["LAKE_HOST", new URL(lake.endpoint).hostname],

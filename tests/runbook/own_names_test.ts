@@ -29,14 +29,17 @@ const PROJECT = parseProject(FILE, OWN);
 const PAGE = renderPage(await Deno.readTextFile(new URL("runbook/README.md", ROOT)), PROJECT);
 
 /** The block that changes the manifests, with the values of the operator. */
-function ownBlock(): string {
-  const [block, ...others] = blocksOf(PAGE).filter(({ section, language }) =>
+function ownBlock(
+  page = PAGE,
+  pods: Readonly<Record<string, string>> = { DATABASE_PODS: "app.kubernetes.io/name=pg" },
+): string {
+  const [block, ...others] = blocksOf(page).filter(({ section, language }) =>
     section === "Another platform" && language === "sh"
   );
   assertEquals(others, []);
   return edited(block!, {
     TOOLKIT_IMAGE: "registry.example.com/shop/deep-storage:7",
-    DATABASE_PODS: "app.kubernetes.io/name=pg",
+    ...pods,
   }).text;
 }
 
@@ -131,6 +134,21 @@ for (const file of ["00-namespace", "10-quota", "40-executor-pod", "70-schedule"
     });
   });
 }
+
+Deno.test("runbook: the block of Another platform has the label of Postgres of the project file", async () => {
+  const project = JSON.parse(OWN);
+  project.database.pods = "cnpg.io/cluster=shop-pg,cnpg.io/instanceRole=primary";
+  const own = JSON.stringify(project);
+  const page = await Deno.readTextFile(new URL("runbook/README.md", ROOT));
+  const block = ownBlock(renderPage(page, parseProject(FILE, own)), {});
+  assertStringIncludes(block, "\nexport DATABASE_PODS=cnpg.io/cluster=shop-pg\n");
+  await inOwnFolder(block, async (folder) => {
+    await Deno.writeTextFile(`${folder}/${FILE}`, own);
+    const { code, stdout } = await runTaskIn(folder, "preflight", ["--facts", "manifests"]);
+    assertEquals(code, 0, stdout);
+    assertStringIncludes(stdout, "0 warn, 0 fail");
+  });
+});
 
 Deno.test("runbook: the block of Another platform changes no object with the default names", async () => {
   const page = await Deno.readTextFile(new URL("runbook/README.md", ROOT));
