@@ -78,6 +78,17 @@ Deno.test("directory: leaves no temporary file and no empty directory after a pu
   assertEquals((await Array.fromAsync(Deno.readDir(lake.path))).map(({ name }) => name), [".tmp"]);
 });
 
+Deno.test("directory: frees a body when it is stored, if the caller allows this", async () => {
+  await using lake = await temporaryLake();
+  const body = new Uint8Array(1000).fill(7);
+  const expected = body.slice();
+  await lake.put("a", body);
+  assertEquals(body, expected);
+  await lake.put("b", body, undefined, true);
+  assertEquals(body.length, 0);
+  for (const key of ["a", "b"]) assertEquals((await lake.get(key))?.bytes, expected);
+});
+
 Deno.test("directory: refuses keys that lead outside the directory, and keys that list would not return", async () => {
   await using lake = await temporaryLake();
   for (const key of ["", "/a", "a/", "a//b", "../a", "a/../../b", "a/./b", ".tmp/lock", "a\0b"]) {
