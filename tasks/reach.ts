@@ -52,7 +52,7 @@ Usage: deno task reach --manifests DIR --from END --to END --port PORT [--protoc
 ${projectHelp(25, FOLDERS_BY_MANIFESTS)}
   --from, --to END       namespace/workload, or namespace/kind/workload where that is ambiguous;
                          an address outside the cluster; or, for --to, a Service as in
-                         paradedb.robson.svc.cluster.local, or the name of a host outside
+                         paradedb.robson or paradedb.robson.svc, or the name of a host outside
   --port PORT            1 to 65535: the port of the pod; for a Service, the port of the Service
   --protocol PROTOCOL    TCP (default), UDP or SCTP
   --matrix               lists all allowed connections

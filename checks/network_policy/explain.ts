@@ -251,7 +251,8 @@ export function whyNot(cluster: Cluster, policy: Policy, peer: Peer, end: Endpoi
     if (!selects(peer.namespaces, labels)) {
       const unmet = unmetRequirements(peer.namespaces, labels);
       const missing = unmet.map(formatRequirement).join(" and ");
-      const isUnknown = !cluster.namespaces.has(end.namespace) &&
+      const declared = cluster.namespaces.get(end.namespace);
+      const isUnknown = (declared === undefined || declared.isAssumed === true) &&
         unmet.every(({ key }) => key !== NAME_LABEL);
       return isUnknown
         ? `whether namespace ${end.namespace} matches ${missing} is not known, because the ` +

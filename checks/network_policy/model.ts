@@ -17,6 +17,8 @@ export interface Namespace {
   readonly name: string;
   /** The labels, always with `kubernetes.io/metadata.name`. */
   readonly labels: Labels;
+  /** True if no manifest declares the namespace, and the labels are one of several possibilities. */
+  readonly isAssumed?: true;
 }
 
 /** A named port of a container. Policies use container ports only to resolve names. */

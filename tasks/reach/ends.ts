@@ -19,7 +19,14 @@ import { Failure } from "../../pipeline/errors.ts";
 import { choice, type Flags } from "../cli/flags.ts";
 import { similarWord } from "../cli/suggestion.ts";
 import { forReach, type Reading } from "./reading.ts";
-import { findService, podsAtPort, readServiceName, type Service, serviceId } from "./services.ts";
+import {
+  findService,
+  podsAtPort,
+  projectLabels,
+  readServiceName,
+  type Service,
+  serviceId,
+} from "./services.ts";
 import { casesOf, type Undeclared } from "./undeclared.ts";
 
 /** A destination with a host name and an unknown address. */
@@ -146,11 +153,14 @@ function readEnd(reading: Reading, flag: string, text: string, asked: Asked): En
     );
   }
   if (text.includes("/")) return readWorkload(reading, flag, text, asked);
-  const named = readServiceName(text);
+  const named = readServiceName(text, reading.namespaces);
   if (named !== undefined) {
-    const { pod, namespace, name } = named;
-    if (pod !== undefined) return readWorkload(reading, flag, `${namespace}/${pod}`, asked);
-    return readWorkload(reading, flag, `${namespace}/Service/${name}`, asked);
+    const { pod, namespace, name, isShort } = named;
+    const path = pod === undefined ? `${namespace}/Service/${name}` : `${namespace}/${pod}`;
+    const end = readWorkload(reading, flag, path, asked);
+    const note = `${text} counts as a name in the namespace ${namespace}; for a host outside the ` +
+      `cluster, add a dot to its end: ${text}.`;
+    return isShort ? { ...end, notes: [...end.notes, note] } : end;
   }
   if (/(^|\.)svc(\.|$)|\.cluster\.local\.?$/.test(text)) {
     const why = "the value is a name in the cluster, but not that of a Service, as in db.shop.svc";
@@ -253,7 +263,11 @@ function readWorkload(reading: Reading, flag: string, text: string, asked: Asked
     );
   }
   const shown = rest.length === 2 ? rest[0]! : "workload";
-  return ofUndeclared(reading, { namespace, kind: shown, name, labels: new Map() });
+  const { project, namespaces } = reading;
+  const labels = kind === "service"
+    ? projectLabels(project, namespaces, { name, namespace })
+    : new Map<string, string>();
+  return ofUndeclared(reading, { namespace, kind: shown, name, labels });
 }
 
 /** Returns whether a text can be a name after its placeholders are filled in. */

@@ -4,9 +4,9 @@ import { lineOf } from "../../checks/kubernetes/objects.ts";
 import { readCluster } from "../../checks/network_policy/read_cluster.ts";
 import type { Cluster } from "../../checks/network_policy/model.ts";
 import { splitPods } from "../../checks/network_policy/split_pods.ts";
-import type { Project } from "../../pipeline/contract/project.ts";
+import { DEFAULT_PROJECT, type Project } from "../../pipeline/contract/project.ts";
 import { Failure, type FailureKind } from "../../pipeline/errors.ts";
-import { type Service, servicesOf } from "./services.ts";
+import { namespacesOf, type Service, servicesOf } from "./services.ts";
 
 /** The valid objects of a directory. */
 export interface Reading {
@@ -16,6 +16,10 @@ export interface Reading {
   readonly cluster: Cluster;
   /** The declared Services. */
   readonly services: readonly Service[];
+  /** The names of the platform. */
+  readonly project: Project;
+  /** The namespaces that the manifests or the project name. */
+  readonly namespaces: ReadonlySet<string>;
   /** The number of workloads. */
   readonly workloads: number;
   /** The objects that a tool must complete first, and that decide about no other workload. */
@@ -35,6 +39,7 @@ const MAX_LISTED = 10;
  *   file cannot be parsed, so some policies are unknown
  */
 export async function readManifests(directory: string, project?: Project): Promise<Reading> {
+  const names = project ?? DEFAULT_PROJECT;
   const { objects, problems: broken } = await gatherManifests(directory, undefined, project);
   const { cluster, problems, foreign, undeclared } = readCluster(
     objects.map((object) => ({ value: object.value, where: `${object.file}:${object.line}` })),
@@ -76,6 +81,12 @@ export async function readManifests(directory: string, project?: Project): Promi
     directory,
     cluster: splitPods(cluster, true),
     services: servicesOf(objects.map(({ value }) => value)),
+    project: names,
+    namespaces: new Set([
+      ...cluster.namespaces.keys(),
+      ...objects.flatMap(({ namespace }) => namespace ?? []),
+      ...namespacesOf(names),
+    ]),
     workloads: cluster.pods.length,
     unrendered,
     notes: [

@@ -1,6 +1,7 @@
 import { isFields } from "../../checks/kubernetes/fields.ts";
 import { type Address, parseAddress } from "../../checks/network_policy/address.ts";
 import { type Pod, type Protocol, UNKNOWN_VALUE } from "../../checks/network_policy/model.ts";
+import type { Project } from "../../pipeline/contract/project.ts";
 
 /** A port of a Service, and the port of its pods. */
 export interface ServicePort {
@@ -96,14 +97,58 @@ export function serviceId({ namespace, name }: Service): string {
   return `${namespace}/Service/${name}`;
 }
 
-/** Reads the DNS name of a Service, or of a pod of a headless Service, as in `db-0.db.shop.svc`. */
+/** The DNS name of a Service, or of a pod of a headless Service. */
+export interface ServiceName {
+  /** The pod, as in `db-0`. */
+  readonly pod?: string;
+  /** The name of the Service. */
+  readonly name: string;
+  /** Its namespace. */
+  readonly namespace: string;
+  /** True if the name ends with the namespace, so that it can also be that of a host outside. */
+  readonly isShort: boolean;
+}
+
+/**
+ * Reads the DNS name of a Service, or of a pod of a headless Service, as in `db-0.db.shop.svc`. In a
+ * pod, `db.shop` is also such a name, if `shop` is a namespace. `db.shop.`, with a dot at its end, is not.
+ */
 export function readServiceName(
   text: string,
-): { readonly pod?: string; readonly name: string; readonly namespace: string } | undefined {
-  const [, pod, name, namespace] =
-    /^(?:([-a-z0-9]+)\.)?([-a-z0-9]+)\.([-a-z0-9]+)\.svc(?:\.[-.a-z0-9]+)?\.?$/i.exec(text) ?? [];
+  namespaces: ReadonlySet<string> = new Set(),
+): ServiceName | undefined {
+  const [, pod, name, namespace, svc] =
+    /^(?:([-a-z0-9]+)\.)?([-a-z0-9]+)\.([-a-z0-9]+)\.(svc)(?:\.[-.a-z0-9]+)?\.?$/i.exec(text) ??
+      /^(?:([-a-z0-9]+-\d+)\.)?([-a-z0-9]+)\.([-a-z0-9]+)$/i.exec(text) ?? [];
   if (name === undefined || namespace === undefined) return undefined;
-  return { ...(pod === undefined ? {} : { pod }), name, namespace };
+  const isShort = svc === undefined;
+  if (isShort && !namespaces.has(namespace)) return undefined;
+  return { ...(pod === undefined ? {} : { pod }), name, namespace, isShort };
+}
+
+/** The namespaces that a project names, also in the hosts of its database and its store. */
+export function namespacesOf({ jobs, database, lake }: Project): string[] {
+  const hosts = [database.host, URL.parse(lake.endpoint)?.hostname ?? ""];
+  const ofHosts = hosts.flatMap((host) => readServiceName(host)?.namespace ?? []);
+  return [jobs.namespace, database.namespace, ...ofHosts];
+}
+
+/** The labels of the pods behind the Service of a project's database or store; empty if not known. */
+export function projectLabels(
+  { database, lake }: Project,
+  namespaces: ReadonlySet<string>,
+  { name, namespace }: Pick<ServiceName, "name" | "namespace">,
+): ReadonlyMap<string, string> {
+  const hosts = [
+    { host: database.host, pods: database.pods },
+    { host: URL.parse(lake.endpoint)?.hostname ?? "", pods: lake.pods },
+  ];
+  const found = hosts.find(({ host }) => {
+    const known = readServiceName(host, namespaces);
+    return known?.name === name && known.namespace === namespace;
+  });
+  const pairs = found?.pods?.split(",") ?? [];
+  return new Map(pairs.map((each) => each.split("=") as [string, string]));
 }
 
 /** The pods behind a port of a Service. */

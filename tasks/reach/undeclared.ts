@@ -135,7 +135,8 @@ function allCases(cluster: Cluster, half: HalfKnown): Case[] {
   if (podLabels.length * namespaceLabels.length > MAX_CASES) throw tooMany(half.undeclared);
   return namespaceLabels.flatMap((namespaceLabel) => {
     const namespaces = new Map(cluster.namespaces);
-    namespaces.set(namespace, { name: namespace, labels: namespaceLabel });
+    const isAssumed = isDeclared ? {} : { isAssumed: true } as const;
+    namespaces.set(namespace, { name: namespace, labels: namespaceLabel, ...isAssumed });
     const world = { ...cluster, namespaces };
     return podLabels.flatMap((each) =>
       ports.map((own): Case => ({

@@ -149,3 +149,43 @@ Deno.test("reach --matrix: names the rules that allow peers that no manifest dec
   const none = JSON.parse((await reach(labelled, "--matrix", "--output", "json")).out);
   assertEquals(none.notes, []);
 });
+
+Deno.test("reach: a name in a namespace is that of a Service, and any other name is a host", async () => {
+  for (const to of ["db.data", "postgres-0.db.data"]) {
+    const port = to === "db.data" ? "6000" : "5432";
+    const { out } = await reach(SERVICES, ...FROM, "--to", to, "--port", port);
+    assertStringIncludes(out, "-> data/StatefulSet/postgres");
+    assertStringIncludes(out, `for a host outside the cluster, add a dot to its end: ${to}.`);
+  }
+  const absent = await reach(SERVICES, ...FROM, "--to", "store.analytics-jobs", "--port", "443");
+  assertStringIncludes(absent.out, "no manifest declares the pods of analytics-jobs/Service/store");
+  for (const to of ["db.data.", "minio.dev", "example.com", "s3.eu.data"]) {
+    const { out } = await reach(SERVICES, ...FROM, "--to", to, "--port", "443");
+    assertStringIncludes(out, `jobs/Job/bronze -> ${to}, TCP 443`);
+  }
+});
+
+Deno.test("reach: the pods of the project's database have the labels of the project", async () => {
+  const policy = `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: to-database, namespace: jobs}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress:
+  - to: [{namespaceSelector: {matchLabels: {name: robson}}, podSelector: {matchLabels: {app: rbs-paradedb}}}]
+    ports: [{port: 5432}]
+`;
+  const manifests = `${MANIFESTS}---\n${policy}`;
+  const { out, code } = await reach(
+    manifests,
+    ...FROM,
+    "--to",
+    "paradedb.robson",
+    "--port",
+    "5432",
+  );
+  assertStringIncludes(out, "only its labels app=rbs-paradedb are known");
+  assertStringIncludes(out, "whether namespace robson matches name=robson is not known");
+  assertEquals([code, out.includes("does not match name=robson")], [3, false]);
+});
