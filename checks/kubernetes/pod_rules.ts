@@ -1,6 +1,6 @@
 import type { WrongField } from "./api_types.ts";
 import { WRITE_SCHEDULE, wrongSchedule, wrongTimeZone } from "./cron_schedule.ts";
-import { type Fields, isFields, listOf, textOf } from "./fields.ts";
+import { type Fields, fieldsIn, isFields, listOf, textOf } from "./fields.ts";
 import { closestWord } from "./spelling.ts";
 import { groupOf, podTemplatesOf } from "./workloads.ts";
 
@@ -191,7 +191,7 @@ function isImageName(text: string): boolean {
   return (!isHost || isRegistry.test(first)) && parts.every((part) => PART.test(part));
 }
 
-/** The fields of a pod that a variable can have as its value. */
+/** The fields of a pod that a variable can have as its value. The API server also accepts spec.host. */
 const POD_FIELDS = [
   ...["metadata.name", "metadata.namespace", "metadata.uid"],
   ...["spec.nodeName", "spec.serviceAccountName"],
@@ -202,7 +202,7 @@ const POD_FIELDS = [
 function wrongSource({ fieldRef, resourceFieldRef }: Fields): WrongField | undefined {
   const field = isFields(fieldRef) ? textOf(fieldRef.fieldPath) : undefined;
   const isEntry = /^metadata\.(labels|annotations)\['[^']+'\]$/.test(field ?? "");
-  if (field && !isEntry && !POD_FIELDS.includes(field)) {
+  if (field && !isEntry && field !== "spec.host" && !POD_FIELDS.includes(field)) {
     const near = closestWord(field, POD_FIELDS);
     return {
       path: "fieldRef.fieldPath",
@@ -320,16 +320,24 @@ function wrongSelector(object: Fields, metadata: unknown, metadataPath: string):
  * id of the Job.
  */
 function wrongJobSelector({ kind, spec }: Fields): WrongField[] {
+  if (kind === "CronJob") {
+    const { selector } = fieldsIn(fieldsIn(fieldsIn(spec).jobTemplate).spec);
+    return isFields(selector) ? [ownSelector("spec.jobTemplate.spec.selector")] : [];
+  }
   if (kind !== "Job" || !isFields(spec) || spec.manualSelector === true) return [];
   const { selector } = spec;
   if (!isFields(selector)) return [];
   const labels = isFields(selector.matchLabels) ? Object.keys(selector.matchLabels) : [];
   const isGenerated = labels.some((key) => key.endsWith("controller-uid"));
-  return labels.length === 0 || isGenerated ? [] : [{
-    path: "spec.selector",
+  return labels.length === 0 || isGenerated ? [] : [ownSelector("spec.selector")];
+}
+
+function ownSelector(path: string): WrongField {
+  return {
+    path,
     problem: "a Job may have no selector of its own: the API server generates it",
-    fix: "Remove spec.selector.",
-  }];
+    fix: `Remove ${path}.`,
+  };
 }
 
 /** The rules of a podFailurePolicy. */

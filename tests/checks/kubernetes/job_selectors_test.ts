@@ -34,6 +34,29 @@ Deno.test("a Job has no selector of its own, unless it says so", () => {
   assertEquals(problemsOf({ selector: generated }), []);
 });
 
+Deno.test("the Jobs of a CronJob have no selector at all", () => {
+  const pathsOf = (more: object) => {
+    const pod = { restartPolicy: "Never", containers: [{ name: "a", image: "a:1" }] };
+    const jobTemplate = { spec: { template: { spec: pod }, ...more } };
+    const spec = { schedule: "0 3 * * *", jobTemplate };
+    return wrongWorkload({ apiVersion: "batch/v1", kind: "CronJob", metadata: { name: "a" }, spec })
+      .map(({ path }) => path);
+  };
+  assertEquals(pathsOf({}), []);
+  assertEquals(pathsOf({ selector: null }), []);
+  assertEquals(pathsOf({ selector: {} }), ["spec.jobTemplate.spec.selector"]);
+});
+
+Deno.test("a variable can have the node of its pod, also by the old name of the field", () => {
+  const pathsOf = (fieldPath: string) => {
+    const env = [{ name: "NODE", valueFrom: { fieldRef: { fieldPath } } }];
+    const spec = { restartPolicy: "Never", containers: [{ name: "a", image: "a:1", env }] };
+    return problemsOf({ template: { spec } });
+  };
+  assertEquals(["spec.nodeName", "spec.host"].map((field) => pathsOf(field).length), [0, 0]);
+  assertEquals(pathsOf("spec.node").length, 1);
+});
+
 Deno.test("an operator refuses a time zone that does not exist", () => {
   const pathsOf = (apiVersion: string, kind: string, spec: object) =>
     wrongOperatorSchedules({ apiVersion, kind, spec: { schedule: "0 3 * * *", ...spec } })
