@@ -1,3 +1,5 @@
+import { randomNumbers } from "../support/random.ts";
+
 /** Random numbers from a seed. */
 export interface Random {
   /** Returns an integer in `[0, bound)`. */
@@ -6,16 +8,10 @@ export interface Random {
 
 /** Creates the random numbers for one input of one run: the same seeds give the same numbers. */
 export function randomOf(...seeds: readonly (string | number)[]): Random {
-  let state = 2166136261; // FNV-1a over the seeds, then mulberry32
+  let state = 2166136261; // FNV-1a over the seeds
   for (const char of seeds.join("/")) state = Math.imul(state ^ char.charCodeAt(0), 16777619) >>> 0;
-  return {
-    below(bound) {
-      state = (state + 0x6d2b79f5) >>> 0;
-      let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-      mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-      return Math.floor(((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32 * bound);
-    },
-  };
+  const next = randomNumbers(state);
+  return { below: (bound) => Math.floor(next() / 2 ** 32 * bound) };
 }
 
 /** Values that break counts, lengths and brackets more often than random ones do. */

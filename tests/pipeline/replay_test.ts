@@ -5,6 +5,7 @@ import { Failure } from "../../pipeline/errors.ts";
 import type { Lake } from "../../pipeline/lake/lake.ts";
 import { memoryLake } from "../support/memory_lake.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../support/assert.ts";
+import { randomNumbers } from "../support/random.ts";
 import { readyThread } from "../support/ready_thread.ts";
 import {
   type BronzeEvent,
@@ -57,16 +58,6 @@ async function one(events: readonly BronzeEvent[]): Promise<Record<string, strin
   const { executions } = await replay(events);
   assertEquals(executions.length, 1);
   return texts(executions[0]!);
-}
-
-/** Generates numbers from 0 to 2^32 - 1. Every run generates the same numbers. */
-function mulberry(seed: number): (below: number) => number {
-  return (below) => {
-    seed = seed + 0x6d2b79f5 | 0;
-    let mixed = Math.imul(seed ^ seed >>> 15, seed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ mixed >>> 7, mixed | 61);
-    return ((mixed ^ mixed >>> 14) >>> 0) % below;
-  };
 }
 
 Deno.test("replay: returns no executions for no events", async () => {
@@ -314,7 +305,8 @@ async function replayFrom(
 Deno.test("replay: equals the plain replay on random days, from any layout and in any number of ranges", async () => {
   let severalRanges = 0;
   for (let seed = 1; seed <= 16; seed++) {
-    const random = mulberry(seed);
+    const next = randomNumbers(seed);
+    const random = (below: number) => next() % below;
     const events = randomEvents(random);
     const bronze = events.toSorted(inBronzeOrder);
     const expected = referenceReplay(events);

@@ -1,3 +1,4 @@
+import { randomNumbers } from "../../support/random.ts";
 import type {
   RawEnd,
   RawFlow,
@@ -10,15 +11,10 @@ import type {
   World,
 } from "./reference.ts";
 
-/** Returns a generator of pseudo-random numbers, the same in each run (mulberry32). */
+/** Returns a generator of numbers from 0 to less than 1, the same in each run. */
 export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
+  const next = randomNumbers(seed);
+  return () => next() / 2 ** 32;
 }
 
 const NAMESPACES = ["red", "green", "blue"];

@@ -2,6 +2,7 @@ import { formatValue } from "../../../pipeline/contract/value_text.ts";
 import { readDecimal10, writeDecimal20 } from "../../../pipeline/outbox/numeric.ts";
 import { assert, assertEquals } from "../../support/assert.ts";
 import { outbox } from "../../support/postgres.ts";
+import { randomNumbers } from "../../support/random.ts";
 
 // These tests compare the decoder with an encoder and arithmetic of the test, in BigInt, and with the
 // bytes that Postgres sends.
@@ -64,18 +65,8 @@ function held(unscaled: bigint, from: number, precision: bigint, scale: number) 
   return value < 10n ** precision && value > -(10n ** precision) ? value : undefined;
 }
 
-/** Generates numbers from 0 to 2^32 - 1. Every run generates the same numbers. */
-function mulberry(seed: number): () => number {
-  return () => {
-    seed = seed + 0x6d2b79f5 | 0;
-    let mixed = Math.imul(seed ^ seed >>> 15, seed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ mixed >>> 7, mixed | 61);
-    return (mixed ^ mixed >>> 14) >>> 0;
-  };
-}
-
 Deno.test("numeric: decodes 20,000 random numerics to the integers that arithmetic gives", () => {
-  const random = mulberry(20251228);
+  const random = randomNumbers(20251228);
   let fitting20 = 0;
   let fitting10 = 0;
   for (let i = 0; i < 20_000; i++) {
@@ -191,7 +182,7 @@ Deno.test("numeric: leaves nothing of the previous value in the next one", () =>
 
 Deno.test("numeric: decodes the bytes that Postgres sends to the text that Postgres prints", async () => {
   await using db = await outbox();
-  const random = mulberry(7);
+  const random = randomNumbers(7);
   const literals = [
     "0",
     "-0",
