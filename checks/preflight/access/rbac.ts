@@ -19,12 +19,13 @@ import {
 } from "../../spark/required_permissions.ts";
 import { NAMESPACE, otherNamespaceOf } from "../../spark/pod_namespace.ts";
 import { mayMakePods, namespaceOfPods } from "./pod_rights.ts";
+import { closestName } from "../../kubernetes/spelling.ts";
 import { bindingsOf, mayBeBoundElsewhere } from "../../kubernetes/role_rules.ts";
 import { printedValue } from "../../spark/settings.ts";
 import { argumentsPath, type SparkJob } from "../../spark/spark_job.ts";
 import { type Account, accountId } from "../../kubernetes/jobs.ts";
 import { hasFailure, type Judged, outcomeOfWhole, unlessUnknown } from "../outcome.ts";
-import { type ManifestObject, objectId, placeOf } from "../../kubernetes/objects.ts";
+import { type ManifestObject, objectId, ofKind, placeOf } from "../../kubernetes/objects.ts";
 
 /**
  * The service accounts of jobs have the permissions that Spark and the toolkit need in their
@@ -282,7 +283,7 @@ function unknownNamespaces({ jobs, objects }: Tree): string | undefined {
 /** Without a setting, Spark creates its pods in the namespace `default`. */
 function inOtherNamespace(
   job: SparkJob,
-  { objects }: Tree,
+  { objects, project }: Tree,
   cluster: ClusterOpened | undefined,
 ): Finding[] {
   const other = otherNamespaceOf(job, objects);
@@ -291,15 +292,34 @@ function inOtherNamespace(
   const isAllowed = mayMakePods(other, cluster);
   // A job that names another namespace means it, if its account may create pods there.
   if (isAllowed !== false && setting !== undefined) return [];
+  const { object } = job.workload;
+  const meant = meantNamespace(account.namespace, setting?.value, { objects, project });
+  const place = setting?.place ?? placeOf(object, argumentsPath(job));
   return [{
     severity: "fail",
-    ...(setting?.place ?? placeOf(job.workload.object, argumentsPath(job))),
+    ...(meant === undefined ? place : placeOf(object, "metadata.namespace")),
     problem: setting === undefined
       ? `the job does not set ${NAMESPACE}, so Spark makes its pods in the namespace default`
       : `Spark makes the job's pods in the namespace ${printedValue(setting)}`,
     why: isAllowed === false
       ? `the service account ${accountId(account)} may not create pods in that namespace`
       : "the quota, the policies and the Secrets of the job's namespace do not apply there",
-    fix: `Set the job's own namespace: --conf=${NAMESPACE}=${account.namespace}`,
+    fix: meant === undefined
+      ? `Set the job's own namespace: --conf=${NAMESPACE}=${account.namespace}`
+      : `Correct the namespace of the job, ${account.namespace}: metadata.namespace: ${meant}` +
+        (setting?.value === meant ? "" : `, and set --conf=${NAMESPACE}=${meant}`),
   }];
+}
+
+/** The namespace that a job is most likely meant for; undefined if its own namespace can be right. */
+function meantNamespace(
+  own: string,
+  ofPods: string | undefined,
+  { objects, project }: Pick<Tree, "objects" | "project">,
+): string | undefined {
+  const ofProject = project.jobs.namespace;
+  if (ofPods === ofProject) return ofPods;
+  const declared = ofKind(objects, "Namespace").map(({ name }) => name);
+  if ([ofProject, ...declared].includes(own)) return undefined;
+  return closestName(own, [...(ofPods === undefined ? [] : [ofPods]), ofProject, ...declared]);
 }

@@ -174,3 +174,19 @@ spec:
     assertEquals(await verdictsOf("analytics-jobs"), all.map((id) => [id, false]));
   });
 }
+
+Deno.test("rbac says to correct a misspelled namespace of a job, and not to create pods in it", async () => {
+  const correct = "metadata.namespace: analytics-jobs";
+  for (const own of ["analytics-job", "anayltics-jobs", "etl"]) {
+    const files = change(JOB, "namespace: analytics-jobs", `namespace: ${own}`);
+    const findings = (await judge(files)).get("rbac")!.findings
+      .filter(({ problem }) => problem.startsWith("Spark makes the job's pods"));
+    assertEquals(findings.map(({ field, fix }) => [field, fix]), [
+      ["metadata.namespace", `Correct the namespace of the job, ${own}: ${correct}`],
+    ]);
+  }
+  const misspelled = change(JOB, "namespace: analytics-jobs", "namespace: analytics-job");
+  const files = change(JOB, OWN, "spark.app.name=a", misspelled);
+  const fixes = (await judge(files)).get("rbac")!.findings.map(({ fix }) => fix).join("\n");
+  assertStringIncludes(fixes, `${correct}, and set --conf=${OWN}`);
+});
