@@ -8,6 +8,7 @@ import {
 import type { Fix } from "../../finding.ts";
 import { isFields } from "../../kubernetes/fields.ts";
 import { ofKind } from "../../kubernetes/objects.ts";
+import { closestName } from "../../kubernetes/spelling.ts";
 import { formatPolicyPort } from "../../network_policy/explain.ts";
 import { type Direction, NAME_LABEL, type Policy, type Rule } from "../../network_policy/model.ts";
 import { createObjects, deleteObject, explained, patchObject, type PatchStep } from "../change.ts";
@@ -133,7 +134,9 @@ export function fixDenial(
     case "podSelector":
       if (isShared || pods.length !== 1 || selectsJobs(network, policy)) return create();
       return explained(
-        "Add these labels to the pods, or make the policy select the pods: ",
+        isMisspelled(network, policy)
+          ? "Correct the labels, so that the policy selects the pods: "
+          : "Add these labels to the pods, or make the policy select the pods: ",
         patchPolicy(policy, { op: "replace", path: "spec.podSelector", value: pods[0] }),
       );
     case "policyTypes": {
@@ -143,6 +146,18 @@ export function fixDenial(
       return patchPolicy(policy, { op: "add", path: "spec.policyTypes[-]", value });
     }
   }
+}
+
+/** Returns whether a label that a policy selects is nearly a label of a pod of its namespace. */
+function isMisspelled({ cluster }: Network, { namespace, pods }: Policy): boolean {
+  const labels = cluster.pods.filter((pod) => pod.namespace === namespace)
+    .flatMap((pod) => [...pod.labels]);
+  return pods.requirements.some(({ key, operator, values }) => {
+    if (operator === "NotIn" || operator === "DoesNotExist") return false;
+    const own = labels.filter(([name]) => name === key).map(([, value]) => value);
+    if (own.length === 0) return closestName(key, labels.map(([name]) => name)) !== undefined;
+    return values.some((value) => !own.includes(value) && closestName(value, own) !== undefined);
+  });
 }
 
 /** The rules of a policy for the other direction with the same ports. */

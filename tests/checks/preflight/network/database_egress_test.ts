@@ -39,6 +39,20 @@ for (const [name, from, to, field] of faults) {
   });
 }
 
+Deno.test("database-egress advises no labels for the pods if those of the policy are misspelled", () => {
+  for (
+    const [labels, start] of [
+      ["spark-rol: driver", "Correct the labels, so that the policy selects the pods: "],
+      ["spark-role: drivr", "Correct the labels, so that the policy selects the pods: "],
+      ["team: data", "Add these labels to the pods, or make the policy select the pods: "],
+    ] as const
+  ) {
+    const selector = `podSelector: { matchLabels: { ${labels} } }`;
+    const { fix } = onlyFinding(edited("outbox", SPARK_PODS, selector));
+    assertEquals([labels, fix.startsWith(start)], [labels, true], fix);
+  }
+});
+
 /** The outcome for a host of Postgres that the job has as a literal value. */
 function outcomeOf(host: string, more = "") {
   const job = HEALTHY.job.replace(
