@@ -17,7 +17,8 @@ import {
 // The versions of Spark and of Scala in the images of a job, as far as they are known.
 
 /** Reports executors with another image than the driver's. */
-export function otherExecutorImages({ jobs }: Tree, image?: ImageFact): Finding[] {
+export function otherExecutorImages({ jobs, project }: Tree, image?: ImageFact): Finding[] {
+  const used = jobs.flatMap((job) => [driverImage(job), podImage(job, "executor")?.value]);
   return jobs.flatMap((job): Finding[] => {
     const setting = podImage(job, "executor");
     if (job.executor === undefined || setting === undefined) return [];
@@ -28,6 +29,7 @@ export function otherExecutorImages({ jobs }: Tree, image?: ImageFact): Finding[
     if ([driver, executor].some(hasParameter)) return [];
     const [ours, theirs] = [lineOf(driver, image), lineOf(executor, image)];
     const place = setting.place;
+    const fix = oneImage([driver, executor], project.jobs.image, used);
     if (ours !== undefined && theirs !== undefined && ours !== theirs) {
       return [{
         severity: "fail",
@@ -36,7 +38,7 @@ export function otherExecutorImages({ jobs }: Tree, image?: ImageFact): Finding[
           `${executor}, ${driver}`,
         why: "driver and executors of two releases cannot read each other's messages, so no " +
           "executor registers or every task fails",
-        fix: `Use the image of the driver: ${driver}`,
+        fix,
       }];
     }
     // Plain Spark and an image without a release are findings of their own.
@@ -48,9 +50,21 @@ export function otherExecutorImages({ jobs }: Tree, image?: ImageFact): Finding[
       problem: `the executors' image is not the driver's: ${executor}, ${driver}`,
       why: "driver and executors need the same Spark, jars and Python packages, which the names " +
         "of the images do not show",
-      fix: `Use one image for both: ${driver}`,
+      fix,
     }];
   });
+}
+
+/** Recommends the image that the project names, or else the one that more places use. */
+function oneImage(
+  images: readonly [string, string],
+  ofProject: string,
+  used: readonly (string | undefined)[],
+): string {
+  const [first, second] = images.map((image) => used.filter((each) => each === image).length);
+  const ofMost = first === second ? undefined : images[first! > second! ? 0 : 1];
+  const best = images.find((image) => isSame(image, ofProject)) ?? ofMost;
+  return `Use one image for driver and executors: ${best ?? images.join(" or ")}`;
 }
 
 /** The image of the driver; undefined if it is not known, or if the job has several images. */

@@ -143,3 +143,19 @@ Deno.test("image-deps does not judge an image with a parameter", () => {
     assertStringIncludes(unknown ?? "", `the image ${image} has a parameter`);
   }
 });
+
+Deno.test("otherExecutorImages recommends the image of the project, or else the one that more places use", () => {
+  const fixOf = (driver: string, executor: string, other = driver) => {
+    const tree = treeWith([`--conf=${EXECUTOR}=${executor}`], driver);
+    const more = treeWith([`--conf=${EXECUTOR}=${executor}`], other).jobs;
+    const jobs = other === driver ? tree.jobs : [...tree.jobs, ...more];
+    const [found] = otherExecutorImages({ ...tree, jobs });
+    return found?.fix.replace("Use one image for driver and executors: ", "");
+  };
+  const [old, recent] = [`${NAME}:3.5.7-phase1`, `${NAME}:3.5.9-phase1`];
+  assertEquals(fixOf(old, IMAGE), IMAGE);
+  assertEquals(fixOf(IMAGE, old), IMAGE);
+  assertEquals(fixOf(recent, old), `${recent} or ${old}`);
+  assertEquals(fixOf(recent, old, old), old);
+  assertEquals(fixOf(`${NAME}:3.4.1`, IMAGE), IMAGE); // also for another release
+});
