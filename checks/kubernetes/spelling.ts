@@ -27,6 +27,32 @@ export function closestName(name: string, known: readonly string[]): string | un
   return closestWord(name, others);
 }
 
+/**
+ * Returns whether two names are surely meant as the same: they differ in one letter of a word with at
+ * least four letters, in two swapped letters, in case, or in the characters between the words. Words
+ * such as `ro` and `rw`, and numbers, differ on purpose.
+ *
+ * @example
+ * ```ts
+ * import { assert } from "@std/assert";
+ * import { isSlip } from "./spelling.ts";
+ *
+ * assert(isSlip("db-credential", "db-credentials"));
+ * assert(!isSlip("db-ro", "db-rw"));
+ * ```
+ */
+export function isSlip(name: string, known: string): boolean {
+  if (name === known) return false;
+  const wordsOf = (text: string) => text.toLowerCase().split(/[-_.]/);
+  const [words, others] = [wordsOf(name), wordsOf(known)];
+  if (words.join("") === others.join("")) return true;
+  const different = words.flatMap((word, i) => word === others[i] ? [] : [[word, others[i]]]);
+  const [[word, other] = [], ...more] = different;
+  if (words.length !== others.length || more.length > 0) return false;
+  return closestName(word!, [other!]) !== undefined && Math.min(word!.length, other!.length) > 3 &&
+    distanceOf(word!, other!) === 1;
+}
+
 /** The number of letters to add, remove or replace; two swapped letters count as one. */
 function distanceOf(a: string, b: string): number {
   const rows = [Array.from({ length: b.length + 1 }, (_, i) => i)];

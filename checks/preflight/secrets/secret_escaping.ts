@@ -11,18 +11,26 @@ import { withoutPathStyle } from "./path_style.ts";
 import { settingReadsOf } from "./setting_references.ts";
 import { localServers, localSettings } from "./local_servers.ts";
 import { judgeSecret, judgeStored } from "./secret_values.ts";
+import { misspelledSecrets } from "./misspelled_secrets.ts";
 import { judgeObjectReads, missingObjects, misspelledNames } from "./object_references.ts";
 import {
   fileKeysOf,
   judgeReads,
   missingSecrets,
   mountedKeysOf,
+  secretReadsOf,
   variablesOf,
 } from "./secret_references.ts";
 import { isFilledByTool } from "../../kubernetes/filled_values.ts";
 import { workloadsOf } from "../../kubernetes/workloads.ts";
 import { type Judged, outcomeOf } from "../outcome.ts";
-import { namespaceOf, objectId, ofKind, placeOf } from "../../kubernetes/objects.ts";
+import {
+  type ManifestObject,
+  namespaceOf,
+  objectId,
+  ofKind,
+  placeOf,
+} from "../../kubernetes/objects.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 import type { Tree } from "../../facts/tree.ts";
 
@@ -76,6 +84,20 @@ export function judgeSecrets(tree: Tree, cluster?: ClusterOpened): Judged | unde
   const isKnown = ({ namespace, kind }: { readonly namespace: string; readonly kind?: string }) =>
     cluster !== undefined && namespace === project.jobs.namespace &&
     cluster.unread.every((each) => each.kind !== kind || each.namespace !== namespace);
+  const misspelled = misspelledSecrets(
+    absent.filter((each) => !isKnown(each) && !objects.some((object) => makes(object, each.name))),
+    [
+      ...workloads.flatMap((each) =>
+        secretReadsOf(each).map((read) => ({ ...read, reader: each.object }))
+      ),
+      ...settings.flatMap(({ job, secrets }) =>
+        secrets.map((read) => ({ ...read, reader: job.workload.object }))
+      ),
+    ],
+    project,
+  );
+  const isFound = ({ object, field }: Finding) =>
+    misspelled.some((each) => each.object === object && each.field === field);
   const unknown = [
     ...absent.filter((each) => !isKnown(each)).map(({ namespace, name }) => `${namespace}/${name}`),
     ...otherAbsent.filter((each) => !isKnown(each))
@@ -102,7 +124,10 @@ export function judgeSecrets(tree: Tree, cluster?: ClusterOpened): Judged | unde
       ...missingSecrets(absent.filter(isKnown), objects, project),
       ...missingObjects(otherAbsent.filter(isKnown), objects),
       ...[...reads, ...otherReads].flatMap(({ findings }) => findings),
-      ...(cluster === undefined ? misspelledNames(workloads, objects) : []),
+      ...misspelled,
+      ...(cluster === undefined
+        ? misspelledNames(workloads, objects).filter((each) => !isFound(each))
+        : []),
       ...localServers(jobs, objects, project),
       ...tree.jobs.flatMap((job) => [
         ...localSettings(job, project),
@@ -112,6 +137,11 @@ export function judgeSecrets(tree: Tree, cluster?: ClusterOpened): Judged | unde
       ...tree.jobs.flatMap((job) => unsetVariables(job, tree)),
     ],
   };
+}
+
+/** Returns whether an object of an operator, such as an ExternalSecret, can make a Secret. */
+function makes({ kind, value }: ManifestObject, secret: string): boolean {
+  return /.Secret|Item$/.test(kind) && JSON.stringify(value).includes(`"${secret}"`);
 }
 
 /** Finds the variables that a job's code reads without a default, and that nothing sets. */

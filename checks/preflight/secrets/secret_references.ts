@@ -122,6 +122,8 @@ export interface AbsentSecret {
   readonly namespace: string;
   /** The key that is read; undefined if all keys are read. */
   readonly key: string | undefined;
+  /** The field of the workload that names the Secret or the key. */
+  readonly path: string;
   /** The workload that reads the Secret. */
   readonly reader: ManifestObject;
 }
@@ -144,7 +146,7 @@ export function judgeReads(
     const place = placeOf(reader, path);
     if (secret === undefined && all.length > 0) {
       findings.push(wrongNamespaceFinding(place, all[0]!, namespace));
-    } else if (secret === undefined) absent.push({ name, namespace, key, reader });
+    } else if (secret === undefined) absent.push({ name, namespace, key, path, reader });
     else if (key !== undefined && !keysOf(secret).includes(key)) {
       findings.push(noKey(place, secret, key, project));
     }

@@ -20,7 +20,13 @@ const OBJECTS = readFile(
 ).objects;
 
 const reader = OBJECTS[0]!;
-const absent = (name: string) => ({ name, namespace: "jobs", key: undefined, reader });
+const absent = (name: string) => ({
+  name,
+  namespace: "jobs",
+  key: undefined,
+  path: "spec",
+  reader,
+});
 
 Deno.test("missingSecrets suggests the Secret of the namespace that a name can mean", () => {
   const [near, far] = missingSecrets(
