@@ -3,6 +3,7 @@ import { plural } from "../../../pipeline/progress.ts";
 import { shellPath } from "../../../pipeline/shell.ts";
 import type { Finding } from "../../finding.ts";
 import type { Tree } from "../../facts/tree.ts";
+import { parseImage } from "../../image/reference.ts";
 import { fieldsIn, listOf, textOf } from "../../kubernetes/fields.ts";
 import { callsSpark } from "../../kubernetes/job_containers.ts";
 import { isInProject, jobsOf } from "../../kubernetes/jobs.ts";
@@ -19,7 +20,11 @@ export type Names = Pick<Tree, "all" | "project">;
  * only for the names of the project, so they would judge nothing, or something else than what runs.
  */
 export function otherNames(tree: Names, directory: string): Finding[] {
-  return [...otherNamespaces(tree, directory), ...otherSecrets(tree, directory)];
+  return [
+    ...otherNamespaces(tree, directory),
+    ...otherSecrets(tree, directory),
+    ...otherImage(tree, directory),
+  ];
 }
 
 /**
@@ -105,6 +110,44 @@ function otherSecrets({ all, project }: Names, directory: string): Finding[] {
       ),
     }));
   });
+}
+
+/**
+ * Warns about an image of the project file that no Spark job of the pipeline has. The jobs run with
+ * the image of the manifests all the same. An image with only a digest can be any release of its
+ * repository.
+ */
+function otherImage({ all, project }: Names, directory: string): Finding[] {
+  const { file, jobs: { image: wanted } } = project;
+  if (file === undefined || wanted === DEFAULT_PROJECT.jobs.image) return [];
+  const found = jobsOf(all.filter((object) => object.file !== undefined), project)
+    .filter((job) => isOfPipeline(job) && isInProject(job.object, project))
+    .flatMap(({ object, containers }) =>
+      containers.filter(callsSpark).map(({ path, fields }) => (
+        { object, path: `${path}.image`, image: textOf(fields.image) ?? "" }
+      ))
+    );
+  const [first] = found;
+  if (first === undefined || found.some(({ image }) => canBe(image, wanted))) return [];
+  const setting = JSON.stringify({ jobs: { image: first.image } });
+  return [{
+    severity: "warn",
+    ...placeOf(first.object, first.path),
+    problem: `no Spark job has the image ${wanted}, which is jobs.image of ${file}`,
+    why: "fixes and blocks of the runbook name this image, and the jobs run with another one",
+    fix: rename(first.image, wanted, directory, `${file}: ${setting}`),
+  }];
+}
+
+/** Returns whether an image can be the one of the project. */
+function canBe(image: string, wanted: string): boolean {
+  if (image === "" || /\{\{|\$[({]/.test(image)) return true;
+  const [ours, theirs] = [parseImage(wanted), parseImage(image)];
+  if (ours.repository !== theirs.repository) return false;
+  if (ours.digest !== undefined && theirs.digest !== undefined) {
+    return ours.digest === theirs.digest;
+  }
+  return ours.tag === undefined || theirs.tag === undefined || ours.tag === theirs.tag;
 }
 
 /** Returns whether a workload runs this toolkit, or is a Spark job with both logins of the pipeline. */

@@ -138,6 +138,39 @@ Deno.test("manifests-readable names each Secret that the project file has with a
   assertEquals(found(named("orders-login"), { ...DEFAULT_PROJECT, file: FILE }), []);
 });
 
+Deno.test("manifests-readable warns about an image of the project file that no Spark job has", () => {
+  const warned = (image: string, wanted: string) => {
+    const jobs = { ...DEFAULT_PROJECT.jobs, image: wanted };
+    const text = FILES[JOB]!.replaceAll(DEFAULT_PROJECT.jobs.image, image);
+    return found({ ...FILES, [JOB]: text }, { ...DEFAULT_PROJECT, jobs, file: FILE })
+      .map(({ severity, problem, field }) => `${severity}: ${problem} (${field})`);
+  };
+  const said = (wanted: string) => [
+    `warn: no Spark job has the image ${wanted}, which is jobs.image of deep-storage.json ` +
+    "(spec.template.spec.containers[0].image)",
+  ];
+  const digest = `@sha256:${"a".repeat(64)}`;
+  for (
+    const [image, wanted] of [
+      ["shop/spark:7", "shop/spark:8"],
+      ["shop/spark:7", "mirror/spark:7"],
+      [`shop/spark:7${digest}`, "shop/spark:8"],
+      [`shop/spark${digest}`, `shop/spark@sha256:${"b".repeat(64)}`],
+    ] as const
+  ) assertEquals(warned(image, wanted), said(wanted));
+  for (
+    const [image, wanted] of [
+      ["shop/spark:8", "shop/spark:8"],
+      [`shop/spark${digest}`, "shop/spark:8"],
+      [`shop/spark:8${digest}`, "shop/spark:8"],
+      ["shop/spark:8", `shop/spark${digest}`],
+      ["shop/spark:$(TAG)", "shop/spark:8"],
+      // Not set in the project file.
+      ["shop/spark:7", DEFAULT_PROJECT.jobs.image],
+    ] as const
+  ) assertEquals([image, warned(image, wanted)], [image, []]);
+});
+
 Deno.test("manifests-readable does not warn if the project names the namespace of the jobs", () => {
   const manifests = { ...factOf(shop()), project: PROJECT };
   const outcome = manifestsReadable.run({ manifests });
