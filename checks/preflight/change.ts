@@ -115,7 +115,7 @@ function inFile(object: Changed, { op, path, value }: PatchStep): string {
   const [, outer = "", key = ""] = /^(.*)(\[(?:\d+|-)\]|\.\w+)$/.exec(path) ?? [];
   const shown = yaml(key.startsWith("[") ? [value] : { [key.slice(1)]: value });
   return op === "replace"
-    ? `${place}, replace ${path} with:\n${shown}`
+    ? `${place}, replace ${path} with these lines, indented as the old ones:\n${shown}`
     : key === "[-]"
     ? `${place}, append to ${outer}:\n${shown}`
     : `${place}, set in ${outer}:\n${shown}`;

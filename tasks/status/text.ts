@@ -158,14 +158,15 @@ function summary({ days, outbox, recordFailure }: Status, colour: boolean): stri
   const parts = [
     `${count(settled)} sealed`,
     ...(waiting > 0 ? [`${count(waiting)} not over yet`] : []),
-    `${todo > 0 ? paint(count(todo), "red", colour) : "0"} ${
-      todo === 1 ? "needs" : "need"
-    } a command`,
   ];
+  const needing = todo > 0 ? paint(count(todo), "red", colour) : "0";
   return [
     days.length === 0
       ? "status: there are no days yet"
-      : `status: ${plural(days.length, "day")}: ${parts.join(", ")}; ` +
+      : `status: ${plural(days.length, "day")}: ${parts.join(", ")}; ${needing} of ${
+        count(days.length)
+      } ` +
+        `${todo === 1 ? "needs" : "need"} a command; ` +
         `${plural(events, "event")}, ${plural(bytes, "byte")}`,
     ...(recordFailure === undefined
       ? []

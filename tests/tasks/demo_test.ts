@@ -109,7 +109,7 @@ atTerminal(Deno.test)(
       await demo.type("\r");
       await demo.until("slow-writer has committed");
       assertEquals((await runTask("run", ["2025-12-29"], env)).code, 0);
-      assertStringIncludes(await status(), "2 days: 2 sealed, 0 need a command; 5 events");
+      assertStringIncludes(await status(), "2 days: 2 sealed; 0 of 2 need a command; 5 events");
       await demo.type("\x03");
       assertEquals(await demo.outcome, { code: 0, restored: true });
       assertEquals(namesIn(path), ["the demo's lake"]); // Postgres ends before its folder is removed

@@ -259,7 +259,7 @@ Deno.test("status: prints consecutive missing days without events in one line, a
   table.forEach((line, i) => {
     assertMatch(lineOf({ stdout } as TaskOutcome, line.slice(0, 10)), expected[i]!);
   });
-  assertStringIncludes(stdout, "status: 13 days: 1 sealed, ");
+  assertStringIncludes(stdout, "status: 13 days: 1 sealed; 13 of 13 need a command; ");
   const { days } = lines(await runTask("status", [...range, "--output", "json"], env));
   assertEquals(days.length, 13);
 });

@@ -22,12 +22,12 @@ const STEPS: readonly (readonly [step: PatchStep, pointer: string, inFiles: stri
   [
     { op: "replace", path: "spec.egress[0].to[1]", value: { podSelector: {} } },
     "/spec/egress/0/to/1",
-    "replace spec.egress[0].to[1] with:\n- podSelector: {}",
+    "replace spec.egress[0].to[1] with these lines, indented as the old ones:\n- podSelector: {}",
   ],
   [
     { op: "replace", path: "spec.podSelector", value: {} },
     "/spec/podSelector",
-    "replace spec.podSelector with:\npodSelector: {}",
+    "replace spec.podSelector with these lines, indented as the old ones:\npodSelector: {}",
   ],
   [
     { op: "add", path: "spec.egress[1].to", value: [{ podSelector: { on: "it's" } }] },
