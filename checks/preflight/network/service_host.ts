@@ -46,7 +46,7 @@ const DOMAIN =
  */
 export function serviceOf(
   host: string,
-  { cluster, isLive }: Network,
+  { cluster, isLive, project }: Network,
   { object }: JobWithPods,
 ): ServiceName | undefined {
   const isInside = IN_CLUSTER.test(host);
@@ -56,7 +56,9 @@ export function serviceOf(
     ? names.slice(1)
     : names;
   const isService = isInside || cluster.namespaces.has(namespace) ||
-    !isLive && canBeNamespace(namespace) &&
+    !isLive &&
+      (canBeNamespace(namespace) ||
+        [project.jobs.namespace, project.database.namespace].includes(namespace)) &&
       (names.length === 2 || names.length === 3 && /-\d+$/.test(names[0]!));
   return isService && rest.length === 0 ? { name, namespace } : undefined;
 }

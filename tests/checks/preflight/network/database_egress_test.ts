@@ -4,6 +4,7 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "../../../support/assert.ts";
+import { DEFAULT_PROJECT } from "../../../../pipeline/contract/project.ts";
 import {
   edited,
   HEALTHY,
@@ -61,6 +62,20 @@ function outcomeOf(host: string, more = "") {
   );
   return judge(manifests({ job, more })).get("database-egress")!;
 }
+
+Deno.test("database-egress takes the end of a host for a namespace if the project names it", () => {
+  const job = HEALTHY.job.replace(
+    /(- name: DJANGO_DB_HOST\n +)valueFrom:\n[^]*?key: DJANGO_DB_HOST/,
+    (_, start) => `${start}value: db.pg`,
+  );
+  const outcomeIn = (namespace: string) => {
+    const database = { ...DEFAULT_PROJECT.database, namespace };
+    const fact = { ...manifests({ job }), project: { ...DEFAULT_PROJECT, database } };
+    return JSON.stringify(judge(fact).get("database-egress"));
+  };
+  assertStringIncludes(outcomeIn("robson"), "is outside the cluster");
+  assertEquals(outcomeIn("pg").includes("is outside the cluster"), false);
+});
 
 Deno.test("database-egress does not judge a private address that can be a Service of Postgres", () => {
   for (const host of ["10.43.7.7", "10.42.0.9"]) {
