@@ -3,6 +3,7 @@ import { type Matrix, matrixOf } from "../../checks/network_policy/matrix.ts";
 import type { Cluster, Pod } from "../../checks/network_policy/model.ts";
 import { has } from "../../checks/network_policy/open_ports.ts";
 import { readCluster } from "../../checks/network_policy/read_cluster.ts";
+import { DEFAULT_PROJECT } from "../../pipeline/contract/project.ts";
 import { renderMatrix, renderMatrixJson, renderMatrixLines } from "../../tasks/reach/matrix.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { policyManifests } from "../support/policy_manifests.ts";
@@ -92,6 +93,8 @@ for (
       directory: "many",
       cluster,
       services: [],
+      project: DEFAULT_PROJECT,
+      namespaces: new Set<string>(),
       workloads: cluster.pods.length,
       unrendered: [],
       notes: [],

@@ -21,6 +21,8 @@ function readingOf(values: readonly unknown[]) {
     directory: "dir",
     cluster: splitPods(cluster, true),
     services: [],
+    project: DEFAULT_PROJECT,
+    namespaces: new Set<string>(),
     workloads: 0,
     unrendered: [],
     notes: ["a note"],
