@@ -13,7 +13,7 @@ export const FILES_WITH_IMAGE: readonly string[] = [
  * @returns the problems, for a user
  */
 export function tagProblems(file: string, text: string, version: string): string[] {
-  const tags = [...text.matchAll(/ghcr\.io\/[\w-]+\/deep-storage(?:[:@](\S+))?/g)]
+  const tags = [...text.matchAll(/ghcr\.io\/[\w-]+\/deep-storage(?:[:@]([\w.:-]+))?/g)]
     .map(([, tag = "none"]) => tag);
   if (tags.length === 0) return [`${file} does not name the image of the toolkit. Name it there.`];
   return [...new Set(tags)].filter((tag) => tag !== version).map((tag) =>

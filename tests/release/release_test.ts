@@ -76,6 +76,10 @@ Deno.test("tagProblems: names each other tag, and a file without the image", () 
     "a.yaml has the image of the toolkit with the tag 1. Write 1.2.0.",
     "a.yaml has the image of the toolkit with the tag none. Write 1.2.0.",
   ]);
+  assertEquals(
+    tagProblems("a.md", "s{ghcr.io/ldamasio/deep-storage:1.2.0}{$ENV{IMAGE}}g;", "1.2.0"),
+    [],
+  );
   assertEquals(tagProblems("a.yaml", "image: ghcr.io/ldamasio/other:1\n", "1.2.0"), [
     "a.yaml does not name the image of the toolkit. Name it there.",
   ]);

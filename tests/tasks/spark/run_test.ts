@@ -95,12 +95,13 @@ clusterTest(
     await stage.end(await stage.driver(`bronze-${DAY}-1`), 0);
     const { code, stdout, stderr } = await empty.outcome;
     assertEquals(code, 3, stdout);
+    const login = `--kubeconfig ${controlPlane().kubeconfig} --credentials cluster`;
     assertEquals(
       stderr,
       `Cannot confirm bronze of ${DAY}: Job analytics-jobs/bronze-${DAY}-1 completed, but its log ` +
         "does not show that it stored the day, and the lake has no marker of the day. Look at the " +
-        "log of the Job, and check the day: deno task status, and deno task postflight " +
-        `${DAY}\nrunbook: deno task explain run\n`,
+        `log of the Job, and check the day: deno task status ${login}, and deno task postflight ` +
+        `${login} ${DAY}\nrunbook: deno task explain run\n`,
     );
     assert(!stdout.includes("completed"), stdout);
     // A marker that is newer than the Job, without a line in the log.
