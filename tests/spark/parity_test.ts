@@ -1,6 +1,6 @@
 import pg from "pg";
 import { EVENT_COLUMNS } from "../../pipeline/contract/tables.ts";
-import { parseDay, windowOf } from "../../pipeline/contract/window.ts";
+import { formatMicros, parseDay, windowOf } from "../../pipeline/contract/window.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { connect } from "../../pipeline/outbox/connection.ts";
 import { explainMisfit, unfit } from "../../pipeline/outbox/column_limits.ts";
@@ -275,6 +275,24 @@ result = fence.read_fence(query, given["day"], window, int(given["grace"]))`,
     await connection.close();
   }
 }
+
+Deno.test("Spark parity: both engines write an instant with the same decimals", async () => {
+  const instants = [
+    "0",
+    "1",
+    "10",
+    "100000",
+    "1000000",
+    "10500000",
+    "1764279523481690",
+    "-62135596800000000",
+  ];
+  const theirs = await python(
+    "from deep_storage import sql\nresult = [sql.iso(int(micros)) for micros in given]",
+    { given: instants },
+  );
+  assertEquals(theirs, instants.map((micros) => formatMicros(BigInt(micros))));
+});
 
 Deno.test("Spark parity: both engines report the same sessions that keep a day open", async () => {
   await using db = await outbox();

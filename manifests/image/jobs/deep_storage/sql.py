@@ -40,6 +40,7 @@ def instant(micros: int) -> str:
 
 
 def iso(micros: int) -> str:
-    """Formats microseconds since 1970 as ISO 8601 in UTC."""
+    """Formats microseconds since 1970 as ISO 8601 in UTC, with as many decimals as are needed."""
     epoch = datetime.datetime(1970, 1, 1)
-    return (epoch + datetime.timedelta(microseconds=micros)).isoformat() + "Z"
+    text = (epoch + datetime.timedelta(microseconds=micros)).isoformat()
+    return (text.rstrip("0") if "." in text else text) + "Z"
