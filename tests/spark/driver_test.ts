@@ -1,4 +1,5 @@
 import { parseAllDocuments } from "yaml";
+import { until } from "../cluster/until.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { missingSpark, sparkSubmit, sparkTest } from "./spark.ts";
 
@@ -80,11 +81,13 @@ function argumentsHere(job: Json, api: string, folder: string): string[] {
     );
 }
 
-const PROGRAM = `
-import time
+/** A driver that runs until a file exists. */
+const program = (file: string) => `
+import os, time
 from pyspark.sql import SparkSession
 spark = SparkSession.builder.config("spark.ui.enabled", "false").getOrCreate()
-time.sleep(4)
+while not os.path.exists("${file}"):
+    time.sleep(0.1)
 spark.stop()
 `;
 
@@ -94,36 +97,43 @@ sparkTest(
   async () => {
     const [job] = manifest("50-bronze-ingest.yaml");
     const [, role] = manifest("30-service-account.yaml");
+    const granted = new Set<string>(
+      role.rules.flatMap(({ resources, verbs }: Json) =>
+        resources.flatMap((resource: string) => verbs.map((verb: string) => `${verb} ${resource}`))
+      ),
+    );
     const asked: Asked[] = [];
+    const needed = () => new Set(asked.map(({ verb, resource }) => `${verb} ${resource}`));
     const api = recordingApi(asked);
     const folder = await Deno.makeTempDir({ prefix: "driver-" });
     try {
       const template = manifest("40-executor-pod.yaml")[0].data["pod.yaml"];
       await Deno.writeTextFile(`${folder}/pod.yaml`, template);
       await Deno.writeTextFile(`${folder}/token`, "a token");
-      await Deno.writeTextFile(`${folder}/job.py`, PROGRAM);
+      await Deno.writeTextFile(`${folder}/job.py`, program(`${folder}/end`));
       const args = [
         ...argumentsHere(job, api.address, folder),
         // No executor starts here. Without this option, Spark would wait for it for half a minute.
         "--conf=spark.scheduler.maxRegisteredResourcesWaitingTime=1s",
         `local://${folder}/job.py`,
       ];
-      const { code, said } = await sparkSubmit(args);
+      let hasEnded = false;
+      const running = sparkSubmit(args).finally(() => hasEnded = true);
+      // It deletes what it has made when it ends.
+      const early = [...granted].filter((each) => !each.startsWith("delete"));
+      await until("the driver has sent its first requests, or has ended", () => {
+        return Promise.resolve(hasEnded || early.every((each) => needed().has(each)));
+      }).finally(() => Deno.writeTextFile(`${folder}/end`, ""));
+      const { code, said } = await running;
       assertEquals(code, 0, said);
     } finally {
       await api.stop();
       await Deno.remove(folder, { recursive: true });
     }
 
-    const granted = new Set<string>(
-      role.rules.flatMap(({ resources, verbs }: Json) =>
-        resources.flatMap((resource: string) => verbs.map((verb: string) => `${verb} ${resource}`))
-      ),
-    );
-    const needed = new Set(asked.map(({ verb, resource }) => `${verb} ${resource}`));
-    assertEquals([...needed].filter((each) => !granted.has(each)), []);
+    assertEquals([...needed()].filter((each) => !granted.has(each)), []);
     // Only a lost executor is deleted by its name.
-    assertEquals([...granted].filter((each) => !needed.has(each)), ["delete pods"]);
+    assertEquals([...granted].filter((each) => !needed().has(each)), ["delete pods"]);
 
     const pod = asked.find(({ verb, resource }) => verb === "create" && resource === "pods")?.body;
     assert(pod !== undefined, "no executor was asked for");
