@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
+import { deadPort } from "../support/dead_port.ts";
 import { temporaryLake } from "../support/lakes.ts";
 import { onOneDay } from "../support/one_day.ts";
 import { outbox } from "../support/postgres.ts";
@@ -126,13 +127,10 @@ Deno.test("run --pending: rejects a day as argument", async () => {
 
 Deno.test("run --pending: prints a line before it waits for the database", async () => {
   await using lake = await temporaryLake();
-  const server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = server.addr as Deno.NetAddr;
-  server.close();
   const env = {
     LAKE_URL: `file://${lake.path}`,
     DJANGO_DB_HOST: "127.0.0.1",
-    DJANGO_DB_PORT: `${port}`,
+    DJANGO_DB_PORT: `${deadPort()}`,
   };
   const { code, stdout } = await runTask("run", ["--pending"], {
     ...env,
