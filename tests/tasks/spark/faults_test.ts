@@ -298,13 +298,16 @@ clusterTest(
   "bronze --engine spark: names the deadline of a Job, and what it waited for",
   async () => {
     const jobs = (text: string) =>
-      text.replace("robson.io/pool: analytics", "robson.io/pool: none")
-        .replace("activeDeadlineSeconds: 7200", "activeDeadlineSeconds: 3");
+      text.replace("robson.io/pool: analytics", "robson.io/pool: none");
     await using stage = await setStage({ jobs });
-    const { code, stderr } = await stage.start("bronze").outcome;
+    const task = stage.start("bronze");
+    await untilPrinted(task, "no node can run the driver: ");
+    const passed = { spec: { activeDeadlineSeconds: 1 } };
+    await stage.api.call("PATCH", `${JOBS}/${JOB}`, passed, MERGE);
+    const { code, stderr } = await task.outcome;
     assertMatch(
       stderr,
-      /^Cannot finish bronze of 2025-12-28: Job analytics-jobs\/bronze-2025-12-28-1 did not end within its activeDeadlineSeconds \(3 s\): no node can run the driver: /,
+      /^Cannot finish bronze of 2025-12-28: Job analytics-jobs\/bronze-2025-12-28-1 did not end within its activeDeadlineSeconds \(1 s\): no node can run the driver: /,
     );
     assertEquals(code, 3);
   },

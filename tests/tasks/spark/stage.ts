@@ -95,9 +95,12 @@ export async function setStage(
   const set: Stage["set"] = async ({ metadata }, status) => {
     await api.call("PATCH", `${IN_JOBS}/pods/${metadata.name}/status`, { status }, MERGE);
   };
+  // The kubelet starts no pod before the scheduler has chosen its node, which can take a while. The
+  // API server reads no log of a pod without a node.
   const container = async ({ metadata }: Pod) => {
-    const { spec } = await api.get(`${IN_JOBS}/pods/${metadata.name}`);
-    const [{ name, image }] = spec.containers;
+    const pod = () => api.get(`${IN_JOBS}/pods/${metadata.name}`);
+    await until("the pod has a node", async () => (await pod()).spec.nodeName !== undefined);
+    const [{ name, image }] = (await pod()).spec.containers;
     return { name, image, imageID: "", ready: false, restartCount: 0 };
   };
   const stage: Stage = {
