@@ -47,6 +47,7 @@ export async function prepareWorld(): Promise<PreparedWorld> {
     folder,
     env: {
       ...env,
+      SEAL_GRACE_MINUTES: "15",
       HOME,
       PATH: `${bin}:${PATH}`,
       KUBECONFIG: world.cluster.kubeconfig,
@@ -99,5 +100,6 @@ async function youngDays(folder: string, { database }: World): Promise<Record<st
   await client.end();
   const lake = join(folder, "young-lake");
   await Deno.mkdir(lake);
-  return environment(config, lake);
+  // In the first minutes of a day, yesterday could not be sealed otherwise.
+  return { ...environment(config, lake), SEAL_GRACE_MINUTES: "0" };
 }

@@ -19,6 +19,11 @@ function eventsOf(days: number, without: number): string {
     WHERE n <> ${without}`;
 }
 
+/** The variables of a run that seals yesterday also in the first minutes of a day. */
+function sealing(...of: Parameters<typeof environment>): Record<string, string> {
+  return { ...environment(...of), SEAL_GRACE_MINUTES: "0" };
+}
+
 const LATE = (day: string) => `
   INSERT INTO stop_events (event_id, event_seq, occurred_at, operation_id, client_id, symbol,
                            event_type, source)
@@ -38,7 +43,7 @@ Deno.test("run --pending: processes 60 days, including an empty, an open and a b
     const [empty, broken, open] = [30, 20, 10];
     await using db = await outbox({ events: [eventsOf(60, empty)] });
     await using lake = await temporaryLake();
-    const env = environment(db.config, lake.path);
+    const env = sealing(db.config, lake.path);
     const dayOf = async (ago: number) => {
       const [row] = await db.query(
         `SELECT to_char((now() - ${ago} * interval '1 day') AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day`,
@@ -87,7 +92,7 @@ Deno.test("run --pending: prints reasons, respects bounds, and does nothing if a
   onOneDay(async () => {
     await using db = await outbox({ events: [eventsOf(4, 0)] });
     await using lake = await temporaryLake();
-    const env = environment(db.config, lake.path);
+    const env = sealing(db.config, lake.path);
     const bounded = await runTask("run", ["--pending", "--from", "yesterday"], env);
     assertEquals(bounded.code, 0, bounded.stderr);
     assertStringIncludes(bounded.stdout, "1 of 1: no bronze");
