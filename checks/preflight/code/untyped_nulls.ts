@@ -75,7 +75,8 @@ function ofSqlFile({ text, file = "", field = file }: Code): UntypedNull[] {
 
 /** Returns whether Python code may have nulls without a type, found without parsing the code. */
 export function mayHaveNulls({ text }: Pick<Code, "text">): boolean {
-  return /\b(?:lit|when|createDataFrame|toDF|sql)\b/.test(text) && /\bNone\b/.test(text) ||
+  return /\b(?:lit|createDataFrame|toDF)\b|\b(?:when|sql)\s*[(\\#]/.test(text) &&
+      /\bNone\b/.test(text) ||
     /\bcreateDataFrame\b|\btoDF\b/.test(text) && /\[\s*\]|\{\s*\}/.test(text) ||
     /\bNullType\b/.test(text) ||
     /\bvoid\b/i.test(text) || /\bexpr\s*\(/.test(text) && /\bNULL\b/i.test(text) ||

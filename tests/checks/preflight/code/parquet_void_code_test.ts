@@ -24,6 +24,8 @@ const VOID = [
   ['F.lit(None).cast("void")', "lit(None)"],
   ["F.lit(None).cast(NullType())", "lit(None)"],
   ["from f import lit as L\nL(None)", "L(None)"],
+  ['F.when \\\n  (a, None).alias("x")', "when(…, None)"],
+  ['f.select((F.when  # nothing\n  (a, None)).alias("x"))', "when(…, None)"],
   ['F.when(a, F.lit(None)).otherwise(F.lit(None)).alias("x")', "lit(None)"],
   ['F.when(a, F.lit(None)).alias("x")', "lit(None)"],
   ["empty = F.lit(None)\nf.select(empty)", "lit(None)"],
@@ -296,6 +298,14 @@ Deno.test("parquet-void names file, line and the type that the contract has", as
     },
   );
   assertStringIncludes(finding!.fix, 'lit(None).cast("timestamp").alias("submitted_at")');
+});
+
+Deno.test("parquet-void does not parse Python that only imports pyspark.sql, which takes long", () => {
+  const text = "from pyspark.sql import DataFrame\n\ndef f(sql: str) -> None:\n    'Stops when …'";
+  const python = () => {
+    throw new Error("it was parsed");
+  };
+  assertEquals(untypedNullsIn({ language: "python", file: "job", line: 1, text, python }), []);
 });
 
 Deno.test("parquet-void reads SQL files", async () => {
