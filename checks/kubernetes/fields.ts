@@ -176,3 +176,24 @@ export function decodeBase64(encoded: string): string | undefined {
 export function entryOf<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
   return Object.hasOwn(table, name) ? table[name] : undefined;
 }
+
+/**
+ * Returns the value at a path; undefined without one.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { valueAt } from "./fields.ts";
+ *
+ * assertEquals(valueAt({ spec: { egress: [{ to: [] }] } }, "spec.egress[0]"), { to: [] });
+ * assertEquals(valueAt({ spec: {} }, "spec.egress[0]"), undefined);
+ * ```
+ */
+export function valueAt(object: Fields, path: string): unknown {
+  let at: unknown = object;
+  for (const [, name, index] of path.matchAll(/([^.[\]]+)|\[(\d+)\]/g)) {
+    if (index !== undefined) at = Array.isArray(at) ? at[Number(index)] : undefined;
+    else at = isFields(at) ? at[name!] : undefined;
+  }
+  return at;
+}

@@ -1,3 +1,4 @@
+import type { Fields } from "../kubernetes/fields.ts";
 import type { Labels } from "../kubernetes/metadata.ts";
 import type { Selector } from "../kubernetes/selectors.ts";
 import type { Address, AddressRange } from "./address.ts";
@@ -213,6 +214,8 @@ export interface Policy {
   readonly rules: Readonly<Record<Direction, readonly Rule[]>>;
   /** The rules as written, including those without effect. */
   readonly declaredRules: Readonly<Record<Direction, readonly Rule[]>>;
+  /** The fields of `spec` as written. */
+  readonly spec: Fields;
 }
 
 /**

@@ -78,6 +78,7 @@ export function readPolicy(value: unknown, where: string | undefined, report: Re
       egress: directions.includes("egress") ? egress : [],
     },
     declaredRules: { ingress, egress },
+    spec,
   };
 }
 

@@ -2,7 +2,7 @@
 import { stringify } from "yaml/esm";
 import { shell } from "../../pipeline/shell.ts";
 import type { Fix } from "../finding.ts";
-import type { Fields } from "../kubernetes/fields.ts";
+import { type Fields, valueAt } from "../kubernetes/fields.ts";
 import type { ManifestObject } from "../kubernetes/objects.ts";
 
 // A change of objects has two forms: a command for the cluster, and words with YAML for people who
@@ -18,6 +18,8 @@ export interface Changed {
   readonly name: string;
   /** The file and line of the declaration, as in `policies.yaml:12`. */
   readonly where?: string | undefined;
+  /** The object as the API server stores it; needed only for steps in an item of a list. */
+  readonly value?: Fields;
 }
 
 /** One step of a JSON patch (RFC 6902). */
@@ -38,28 +40,40 @@ export function changedObject(
 }
 
 /**
- * Returns the fix that changes fields of an object.
+ * Returns the fix that changes fields of an object. Another change can have moved the items of a list,
+ * so the patch first tests the items that it changes: if one is not as expected, the API server refuses
+ * the whole patch. People who change files are shown the items.
  *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
  * import { patchObject } from "./change.ts";
  * const policy = { kind: "NetworkPolicy", namespace: "jobs", name: "a", where: "a.yaml:1" };
- * assertEquals(patchObject(policy, { op: "remove", path: "spec.egress[1]" }), {
- *   fix: `kubectl -n jobs patch networkpolicy a --type=json -p '[{"op":"remove","path":"/spec/egress/1"}]'`,
- *   fixInFiles: "In NetworkPolicy jobs/a (a.yaml:1), remove spec.egress[1].",
+ * const value = { spec: { egress: [{}] } };
+ * assertEquals(patchObject({ ...policy, value }, { op: "remove", path: "spec.egress[0]" }), {
+ *   fix: "kubectl -n jobs patch networkpolicy a --type=json -p " +
+ *     `'[{"op":"test","path":"/spec/egress/0","value":{}},{"op":"remove","path":"/spec/egress/0"}]'`,
+ *   fixInFiles: "In NetworkPolicy jobs/a (a.yaml:1), find spec.egress[0]:\n- {}\n\n" +
+ *     "Then remove spec.egress[0].",
  * });
  * ```
  */
 export function patchObject(object: Changed, ...steps: readonly PatchStep[]): Fix {
   const { kind, namespace, name } = object;
-  const patch = steps.map(({ op, path, value }) => (
+  const items = [...new Set(steps.flatMap(({ path }) => /^.*?\[\d+\]/.exec(path)?.[0] ?? []))]
+    .map((path) => ({ op: "test", path, value: valueAt(object.value ?? {}, path) }) as const);
+  const patch = [...items, ...steps].map(({ op, path, value }) => (
     { op, path: pointer(path), ...(value === undefined ? {} : { value }) }
   ));
+  const place = `In ${nameOf(object)}, `;
+  const shown = items.map(({ path, value }) => `${place}find ${path}:\n${yaml([value])}`);
   return {
     fix: shell`kubectl -n ${namespace} patch ${kind.toLowerCase()} ${name} --type=json ` +
       shell`-p ${JSON.stringify(patch)}`,
-    fixInFiles: steps.map((step) => inFile(object, step)).join("\n\n"),
+    fixInFiles: [
+      ...shown,
+      ...steps.map((step) => (shown.length > 0 ? "Then " : place) + inFile(step)),
+    ].join("\n\n"),
   };
 }
 
@@ -78,13 +92,16 @@ export function deleteObject(object: Changed): Fix {
 }
 
 /**
- * Returns the fix that creates objects. The command never replaces an object of the same name.
+ * Returns the fix that creates objects. The command never replaces an object of the same name. It has
+ * no `echo`, because the echo of some shells changes the backslashes of JSON.
  *
  * @param command the command, if a shorter one can create the objects
  */
 export function createObjects(
   objects: readonly Fields[],
-  command = objects.map((each) => shell`echo ${JSON.stringify(each)} | kubectl create -f -`)
+  command = objects.map((each) =>
+    shell`printf ${"%s\\n"} ${JSON.stringify(each)} | kubectl create -f -`
+  )
     .join(" && "),
 ): Fix {
   return {
@@ -108,17 +125,16 @@ function nameOf({ kind, namespace, name, where }: Changed): string {
   return where === undefined ? object : `${object} (${where})`;
 }
 
-function inFile(object: Changed, { op, path, value }: PatchStep): string {
-  const place = `In ${nameOf(object)}`;
-  if (op === "remove") return `${place}, remove ${path}.`;
+function inFile({ op, path, value }: PatchStep): string {
+  if (op === "remove") return `remove ${path}.`;
   // An item of a list is shown with its hyphen, and another field with its key.
   const [, outer = "", key = ""] = /^(.*)(\[(?:\d+|-)\]|\.\w+)$/.exec(path) ?? [];
   const shown = yaml(key.startsWith("[") ? [value] : { [key.slice(1)]: value });
   return op === "replace"
-    ? `${place}, replace ${path} with these lines, indented as the old ones:\n${shown}`
+    ? `replace ${path} with these lines, indented as the old ones:\n${shown}`
     : key === "[-]"
-    ? `${place}, append to ${outer}:\n${shown}`
-    : `${place}, set in ${outer}:\n${shown}`;
+    ? `append to ${outer}:\n${shown}`
+    : `set in ${outer}:\n${shown}`;
 }
 
 /** Writes YAML as kubectl reads it, which follows YAML 1.1. */

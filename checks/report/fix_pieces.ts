@@ -8,7 +8,7 @@ export interface FixPiece {
 
 /** The first word of a command for a shell. */
 const PROGRAM =
-  /(?:deno task|deep-storage|kubectl|kustomize|helm|docker|echo|unzip|psql|curl|grep|mkdir) /y;
+  /(?:deno task|deep-storage|kubectl|kustomize|helm|docker|printf|unzip|psql|curl|grep|mkdir) /y;
 
 /** The first words of a statement for the database. */
 const STATEMENT =

@@ -1,7 +1,7 @@
 import type { Finding } from "../../finding.ts";
 import type { ManifestsFact } from "../../facts/manifests.ts";
 import { pathOf } from "../../facts/tree.ts";
-import { type Fields, isFields } from "../../kubernetes/fields.ts";
+import { type Fields, isFields, valueAt } from "../../kubernetes/fields.ts";
 import {
   isEncryptedFile,
   isFilledValue,
@@ -124,14 +124,4 @@ function isHidden(object: Fields, path: string): boolean {
   if (args !== undefined) return index !== undefined && namesSecret(key);
   const isText = typeof valueAt(object, path) !== "boolean";
   return isText && namesSecret(path.slice(path.lastIndexOf(".") + 1));
-}
-
-/** The value at a path, as in `spec.containers[0]`. */
-function valueAt(object: Fields, path: string): unknown {
-  let at: unknown = object;
-  for (const [, name, index] of path.matchAll(/([^.[\]]+)|\[(\d+)\]/g)) {
-    if (index !== undefined) at = Array.isArray(at) ? at[Number(index)] : undefined;
-    else at = isFields(at) ? at[name!] : undefined;
-  }
-  return at;
 }

@@ -6,7 +6,7 @@ import {
   SELF_BLOCKS,
 } from "../../network_policy/address.ts";
 import type { Fix } from "../../finding.ts";
-import { isFields } from "../../kubernetes/fields.ts";
+import { type Fields, isFields } from "../../kubernetes/fields.ts";
 import { ofKind } from "../../kubernetes/objects.ts";
 import { closestName } from "../../kubernetes/spelling.ts";
 import { formatPolicyPort } from "../../network_policy/explain.ts";
@@ -194,8 +194,30 @@ export function deletePolicy(policy: Policy): Fix {
   return deleteObject(ofPolicy(policy));
 }
 
-function ofPolicy({ namespace, name, where }: Policy) {
-  return { kind: "NetworkPolicy", namespace, name, where };
+function ofPolicy({ namespace, name, where, spec }: Policy) {
+  return {
+    kind: "NetworkPolicy",
+    namespace,
+    name,
+    where,
+    value: { spec: asStored(spec) as Fields },
+  };
+}
+
+/** Returns a part of a policy as the API server stores it: with protocols, without empty fields. */
+function asStored(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map((item) => asStored(item ?? {}));
+  if (!isFields(value)) return value;
+  const fields = Object.entries(value).map(([key, each]) => [key, asStored(each ?? [])] as const);
+  return Object.fromEntries(
+    fields.filter(([key, each]) =>
+      Array.isArray(each) || key === "matchLabels" ? Object.keys(each as Fields).length > 0 : true
+    ).map(([key, each]) =>
+      key === "ports" && Array.isArray(each)
+        ? [key, each.map((port) => ({ protocol: "TCP", ...port }))]
+        : [key, each]
+    ),
+  );
 }
 
 /**

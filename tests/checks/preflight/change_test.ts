@@ -11,46 +11,72 @@ import { parseDocuments } from "../../../checks/kubernetes/yaml.ts";
 import { assertEquals } from "../../support/assert.ts";
 
 const POLICY = { kind: "NetworkPolicy", namespace: "jobs", name: "allow-s3" };
-const PLACED = { ...POLICY, where: "manifests/a.yaml:3" };
+const EGRESS = [{ ports: [{ port: 53 }] }, {}];
+const PLACED = { ...POLICY, where: "manifests/a.yaml:3", value: { spec: { egress: EGRESS } } };
+const IN_FILE = "In NetworkPolicy jobs/allow-s3 (manifests/a.yaml:3), ";
+const FIND = ["find spec.egress[0]:\n- ports:\n    - port: 53", "find spec.egress[1]:\n- {}"];
 
-const STEPS: readonly (readonly [step: PatchStep, pointer: string, inFiles: string])[] = [
+const STEPS: readonly (readonly [step: PatchStep, pointer: string, item: number, told: string])[] =
   [
-    { op: "add", path: "spec.egress[0].ports[-]", value: { protocol: "TCP", port: 443 } },
-    "/spec/egress/0/ports/-",
-    "append to spec.egress[0].ports:\n- protocol: TCP\n  port: 443",
-  ],
-  [
-    { op: "replace", path: "spec.egress[0].to[1]", value: { podSelector: {} } },
-    "/spec/egress/0/to/1",
-    "replace spec.egress[0].to[1] with these lines, indented as the old ones:\n- podSelector: {}",
-  ],
-  [
-    { op: "replace", path: "spec.podSelector", value: {} },
-    "/spec/podSelector",
-    "replace spec.podSelector with these lines, indented as the old ones:\npodSelector: {}",
-  ],
-  [
-    { op: "add", path: "spec.egress[1].to", value: [{ podSelector: { on: "it's" } }] },
-    "/spec/egress/1/to",
-    'set in spec.egress[1]:\nto:\n  - podSelector:\n      "on": it\'s',
-  ],
-  [{ op: "remove", path: "spec.egress[1]" }, "/spec/egress/1", "remove spec.egress[1]."],
-];
+    [
+      { op: "add", path: "spec.egress[0].ports[-]", value: { protocol: "TCP", port: 443 } },
+      "/spec/egress/0/ports/-",
+      0,
+      "append to spec.egress[0].ports:\n- protocol: TCP\n  port: 443",
+    ],
+    [
+      { op: "replace", path: "spec.egress[0].to[1]", value: { podSelector: {} } },
+      "/spec/egress/0/to/1",
+      0,
+      "replace spec.egress[0].to[1] with these lines, indented as the old ones:\n- podSelector: {}",
+    ],
+    [
+      { op: "replace", path: "spec.podSelector", value: {} },
+      "/spec/podSelector",
+      -1,
+      "replace spec.podSelector with these lines, indented as the old ones:\npodSelector: {}",
+    ],
+    [
+      { op: "add", path: "spec.egress[1].to", value: [{ podSelector: { on: "it's" } }] },
+      "/spec/egress/1/to",
+      1,
+      'set in spec.egress[1]:\nto:\n  - podSelector:\n      "on": it\'s',
+    ],
+    [
+      { op: "add", path: "spec.egress[-]", value: {} },
+      "/spec/egress/-",
+      -1,
+      "append to spec.egress:\n- {}",
+    ],
+    [{ op: "remove", path: "spec.egress[1]" }, "/spec/egress/1", 1, "remove spec.egress[1]."],
+  ];
 
-for (const [step, path, inFiles] of STEPS) {
-  Deno.test(`patchObject: ${inFiles.split("\n")[0]}`, () => {
-    const quoted = JSON.stringify([{ ...step, path }]).replaceAll("'", "'\\''");
+for (const [step, path, item, told] of STEPS) {
+  Deno.test(`patchObject: ${told.split("\n")[0]}`, () => {
+    const test = { op: "test", path: `/spec/egress/${item}`, value: EGRESS[item] };
+    const steps = [...(item < 0 ? [] : [test]), { ...step, path }];
+    const quoted = JSON.stringify(steps).replaceAll("'", "'\\''");
     assertEquals(patchObject(PLACED, step), {
       fix: `kubectl -n jobs patch networkpolicy allow-s3 --type=json -p '${quoted}'`,
-      fixInFiles: `In NetworkPolicy jobs/allow-s3 (manifests/a.yaml:3), ${inFiles}`,
+      fixInFiles: IN_FILE + (item < 0 ? told : `${FIND[item]}\n\nThen ${told}`),
     });
   });
 }
 
-Deno.test("patchObject: names the object in each step, and its file only if it has one", () => {
-  const { fixInFiles } = patchObject(POLICY, STEPS[4]![0], STEPS[4]![0]);
-  const once = "In NetworkPolicy jobs/allow-s3, remove spec.egress[1].";
-  assertEquals(fixInFiles, `${once}\n\n${once}`);
+Deno.test("patchObject: shows each item once, and names the file only if the object has one", () => {
+  const remove = STEPS.at(-1)![0];
+  const { fix, fixInFiles } = patchObject({ ...PLACED, where: undefined }, remove, remove);
+  assertEquals(fix.split('"op":"test"').length, 2);
+  assertEquals(
+    fixInFiles,
+    "In NetworkPolicy jobs/allow-s3, find spec.egress[1]:\n- {}\n\n" +
+      "Then remove spec.egress[1].\n\nThen remove spec.egress[1].",
+  );
+  const append = STEPS.at(-2)![0];
+  assertEquals(
+    patchObject(POLICY, append, append).fixInFiles,
+    Array(2).fill("In NetworkPolicy jobs/allow-s3, append to spec.egress:\n- {}").join("\n\n"),
+  );
 });
 
 Deno.test("deleteObject: removes the object from its file", () => {
@@ -69,7 +95,7 @@ Deno.test("createObjects: the YAML can be copied to its end, and kubectl reads t
   }));
   const fix = explained("To allow more: ", createObjects(objects));
   const created = objects.map((each) =>
-    `echo '${JSON.stringify(each).replaceAll("'", "'\\''")}' | kubectl create -f -`
+    `printf '%s\\n' '${JSON.stringify(each).replaceAll("'", "'\\''")}' | kubectl create -f -`
   );
   assertEquals(fix.fix, `To allow more: ${created.join(" && ")}`);
   const pieces = piecesOf(fix.fixInFiles!);

@@ -40,8 +40,8 @@ const CASES: readonly (readonly [fix: string, commands: string[]])[] = [
     ['kubectl -n a patch networkpolicy b --type=json -p \'[{"op":"add"}, 1. A]\''],
   ],
   [
-    "echo '{\"a\":\"it'\\''s. Then or\"}' | kubectl create -f -",
-    ["echo '{\"a\":\"it'\\''s. Then or\"}' | kubectl create -f -"],
+    "printf '%s\\n' '{\"a\":\"it'\\''s. Then or\"}' | kubectl create -f -",
+    ["printf '%s\\n' '{\"a\":\"it'\\''s. Then or\"}' | kubectl create -f -"],
   ],
   [
     "kubectl -n a patch networkpolicy b \\\n  --type=json\nkubectl get pods",

@@ -111,7 +111,7 @@ Deno.test("startText: prints each section once, counts what was requested, and p
 
 Deno.test("startText: a command is on a line of its own, and a change of the cluster is printed once", () => {
   const text = startText();
-  const create = "echo '{}' | kubectl create -f -";
+  const create = "printf '%s\\n' '{}' | kubectl create -f -";
   const fixOf = (id: string, fix: string) => {
     const finding = { severity: "fail", object: "o", problem: "p", fix } as const;
     const shown = text.result({

@@ -133,7 +133,7 @@ Deno.test("commandIn: finds a command alone, and behind advice", () => {
   const patch = `kubectl -n jobs patch quota a -p '{"spec":{"hard":{"cpu":"3"}}}'`;
   assertEquals(commandIn(patch), patch);
   assertEquals(commandIn(`Request less, or raise the quota: ${patch}`), patch);
-  const create = "echo '{}' | kubectl create -f -";
+  const create = "printf '%s\\n' '{}' | kubectl create -f -";
   assertEquals(
     commandIn(`Allow what "kubectl get endpoints kubernetes" prints, or allow all: ${create}`),
     create,

@@ -1,5 +1,5 @@
 /** The programs that a printed fix can begin with. */
-const COMMAND = /(?:^|: )((?:kubectl|echo|deno task) .+)$/s;
+const COMMAND = /(?:^|: )((?:kubectl|printf|deno task) .+)$/s;
 
 /**
  * Returns the command of a printed fix: the whole fix, or what follows its last words of advice.

@@ -60,8 +60,8 @@ Deno.test("egress-policy adds a policy if no rule is for the store", () => {
     "spec",
   ]);
   assertEquals(found.line, lineIn(manifests({ store: "" }), "default-deny", "spec"));
-  assertMatch(found.fix, /^echo '.*' \| kubectl create -f -$/);
-  const policy = JSON.parse(/'(.*)'/.exec(found.fix)![1]!);
+  assertMatch(found.fix, /^printf '%s\\n' '.*' \| kubectl create -f -$/);
+  const policy = JSON.parse(/'(\{.*)'/.exec(found.fix)![1]!);
   const added = JSON.stringify(policy);
   assertEquals(judge(manifests({ store: `\n${added}\n` })).get("egress-policy"), {
     examined: "pods of 1 job under 6 policies",

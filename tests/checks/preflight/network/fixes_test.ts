@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "../../../support/assert.ts";
+import { assert, assertEquals, assertMatch, assertThrows } from "../../../support/assert.ts";
 import {
   edited,
   HEALTHY,
@@ -9,7 +9,7 @@ import {
   policy,
   SPARK_PODS,
 } from "../../healthy/connections.ts";
-import { pasted } from "../../healthy/pasted.ts";
+import { changesIn, pasted } from "../../healthy/pasted.ts";
 
 // Each test applies the fix of a finding to the manifests instead of a cluster. The check must then
 // find nothing.
@@ -99,6 +99,47 @@ for (const [name, changes] of Object.entries(faults)) {
     assertEquals("findings" in outcome && outcome.findings, []);
   });
 }
+
+/** The manifests after another rule came before the first rule of each policy. */
+function moved(fact: ReturnType<typeof manifests>): ReturnType<typeof manifests> {
+  const rule = { ports: [{ protocol: "TCP", port: 1 }] };
+  const objects = fact.objects.map((object) => {
+    const { spec } = object.value as { readonly spec?: Readonly<Record<string, unknown>> };
+    const lists = ["egress", "ingress"].filter((name) => Array.isArray(spec?.[name]));
+    const changed = lists.map((name) => [name, [rule, ...spec![name] as unknown[]]]);
+    return {
+      ...object,
+      value: { ...object.value, spec: { ...spec, ...Object.fromEntries(changed) } },
+    };
+  });
+  return { ...fact, objects };
+}
+
+for (const [name, changes] of Object.entries(faults)) {
+  const { fix, fixInFiles = "" } = onlyFinding(changes);
+  const [, index] = /"path":"\/spec\/(?:in|e)gress\/(\d+)/.exec(fix) ?? [];
+  if (index === undefined) continue;
+  Deno.test(`connection checks: the API server refuses the fix if the rules moved: ${name}`, () => {
+    assertThrows(() => pasted(moved(manifests(changes)), fix), Error, "test failed");
+    assertMatch(fixInFiles, new RegExp(`find spec\\.(in|e)gress\\[${index}\\]:\\n- `));
+  });
+}
+
+Deno.test("connection checks: the patches of several rules of a policy apply only in their order", () => {
+  const rules =
+    "egress: [{ to: [{ namespaceSelector: {} }] }, {}, { ports: [{ port: 22 }], to: [] }]";
+  const fact = manifests({ more: policy("debug", `podSelector: {}\n  ${rules}`) });
+  const outcome = judge(fact).get("isolation")!;
+  const fixes = "findings" in outcome ? outcome.findings.map(({ fix }) => fix) : [];
+  assertEquals(fixes.length, 3);
+  const last = judge(fixes.reduce(pasted, fact)).get("isolation")!;
+  assertEquals(
+    "findings" in last && last.findings.filter(({ severity }) => severity === "fail"),
+    [],
+  );
+  const [late, , first] = fixes;
+  assertThrows(() => pasted(pasted(fact, first!), late!), Error, "test failed");
+});
 
 Deno.test("connection checks: one rule with two faults has one patch, and the other finding refers to it", () => {
   const rule = HEALTHY.store.replace(/- ipBlock:[^]*/, "- namespaceSelector: {}\n");
@@ -246,8 +287,6 @@ for (const [name, changes, patch] of ports) {
     const found = [...judge(manifests(changes)).values()].flatMap((outcome) =>
       "findings" in outcome ? outcome.findings.map(({ fix }) => fix) : []
     );
-    assertEquals(found.map((fix) => fix.slice(fix.indexOf("[{"), fix.lastIndexOf("]") + 1)), [
-      patch,
-    ]);
+    assertEquals(found.map(changesIn), [patch]);
   });
 }

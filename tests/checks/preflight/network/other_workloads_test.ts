@@ -68,7 +68,7 @@ Deno.test("isolation says which pods a default deny closes", () => {
 
 /** The selectors of the policies that a fix creates. */
 const selectorsIn = (fix: string) =>
-  [...fix.matchAll(/echo '(.*?)' \| kubectl create/g)].map(([, text]) =>
+  [...fix.matchAll(/printf '%s\\n' '(.*?)' \| kubectl create/g)].map(([, text]) =>
     JSON.parse(text!).spec.podSelector
   );
 

@@ -86,7 +86,7 @@ for (const [id, changesFor] of Object.entries(DESTINATIONS)) {
       outcomeOf(id, changesFor("{ matchLabels: { app: gp } }"), "app=pg,tier=db"),
     );
     const { podSelector } = JSON.parse(
-      /"podSelector\\":(?<selector>.*?\}\})/.exec(text)!.groups!.selector!.replaceAll("\\", "")
+      /.*"podSelector\\":(?<selector>.*?\}\})/.exec(text)!.groups!.selector!.replaceAll("\\", "")
         .replace(/^/, '{"podSelector":').concat("}"),
     );
     assertEquals(podSelector, { matchLabels: { app: "pg", tier: "db" } });

@@ -2,6 +2,7 @@ import type { Outcome } from "../../../../checks/finding.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../../support/assert.ts";
 import { HEALTHY, judge, manifests, policy, SPARK_PODS } from "../../healthy/connections.ts";
 import { argoWorkflow } from "../../healthy/manifests.ts";
+import { changesIn } from "../../healthy/pasted.ts";
 
 const NONE = { examined: "pods of 1 job under 6 policies", findings: [] };
 const noneOf = (service: string) => ({
@@ -207,8 +208,8 @@ for (const [name, endpoint, to, ports, problem] of denied) {
 Deno.test("egress-policy adds the block of a private address, and keeps the block of the rule", () => {
   const outcome = outcomeOf(S3, storePolicy(PUBLIC, TCP(9000)));
   const fix = "findings" in outcome ? outcome.findings[0]!.fix : "";
-  assertStringIncludes(
-    fix,
+  assertEquals(
+    changesIn(fix),
     '[{"op":"add","path":"/spec/egress/0/to/-","value":{"ipBlock":{"cidr":"10.9.0.7/32"}}}]',
   );
 });
