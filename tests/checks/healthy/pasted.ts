@@ -52,9 +52,11 @@ function isSame(
 
 const PATCH = /kubectl -n (\S+) patch networkpolicy (\S+) --type=json -p '(.*)'/;
 
-/** The steps of the patch of a fix that change something, as JSON. */
+/** The steps of the patch of a fix that change something, as JSON; without a patch, the fix. */
 export function changesIn(fix: string): string {
-  const steps: Step[] = JSON.parse(PATCH.exec(fix)?.[3] ?? "[]");
+  const patch = PATCH.exec(fix)?.[3];
+  if (patch === undefined) return fix;
+  const steps: Step[] = JSON.parse(patch);
   return JSON.stringify(steps.filter(({ op }) => op !== "test"));
 }
 

@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
 import { change, FILES, JOB, judgeAll } from "../../healthy/manifests.ts";
+import { changesIn } from "../../healthy/pasted.ts";
 
 const OWN = "spark.kubernetes.namespace=analytics-jobs";
 const elsewhere = (namespace: string) => change(JOB, OWN, OWN.replace("analytics-jobs", namespace));
@@ -104,7 +105,7 @@ Deno.test("the checks of connections judge a namespace by what the manifests dec
     for (const { fix } of findings.filter(({ fix }) => fix.includes('"etl"'))) {
       assertStringIncludes(fix, "Or, if Spark must make pods in etl: ");
     }
-    const fixes = findings.map(({ fix }) => fix).join();
+    const fixes = findings.map(({ fix }) => changesIn(fix)).join();
     // Only the driver is in the namespace of the job, and only executors are in the other one.
     assertEquals(fixes.includes('"values":["driver","executor"]'), false);
     assertStringIncludes(fixes, '"kubernetes.io/metadata.name":"etl"');
@@ -128,7 +129,7 @@ Deno.test("driver-executor-traffic selects the namespace in which the account ma
   const { findings } = (await judge(files)).get("driver-executor-traffic")!;
   assertEquals(findings.length, 2);
   for (const { fix } of findings) {
-    assertStringIncludes(fix, '[{"op":"add","path":"/spec/');
+    assertStringIncludes(changesIn(fix), '[{"op":"add","path":"/spec/');
     assertStringIncludes(
       fix,
       '/-","value":{"namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":"etl"}},' +
