@@ -37,6 +37,21 @@ export function commandsOf({ tasks }: DenoConfig): Record<string, StartedCommand
 }
 
 /**
+ * Renders the part of the launcher that sets the flags and the program of a command, which is `$1`.
+ *
+ * @param other what starts for other words
+ */
+export function renderStarts(
+  commands: Readonly<Record<string, StartedCommand>>,
+  other: StartedCommand,
+): string {
+  const starts = Object.entries({ ...commands, "*": other }).map(([name, { flags, program }]) =>
+    `  ${name}) flags='${flags.join(" ")}' program=${program} ;;\n`
+  );
+  return "case ${1-} in\n" + starts.join("") + "esac\n";
+}
+
+/**
  * Makes a transpiled module work in the package: names modules as they are called there, and packages
  * as Node.js finds them. Deno ignores `imports` of deno.json below node_modules.
  *

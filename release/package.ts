@@ -3,6 +3,7 @@ import {
   commandsOf,
   type DenoConfig,
   dependenciesOf,
+  renderStarts,
   rewriteCommands,
   rewriteImports,
 } from "./contents.ts";
@@ -113,13 +114,11 @@ async function build(config: DenoConfig, folder: string): Promise<void> {
     },
     unstable,
   });
-  // Help, the version and an unknown command need what `explain` needs: to read a file.
-  await writeJson("commands.json", { commands, other: commands["explain"] });
   await Deno.mkdir(`${folder}/bin`);
+  // Help, the version and an unknown command need what `explain` needs: to read a file.
+  await write("bin/commands.sh", renderStarts(commands, commands["explain"]!));
   await Deno.copyFile(new URL("release/launcher.sh", ROOT), `${folder}/bin/deep-storage.sh`);
   await Deno.chmod(`${folder}/bin/deep-storage.sh`, 0o755);
-  const file = "deno_command.mjs";
-  await Deno.copyFile(new URL(`release/${file}`, ROOT), `${folder}/bin/${file}`);
 
   const dependencies = dependenciesOf(codes, config.imports);
   const denoProgram: LockedPackages = JSON.parse(await read("release/deno_program.json"));

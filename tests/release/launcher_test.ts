@@ -1,3 +1,4 @@
+import { renderStarts } from "../../release/contents.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { atTerminal } from "../support/terminal.ts";
 
@@ -11,21 +12,14 @@ async function installed(script: string): Promise<AsyncDisposable & { readonly b
   const root = await Deno.makeTempDir({ prefix: "deep-storage launcher " });
   const folder = `${root}/package`;
   await Deno.mkdir(`${folder}/bin`, { recursive: true });
-  await Deno.mkdir(`${folder}/node_modules/deno`, { recursive: true });
+  await Deno.mkdir(`${folder}/node_modules/@deno/here`, { recursive: true });
   await Deno.copyFile(new URL("launcher.sh", RELEASE), `${folder}/bin/deep-storage.sh`);
-  await Deno.copyFile(new URL("deno_command.mjs", RELEASE), `${folder}/bin/deno_command.mjs`);
-  await Deno.writeTextFile(`${folder}/deno-program`, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
-  await Deno.writeTextFile(
-    `${folder}/node_modules/deno/install_api.cjs`,
-    `exports.runInstall = () => ${JSON.stringify(`${folder}/deno-program`)};\n`,
-  );
-  await Deno.writeTextFile(
-    `${folder}/commands.json`,
-    JSON.stringify({
-      commands: { run: { flags: ["-q", "-P=engines"], program: "tasks/main.js" } },
-      other: { flags: ["-q", "-P=explain"], program: "tasks/main.js" },
-    }),
-  );
+  const deno = `${folder}/node_modules/@deno/here/deno`;
+  await Deno.writeTextFile(deno, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  const program = "tasks/main.js";
+  const commands = { run: { flags: ["-q", "-P=engines"], program } };
+  const starts = renderStarts(commands, { flags: ["-q", "-P=explain"], program });
+  await Deno.writeTextFile(`${folder}/bin/commands.sh`, starts);
   const link = `${root}/deep-storage`; // npm makes a link too
   await Deno.symlink(`${folder}/bin/deep-storage.sh`, link);
   await Deno.chmod(`${folder}/bin/deep-storage.sh`, 0o755);
@@ -54,11 +48,12 @@ for each in "$@"; do echo "$each"; done`);
 
 Deno.test("launcher: an environment file before the command is for Deno", async () => {
   await using program = await installed('for each in "$@"; do echo "$each"; done');
-  const file = `${program.bin} a.env`; // Node.js 20 reads it too
-  await Deno.writeTextFile(file, "DJANGO_DB_HOST=db.example\n");
-  const { lines } = await start(program.bin, [`--env-file=${file}`, "run", "today"]);
+  const files = [`${program.bin} a.env`, `${program.bin} b's $HOME.env`];
+  for (const file of files) await Deno.writeTextFile(file, "DJANGO_DB_HOST=db.example\n");
+  const words = files.map((file) => `--env-file=${file}`);
+  const { lines } = await start(program.bin, [...words, "run", "today"]);
   const [main] = lines.filter((line) => line.endsWith("main.js"));
-  assertEquals(lines.slice(-4), [`--env-file=${file}`, main, "run", "today"]);
+  assertEquals(lines.slice(-5), [...words, main, "run", "today"]);
 });
 
 Deno.test("launcher: an environment file that cannot be read is wrong usage, and Deno does not start", async () => {
@@ -78,7 +73,7 @@ Deno.test("launcher: an environment file that cannot be read is wrong usage, and
   }
 });
 
-Deno.test("launcher: an environment file after the command is not read by Node.js", async () => {
+Deno.test("launcher: an environment file after the command is for the command", async () => {
   await using program = await installed('for each in "$@"; do echo "$each"; done');
   const { code, lines } = await start(program.bin, ["run", "--env-file=none"]);
   assertEquals([code, lines.slice(-2)], [0, ["run", "--env-file=none"]]);
@@ -94,10 +89,10 @@ Deno.test("launcher: ends with the exit code of Deno, and with 128 and the signa
 
 Deno.test("launcher: names what to do if Deno cannot be started", async () => {
   await using program = await installed("exit 0");
-  await Deno.remove(`${program.bin.replace(/\/[^/]*$/, "")}/package/deno-program`);
+  await Deno.remove(`${program.bin.replace(/\/[^/]*$/, "")}/package/node_modules/@deno/here/deno`);
   const { code, stderr } = await new Deno.Command(program.bin, { args: ["run"] }).output();
   assertEquals(code, 3);
-  assert(/^Cannot start Deno: ENOENT: .*\. Install the package again\.\n$/.test(
+  assert(/^Cannot start Deno: .*\/deno is not a program\. Install the package again\.\n$/.test(
     DECODER.decode(stderr),
   ));
 });
