@@ -26,9 +26,11 @@ while :; do
   shift
 done
 
-# npm installs Deno for this machine alone, so that there is one.
+# npm installs Deno for this machine alone, so that there is one. Without -g, npm puts the libraries
+# beside the package, where its modules do not find them.
 for deno in "$folder"/node_modules/@deno/*/deno; do
-  [ -x "$deno" ] || end 3 "Cannot start Deno: $deno is not a program. Install the package again."
+  [ -x "$deno" ] ||
+    end 3 "Cannot start Deno: it is not below $folder. Install the package with: npm install -g"
 done
 
 # Sets the flags and the program of the command.
