@@ -1,6 +1,7 @@
 import type { Finding } from "../../finding.ts";
 import { type Code, placeIn } from "../../source_code/code.ts";
 import { pythonOf } from "../../source_code/python.ts";
+import { assignedName, rowFilterOf } from "./row_filters.ts";
 
 // A day ends before 00:00:00 of the next day. A query that ends it at 23:59:59 leaves out the events of
 // its last second, because times have microseconds.
@@ -10,7 +11,7 @@ export function dayEndFindings(source: Code): Finding[] {
   const { text } = source;
   if (!MENTION.test(text)) return [];
   const code = withoutComments(source);
-  return earlyEnds(code).map((offset): Finding => ({
+  return earlyEnds(code, rowFilterOf(source)).map((offset): Finding => ({
     severity: "warn",
     ...placeIn(source, offset),
     problem: "the condition ends a day at its last second, and leaves out the events within it",
@@ -38,8 +39,12 @@ function withoutComments(source: Code): string {
 
 const blanks = (text: string) => " ".repeat(text.length);
 
-/** The offsets of the ends of days that are too early, and that a condition uses as the upper bound. */
-function earlyEnds(code: string): number[] {
+/**
+ * The offsets of the ends of days that are too early, and that a condition uses as the upper bound.
+ *
+ * @param filtersRows returns whether the expression at an offset filters rows
+ */
+function earlyEnds(code: string, filtersRows: (offset: number) => boolean): number[] {
   const found = new Set<number>();
   for (const { index, 0: end, groups } of code.matchAll(END)) {
     const before = code.slice(Math.max(0, index - REACH), index);
@@ -52,13 +57,14 @@ function earlyEnds(code: string): number[] {
     const isSpan = /^(?:timedelta|interval)/i.test(end);
     const isSum = !isSpan || SUM.test(before);
     const value = end.startsWith("23") ? before.replace(/[^'"\n]*$/, "") : before;
-    if (isSum && isUpperBound(value, isWhole)) found.add(index);
-    const name = assignedIn(before);
+    if (isSum && isUpperBound(value, isWhole) && filtersRows(index)) found.add(index);
+    const name = assignedName(before);
     if (name === undefined) continue;
     for (const use of code.matchAll(new RegExp(`(?<![\\w.])${name}(?!\\w|\\s*=[^=])`, "g"))) {
       const start = code.slice(Math.max(0, use.index - REACH), use.index);
       if (!isSum && !SUM.test(start)) continue;
-      if (isUpperBound(start.replace(/(?:[{$:]|%\()+$/, ""), isWhole)) found.add(index);
+      const bound = start.replace(/(?:[{$:]|%\()+$/, "");
+      if (isUpperBound(bound, isWhole) && filtersRows(use.index)) found.add(index);
       // A parameter of a query with an upper bound.
       const isArgument = /[(,[:=]\s*$/.test(start) && /^\w+\s*[,)\]}]/.test(code.slice(use.index));
       if (isArgument && isInQuery(start)) found.add(index);
@@ -114,12 +120,6 @@ const END = new RegExp(
   ].join("|"),
   "gi",
 );
-
-/** The name that the statement before an end assigns; undefined for another statement. */
-function assignedIn(before: string): string | undefined {
-  const line = before.slice(before.lastIndexOf("\n") + 1);
-  return /^\s*(?:export\s+)?([A-Za-z_]\w*)\s*(?::\s*\w+\s*)?=(?!=)/.exec(line)?.[1];
-}
 
 /** What can stand between an operator and its value: quotes, calls, casts, and the start of a sum. */
 const BEFORE_VALUE =

@@ -44,6 +44,16 @@ const LOSES: readonly string[] = [
   `end = f"{d} 23:59:59"\ncur.execute("… WHERE ts BETWEEN %s AND %s", (start, end))`,
   `end = f"{d} 23:59:59"\ns.execute(text("… WHERE ts <= :end"), {"end": end})`,
   `q = f"WHERE occurred_at <= date '{d}' + interval '1 day' - interval '1 second'"`,
+  `df = df[df.occurred_at <= f"{day} 23:59:59"]`,
+  `df = df.loc[(df.occurred_at >= start) & (df.occurred_at <= f"{day} 23:59:59")]`,
+  `is_day = col("occurred_at") <= f"{day} 23:59:59"\ndf = df.filter(is_day)`,
+  `is_day = df.occurred_at <= f"{day} 23:59:59"\ndf = df[is_day]`,
+  `rows = [row for row in rows if row.occurred_at <= f"{day} 23:59:59"]`,
+  `end = f"{day} 23:59:59"\ncondition = f"occurred_at <= '{end}'"`,
+  `end = f"{day} 23:59:59"\ncondition = "t >= '" + start + "' AND t <= '" + end + "'"`,
+  `df = df.filter(f"t >= '{start}' and t <= '{day} 23:59:59'")`,
+  `end = f"{day} 23:59:59"\ndef is_day():\n    return F.col("t") <= end`,
+  `print(spark.sql(f"SELECT 1 FROM t WHERE occurred_at > '{d}'").where(col("t") <= f"{d} 23:59:59"))`,
 ];
 for (const text of LOSES) {
   Deno.test(`table-name warns of a condition that leaves out the last second: ${text}`, () => {
@@ -80,6 +90,14 @@ const KEEPS: readonly string[] = [
   `q = f"WHERE occurred_at < '{d} 23:59:59'::timestamp + interval '1 second'"`,
   `q = f"WHERE occurred_at < (timestamp '{d} 23:59:59' + interval '1 second')"`,
   `assert row.occurred_at == "2025-12-28 23:59:59"`,
+  `end = f"{day} 23:59:59"\nprint(f"{start} <= t <= {end}")`,
+  `end = f"{day} 23:59:59"\nlogger.info("rows WHERE t <= '%s'" % end, f"t <= '{end}'")`,
+  `end = f"{day} 23:59:59"\nlog.info(f"copying rows BETWEEN {start} AND {end}")`,
+  `end = f"{day} 23:59:59"\nraise ValueError(f"not true: t <= '{end}'")`,
+  `end = f"{day} 23:59:59"\nmessage = f"{start} <= t <= {end}"`,
+  `if datetime.now() < combine(d, time(23,59,59)): wait()`,
+  `is_today = datetime.now() < combine(d, time(23,59,59))\nprint(is_today)`,
+  `while clock() <= f"{day} 23:59:59": poll()`,
 ];
 for (const text of KEEPS) {
   Deno.test(`table-name does not warn of: ${text}`, () => {
@@ -97,4 +115,9 @@ Deno.test("table-name reads the ends of days in SQL and in shell scripts", () =>
   assertEquals(linesOf(shell(">= '$DAY 23:59:59'"), "shell"), []);
   assertEquals(linesOf(`END="$DAY 23:59:59"\n${shell("<= '$END'")}`, "shell"), [1]);
   assertEquals(linesOf(`# ${shell("<= '$DAY 23:59:59'")}`, "shell"), []);
+  const select = `echo "SELECT 1 FROM t WHERE ts <= '$DAY 23:59:59'"`;
+  assertEquals(linesOf(`${select} | psql`, "shell"), [1]);
+  assertEquals(linesOf(select, "shell"), []);
+  assertEquals(linesOf(`echo "$START <= ts <= $DAY 23:59:59"`, "shell"), []);
+  assertEquals(linesOf(`if [[ "$(date)" < "$DAY 23:59:59" ]]; then run; fi`, "shell"), []);
 });
