@@ -223,10 +223,17 @@ function judgePod(
     ...(isSelected ? [] : [{
       severity: "fail" as const,
       ...places.selector,
-      problem: `${who} can run on any node${
-        typeof label === "string" ? `, or none: ${wanted.key} has to be ${label}` : ""
-      }`,
-      why: "the job can then use the memory that production needs, on another node",
+      ...(typeof label === "string"
+        ? {
+          problem: `${who} can run only on nodes with the label ${wanted.key}=${label}, and the ` +
+            `analytics nodes have ${wanted.key}=${wanted.value}`,
+          why: "without such a node the pod stays pending; with one, it can use the memory that " +
+            "production needs",
+        }
+        : {
+          problem: `${who} can run on any node`,
+          why: "the job can then use the memory that production needs, on another node",
+        }),
       fix: Object.keys(selector).length === 0
         ? `Set in the pod's spec: nodeSelector: {${entry}}`
         : `Set in the nodeSelector of the pod's spec: ${entry}`,

@@ -186,9 +186,8 @@ function accessOf(
     return cause && { port, cause };
   };
   const service = outside(api.service);
-  const { host, port } = masterOf(job);
+  const { host, address, port } = masterOf(job);
   if (host !== undefined) {
-    const address = parseAddress(host.replace(/^\[|\]$/g, ""));
     if (address !== undefined) return denial(outside(address), port) ?? "open";
     if (openRanges(port).length > 0) return "open";
     return denial(service, port) ?? "open";
@@ -290,15 +289,25 @@ function outside(address: Address): Endpoint {
   return { type: "outside", address };
 }
 
-/**
- * Returns the host and port of `spark.master`. The host is undefined for the Service `kubernetes`.
- */
-function masterOf({ master }: JobWithPods): { host: string | undefined; port: number } {
+/** The place of the API in `spark.master`. */
+interface Master {
+  /** The host; undefined for the Service `kubernetes`. */
+  readonly host: string | undefined;
+  /** The host as an address; undefined for a name. */
+  readonly address: Address | undefined;
+  readonly port: number;
+}
+
+function masterOf({ master }: JobWithPods): Master {
   const text = (master?.value ?? "").replace(/^k8s:\/\//, "");
   const url = URL.parse(text.includes("://") ? text : `https://${text}`);
   const host = url?.hostname || undefined;
   const isService = host === undefined || /^kubernetes(\.default(\.svc(\..+)?)?)?$/.test(host);
-  return { host: isService ? undefined : host, port: Number(url?.port || 443) };
+  return {
+    host: isService ? undefined : host,
+    address: isService ? undefined : parseAddress(host.replace(/^\[|\]$/g, "")),
+    port: Number(url?.port || 443),
+  };
 }
 
 /**
@@ -321,10 +330,15 @@ function fix(
   const change = changeFor(network, api, denied, all);
   if (cause.kind === "podSelector" || cause.kind === "policyTypes") return change;
   if (cause.kind === "port" && api.server !== undefined) return change;
-  const instruction = api.server === undefined
-    ? 'Allow the address and the port that "kubectl get endpoints kubernetes" prints, or allow all ' +
-      (api.isManaged ? "private addresses" : "addresses")
-    : "Allow the address of the API server";
+  const { host, address } = masterOf(denied.job);
+  const instruction = api.server !== undefined || address !== undefined
+    ? "Allow the address of the API server"
+    : 'Allow the address and the port that "kubectl get endpoints kubernetes" prints, or allow all ' +
+      (host !== undefined
+        ? "IPv4 addresses"
+        : api.isManaged
+        ? "private IPv4 addresses on port 443, if it prints 443"
+        : "IPv4 addresses on port 6443, if it prints 6443");
   return explained(`${instruction}: `, change);
 }
 
@@ -335,8 +349,7 @@ function changeFor(
   all: readonly DeniedConnection[],
 ): Fix {
   const { cause, job } = denied;
-  const { host, port } = masterOf(job);
-  const rule = ruleFor(api, host === undefined ? undefined : port);
+  const rule = ruleFor(api, masterOf(job));
   const { policy, rule: wrong, kind } = cause;
   const isInRule = kind !== "podSelector" && kind !== "policyTypes" && kind !== "port";
   if (policy !== undefined && wrong !== undefined && isInRule) {
@@ -359,20 +372,19 @@ function changeFor(
 }
 
 /**
- * Returns the peers that allow the API: the address of the API server if exactly one is known,
- * otherwise all addresses.
+ * Returns the rule that allows the API: the address of the API server if exactly one is known, or one of
+ * IPv6; otherwise all addresses of IPv4.
  */
-function ruleFor(api: Api, port: number | undefined) {
+function ruleFor(api: Api, master: Master) {
   const { server, isManaged } = api;
-  const [only, ...others] = server?.to ?? [];
-  const isOne = port === undefined && only?.type === "outside" && others.length === 0;
+  const isService = master.host === undefined;
+  const known = isService
+    ? (server?.to ?? []).flatMap((end) => end.type === "outside" ? [end.address] : [])
+    : [master.address].filter((address) => address !== undefined);
+  const isNamed = known.length === 1 || known.some(({ family }) => family === 6);
   return {
-    to: isOne
-      ? [blockOf(only.address)]
-      : isManaged && port === undefined
-      ? MANAGED_PEERS
-      : API_PEERS,
-    ports: [{ protocol: "TCP", port: port ?? portOf(api) }],
+    to: isNamed ? known.map(blockOf) : isManaged && isService ? MANAGED_PEERS : API_PEERS,
+    ports: [{ protocol: "TCP", port: isService ? portOf(api) : master.port }],
   };
 }
 
@@ -395,7 +407,7 @@ function serviceOnlyFinding(network: Network, api: Api, client: ApiClient): Find
   const finding = denialFindings(network, [denied], advice)[0]!;
   const opening = decide(network.cluster, { ...flow, to: service, port: 443 }, "egress").rules[0]
     ?.policy;
-  const value = ruleFor(api, undefined);
+  const value = ruleFor(api, masterOf(client.job));
   const isOtherPort = cause.kind === "port" && !isService(api, to);
   return {
     ...finding,

@@ -274,6 +274,21 @@ Deno.test("connection checks: require a connection to each of several API server
   assertEquals((await found("kubernetes-api-egress", narrow(one))).verdict, "pass");
 });
 
+Deno.test("connection checks: allow each of several API servers with an address of IPv6", async () => {
+  const two = changed("EndpointSlice default/kubernetes", (value) => ({
+    ...value,
+    endpoints: [{ addresses: ["192.168.1.10"] }, { addresses: ["fd00::a"] }],
+  }));
+  const closed = changed(
+    "NetworkPolicy analytics-jobs/allow-kubernetes-api-egress",
+    spec({ egress: [] }),
+    two,
+  );
+  const { findings: [finding] } = await found("kubernetes-api-egress", closed);
+  const blocks = ["192.168.1.10/32", "fd00::a/128"].map((cidr) => ({ ipBlock: { cidr } }));
+  assertStringIncludes(finding!.fix, `"to":${JSON.stringify(blocks)}`);
+});
+
 Deno.test("connection checks: accept any open address if there are no endpoints, as for manifests alone", async () => {
   const cluster = without("EndpointSlice default/kubernetes");
   assertEquals((await found("kubernetes-api-egress", cluster)).verdict, "pass");

@@ -29,7 +29,8 @@ Deno.test("node-pool fails for a job without the selector, or with another", asy
   });
   await assertFound(ID, change(JOB, selector, selector.replace("analytics", "web")), {
     ...place,
-    problem: "the job can run on any node, or none: robson.io/pool has to be web",
+    problem: "the job can run only on nodes with the label robson.io/pool=web, and the analytics " +
+      "nodes have robson.io/pool=analytics",
     fix: "Set in the nodeSelector of the pod's spec: robson.io/pool: analytics",
   });
 });

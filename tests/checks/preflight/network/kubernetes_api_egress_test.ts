@@ -31,7 +31,11 @@ Deno.test("kubernetes-api-egress adds a policy if no rule is for the API", () =>
     "fail",
     "NetworkPolicy analytics-jobs/default-deny",
   ]);
-  assertStringIncludes(found.fix, "kubectl get endpoints kubernetes");
+  assertStringIncludes(
+    found.fix,
+    'the port that "kubectl get endpoints kubernetes" prints, or allow all IPv4 addresses on port ' +
+      "6443, if it prints 6443: ",
+  );
 });
 
 Deno.test("kubernetes-api-egress explains that no selector selects the API server", () => {
@@ -73,6 +77,8 @@ Deno.test("kubernetes-api-egress judges the address in spark.master", () => {
   const job = (address: string) =>
     edited("job", "https://kubernetes.default.svc", `https://${address}`);
   assertEquals(onlyFinding(job("192.0.2.7:7443")).id, "kubernetes-api-egress");
+  const { fix } = onlyFinding(job("[2001:db8::7]:7443"));
+  assertStringIncludes(fix, '"ipBlock":{"cidr":"2001:db8::7/128"}');
   const outcome = judge(manifests(job("192.0.2.7:6443"))).get("kubernetes-api-egress");
   assertEquals(outcome, { examined: "pods of 1 job under 6 policies", findings: [] });
 });
