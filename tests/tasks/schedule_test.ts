@@ -163,10 +163,11 @@ clusterTest("schedule on: says that a missed start is made up for at once", asyn
   );
   assertMatch(stdout, /^on {9}nightly-preflight, next at /m);
   let job = "";
-  await until("Kubernetes makes up for the missed start", async () => {
+  await until("Kubernetes makes up for the missed start, and notes its time", async () => {
     const { items } = await api.get(JOBS);
     job = nightlyRun(items);
-    return job !== "";
+    const { status } = await api.get(`${CRON_JOBS}/nightly-run`);
+    return job !== "" && status.lastScheduleTime === missed;
   }, AbortSignal.timeout(180_000));
   assertEquals((await schedule("off")).code, 0);
   // The start has its Job now.
