@@ -1,9 +1,9 @@
 import { startServer } from "../../../tasks/demo/server_process.ts";
-import { freePort } from "../../../tasks/demo/free_port.ts";
 import { openApi } from "../../cluster/api.ts";
 import { binaryPath } from "../../cluster/binary.ts";
 import { until } from "../../cluster/until.ts";
 import { controlPlane } from "../../support/control_plane.ts";
+import { onFreePort, untilAnswers } from "../../support/on_free_port.ts";
 
 // A node of kwok that forwards ports with the code of Kubernetes. There is one difference from a
 // real node: when the pod's side of a connection ends, the node waits for the other side.
@@ -23,10 +23,37 @@ const STAGES = new URL("../../cluster/stages.yaml", import.meta.url).pathname;
 export async function forwardedPod(
   ports: Readonly<Record<number, number>>,
 ): Promise<ForwardedPod> {
-  const { admin, folder, kubeconfig } = controlPlane();
+  const { admin } = controlPlane();
   const name = `forwarded-${crypto.randomUUID()}`;
+  const { server, port } = await onFreePort((port) => startKubelet(name, port, ports));
+  using api = openApi(admin);
+  await api.call("POST", "/api/v1/nodes", node(name, port));
+  const pods = `/api/v1/namespaces/${NAMESPACE}/pods`;
+  await api.call("POST", pods, {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name },
+    spec: { nodeName: name, containers: [{ name: "main", image: "none" }] },
+  });
+  await until("the pod runs", async () => {
+    return (await api.get(`${pods}/${name}`)).status.phase === "Running";
+  });
+  return {
+    namespace: NAMESPACE,
+    name,
+    async [Symbol.asyncDispose]() {
+      using api = openApi(admin);
+      await api.call("DELETE", `${pods}/${name}?gracePeriodSeconds=0`);
+      await api.call("DELETE", `/api/v1/nodes/${name}`);
+      await server.stop();
+    },
+  };
+}
+
+/** Starts the kubelet of a node on a port. */
+async function startKubelet(name: string, port: number, ports: Readonly<Record<number, number>>) {
+  const { folder, kubeconfig } = controlPlane();
   const dir = await Deno.makeTempDir({ prefix: "kubelet-" });
-  const port = freePort();
   const config = {
     apiVersion: "kwok.x-k8s.io/v1alpha1",
     kind: "ClusterPortForward",
@@ -56,32 +83,16 @@ export async function forwardedPod(
     remove: dir,
     env: { HOME: dir },
   });
-  await until("the kubelet listens", async () => {
-    (await Deno.connect({ hostname: "127.0.0.1", port })).close();
-    return true;
-  });
-  using api = openApi(admin);
-  await api.call("POST", "/api/v1/nodes", node(name, port));
-  const pods = `/api/v1/namespaces/${NAMESPACE}/pods`;
-  await api.call("POST", pods, {
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: { name },
-    spec: { nodeName: name, containers: [{ name: "main", image: "none" }] },
-  });
-  await until("the pod runs", async () => {
-    return (await api.get(`${pods}/${name}`)).status.phase === "Running";
-  });
-  return {
-    namespace: NAMESPACE,
-    name,
-    async [Symbol.asyncDispose]() {
-      using api = openApi(admin);
-      await api.call("DELETE", `${pods}/${name}?gracePeriodSeconds=0`);
-      await api.call("DELETE", `/api/v1/nodes/${name}`);
-      await server.stop();
-    },
-  };
+  try {
+    await untilAnswers(server, async () => {
+      (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+      return true;
+    });
+  } catch (cause) {
+    await server.stop();
+    throw new Error("the kubelet does not listen", { cause });
+  }
+  return { server, port };
 }
 
 function node(name: string, port: number) {

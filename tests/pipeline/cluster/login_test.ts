@@ -1,8 +1,7 @@
-import { freePort } from "../../../tasks/demo/free_port.ts";
 import { startServer } from "../../../tasks/demo/server_process.ts";
 import { Failure } from "../../../pipeline/errors.ts";
-import { until } from "../../cluster/until.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
+import { onFreePort, untilAnswers } from "../../support/on_free_port.ts";
 import { openSaid, type Said } from "./kubeconfigs.ts";
 import { type Authority, authority, type Issued } from "./pki.ts";
 
@@ -16,17 +15,28 @@ async function strictServer({ folder, ca, issue }: Authority) {
   for (const [name, text] of Object.entries({ cert, key, ca, version })) {
     await Deno.writeTextFile(`${folder}/${name}`, text);
   }
-  const address = `127.0.0.1:${freePort()}`;
   const flags = "-cert cert -key key -CAfile ca -Verify 1 -verify_return_error -WWW -quiet";
-  const server = startServer({
-    command: ["/bin/sh", "-c", `cd ${folder} && exec openssl s_server -accept ${address} ${flags}`],
-    log: `${folder}/server.log`,
+  return await onFreePort(async (port) => {
+    const address = `127.0.0.1:${port}`;
+    const server = startServer({
+      command: [
+        "/bin/sh",
+        "-c",
+        `cd ${folder} && exec openssl s_server -accept ${address} ${flags}`,
+      ],
+      log: `${folder}/server.log`,
+    });
+    try {
+      await untilAnswers(server, async () => {
+        (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+        return true;
+      });
+    } catch (cause) {
+      await server.stop();
+      throw new Error("openssl does not listen", { cause });
+    }
+    return { url: `https://${address}`, [Symbol.asyncDispose]: () => server.stop() };
   });
-  await until("openssl listens", async () => {
-    (await Deno.connect({ hostname: "127.0.0.1", port: Number(address.split(":")[1]) })).close();
-    return true;
-  });
-  return { url: `https://${address}`, [Symbol.asyncDispose]: () => server.stop() };
 }
 
 const HEADERS = ["authorization", "impersonate-user", "impersonate-uid", "impersonate-group"];
