@@ -1,5 +1,6 @@
 import apiSchema from "./api_schema.json" with { type: "json" };
-import { child, entryOf, type Fields, isFields, kindOf, typeNameOf } from "./fields.ts";
+import { child, type Fields, isFields, kindOf, typeNameOf } from "./fields.ts";
+import { wrongValue } from "./field_rules.ts";
 import { parseQuantity } from "./quantities.ts";
 import { wrongLabels, wrongRequirement } from "./label_rules.ts";
 import { closestWord } from "./spelling.ts";
@@ -36,49 +37,17 @@ const OMITTED = new Set([
   "V1PodFailurePolicyOnPodConditionsPattern.status",
   "V1LimitRangeSpec.limits",
   "V1PodSpec.containers",
+  "V1PreferredSchedulingTerm.preference",
   "V1ReplicationControllerSpec.selector",
 ]);
 
-/** The fields whose values are known, by type. */
-const VALUES: Readonly<Record<string, string>> = {
-  "V1PodSpec.restartPolicy": "Always OnFailure Never",
-  "V1PodSpec.dnsPolicy": "ClusterFirst ClusterFirstWithHostNet Default None",
-  "V1Container.imagePullPolicy": "Always IfNotPresent Never",
-  "V1Container.terminationMessagePolicy": "File FallbackToLogsOnError",
-  "V1ContainerPort.protocol": "TCP UDP SCTP",
-  "V1ServicePort.protocol": "TCP UDP SCTP",
-  "V1ServiceSpec.type": "ClusterIP ExternalName LoadBalancer NodePort",
-  "V1CronJobSpec.concurrencyPolicy": "Allow Forbid Replace",
-  "V1JobSpec.completionMode": "Indexed NonIndexed",
-  "V1JobSpec.podReplacementPolicy": "Failed TerminatingOrFailed",
-  "V1PodFailurePolicyRule.action": "Count FailIndex FailJob Ignore",
-  "V1PodFailurePolicyOnExitCodesRequirement.operator": "In NotIn",
-  "V1Toleration.operator": "Equal Exists Gt Lt",
-  "V1Toleration.effect": "NoExecute NoSchedule PreferNoSchedule",
-  "V1LabelSelectorRequirement.operator": "DoesNotExist Exists In NotIn",
-  "V1NodeSelectorRequirement.operator": "DoesNotExist Exists Gt In Lt NotIn",
-  "V1DeploymentStrategy.type": "Recreate RollingUpdate",
-  "V1StatefulSetSpec.podManagementPolicy": "OrderedReady Parallel",
-  "V1SeccompProfile.type": "Localhost RuntimeDefault Unconfined",
-  "RbacV1Subject.kind": "Group ServiceAccount User",
-  "V1RoleRef.kind": "ClusterRole Role",
-  "V1RoleRef.apiGroup": "rbac.authorization.k8s.io",
-  "KubeflowSpec.type": "Java Python R Scala",
-  "KubeflowSpec.mode": "client cluster in-cluster-client",
-  "KubeflowSpec.pythonVersion": "2 3",
-  "KubeflowRestart.type": "Always Never OnFailure",
-  "KubeflowScheduleSpec.concurrencyPolicy": "Allow Forbid Replace",
-  "ApacheRestart.restartPolicy": "Always Never OnFailure OnInfrastructureFailure",
-  "ApacheTolerations.resourceRetainPolicy": "Always Never OnFailure",
-};
-
 /** The fields that the API server requires, and the schema does not. */
 const NEEDED =
-  /^V1((Secret|ConfigMap)(KeySelector|EnvSource|Projection)\.name|SecretVolumeSource\.secretName|ConfigMapVolumeSource\.name|ExecAction\.command)$/;
+  /^V1((Secret|ConfigMap)(KeySelector|EnvSource|Projection)\.name|SecretVolumeSource\.secretName|ConfigMapVolumeSource\.name|ExecAction\.command|(Service|Ingress|PersistentVolumeClaim)\.spec|PersistentVolumeClaimSpec\.(accessModes|resources)|VolumeResourceRequirements\.requests)$/;
 
 /** The required lists that must not be empty. */
 const FULL =
-  /^V1(ExecAction\.command|PodFailurePolicyOnExitCodesRequirement\.values|PolicyRule\.verbs|NodeSelector\.nodeSelectorTerms)$/;
+  /^V1(ExecAction\.command|PersistentVolumeClaimSpec\.accessModes|HTTPIngressRuleValue\.paths|PodFailurePolicyOnExitCodesRequirement\.values|PolicyRule\.verbs|NodeSelector\.nodeSelectorTerms)$/;
 
 /** The types that need exactly one of these fields. */
 const ONE_OF: Readonly<Record<string, string>> = {
@@ -87,35 +56,10 @@ const ONE_OF: Readonly<Record<string, string>> = {
   V1Probe: "exec grpc httpGet tcpSocket",
   V1LifecycleHandler: "exec httpGet sleep tcpSocket",
   V1PodFailurePolicyRule: "onExitCodes onPodConditions",
+  V1DownwardAPIVolumeFile: "fieldRef resourceFieldRef",
+  V1IngressBackend: "resource service",
+  V1ServiceBackendPort: "name number",
 };
-
-/** The smallest values of fields. */
-const LEAST: Readonly<Record<string, number>> = {
-  "KubeflowDriver.cores": 1,
-  "KubeflowExecutor.cores": 1,
-  "KubeflowExecutor.instances": 1,
-  "KubeflowRestart.onFailureRetries": 0,
-  "KubeflowRestart.onFailureRetryInterval": 1,
-  "KubeflowRestart.onSubmissionFailureRetries": 0,
-  "KubeflowRestart.onSubmissionFailureRetryInterval": 1,
-};
-
-/** The fields that must not be negative, by their names. */
-const NATURAL =
-  /^(backoffLimit|parallelism|completions|activeDeadlineSeconds|ttlSecondsAfterFinished|replicas|startingDeadlineSeconds|(successful|failed)JobsHistoryLimit|revisionHistoryLimit|minReadySeconds)$/;
-
-/** Those of them with 64 bits. */
-const LONG = /JobSpec\.(activeDeadline|startingDeadline)Seconds$/;
-
-/** The fields that are numbers of users and groups. */
-const ID = /^(runAsUser|runAsGroup|fsGroup)$/;
-
-/** The fields that are modes of files, with their types. */
-const MODE =
-  /^V1\w*(?:VolumeSource|VolumeFile|KeyToPath|ServiceAccountTokenProjection)\.(?:defaultMode|mode)$/;
-
-/** The fields that are ports. */
-const PORT = /^(containerPort|hostPort|port|nodePort)$/;
 
 /** The type of a kind in the schema; undefined for another kind. */
 export function typeOf(apiVersion: string, kind: string): string | undefined {
@@ -135,7 +79,8 @@ export interface Shown {
  * The fields of a value that the API server refuses: fields of another type, unknown and missing
  * fields, and unknown values.
  *
- * A code is `s` for a string, `b` for a boolean, `i` for an integer, `n` for a number, `q` for a
+ * A code is `s` for a string, `b` for a boolean, `i` for an integer of 32 bits, `l` for
+ * one of 64 bits, `n` for a number, `q` for a
  * quantity, `I` for an integer or a string, `x` for any value, or else the name of a type. Before the
  * code, `[` means a list, and `{` an object with any keys. After the code, `!` means a required
  * field, and after the name of a type, `?` means that another version can have more fields.
@@ -254,10 +199,7 @@ function judgeFields(
     }
     judge(each, known.replace(/!$/, ""), { path: at, name: field }, use, found);
     found.push(...wrongLabels(`${name}.${field}`, each, at));
-    const wrong = wrongValue(`${name}.${field}`, field, each);
-    if (wrong !== undefined) {
-      found.push({ path: at, problem: `${field} ${wrong.problem}`, fix: wrong.fix });
-    }
+    found.push(...wrongValues(`${name}.${field}`, known.replace(/!$/, ""), each, at, use));
   }
   for (const [field, known] of fields) {
     const full = `${name}.${field}`;
@@ -277,6 +219,25 @@ function judgeFields(
     ? wrongChoice(value, name) ?? wrongRequirement(name, value)
     : undefined;
   if (wrong !== undefined) found.push({ path, ...wrong });
+}
+
+/** The wrong values of a field: its own, or those of the items of a list. */
+function wrongValues(
+  field: string,
+  code: string,
+  value: unknown,
+  path: string,
+  { isHidden }: Shown,
+): WrongField[] {
+  const name = field.slice(field.indexOf(".") + 1);
+  const isList = code.startsWith("[") && Array.isArray(value);
+  return (isList ? value : [value]).flatMap((each, i) => {
+    const at = isList ? `${path}[${i}]` : path;
+    const wrong = wrongValue(field, isList ? code.slice(1) : code, each, isHidden?.(at) === true);
+    if (wrong === undefined) return [];
+    const problem = `${isList ? `an item of ${name}` : name} ${wrong.problem}`;
+    return [{ path: at, problem, fix: wrong.fix }];
+  });
 }
 
 /** Returns whether the API server takes the value of a required field for a missing one. */
@@ -360,10 +321,10 @@ function wrongScalar(value: unknown, code: string, at: At, use: Use): Wrong | un
       fix: unquoted ?? `Write ${keyOf(at)}true or ${keyOf(at)}false`,
     };
   }
-  if (code === "i" || code === "n") {
+  if (/^[iln]$/.test(code)) {
     if (code === "n" ? typeof value === "number" : Number.isInteger(value)) return undefined;
     return {
-      problem: `must be ${code === "i" ? "a whole number" : "a number"}, but is ${is}`,
+      problem: `must be ${code === "n" ? "a number" : "a whole number"}, but is ${is}`,
       fix: unquoted ?? "Write a number without quotes.",
     };
   }
@@ -376,46 +337,6 @@ function wrongScalar(value: unknown, code: string, at: At, use: Use): Wrong | un
     return {
       problem: `must be a quantity, but is ${is}`,
       fix: 'Write it like "500m" or "2" for cpu and counts, and "512Mi" or "2Gi" for memory.',
-    };
-  }
-  return undefined;
-}
-
-function wrongValue(field: string, name: string, value: unknown): Wrong | undefined {
-  const known = entryOf(VALUES, field)?.split(" ");
-  if (known !== undefined && typeof value === "string" && value !== "" && !known.includes(value)) {
-    const meant = closestWord(value, known);
-    return {
-      problem: `must be ${known.join(", ")}, but is ${JSON.stringify(value)}`,
-      fix: meant === undefined ? `Write one of them.` : `Write ${name}: ${meant}`,
-    };
-  }
-  const least = entryOf(LEAST, field);
-  if (least !== undefined && typeof value === "number" && value < least) {
-    return { problem: `must be ${least} or more, but is ${value}`, fix: `Write ${least} or more.` };
-  }
-  if (NATURAL.test(name) && typeof value === "number" && value < 0) {
-    return { problem: `must not be negative, but is ${value}`, fix: "Write 0 or more." };
-  }
-  const most = ID.test(name) || NATURAL.test(name) && !LONG.test(field) ? 2 ** 31 - 1 : 2 ** 63 - 1;
-  if (typeof value === "number" && (value > most || ID.test(name) && value < 0)) {
-    return {
-      problem: ID.test(name)
-        ? `must be from 0 to ${most}, but is ${value}`
-        : `is too large: ${value}`,
-      fix: ID.test(name) ? `Write a number from 0 to ${most}.` : "Write a smaller number.",
-    };
-  }
-  if (MODE.test(field) && typeof value === "number" && (value < 0 || value > 0o777)) {
-    return {
-      problem: `must be a mode up to 0777, but is ${value} in decimal`,
-      fix: `Write an octal number, which begins with 0: ${name}: 0644`,
-    };
-  }
-  if (PORT.test(name) && typeof value === "number" && (value < 1 || value > 65535)) {
-    return {
-      problem: `must be a port from 1 to 65535, but is ${value}`,
-      fix: "Write the number of the port.",
     };
   }
   return undefined;

@@ -74,6 +74,13 @@ const SCHEDULES: Readonly<Record<string, readonly string[]>> = {
 /** The fields with a time zone in these objects. */
 const ZONES = ["timeZone", "timezone"];
 
+/** The spelling of a time zone. Each word has a capital, except in `Port-au-Prince`. */
+const ZONE = /^[A-Z]\w*([/_+-]([A-Z]\w*|\d+|au|es|of))*$/;
+
+/** The names with three letters. Others are known to Intl, and not to Kubernetes. */
+const SHORT = /^[A-Z]{3}$/;
+const SHORT_ZONES = /^(CET|EET|EST|GMT|HST|MET|MST|PRC|ROC|ROK|UCT|UTC|WET)$/;
+
 /**
  * Returns whether a text names a time zone.
  *
@@ -86,11 +93,12 @@ const ZONES = ["timeZone", "timezone"];
  * ```
  */
 export function isTimeZone(name: string): boolean {
-  if (name === "" || name === "Local") return false;
   if (name === "UTC" || name === "Etc/UTC") return true; // without the load of all time zones
+  if (!ZONE.test(name) || SHORT.test(name) && !SHORT_ZONES.test(name)) return false;
   try {
-    new Intl.DateTimeFormat("en", { timeZone: name });
-    return true;
+    const { timeZone } = new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions();
+    // Intl ignores the case.
+    return timeZone === name || timeZone.toLowerCase() !== name.toLowerCase();
   } catch {
     return false;
   }

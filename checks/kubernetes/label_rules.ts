@@ -12,7 +12,8 @@ export interface WrongLabel {
 }
 
 /** The fields with labels, by their types. */
-const LABELS = /^V1(ObjectMeta\.labels|PodSpec\.nodeSelector|LabelSelector\.matchLabels)$/;
+const LABELS =
+  /^V1(ObjectMeta\.labels|PodSpec\.nodeSelector|LabelSelector\.matchLabels|ServiceSpec\.selector)$/;
 
 /** The keys and values of labels and annotations that the API server refuses. */
 export function wrongLabels(field: string, value: unknown, path: string): WrongLabel[] {

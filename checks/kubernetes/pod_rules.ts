@@ -2,6 +2,8 @@ import type { WrongField } from "./api_types.ts";
 import { WRITE_SCHEDULE, wrongSchedule, wrongTimeZone } from "./cron_schedule.ts";
 import { type Fields, fieldsIn, isFields, listOf, textOf } from "./fields.ts";
 import { closestWord } from "./spelling.ts";
+import { wrongLabelKey } from "./metadata.ts";
+import { wrongPorts, wrongProfiles, wrongResources, wrongRollout } from "./workload_rules.ts";
 import { groupOf, podTemplatesOf } from "./workloads.ts";
 
 // The rules of the API server that the types of fields do not show.
@@ -15,6 +17,10 @@ export function wrongWorkload(object: Fields): WrongField[] {
     ...wrongCronJob(object),
     ...wrongRestartPolicy(object, spec, specPath),
     ...wrongContainers(spec, specPath),
+    ...wrongResources(spec, specPath),
+    ...wrongPorts(spec, specPath),
+    ...wrongProfiles(spec, specPath),
+    ...wrongRollout(object),
     ...wrongTolerations(spec, specPath),
     ...wrongVolumes(spec, specPath, claimsOf(object)),
     ...wrongSelector(object, metadata, metadataPath),
@@ -65,6 +71,13 @@ function wrongRestartPolicy(object: Fields, spec: Fields, path: string): WrongFi
     }];
   }
   if (group !== "apps" && object.kind !== "ReplicationController") return [];
+  if ((spec.activeDeadlineSeconds ?? null) !== null) {
+    return [{
+      path: `${path}.activeDeadlineSeconds`,
+      problem: `the pods of a ${object.kind} may have no activeDeadlineSeconds`,
+      fix: "Remove activeDeadlineSeconds, or use a Job.",
+    }];
+  }
   return restartPolicy === "Never" || restartPolicy === "OnFailure"
     ? [{
       path: at,
@@ -201,7 +214,7 @@ const POD_FIELDS = [
 /** The problem of a field of the pod, or of an amount of a container, as the value of a variable. */
 function wrongSource({ fieldRef, resourceFieldRef }: Fields): WrongField | undefined {
   const field = isFields(fieldRef) ? textOf(fieldRef.fieldPath) : undefined;
-  const isEntry = /^metadata\.(labels|annotations)\['[^']+'\]$/.test(field ?? "");
+  const isEntry = isEntryPath(field ?? "");
   if (field && !isEntry && field !== "spec.host" && !POD_FIELDS.includes(field)) {
     const near = closestWord(field, POD_FIELDS);
     return {
@@ -221,6 +234,33 @@ function wrongSource({ fieldRef, resourceFieldRef }: Fields): WrongField | undef
     problem: `no variable can have the amount ${resource} of a container`,
     fix: "Use limits or requests of cpu, memory or ephemeral-storage, as in limits.cpu.",
   };
+}
+
+/** Returns whether a path is that of a label or an annotation, as in `metadata.labels['app']`. */
+function isEntryPath(path: string): boolean {
+  const [, list, key] = /^metadata\.(labels|annotations)\['(.*)'\]$/s.exec(path) ?? [];
+  // The API server ignores the case of an annotation's key.
+  return key !== undefined &&
+    wrongLabelKey(list === "labels" ? key : key.toLowerCase()) === undefined;
+}
+
+/** The fields of the pod in the files of a volume that no file can have. */
+function wrongFiles(volume: Fields, path: string): WrongField[] {
+  const projected = listOf(fieldsIn(volume.projected).sources).map(({ downwardAPI }, i) => (
+    { items: fieldsIn(downwardAPI).items, at: `${path}.projected.sources[${i}].downwardAPI` }
+  ));
+  const own = { items: fieldsIn(volume.downwardAPI).items, at: `${path}.downwardAPI` };
+  return [own, ...projected].flatMap(({ items, at }) =>
+    listOf(items).flatMap(({ fieldRef }, i) => {
+      const field = textOf(fieldsIn(fieldRef).fieldPath);
+      const isKnown = /^metadata\.(name|namespace|uid|labels|annotations)$/.test(field ?? "");
+      return !field || isKnown || isEntryPath(field) ? [] : [{
+        path: `${at}.items[${i}].fieldRef.fieldPath`,
+        problem: `no file can have the field ${field} of its pod`,
+        fix: "Use metadata.name, .namespace, .uid, .labels or .annotations.",
+      }];
+    })
+  );
 }
 
 /** The names of the volumes that a StatefulSet adds to its pods. */
@@ -244,6 +284,7 @@ function wrongVolumes(spec: Fields, specPath: string, claims: readonly string[])
     }
   });
   volumes.forEach((volume, i) => {
+    found.push(...wrongFiles(volume, `${specPath}.volumes[${i}]`));
     const sources = Object.keys(volume).filter((key) => key !== "name" && volume[key] !== null);
     if (sources.length > 1) {
       found.push({
@@ -288,6 +329,8 @@ function wrongVolumes(spec: Fields, specPath: string, claims: readonly string[])
             path: `${path}.mountPath`,
             problem: `${JSON.stringify(folder)} has a colon, which a path of a mount may not have`,
             fix: "Use another path.",
+            why: "Kubernetes does not promise that a container with such a path starts",
+            isUncertain: true,
           });
         }
         paths.add(folder);
@@ -301,15 +344,16 @@ function wrongVolumes(spec: Fields, specPath: string, claims: readonly string[])
 function wrongSelector(object: Fields, metadata: unknown, metadataPath: string): WrongField[] {
   if (!isFields(object.spec)) return [];
   const isManual = object.kind === "Job" && object.spec.manualSelector === true;
-  if (groupOf(object.apiVersion) !== "apps" && !isManual) return [];
+  const isController = object.kind === "ReplicationController";
+  if (groupOf(object.apiVersion) !== "apps" && !isManual && !isController) return [];
   const { selector } = object.spec;
-  const wanted = isFields(selector) && isFields(selector.matchLabels) ? selector.matchLabels : {};
+  const wanted = isController ? fieldsIn(selector) : fieldsIn(fieldsIn(selector).matchLabels);
   const labels = isFields(metadata) && isFields(metadata.labels) ? metadata.labels : {};
   const missing = Object.entries(wanted).filter(([key, value]) => labels[key] !== value);
   if (missing.length === 0) return [];
   const [key, value] = missing[0]!;
   return [{
-    path: "spec.selector.matchLabels",
+    path: isController ? "spec.selector" : "spec.selector.matchLabels",
     problem: `the pods of the template do not have the label ${key}=${value}`,
     fix: `Set in ${metadataPath}.labels: ${key}: ${JSON.stringify(value)}`,
   }];

@@ -4,7 +4,23 @@ import { type Fields, isFields, listOf, textOf } from "./fields.ts";
 /** The ports of a Service that the API server refuses although their types are right. */
 export function wrongService({ apiVersion, kind, spec }: Fields): WrongField[] {
   if (apiVersion !== "v1" || kind !== "Service" || !isFields(spec)) return [];
+  const { type, clusterIP } = spec;
+  if (type === "ExternalName" && !spec.externalName) {
+    return [{
+      path: "spec.externalName",
+      problem: "externalName is required with type: ExternalName, but missing",
+      isMissing: true,
+      fix: "Add externalName: <host>",
+    }];
+  }
   const ports = listOf(spec.ports);
+  if (ports.length === 0 && type !== "ExternalName" && clusterIP !== "None") {
+    return [{
+      path: "spec.ports",
+      problem: "the Service has no ports, which only a Service with clusterIP: None may have",
+      fix: "Add ports: [{port: <number>}], or clusterIP: None",
+    }];
+  }
   const names = new Map<string, number>();
   const used = new Map<string, number>();
   return ports.flatMap(({ name, port, protocol }, i): WrongField[] => {

@@ -125,7 +125,7 @@ function codeOf(
   const map = /^\{(.+)\}$/.exec(type)?.[1];
   if (map !== undefined) return `{${codeOf(map, format, isQuantity, types)}`;
   if (isQuantity) return "q";
-  if (type === "number") return format === "double" ? "n" : "i";
+  if (type === "number") return { double: "n", int64: "l" }[format ?? ""] ?? "i";
   const code = CODES[type];
   if (code !== undefined) return code;
   addType(type, types);

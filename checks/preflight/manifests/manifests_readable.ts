@@ -30,6 +30,7 @@ import { wrongSubmits } from "./submit_arguments.ts";
 import { wrongTemplates } from "./template_mounts.ts";
 import { missingFiles } from "./volume_keys.ts";
 import { refusedPods } from "./pod_security.ts";
+import { wrongVersion } from "../../kubernetes/api_versions.ts";
 import { refusedFields } from "./refused_objects.ts";
 
 /** Every file of the manifests can be read, and an API server accepts the fields of every object. */
@@ -52,7 +53,8 @@ export const manifestsReadable: Check<"manifests"> = check({
         .map((problem) => problemFinding(manifests, problem)),
       ...objects.flatMap((each) => wrongResources(manifests, each)),
       ...objects.flatMap(withResources).flatMap((each) => {
-        const found = podless(manifests, each);
+        const isKnown = wrongVersion(each.apiVersion, each.kind) === undefined;
+        const found = isKnown ? podless(manifests, each) : [];
         return found.length > 0 ? found : refusedFields(manifests, each);
       }),
       ...refusedPods(tree),

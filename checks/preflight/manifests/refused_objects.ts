@@ -8,6 +8,7 @@ import {
   withoutEncryption,
 } from "../../kubernetes/filled_values.ts";
 import { typeOf, type WrongField, wrongFields } from "../../kubernetes/api_types.ts";
+import { wrongConfigMap } from "../../kubernetes/config_map_rules.ts";
 import { wrongService } from "../../kubernetes/service_rules.ts";
 import { wrongOperatorSchedules } from "../../kubernetes/cron_schedule.ts";
 import { wrongVersion } from "../../kubernetes/api_versions.ts";
@@ -21,6 +22,7 @@ import { namesSecret } from "../../kubernetes/secret_text.ts";
 import { wrongMounts } from "../../kubernetes/operator_mounts.ts";
 import { type ManifestObject, placeOf } from "../../kubernetes/objects.ts";
 import { readPolicy } from "../../network_policy/read_policy.ts";
+import { wrongClaims } from "../../kubernetes/workload_rules.ts";
 import { wrongWorkload } from "../../kubernetes/pod_rules.ts";
 
 /**
@@ -74,6 +76,8 @@ export function refusedFields(
     ...missingSecretKeys(value),
     ...wrongNames(value),
     ...wrongService(value),
+    ...wrongConfigMap(value),
+    ...wrongClaims(value),
     ...wrongBinding(value),
     ...wrongRules(value),
   ]

@@ -60,7 +60,7 @@ const CHANGES: readonly (readonly [string, string, string])[] = [
     'restartPolicy must be an object, but is the string "Never"',
   ],
   ["onFailureRetries: 3", 'onFailureRetries: "3"', "onFailureRetries must be a whole number"],
-  ["onFailureRetries: 3", "onFailureRetries: -1", "onFailureRetries must be 0 or more"],
+  ["onFailureRetries: 3", "onFailureRetries: -1", "onFailureRetries must not be negative"],
   ["RetryInterval: 10", "RetryInterval: 0", "onFailureRetryInterval must be 1 or more"],
   [": 3600", ': "3600"', "timeToLiveSeconds must be a whole number"],
   [": 3600", ": 1h", "timeToLiveSeconds must be a whole number"],

@@ -45,6 +45,12 @@ for (
   });
 }
 
+Deno.test("manifests-readable names the version to use, also for a CronJob without containers", async () => {
+  const job = "apiVersion: batch/v1beta1\nkind: CronJob\nmetadata: {name: x}\n";
+  const [found] = await findings({ ...FILES, "x.yaml": job });
+  assertEquals(found?.problem, "batch/v1beta1 of CronJob was removed in Kubernetes 1.25");
+});
+
 Deno.test("manifests-readable fails for a broken file, and no other check reports its objects as missing", async () => {
   const results = await judgeFiles({ ...FILES, [ACCESS]: "kind: [\n" });
   const told = results.filter(({ verdict }) => verdict !== "pass");

@@ -1,0 +1,303 @@
+import type { Fields } from "../../../../checks/kubernetes/fields.ts";
+
+// Objects for the rules of the API server, with its verdicts. One test compares them with the offline
+// check, and another with a real server.
+
+const meta = { name: "a" };
+const pods = (pod: Fields, container: Fields): Fields => ({
+  metadata: { labels: { a: "b" } },
+  spec: { containers: [{ name: "a", image: "a", ...container }], ...pod },
+});
+
+/** A workload of the group `apps`, with more fields of its spec, of its pods and of their container. */
+const workload = (kind: string, spec: Fields = {}, pod: Fields = {}, container: Fields = {}) => ({
+  apiVersion: "apps/v1",
+  kind,
+  metadata: meta,
+  spec: { selector: { matchLabels: { a: "b" } }, template: pods(pod, container), ...spec },
+});
+const deployment = (spec: Fields) => workload("Deployment", spec);
+const daemonSet = (rollingUpdate: Fields) =>
+  workload("DaemonSet", { updateStrategy: { rollingUpdate } });
+const pod = (fields: Fields) => workload("Deployment", {}, fields);
+const container = (fields: Fields) => workload("Deployment", {}, {}, fields);
+const rolling = (rollingUpdate: Fields) => deployment({ strategy: { rollingUpdate } });
+const resources = (requests: Fields, limits: Fields = {}) =>
+  container({ resources: { requests, limits } });
+const volume = (fields: Fields) => pod({ volumes: [{ name: "v", ...fields }] });
+const port = (fields: Fields) => container({ ports: [{ containerPort: 80, ...fields }] });
+const spread = (fields: Fields) => ({
+  topologySpreadConstraints: [
+    { maxSkew: 1, topologyKey: "zone", whenUnsatisfiable: "DoNotSchedule", ...fields },
+  ],
+});
+const configMap = (fields: Fields) => (
+  { apiVersion: "v1", kind: "ConfigMap", metadata: meta, ...fields }
+);
+const service = (spec: Fields) => ({ apiVersion: "v1", kind: "Service", metadata: meta, spec });
+const cronJob = (timeZone: string) => ({
+  apiVersion: "batch/v1",
+  kind: "CronJob",
+  metadata: meta,
+  spec: {
+    schedule: "@daily",
+    timeZone,
+    jobTemplate: { spec: { template: pods({ restartPolicy: "Never" }, {}) } },
+  },
+});
+const claim = (spec: Fields) => (
+  { apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: meta, spec }
+);
+const ingress = (rule: Fields) => ({
+  apiVersion: "networking.k8s.io/v1",
+  kind: "Ingress",
+  metadata: meta,
+  spec: { rules: [rule] },
+});
+const backend = (port: Fields, host = "a.b") => (
+  {
+    host,
+    http: { paths: [{ path: "/", pathType: "Prefix", backend: { service: { name: "x", port } } }] },
+  }
+);
+const key = (key: string, name = "x") =>
+  container({
+    env: [{ name: "A", valueFrom: { configMapKeyRef: { name, key } } }],
+  });
+const label = (fieldPath: string) =>
+  container({ env: [{ name: "A", valueFrom: { fieldRef: { fieldPath } } }] });
+const file = (fieldPath: string) =>
+  volume({ downwardAPI: { items: [{ path: "f", fieldRef: { fieldPath } }] } });
+const STORAGE = { requests: { storage: "1Gi" } };
+
+/** Objects that the API server refuses, and a part of what the check finds. */
+export const REFUSED: readonly (readonly [Fields, string])[] = [
+  [
+    deployment({ strategy: { type: "Recreate", rollingUpdate: { maxSurge: 1 } } }),
+    "rollingUpdate is allowed only with type: RollingUpdate, but the type is Recreate",
+  ],
+  [rolling({ maxSurge: 0, maxUnavailable: 0 }), "are both 0"],
+  [rolling({ maxSurge: "0%", maxUnavailable: 0 }), "are both 0"],
+  [rolling({ maxSurge: -1 }), "maxSurge must not be negative, but is -1"],
+  [rolling({ maxSurge: "25" }), 'must be a whole number or a percentage, but is "25"'],
+  [rolling({ maxUnavailable: "150%" }), 'but is "150%"'],
+  [deployment({ strategy: { type: "recreate" } }), "Write type: Recreate"],
+  [deployment({ minReadySeconds: -1 }), "minReadySeconds must not be negative"],
+  [deployment({ minReadySeconds: 600 }), "must be more than minReadySeconds"],
+  [deployment({ progressDeadlineSeconds: 0 }), "progressDeadlineSeconds is 0"],
+  [deployment({ replicas: 2147483648 }), "replicas is too large"],
+  [deployment({ selector: {} }), "the selector is empty"],
+  [daemonSet({ maxSurge: 1 }), "needs maxUnavailable: 0, and the default is 1"],
+  [daemonSet({ maxUnavailable: 0 }), "are both 0"],
+  [
+    workload("DaemonSet", { updateStrategy: { type: "Recreate" } }),
+    "must be OnDelete, RollingUpdate",
+  ],
+  [
+    workload("StatefulSet", {
+      updateStrategy: { type: "OnDelete", rollingUpdate: { partition: 1 } },
+    }),
+    "but the type is OnDelete",
+  ],
+  [
+    workload("StatefulSet", { volumeClaimTemplates: [{ spec: { resources: STORAGE } }] }),
+    "accessModes is required, but missing",
+  ],
+  [pod({ activeDeadlineSeconds: 5 }), "the pods of a Deployment may have no activeDeadlineSeconds"],
+  [
+    {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: meta,
+      spec: { ...pods({ activeDeadlineSeconds: 0 }, {}).spec as Fields },
+    },
+    "activeDeadlineSeconds must be from 1 to 2147483647, but is 0",
+  ],
+  [
+    resources({ memory: "2Gi" }, { memory: "1Gi" }),
+    "the request of memory, 2Gi, is more than the limit, 1Gi",
+  ],
+  [resources({ cpu: "1" }, { cpu: null }), "the request of cpu, 1, is more than the limit, 0"],
+  [resources({ memory: "2GB" }), "memory must be a quantity"],
+  [resources({ cpu: "-1" }), "cpu must not be negative, but is -1"],
+  [resources({ memroy: "1Gi" }), "memroy is no resource of a container"],
+  [resources({}, { "nvidia.com/gpu": "500m" }), "nvidia.com/gpu must be a whole number"],
+  [configMap({ data: { "a/b": "c" } }), '"a/b" is no key of a ConfigMap'],
+  [configMap({ data: { "..": "c" } }), '".." is no key of a ConfigMap'],
+  [configMap({ data: { a: "b" }, binaryData: { a: "YQ==" } }), "data has the key a, too"],
+  [configMap({ binaryData: { a: "plain text" } }), "the value is not base64"],
+  [configMap({ binaryData: { a: "YQ" } }), "the value is not base64"],
+  [volume({ name: "My_Volume", emptyDir: {} }), "name must be a name without dots and capitals"],
+  [volume({ name: "a.b", emptyDir: {} }), 'but is "a.b"'],
+  [volume({ hostPath: { path: "/a/../b" } }), "path must be a path without .."],
+  [volume({ hostPath: { path: "/a", type: "directory" } }), "Write type: Directory"],
+  [volume({ nfs: { server: "s", path: "a" } }), "path must be an absolute path"],
+  [
+    volume({ secret: { secretName: "s", items: [{ key: "a", path: "/a" }] } }),
+    "path must be a relative path without ..",
+  ],
+  [pod({ hostname: "Host" }), "hostname must be a name without dots and capitals"],
+  [pod({ subdomain: "a.b" }), "subdomain must be a name without dots and capitals"],
+  [pod({ priorityClassName: "High_Priority" }), "priorityClassName must be the name of an object"],
+  [pod({ serviceAccountName: "spark_jobs" }), "serviceAccountName must be the name of an object"],
+  [pod({ nodeName: "Node 1" }), "nodeName must be the name of an object"],
+  [pod({ hostAliases: [{ ip: "localhost", hostnames: ["a"] }] }), "ip must be an IP address"],
+  [pod({ hostAliases: [{ ip: "10.0.0.1", hostnames: ["a_b"] }] }), "an item of hostnames must be"],
+  [pod({ dnsPolicy: "None", dnsConfig: { nameservers: ["300.1.1.1"] } }), "must be an IP address"],
+  [pod({ tolerations: [{ key: "a b", operator: "Exists" }] }), "key must be the key of a label"],
+  [
+    pod({ securityContext: { supplementalGroups: [-1] } }),
+    "an item of supplementalGroups must be from 0 to 2147483647, but is -1",
+  ],
+  [
+    pod({ securityContext: { seccompProfile: { type: "Localhost" } } }),
+    "localhostProfile is required with type: Localhost",
+  ],
+  [pod(spread({ maxSkew: 0 })), "maxSkew must be 1 or more"],
+  [pod(spread({ whenUnsatisfiable: "DoNotschedule" })), "Write whenUnsatisfiable: DoNotSchedule"],
+  [port({ name: "HTTP" }), 'name must be the name of a port, but is "HTTP"'],
+  [port({ name: "prometheus-metrics" }), "at most 15 characters"],
+  [port({ name: "8080" }), "for a port number, remove the quotes"],
+  [
+    container({ ports: [{ name: "a", containerPort: 1 }, { name: "a", containerPort: 2 }] }),
+    "another port of the container has the name a",
+  ],
+  [
+    container({ ports: [{ containerPort: 1, hostPort: 9 }, { containerPort: 2, hostPort: 9 }] }),
+    "another port of the pod has hostPort 9",
+  ],
+  [container({ readinessProbe: { httpGet: { port: "HTTP" } } }), "port must be the name of a port"],
+  [container({ readinessProbe: { tcpSocket: { port: "8080" } } }), "remove the quotes"],
+  [
+    container({ readinessProbe: { httpGet: { port: 1, scheme: "https" } } }),
+    "Write scheme: HTTPS",
+  ],
+  [
+    container({ livenessProbe: { tcpSocket: { port: 1 }, successThreshold: 2 } }),
+    "successThreshold must be 1, but is 2",
+  ],
+  [
+    container({ readinessProbe: { tcpSocket: { port: 1 }, periodSeconds: -1 } }),
+    "periodSeconds must not be negative",
+  ],
+  [key("a/b"), "key must be a key of a ConfigMap or a Secret"],
+  [key("a", "My_Map"), "name must be the name of an object"],
+  [label("metadata.labels['a b']"), "no variable can have the field metadata.labels['a b']"],
+  [label("metadata.annotations['a/b/c']"), "no variable can have the field"],
+  [file("status.podIP"), "no file can have the field status.podIP of its pod"],
+  [file("metadata.label"), "no file can have the field metadata.label of its pod"],
+  [cronJob("etc/utc"), '"etc/utc" is no time zone'],
+  [cronJob("america/sao_paulo"), '"america/sao_paulo" is no time zone'],
+  [cronJob("us/eastern"), '"us/eastern" is no time zone'],
+  [cronJob("AMERICA/NEW_YORK"), '"AMERICA/NEW_YORK" is no time zone'],
+  [cronJob("+03:00"), '"+03:00" is no time zone'],
+  [cronJob("PST"), '"PST" is no time zone'],
+  [cronJob("Local"), '"Local" is no time zone'],
+  [cronJob("Mars/Base"), '"Mars/Base" is no time zone'],
+  [service({ selector: { a: "b" } }), "the Service has no ports"],
+  [service({ type: "ExternalName" }), "externalName is required"],
+  [service({ type: "ExternalName", externalName: "http://a.b" }), "must be the name of a host"],
+  [service({ ports: [{ port: 80, targetPort: "HTTP" }] }), "targetPort must be the name of a port"],
+  [service({ ports: [{ port: 80, name: "My_Port" }] }), "name must be a name without dots"],
+  [
+    service({ ports: [{ port: 80 }], clusterIP: "none" }),
+    "clusterIP must be None or an IP address",
+  ],
+  [service({ ports: [{ port: 80 }], selector: { a: "b c" } }), "is not a valid label value"],
+  [
+    service({ ports: [{ port: 80 }], sessionAffinity: "ClientIp" }),
+    "Write sessionAffinity: ClientIP",
+  ],
+  [claim({ resources: STORAGE }), "accessModes is required, but missing"],
+  [claim({ accessModes: ["RWO"], resources: STORAGE }), "an item of accessModes must be"],
+  [claim({ accessModes: ["ReadWriteOnce"] }), "resources is required, but missing"],
+  [claim({ accessModes: ["ReadWriteOnce"], resources: { requests: {} } }), "requests no storage"],
+  [ingress(backend({})), "one of name or number is required"],
+  [ingress(backend({ number: 80 }, "10.0.0.1")), "host must be the name of a host"],
+  [
+    {
+      apiVersion: "scheduling.k8s.io/v1",
+      kind: "PriorityClass",
+      metadata: meta,
+      value: 2000000000,
+    },
+    "but is 2000000000",
+  ],
+  [
+    {
+      apiVersion: "v1",
+      kind: "ReplicationController",
+      metadata: meta,
+      spec: { selector: { a: "c" }, template: pods({}, {}) },
+    },
+    "do not have the label a=c",
+  ],
+];
+
+/** Objects that the API server accepts. */
+export const ACCEPTED: readonly Fields[] = [
+  deployment({ strategy: { type: "Recreate" } }),
+  deployment({ strategy: { type: "Recreate", rollingUpdate: null } }),
+  rolling({ maxSurge: "200%", maxUnavailable: "100%" }),
+  rolling({ maxUnavailable: 0 }),
+  rolling({ maxSurge: 0 }),
+  deployment({ minReadySeconds: 10, progressDeadlineSeconds: 11 }),
+  deployment({ selector: { matchExpressions: [{ key: "a", operator: "Exists" }] } }),
+  daemonSet({ maxSurge: 1, maxUnavailable: 0 }),
+  daemonSet({ maxUnavailable: "50%" }),
+  workload("StatefulSet", { updateStrategy: { rollingUpdate: { partition: 1 } } }),
+  resources({ memory: "1Gi", cpu: null }, { memory: "1024Mi" }),
+  resources({ cpu: "500m" }, { cpu: 0.5, "nvidia.com/gpu": 1, "ephemeral-storage": "1Gi" }),
+  configMap({ data: { "a.b_c-D": "x", ".hidden": "y" }, binaryData: { b: "YQ==\n", c: null } }),
+  volume({ secret: { secretName: "s", items: [{ key: "a", path: "b/c" }] } }),
+  volume({ hostPath: { path: "/a", type: "" } }),
+  pod({ hostname: "h-1", subdomain: "s", priorityClassName: "a.b", nodeName: "n.example.com" }),
+  pod({ hostAliases: [{ ip: "::1", hostnames: ["a.b"] }] }),
+  pod({ tolerations: [{ operator: "Exists" }, { key: "a.b/C_d", value: "" }] }),
+  pod({ securityContext: { seccompProfile: { type: "Localhost", localhostProfile: "a/b.json" } } }),
+  pod(spread({ topologyKey: "any text" })),
+  pod({
+    affinity: {
+      nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1 }] },
+    },
+  }),
+  port({ name: "http-1", hostPort: 0 }),
+  container({ ports: [{ containerPort: 80 }, { containerPort: 80 }] }),
+  container({
+    ports: [
+      { containerPort: 53, hostPort: 53 },
+      { containerPort: 53, hostPort: 53, protocol: "UDP" },
+    ],
+  }),
+  container({ readinessProbe: { httpGet: { port: "http" }, successThreshold: 2 } }),
+  container({ livenessProbe: { tcpSocket: { port: 1 }, successThreshold: 0, periodSeconds: 0 } }),
+  key("a.b_c-D"),
+  label("metadata.labels['app.kubernetes.io/name']"),
+  label("metadata.annotations['Some.Domain/Key']"),
+  file("metadata.labels"),
+  file("metadata.annotations['a']"),
+  ...["Etc/UTC", "Etc/GMT+3", "US/Eastern", "America/Port-au-Prince", "Africa/Dar_es_Salaam"]
+    .map(cronJob),
+  ...["EST5EDT", "GB-Eire", "NZ-CHAT", "UTC", "EST", "Asia/Calcutta", "Europe/Isle_of_Man", "W-SU"]
+    .map(cronJob),
+  service({ clusterIP: "None", selector: { a: "b" } }),
+  service({ type: "ExternalName", externalName: "db.example.com." }),
+  service({ type: "NodePort", ports: [{ port: 80, targetPort: 0, nodePort: 0 }] }),
+  claim({ accessModes: ["ReadWriteOncePod"], resources: STORAGE, storageClassName: "" }),
+  ingress(backend({ name: "http" }, "*.example.com")),
+];
+
+/** The paths of the kinds on a server. */
+export const PATHS: Readonly<Record<string, string>> = {
+  ConfigMap: "/api/v1/namespaces/default/configmaps",
+  CronJob: "/apis/batch/v1/namespaces/default/cronjobs",
+  DaemonSet: "/apis/apps/v1/namespaces/default/daemonsets",
+  Deployment: "/apis/apps/v1/namespaces/default/deployments",
+  Ingress: "/apis/networking.k8s.io/v1/namespaces/default/ingresses",
+  PersistentVolumeClaim: "/api/v1/namespaces/default/persistentvolumeclaims",
+  Pod: "/api/v1/namespaces/default/pods",
+  PriorityClass: "/apis/scheduling.k8s.io/v1/priorityclasses",
+  ReplicationController: "/api/v1/namespaces/default/replicationcontrollers",
+  Service: "/api/v1/namespaces/default/services",
+  StatefulSet: "/apis/apps/v1/namespaces/default/statefulsets",
+};

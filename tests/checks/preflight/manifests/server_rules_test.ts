@@ -1,0 +1,50 @@
+import type { Fields } from "../../../../checks/kubernetes/fields.ts";
+import { readFile } from "../../../../checks/facts/manifests.ts";
+import { refusedFields } from "../../../../checks/preflight/manifests/refused_objects.ts";
+import { openApi } from "../../../cluster/api.ts";
+import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
+import { clusterTest, controlPlane } from "../../../support/control_plane.ts";
+import { ACCEPTED, PATHS, REFUSED } from "./server_rules.ts";
+
+/** The failures that the check finds in an object, as `field: problem; fix`. */
+function refusals(object: Fields): string[] {
+  return readFile("a.yaml", JSON.stringify(object)).objects
+    .flatMap((each) => refusedFields({ directory: "." }, each))
+    .filter(({ severity }) => severity === "fail")
+    .map(({ field = "", problem, fix }) => `${field}: ${problem}; ${fix}`);
+}
+
+for (const [object, expected] of REFUSED) {
+  Deno.test(`refusedFields finds in a ${object.kind}: ${expected}`, () => {
+    assertStringIncludes(refusals(object).join("\n"), expected);
+  });
+}
+
+Deno.test("refusedFields accepts what the API server accepts", () => {
+  const wrong = ACCEPTED.map((object) => ({ object, found: refusals(object) }));
+  assertEquals(wrong.filter(({ found }) => found.length > 0), []);
+});
+
+Deno.test("refusedFields leaves texts alone that a tool fills in", () => {
+  const text = REFUSED.map(([object]) => JSON.stringify(object))
+    .find((each) => each.includes("spark_jobs"))!;
+  assertEquals(refusals(JSON.parse(text.replace("spark_jobs", "${ACCOUNT}"))), []);
+});
+
+clusterTest("an API server has the verdicts of these objects", async () => {
+  using api = openApi(controlPlane().admin);
+  const answer = async (object: Fields) => {
+    const path = `${PATHS[String(object.kind)]}?dryRun=All&fieldValidation=Strict`;
+    const response = await api.send("POST", path, object);
+    const { message } = await response.json();
+    return { isAccepted: response.ok, message };
+  };
+  for (const [object, expected] of REFUSED) {
+    const { isAccepted } = await answer(object);
+    assertEquals(isAccepted, false, `accepted: ${expected}`);
+  }
+  for (const object of ACCEPTED) {
+    const { isAccepted, message } = await answer(object);
+    assertEquals(isAccepted, true, message);
+  }
+});
