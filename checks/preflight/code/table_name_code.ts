@@ -32,19 +32,19 @@ export function judgeTableNames(
   const wanted = tableOf(table);
   const isRead = sources.some(readsOutboxTable);
   const isSet = isRead && isSetInAll(jobs, variables);
-  const inCode = sources.filter((source) =>
-    mayNameTable(source, project) || source.text.includes("OUTBOX_TABLE")
-  ).flatMap((source) =>
-    tableNamesIn(source).flatMap(({ name, offset, assignedTo = "" }) => {
-      const isDefault = isOutboxKey(assignedTo);
-      // The variable of the jobs counts more than the default in their code.
-      if (isDefault && isSet) return [];
-      if (isNear(name, wanted)) return [nearMiss(placeIn(source, offset), name, table)];
-      return isDefault && isRead && isOther(name, table)
-        ? [otherDefault(placeIn(source, offset), name, table)]
-        : [];
-    })
-  );
+  // The variable of the jobs counts more than the default in their code.
+  const hasDefault = ({ text }: Code) => isRead && !isSet && ASSIGNS_TABLE.test(text);
+  const inCode = sources.filter((source) => mayNameTable(source, project) || hasDefault(source))
+    .flatMap((source) =>
+      tableNamesIn(source).flatMap(({ name, offset, assignedTo = "" }) => {
+        const isDefault = isOutboxKey(assignedTo);
+        if (isDefault && isSet) return [];
+        if (isNear(name, wanted)) return [nearMiss(placeIn(source, offset), name, table)];
+        return isDefault && isRead && isOther(name, table)
+          ? [otherDefault(placeIn(source, offset), name, table)]
+          : [];
+      })
+    );
   const isForeign = ({ key, owner }: Setting) => isOutboxKey(key) && !isInProject(owner, project);
   const foreign = variables.filter(isForeign);
   const own = variables.filter((each) => !isForeign(each));
@@ -93,6 +93,9 @@ function isSetInAll(jobs: Tree["jobs"], variables: readonly Setting[]): boolean 
 function readsOutboxTable({ language, text }: Code): boolean {
   return language === "python" && /\b(environ|getenv)\b[^\n]*["']OUTBOX_TABLE["']/.test(text);
 }
+
+/** A value for OUTBOX_TABLE in Python, or an annotation before it. */
+const ASSIGNS_TABLE = /\bOUTBOX_TABLE[\s\\]*(?::|=(?!=))/;
 
 /** Returns whether a variable or a setting of Spark gives a job the name of the outbox. */
 function isOutboxKey(key: string): boolean {
