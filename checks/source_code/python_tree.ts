@@ -194,8 +194,8 @@ export function spacedText(node: Node): string {
   const pieces: string[] = [];
   let copied = node.start;
   for (const { start, end } of parts.map(contentOf)) {
-    // An escaped line break separates words.
-    const content = source.slice(start, end).replace(/\\n/g, "  ");
+    // An escaped line break or tab separates words, and a line break ends a comment of SQL.
+    const content = source.slice(start, end).replace(/\\n/g, " \n").replace(/\\[rt]/g, "  ");
     pieces.push(blank(source.slice(copied, start)), content);
     copied = end;
   }

@@ -168,13 +168,12 @@ function nullCases(sql: string): { offset: number; name: string }[] {
  * before a comma or a bracket is an argument.
  */
 export function mayHaveUntypedNulls(python: string): boolean {
-  const text = python.replaceAll("\\n", "\n");
   return [
     /NULL\b(?<!\w[ \t]*NULL)(?![ \t]*[,;)])/i,
     /\b(?:SELECT|DISTINCT|ALL)[ \t]+NULL\b(?![ \t]*[,;)])/i,
     /\([\s"']*NULL[\s"']*\)/i,
     /\bTHEN\s+NULL\b/i,
-  ].some((pattern) => pattern.test(text));
+  ].some((pattern) => pattern.test(python));
 }
 
 /** Returns whether a text is a query. Prose can contain `, null as …` too. */

@@ -48,7 +48,7 @@ function nullsOfStatement(text: string): Found[] {
   const sql = readSql(text);
   const lists = selectLists(text);
   const sources = [...valuesLists(text), ...lateralViews(sql)];
-  const found: Found[] = [...untypedNulls(text), ...bareNulls(text, lists)];
+  const found: Found[] = [...untypedNulls(text), ...bareNulls(sql, lists)];
   const nested = lists.flatMap(({ items }) => items).filter(({ offset, expression }) =>
     /[([{]|\bCASE\b|::/i.test(expression) &&
     !found.some((each) => offset <= each.offset && each.offset < offset + expression.length)
@@ -246,11 +246,11 @@ function bracketsAround(
 }
 
 /** The columns `NULL` without a name in the result of a query, or with a name in `WITH v(a, b) AS`. */
-function bareNulls(text: string, lists: readonly SelectList[]): Found[] {
-  if (!/^\s*\(*\s*(?:SELECT|WITH|CREATE|INSERT|FROM)\b/i.test(text)) return [];
+function bareNulls(sql: string, lists: readonly SelectList[]): Found[] {
+  if (!/^\s*\(*\s*(?:SELECT|WITH|CREATE|INSERT|FROM)\b/i.test(sql)) return [];
   return lists.flatMap((list) => {
-    const names = namesBefore(text, list);
-    if (names === undefined && (list.depth > 0 || /\bEXISTS\s*\(/i.test(text))) return [];
+    const names = namesBefore(sql, list);
+    if (names === undefined && (list.depth > 0 || /\bEXISTS\s*\(/i.test(sql))) return [];
     return list.items.flatMap(({ offset, expression, name }, i): Found[] =>
       name === undefined && /^\(?\s*NULL\s*\)?$/i.test(expression)
         ? [{ offset, name: names?.[i], isBare: true }]
@@ -260,10 +260,10 @@ function bareNulls(text: string, lists: readonly SelectList[]): Found[] {
 }
 
 /** The names of the columns before a query, as in `WITH v(a, b) AS (SELECT …`. */
-function namesBefore(text: string, { items }: SelectList): string[] | undefined {
+function namesBefore(sql: string, { items }: SelectList): string[] | undefined {
   const [, names] =
     /(?:\bWITH|,)\s*\w+\s*\(([\w\s,`]*)\)\s*AS\s*\(\s*SELECT\s+(?:DISTINCT\s+)?(?:[^()]*)$/i
-      .exec(text.slice(0, items[0]!.offset)) ?? [];
+      .exec(sql.slice(0, items[0]!.offset)) ?? [];
   return names?.split(",").map((each) => each.trim().replaceAll("`", ""));
 }
 

@@ -74,15 +74,20 @@ function ofSqlFile({ text, file = "", field = file }: Code): UntypedNull[] {
 }
 
 /** Returns whether Python code may have nulls without a type, found without parsing the code. */
-export function mayHaveNulls({ text }: Pick<Code, "text">): boolean {
+export function mayHaveNulls({ text: source }: Pick<Code, "text">): boolean {
+  // The letter of an escaped line break or tab is no part of a word.
+  const text = source.replaceAll(/\\[nrt]/g, "\n");
   return /\b(?:lit|createDataFrame|toDF)\b|\b(?:when|sql)\s*[(\\#]/.test(text) &&
       /\bNone\b/.test(text) ||
     /\bcreateDataFrame\b|\btoDF\b/.test(text) && /\[\s*\]|\{\s*\}/.test(text) ||
     /\bNullType\b/.test(text) ||
     /\bvoid\b/i.test(text) || /\bexpr\s*\(/.test(text) && /\bNULL\b/i.test(text) ||
     mayHaveUntypedNulls(text) || EMPTY.test(text) ||
-    /\b(?:SELECT|VALUES|selectExpr)\b/i.test(text) && NULL_VALUE.test(text);
+    SELECTS.test(text) && NULL_VALUE.test(text);
 }
+
+/** A word that begins a query, but no method such as `frame.select` and `dictionary.values`. */
+const SELECTS = /(?<!\.)\b(?:SELECT|VALUES)\b|\bselectExpr\b/i;
 
 /** A null in SQL that is no condition, as in `IS NOT NULL`. */
 const NULL_VALUE = /(?<!\b(?:is|not)\s+)\bNULL\b/i;

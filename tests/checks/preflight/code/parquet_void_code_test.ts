@@ -136,6 +136,9 @@ const VOID = [
   ['spark.sql("SELECT id, NULL FROM t").write.parquet(p)', "NULL"],
   ['spark.sql("SELECT NULL, id FROM t").write.parquet(p)', "NULL"],
   ['spark.sql("SELECT id, NULL, 1 FROM t").write.parquet(p)', "NULL"],
+  ['spark.sql("""-- a\nSELECT id, NULL FROM t""").write.parquet(p)', "NULL"],
+  ['spark.sql("-- a\\nSELECT id, NULL AS b FROM t").write.parquet(p)', "NULL AS b"],
+  ['spark.sql("\\tSELECT id,\\tNULL FROM t").write.parquet(p)', "NULL"],
   ['spark.sql("WITH t AS (SELECT 1 AS a) SELECT a, NULL FROM t").write.parquet(p)', "NULL"],
   ['df.selectExpr("id", "NULL").write.parquet(p)', "NULL"],
   ['spark.sql("SELECT id, coalesce(null, null) AS a FROM t").write.parquet(p)', "NULL AS a"],
@@ -301,7 +304,8 @@ Deno.test("parquet-void names file, line and the type that the contract has", as
 });
 
 Deno.test("parquet-void does not parse Python that only imports pyspark.sql, which takes long", () => {
-  const text = "from pyspark.sql import DataFrame\n\ndef f(sql: str) -> None:\n    'Stops when …'";
+  const text = "from pyspark.sql import DataFrame\n\ndef f(sql: str) -> None:\n" +
+    "    'Stops when a value is null.'\n    print({}.values())";
   const python = () => {
     throw new Error("it was parsed");
   };
