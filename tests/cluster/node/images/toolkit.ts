@@ -67,11 +67,13 @@ interface Packed {
   readonly at: string;
 }
 
-// The name of a symbolic link changes, but not its target.
+// The name of a symbolic link changes, but not its target. With exit code 1, something changed
+// meanwhile: each start of Deno makes and removes a file in node_modules/.deno.
 const ADD = `
 path=$2 at=\${3#/}
 tar -rf "$1" --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 --mode=u=rwX,go=rX \
-  --hard-dereference -C "$(dirname "$path")" --transform="flags=rSH;s,^[^/]*,$at," "$(basename "$path")"
+  --hard-dereference -C "$(dirname "$path")" --transform="flags=rSH;s,^[^/]*,$at," "$(basename "$path")" ||
+  [ $? = 1 ]
 `;
 
 async function pack(layer: string, all: readonly Packed[]): Promise<void> {
