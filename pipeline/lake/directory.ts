@@ -17,6 +17,21 @@ export interface Patience {
   readonly giveUp: number;
 }
 
+/** The end of a work, and the folders to flush to disk. */
+interface Changed<T> {
+  readonly result: T;
+  readonly changed: readonly string[];
+}
+
+/** A writer that waits for the lock. */
+interface Writer {
+  /** The time at which it began to wait. */
+  readonly began: number;
+  readonly fail: (error: unknown) => void;
+  /** Does the work, adds the folders to flush, and returns the function that reports the end. */
+  run(folders: Set<string>): Promise<() => void>;
+}
+
 const PATIENCE: Patience = { tell: 1_000, giveUp: 60_000 };
 /** Milliseconds between two attempts to get the lock. */
 const LOCK_POLL_MS = 20;
@@ -43,7 +58,9 @@ export function openDirectory(
   const name = pathToFileURL(root).href;
   const temporary = join(root, ".tmp");
   let swept = false;
-  let turn: Promise<unknown> = Promise.resolve();
+  /** The writers of this lake that wait for the next turn. */
+  let waiting: Writer[] = [];
+  let turn: Promise<void> = Promise.resolve();
   /** The time at which this lake held the lock for the last time. */
   let held = 0;
 
@@ -57,39 +74,77 @@ export function openDirectory(
     }
   }
 
-  /** Runs work while no other writer of any process publishes or removes an object. */
-  function alone<T>(work: () => Promise<T>): Promise<T> {
-    // The writers of this lake take turns, so that only one of them asks for the lock. If another run
-    // holds the lock, all of them give up together. The time in which a writer of this lake held the
-    // lock does not count.
-    const began = Date.now();
-    const result = turn.then(() => locked(work, began));
-    turn = result.catch(() => {});
-    return result;
+  /**
+   * Runs work while no other writer of any process publishes or removes an object.
+   *
+   * @returns is fulfilled when the folders that the work returned are on disk
+   */
+  function alone<T>(work: () => Promise<Changed<T>>): Promise<T> {
+    const done = Promise.withResolvers<T>();
+    waiting.push({
+      began: Date.now(),
+      fail: done.reject,
+      async run(folders) {
+        const { result, changed } = await work();
+        for (const folder of changed) folders.add(folder);
+        return () => done.resolve(result);
+      },
+    });
+    if (waiting.length === 1) turn = turn.then(takeTurn);
+    return done.promise;
   }
 
-  async function locked<T>(work: () => Promise<T>, began: number): Promise<T> {
-    const path = join(temporary, "lock");
-    using file = await Deno.open(path, { write: true, create: true });
-    let isReported = false;
-    while (!await file.tryLock(true)) {
-      signal?.throwIfAborted();
-      const waited = Date.now() - Math.max(began, held);
-      if (waited >= patience.giveUp) throw new LockHeld(path, waited);
-      if (!isReported && waited >= patience.tell) {
-        onWait?.(`waiting for another run to release ${path}`);
-      }
-      isReported ||= waited >= patience.tell;
-      await new Promise((resolve) => setTimeout(resolve, LOCK_POLL_MS));
-    }
+  /**
+   * Runs all writers that wait, one after the other. They share the lock and one flush of each
+   * folder, which take longer than the work. If another run holds the lock, all of them give up
+   * together. The time in which this lake held the lock does not count.
+   */
+  async function takeTurn(): Promise<void> {
+    const writers = waiting;
+    waiting = [];
     try {
-      return await work();
-    } finally {
+      using _lock = await acquireLock(writers[0]!.began);
+      const folders = new Set<string>();
+      const ends: (() => void)[] = [];
+      for (const { run, fail } of writers) {
+        ends.push(await run(folders).catch((error) => () => fail(error)));
+      }
+      await Promise.all([...folders].map(flush));
       held = Date.now();
-    } // closing the file releases the lock
+      ends.forEach((end) => end());
+    } catch (error) {
+      writers.forEach(({ fail }) => fail(error));
+    }
   }
 
-  async function publish(file: string, target: string, condition: Condition | undefined) {
+  /** Waits for the lock. Closing the file releases it. */
+  async function acquireLock(began: number): Promise<Deno.FsFile> {
+    const path = join(temporary, "lock");
+    const file = await Deno.open(path, { write: true, create: true });
+    let isReported = false;
+    try {
+      while (!await file.tryLock(true)) {
+        signal?.throwIfAborted();
+        const waited = Date.now() - Math.max(began, held);
+        if (waited >= patience.giveUp) throw new LockHeld(path, waited);
+        if (!isReported && waited >= patience.tell) {
+          onWait?.(`waiting for another run to release ${path}`);
+        }
+        isReported ||= waited >= patience.tell;
+        await new Promise((resolve) => setTimeout(resolve, LOCK_POLL_MS));
+      }
+      return file;
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+  }
+
+  async function publish(
+    file: string,
+    target: string,
+    condition: Condition | undefined,
+  ): Promise<Changed<"stored" | "conflict">> {
     await Deno.mkdir(dirname(target), { recursive: true });
     if ((await unlessMissing(Deno.stat(target)))?.isDirectory) throw new FolderInTheWay(target);
     if (condition === "absent") {
@@ -97,17 +152,18 @@ export function openDirectory(
       try {
         await Deno.link(file, target);
       } catch (error) {
-        if (isCode(error, "EEXIST")) return "conflict";
+        if (isCode(error, "EEXIST")) return { result: "conflict", changed: [] };
         throw error;
       }
     } else {
-      if (condition !== undefined && condition.etag !== await etagOf(target)) return "conflict";
+      if (condition !== undefined && condition.etag !== await etagOf(target)) {
+        return { result: "conflict", changed: [] };
+      }
       await Deno.rename(file, target);
     }
-    const folders = [dirname(target)];
-    while (folders.at(-1)!.length > root.length) folders.push(dirname(folders.at(-1)!));
-    await Promise.all(folders.map(flush));
-    return "stored";
+    const changed = [dirname(target)];
+    while (changed.at(-1)!.length > root.length) changed.push(dirname(changed.at(-1)!));
+    return { result: "stored", changed };
   }
 
   return {
@@ -169,6 +225,7 @@ export function openDirectory(
         await alone(async () => {
           await unlessMissing(Deno.remove(target));
           await removeEmpty(dirname(target), root);
+          return { result: undefined, changed: [] };
         });
       }),
 
