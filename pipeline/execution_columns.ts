@@ -14,9 +14,9 @@ import { type PageRest, plainTexts } from "./execution_pages.ts";
 import type { CompressedPage } from "./lake/page_file.ts";
 import type { StoredPage } from "./lake/parquet_pages.ts";
 import { type SortedOperations, STATUSES, TIMES } from "./operations.ts";
+import type { PartialPart } from "./kept_columns.ts";
 import { type PageCodec, THIS_THREAD, ThreadFailure } from "./page_thread.ts";
 import { readAhead } from "./parallel.ts";
-import type { OpenPart } from "./open_parts.ts";
 import type { EventParts, Events, Location } from "./replay_order.ts";
 import { codedCells, codeOf, type FixedCells } from "./typed_columns.ts";
 
@@ -47,6 +47,9 @@ export interface Source extends FoldedColumn {
 
 /** The columns of bronze that silver's other columns come from. */
 const SOURCES: readonly Source[] = sources();
+
+/** The names of these columns. */
+export const SOURCE_NAMES: readonly string[] = SOURCES.map(({ name }) => name);
 
 function sources(): Source[] {
   const made: [string, string, Rule][] = [];
@@ -104,6 +107,8 @@ export interface ColumnsPlan extends RowGroupPlan {
   readonly rests: ReadonlyMap<string, PageRest | undefined>;
   /** The columns of bronze, if {@linkcode beginReading} was called before. */
   readonly reading: ColumnReading | undefined;
+  /** True if no other range follows. */
+  readonly isLast: boolean;
 }
 
 /** Columns of bronze that are read ahead. */
@@ -114,6 +119,8 @@ export interface ColumnReading {
   readonly partCount: number;
   /** The parts of each pass. */
   readonly chunks: AsyncGenerator<ReadChunks>;
+  /** Frees the memory of columns that were made. */
+  finish(columns: readonly Source[]): void;
   /** Ends the reading, and frees the memory of the parts. */
   close(): Promise<void>;
 }
@@ -148,14 +155,14 @@ export async function makeColumns(
   codec: PageCodec,
 ): Promise<ExecutionColumns> {
   const made = new Map<string, ExecutionPages>();
-  const { groups, operations: { count } } = plan;
+  const { groups, operations: { count }, isLast } = plan;
   try {
-    const reading = plan.reading ?? beginReading(events, groups, count, codec);
+    const reading = plan.reading ?? beginReading(events, groups, count, isLast, codec);
     await makeMissing(made, plan, reading, codec);
   } catch (error) {
     if (!(error instanceof ThreadFailure)) throw error;
     const missing = SOURCES.filter(({ makes }) => makes.some((name) => !made.has(name)));
-    const reading = beginReading(events, groups, count, THIS_THREAD, missing);
+    const reading = beginReading(events, groups, count, isLast, THIS_THREAD, missing);
     await makeMissing(made, plan, reading, THIS_THREAD);
   }
   return made;
@@ -166,39 +173,45 @@ export async function makeColumns(
  *
  * @param groups the row groups to read
  * @param count the number of operations
+ * @param isLast true if the columns are read for the last time
  * @param codec decompresses the pages
  */
 export function beginReading(
   events: Events,
   groups: readonly LocatedTargets[],
   count: number,
+  isLast: boolean,
   codec: PageCodec,
   columns: readonly Source[] = SOURCES,
 ): ColumnReading {
   const passes = passesOf(columns, events, count);
   const parts = partsOf(groups);
-  const opened = events.parts();
+  const opened = events.parts(isLast);
+  const isInMemory = (own: readonly Source[]) => own.every(({ name }) => events.hasInMemory(name));
+  const inMemory = new Set(passes.filter(isInMemory));
   const chunks = readAhead(
     passes.flatMap((columns) => parts.map((part) => ({ columns, part }))),
     ({ columns, part }) => readChunks(opened, columns, part, codec),
     {
-      count: events.isInMemory && codec !== THIS_THREAD ? PARTS_AHEAD : 1,
+      count: codec === THIS_THREAD ? 1 : PARTS_AHEAD,
       size: BYTES_AHEAD,
-      sizeOf,
+      // Only one part is read ahead if it is not in memory.
+      sizeOf: (each) => inMemory.has(each.columns) ? sizeOf(each) : BYTES_AHEAD,
     },
   );
   const close = async () => {
     await chunks.return(undefined);
     opened.close();
   };
-  return { passes, partCount: parts.length, chunks, close };
+  const finish = (columns: readonly Source[]) => opened.finish(columns.map(({ name }) => name));
+  return { passes, partCount: parts.length, chunks, finish, close };
 }
 
 /** Makes the columns that were not made before. */
 async function makeMissing(
   made: Map<string, ExecutionPages>,
   plan: ColumnsPlan,
-  { passes, partCount, chunks, close }: ColumnReading,
+  { passes, partCount, chunks, finish, close }: ColumnReading,
   codec: PageCodec,
 ): Promise<void> {
   const { operations, groups, rests } = plan;
@@ -228,6 +241,7 @@ async function makeMissing(
           throw part.malformed((error as Error).message);
         }
       }
+      finish(columns);
       for (const [i, { makes }] of columns.entries()) {
         const own = makes.map((name) => rests.get(name));
         keep(makes, await folds[i]!.finish(plan, own, codec));
@@ -243,16 +257,21 @@ async function makeMissing(
 
 /**
  * The columns that are made at once: one, or several if each of them would read the parts again.
+ * Those that are in memory come first, because their memory is freed then.
  *
  * @param count the number of operations
  */
-function passesOf(columns: readonly Source[], { isInMemory }: Events, count: number): Source[][] {
-  const passes: Source[][] = [];
+function passesOf(columns: readonly Source[], events: Events, count: number): Source[][] {
+  const { kept = [], others = [] } = Object.groupBy(
+    columns,
+    ({ name }) => events.hasInMemory(name) ? "kept" : "others",
+  );
+  const passes = kept.map((column) => [column]);
   let bytes = Infinity;
-  for (const column of columns) {
+  for (const column of others) {
     const own = count * bytesOf(column);
     bytes += own;
-    if (isInMemory || bytes > BYTES_AT_ONCE) {
+    if (bytes > BYTES_AT_ONCE) {
       passes.push([]);
       bytes = own;
     }
@@ -294,7 +313,7 @@ function sizeOf(
 /** Columns of one part. */
 export interface ReadChunks {
   /** The part. */
-  readonly part: OpenPart;
+  readonly part: PartialPart;
   /** The row groups of each column. */
   readonly chunks: readonly FoldedChunk[][];
 }
@@ -312,7 +331,7 @@ async function readChunks(
   codec: PageCodec,
 ): Promise<ReadChunks> {
   const names = columns.map(({ name }) => name);
-  const part = await parts.open(groups[0].location);
+  const part = await parts.open(groups[0].location, names);
   const found: Omit<FoldedChunk, "contents">[][] = columns.map(() => []);
   for (const { index, location } of groups) {
     for (const [i, column] of part.pages(location.group, names).entries()) {

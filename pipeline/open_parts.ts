@@ -42,6 +42,12 @@ export interface ReadGroup {
   free(): void;
 }
 
+/** The pages of one column of a row group, and its type. */
+export interface TypedColumn extends StoredColumn {
+  /** The type according to the file. */
+  readonly type: string;
+}
+
 /** A part in memory. */
 export interface OpenPart {
   /** The number of row groups. */
@@ -52,11 +58,8 @@ export interface OpenPart {
   read(group: number, names: readonly string[]): ReadGroup;
   /** Decompresses columns of all row groups from one on. The groups can be taken once. */
   readFrom(group: number, names: readonly string[]): Promise<Iterable<ReadGroup>>;
-  /** Finds the pages of columns of one row group, with their types. */
-  pages(
-    group: number,
-    names: readonly string[],
-  ): (StoredColumn & { readonly type: string })[];
+  /** Finds the pages of columns of one row group; none if it has no rows. */
+  pages(group: number, names: readonly string[]): TypedColumn[];
   /** The failure of a part whose content is not that of bronze. */
   malformed(problem: string): Error;
 }

@@ -158,11 +158,14 @@ async function findOperations(
     }
     const groups = found.map(({ group }) => group);
     // A second thread has work while this one sorts. Parts that are not in memory need room first.
-    const reading = events.isInMemory ? beginReading(events, groups, capacity, codec) : undefined;
+    const isLast = range.upTo === undefined;
+    const reading = events.isInMemory
+      ? beginReading(events, groups, capacity, isLast, codec)
+      : undefined;
     await Promise.resolve(); // the requests are sent now
     const sorted = operations.sort();
     for (const { first, group } of found) sorted.place(group.targets, group.ranks ?? first);
-    return { operations: sorted, groups, reading, isLast: range.upTo === undefined };
+    return { operations: sorted, groups, reading, isLast };
   } finally {
     operations.free();
   }
@@ -187,7 +190,7 @@ async function* withColumns(
     }
     const columns = await makeColumns(
       events,
-      { ...plan, operations, groups, rests, reading },
+      { ...plan, operations, groups, rests, reading, isLast },
       codec,
     );
     if (isLast) events.close();

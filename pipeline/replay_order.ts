@@ -2,6 +2,7 @@ import { type Lake, REQUESTS_IN_FLIGHT } from "./lake/lake.ts";
 import type { Part } from "./lake/marker.ts";
 import { compareBytes } from "./lake/page_encoding.ts";
 import type { Chunk } from "./lake/parquet_pages.ts";
+import { keepColumns, type KeptColumns, type PartialPart, type PartPlace } from "./kept_columns.ts";
 import { type OpenPart, type Parts, partsOf, type ReadGroup } from "./open_parts.ts";
 import type { EventGroup } from "./operations.ts";
 import { type PageCodec, THIS_THREAD } from "./page_thread.ts";
@@ -25,8 +26,14 @@ export interface Events {
   scan(names: readonly string[]): AsyncIterable<LocatedGroup>;
   /** Whether the parts stay in memory, so that no part is fetched twice. */
   readonly isInMemory: boolean;
-  /** Begins to read parts with row groups that a scan found. */
-  parts(): EventParts;
+  /** Whether a column of all parts that were scanned is in memory. */
+  hasInMemory(name: string): boolean;
+  /**
+   * Begins to read parts with row groups that a scan found.
+   *
+   * @param isLast true if each column is read for the last time
+   */
+  parts(isLast: boolean): EventParts;
   /** Frees the memory of the parts. */
   close(): void;
 }
@@ -49,10 +56,12 @@ export interface LocatedGroup extends EventGroup {
 
 /** Opens parts. Opening in the order of the parts, or from the last one, fetches each part once. */
 export interface EventParts {
-  /** Opens the part of a row group. Only the last two parts stay usable. */
-  open(location: Location): Promise<OpenPart>;
+  /** Opens columns of the part of a row group. Only the last two parts stay usable. */
+  open(location: Location, names: readonly string[]): Promise<PartialPart>;
   /** Frees the memory of the part of a row group, unless it stays in memory for other readers. */
   release(location: Location): void;
+  /** Frees the memory of columns that were read, unless they are read again. */
+  finish(names: readonly string[]): void;
   /** Frees the memory of the parts, unless they stay in memory for other readers. */
   close(): void;
 }
@@ -76,6 +85,8 @@ interface Loaded extends ReadGroup {
 
 /** A day up to this size is in memory while it is replayed, in bytes. */
 const MOST_KEPT = 80 << 20;
+/** The size of the columns of a larger day that are in memory, in bytes. */
+const MOST_OF_COLUMNS = 64 << 20;
 
 /** Options of {@linkcode openEvents}. */
 export interface EventsOptions {
@@ -83,6 +94,10 @@ export interface EventsOptions {
   readonly codec?: PageCodec | undefined;
   /** The largest size of a day that is in memory, in bytes. */
   readonly mostKept?: number | undefined;
+  /** The columns of a larger day to keep in memory, as far as they fit. */
+  readonly columns?: readonly string[] | undefined;
+  /** The largest size of these columns, in bytes. */
+  readonly mostOfColumns?: number | undefined;
 }
 
 /**
@@ -93,9 +108,11 @@ export interface EventsOptions {
 export async function openEvents(
   lake: Lake,
   parts: readonly Part[],
-  { codec = THIS_THREAD, mostKept = MOST_KEPT }: EventsOptions = {},
+  { codec = THIS_THREAD, mostKept = MOST_KEPT, columns = [], mostOfColumns = MOST_OF_COLUMNS }:
+    EventsOptions = {},
 ): Promise<Events> {
-  const keepsAll = parts.reduce((sum, { bytes }) => sum + bytes, 0) <= mostKept;
+  const allBytes = parts.reduce((sum, { bytes }) => sum + bytes, 0);
+  const keepsAll = allBytes <= mostKept;
   const listed = [...Map.groupBy(parts, ({ amendment = 0 }) => amendment).values()];
   const open = (most: number) => listed.map((own, i) => partsOf(lake, own, i, most, codec));
   const sequences = open(keepsAll ? Infinity : 2);
@@ -106,20 +123,29 @@ export async function openEvents(
       throw error;
     }),
   );
-  const close = () => sequences.forEach((each) => each.close());
+  const kept = keepColumns(keepsAll ? [] : columns, mostOfColumns);
+  const close = () => {
+    kept.release(columns);
+    sequences.forEach((each) => each.close());
+  };
+  const onPart: OnPart = (place, part) => {
+    const { bytes } = listed[place.sequence]![place.part]!;
+    kept.keep(place, part, bytes / allBytes);
+  };
   return {
     async *scan(names) {
       const [only] = sequences;
       try {
-        if (sequences.length > 1) yield* scanMerged(sequences, tails, names);
-        else if (only !== undefined) yield* scan(only, tails[0]!, names);
+        if (sequences.length > 1) yield* scanMerged(sequences, tails, names, onPart);
+        else if (only !== undefined) yield* scan(only, tails[0]!, names, onPart);
       } finally {
         await opened;
       }
-      if (!keepsAll) close();
+      if (!keepsAll) sequences.forEach((each) => each.close());
     },
     isInMemory: keepsAll,
-    parts: () => opener(keepsAll ? sequences : open(2), keepsAll),
+    hasInMemory: (name) => keepsAll || kept.has(name),
+    parts: (isLast) => keepsAll ? openerOfAll(sequences) : opener(open(2), kept, isLast),
     close,
   };
 }
@@ -142,9 +168,11 @@ async function* scan(
   parts: Parts,
   { part, group, ranks }: Tail,
   names: readonly string[],
+  onPart: OnPart,
 ): AsyncGenerator<LocatedGroup> {
   let used = 0;
-  for await (const loaded of load(parts, names, ranks.length === 0 ? parts.count : part, group)) {
+  const firstPart = ranks.length === 0 ? parts.count : part;
+  for await (const loaded of load(parts, names, onPart, firstPart, group)) {
     const { location, rows, sequenced, columns } = loaded;
     const own = placed(loaded, ranks, used);
     yield { from: sequenced, to: rows, columns, ranks: own, location };
@@ -152,7 +180,7 @@ async function* scan(
     loaded.free();
   }
   const rises = orderChecker();
-  for await (const loaded of load(parts, names)) {
+  for await (const loaded of load(parts, names, onPart)) {
     rises(loaded);
     const { location, sequenced, columns } = loaded;
     if (sequenced > 0) yield { from: 0, to: sequenced, columns, ranks: undefined, location };
@@ -166,10 +194,16 @@ async function* scanMerged(
   sequences: readonly Parts[],
   tails: readonly Tail[],
   names: readonly string[],
+  onPart: OnPart,
 ): AsyncGenerator<LocatedGroup> {
   let placedCount = tails.reduce((sum, { ranks }) => sum + ranks.length, 0);
   const cursors = sequences.map((parts, i) => {
-    return { groups: load(parts, names), ranks: tails[i]!.ranks, used: 0, rises: orderChecker() };
+    return {
+      groups: load(parts, names, onPart),
+      ranks: tails[i]!.ranks,
+      used: 0,
+      rises: orderChecker(),
+    };
   });
   type Head = { loaded: Loaded; row: number; ranks: Uint32Array; cursor: typeof cursors[number] };
   const heads: Head[] = [];
@@ -362,10 +396,14 @@ const PARTS_AHEAD = 3;
 /** The size of these parts, in bytes. A single one may be larger. */
 const BYTES_AHEAD = 32 << 20;
 
+/** Receives each part that is read, before its row groups. */
+type OnPart = (place: PartPlace, part: OpenPart) => void;
+
 /** Reads row groups one after the other, with event_seq besides the named columns. */
 async function* load(
   parts: Parts,
   names: readonly string[],
+  onPart: OnPart,
   firstPart = 0,
   firstGroup = 0,
 ): AsyncGenerator<Loaded> {
@@ -373,6 +411,7 @@ async function* load(
     const reader = await parts.open(part);
     const first = part === firstPart ? firstGroup : 0;
     const groups = await reader.readFrom(first, ["event_seq", ...names]);
+    onPart({ sequence: parts.sequence, part }, reader);
     return { part, first, reader, groups };
   };
   const indexes = Array.from(
@@ -395,15 +434,26 @@ async function* load(
   }
 }
 
-/** Opens parts of sequences. */
-function opener(sequences: readonly Parts[], keepsAll: boolean): EventParts {
+/** Opens parts that all stay in memory. */
+function openerOfAll(sequences: readonly Parts[]): EventParts {
   return {
     open: ({ sequence, part }) => sequences[sequence]!.open(part),
-    release({ sequence, part }) {
-      if (!keepsAll) sequences[sequence]!.release(part);
+    release() {},
+    finish() {},
+    close() {},
+  };
+}
+
+/** Opens parts of sequences, or the columns of them that were kept. */
+function opener(sequences: readonly Parts[], kept: KeptColumns, isLast: boolean): EventParts {
+  return {
+    async open(location, names) {
+      return kept.open(location, names) ?? await sequences[location.sequence]!.open(location.part);
     },
-    close() {
-      if (!keepsAll) sequences.forEach((each) => each.close());
+    release: ({ sequence, part }) => sequences[sequence]!.release(part),
+    finish(names) {
+      if (isLast) kept.release(names);
     },
+    close: () => sequences.forEach((each) => each.close()),
   };
 }

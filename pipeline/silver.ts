@@ -4,6 +4,7 @@ import { EXECUTION_CONTRACT } from "./contract/fingerprint.ts";
 import { EXECUTION_COLUMNS } from "./contract/tables.ts";
 import { adviceToPublish, type Day } from "./contract/window.ts";
 import { Failure } from "./errors.ts";
+import { SOURCE_NAMES } from "./execution_columns.ts";
 import { compareWindow, type Difference, SILVER } from "./compare.ts";
 import { listAll, type Publication, publishWindow, removeBesideSealed } from "./lake/commit.ts";
 import { type RunStart, startRun } from "./lake/lifetimes.ts";
@@ -166,7 +167,11 @@ async function transform(
     data: { key: bronze.key, state, rows: events, parts: sources.length },
   });
   const replay = await replayEvents(
-    observed(await openEvents(lake, sources, { codec: thread }), events, observer),
+    observed(
+      await openEvents(lake, sources, { codec: thread, columns: SOURCE_NAMES }),
+      events,
+      observer,
+    ),
     events,
     { most: mostOperations, codec: thread },
   );

@@ -35,7 +35,7 @@ Deno.test("columns: a page that is not compressed stays usable while the next co
     groups.push({ from, to, location, targets: new Int32Array(to - from), ranks: undefined });
   }
   // The part is read once for each column, as for this number of operations.
-  const reading = beginReading(events, groups, 4_000_000, halfCompressed());
+  const reading = beginReading(events, groups, 4_000_000, true, halfCompressed());
   assert(reading.passes.length > 8, `${reading.passes.length}`);
   for await (const { chunks } of reading.chunks) {
     const contents = () => chunks.flatMap((own) => own.flatMap((chunk) => chunk.contents));

@@ -296,10 +296,10 @@ function randomParts(events: readonly BronzeEvent[], random: Random): PartGroups
 async function replayFrom(
   sequences: readonly (readonly PartGroups[])[],
   most?: number,
-  mostKept?: number,
+  ...kept: number[]
 ): Promise<Replayed> {
   const lake: Lake = memoryLake();
-  return await replayParts(lake, await storeBronze(lake, sequences), most, undefined, mostKept);
+  return await replayParts(lake, await storeBronze(lake, sequences), most, undefined, ...kept);
 }
 
 Deno.test("replay: equals the plain replay on random days, from any layout and in any number of ranges", async () => {
@@ -323,8 +323,8 @@ Deno.test("replay: equals the plain replay on random days, from any layout and i
     ];
     for (const layout of layouts) {
       for (const most of [undefined, 2, 12]) {
-        const mostKept = seed % 2 === 0 ? 0 : undefined;
-        const own = await replayFrom(layout, most, mostKept);
+        const kept = [[], [0], [0, 500], [0, 1 << 20]][seed % 4]!;
+        const own = await replayFrom(layout, most, ...kept);
         assertEquals(own.body, whole.body, `seed ${seed}, ${most} operations`);
         assert(most === undefined || own.most <= most, `${own.most} operations in memory`);
         assert([...clients].every((client) => own.clients.has(client as bigint)));
@@ -387,11 +387,11 @@ Deno.test("replay: gives the same executions if a second thread handles pages, o
   const lake = memoryLake();
   const parts = await storeThreeParts(lake);
   const whole = await replayParts(lake, parts);
-  for (const mostKept of [undefined, 0]) {
+  for (const kept of [[], [0], [0, 1_000], [0, 1 << 20]]) {
     for (const most of [undefined, 20]) {
       for (const own of [undefined, thread]) {
-        const { body } = await replayParts(lake, parts, most, own, mostKept);
-        assertEquals(body, whole.body, `${mostKept} bytes in memory, ${most} operations`);
+        const { body } = await replayParts(lake, parts, most, own, ...kept);
+        assertEquals(body, whole.body, `${kept} bytes in memory, ${most} operations`);
       }
     }
   }
@@ -414,6 +414,23 @@ Deno.test("replay: frees a part before the next one is fetched, if no part stays
   };
   await replayParts(watched, parts, undefined, undefined, 0);
   assertEquals(inMemory.slice(-3), [0, 0, 0]); // the columns are made in one pass
+});
+
+Deno.test("replay: fetches the parts of a large day only to find operations and for columns that were not kept", async () => {
+  const lake = memoryLake();
+  const parts = await storeThreeParts(lake);
+  let fetched = 0;
+  lake.onGet = () => fetched++;
+  const fetches = async (...kept: number[]) => {
+    fetched = 0;
+    await replayParts(lake, parts, undefined, undefined, ...kept);
+    return fetched;
+  };
+  const withAll = await fetches(0, 1 << 20);
+  // The columns that are not kept are made in one pass.
+  assertEquals(await fetches(0, 1_000), withAll + 3);
+  assertEquals(await fetches(0, 0), withAll + 3);
+  assertEquals(withAll, 4); // the last part is also searched for events without an event_seq
 });
 
 Deno.test("replay: refuses a damaged page with the same message if a second thread handles pages", async () => {

@@ -11,6 +11,7 @@ import type { Part } from "../../pipeline/lake/marker.ts";
 import { createPageFile } from "../../pipeline/lake/page_file.ts";
 import { openPart } from "../../pipeline/lake/parquet_reader.ts";
 import type { PageCodec } from "../../pipeline/page_thread.ts";
+import { SOURCE_NAMES } from "../../pipeline/execution_columns.ts";
 import { replayEvents } from "../../pipeline/replay.ts";
 import { openEvents } from "../../pipeline/replay_order.ts";
 import { DAY } from "./days.ts";
@@ -81,6 +82,7 @@ export interface Replayed {
  * @param most the largest number of operations in memory
  * @param codec decompresses and compresses pages
  * @param mostKept the largest size of the parts that stay in memory, in bytes
+ * @param mostOfColumns the largest size of the columns that stay in memory otherwise, in bytes
  */
 export async function replayParts(
   lake: Lake,
@@ -88,9 +90,15 @@ export async function replayParts(
   most?: number,
   codec?: PageCodec,
   mostKept?: number,
+  mostOfColumns = 0,
 ): Promise<Replayed> {
   const events = parts.reduce((sum, { rows }) => sum + rows, 0);
-  const opened = await openEvents(lake, parts, { codec, mostKept });
+  const opened = await openEvents(lake, parts, {
+    codec,
+    mostKept,
+    columns: SOURCE_NAMES,
+    mostOfColumns,
+  });
   const replay = await replayEvents(opened, events, { most, codec });
   const file = createPageFile(EXECUTION_COLUMNS);
   const found = { groups: [] as number[], most: replay.capacity, ranges: 0 };
