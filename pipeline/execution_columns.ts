@@ -140,6 +140,8 @@ export interface ExecutionPages {
 const BYTES_AT_ONCE = 60 << 20;
 /** The number of parts whose pages are decompressed ahead, if the parts are in memory. */
 const PARTS_AHEAD = 8;
+/** The same for a larger day, of which only columns are in memory. */
+const PARTS_OF_LARGE_DAY = 2;
 /** The size of pages that are decompressed ahead, in bytes. */
 const BYTES_AHEAD = 24 << 20;
 
@@ -193,7 +195,7 @@ export function beginReading(
     passes.flatMap((columns) => parts.map((part) => ({ columns, part }))),
     ({ columns, part }) => readChunks(opened, columns, part, codec),
     {
-      count: codec === THIS_THREAD ? 1 : PARTS_AHEAD,
+      count: codec === THIS_THREAD ? 1 : events.isInMemory ? PARTS_AHEAD : PARTS_OF_LARGE_DAY,
       size: BYTES_AHEAD,
       // Only one part is read ahead if it is not in memory.
       sizeOf: (each) => inMemory.has(each.columns) ? sizeOf(each) : BYTES_AHEAD,

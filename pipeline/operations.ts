@@ -59,7 +59,7 @@ export interface Operations {
   addClients(group: EventGroup, clients: Set<bigint>): void;
   /** The keys that divide the operations into ranges of about the same size. */
   borders(ranges: number): Key[];
-  /** The operations whose last event has a key in the range. */
+  /** The operations whose last event has a key in the range. No event can be found after that. */
   sort(): SortedOperations;
   /** Frees the memory at once, instead of at some later garbage collection. */
   free(): void;
@@ -243,6 +243,7 @@ export function createOperations(capacity: number, range: KeyRange): Operations 
       });
     },
     sort() {
+      freeArrays([slots]);
       const sorted = order();
       const placeOf = new Int32Array(count).fill(-1);
       sorted.forEach((index, place) => placeOf[index] = place);
@@ -281,7 +282,7 @@ export function createOperations(capacity: number, range: KeyRange): Operations 
 }
 
 function freeArrays(arrays: readonly ArrayBufferView<ArrayBuffer>[]): void {
-  for (const { buffer } of arrays) buffer.transfer(0);
+  for (const { buffer } of arrays) if (!buffer.detached) buffer.transfer(0);
 }
 
 // A byte order mark is a character like any other.

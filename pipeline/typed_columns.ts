@@ -279,7 +279,7 @@ export function sortIndexes(indexes: Uint32Array, keys: readonly Int32Array[]): 
   const count = indexes.length;
   let order = indexes.slice();
   let other = new Uint32Array(count);
-  for (const numbers of keys.flatMap((halves) => unsignedNumbers(indexes, halves))) {
+  for (const numbers of keys.values().flatMap((halves) => unsignedNumbers(indexes, halves))) {
     const found = countBytes(indexes, numbers);
     for (let byte = 0; byte < 4; byte++) {
       const own = found.subarray(256 * byte, 256 * (byte + 1));
@@ -295,7 +295,9 @@ export function sortIndexes(indexes: Uint32Array, keys: readonly Int32Array[]): 
       }
       [order, other] = [other, order];
     }
+    numbers.buffer.transfer(0); // frees the memory at once
   }
+  other.buffer.transfer(0);
   return order;
 }
 
@@ -303,7 +305,7 @@ export function sortIndexes(indexes: Uint32Array, keys: readonly Int32Array[]): 
  * Numbers in the order of 64-bit integers: the distance from the least integer if it fits into 32
  * bits, since few of its bytes differ then; otherwise both halves, the lower one first.
  */
-function unsignedNumbers(indexes: Uint32Array, halves: Int32Array): Uint32Array[] {
+function unsignedNumbers(indexes: Uint32Array, halves: Int32Array): Uint32Array<ArrayBuffer>[] {
   let [minHigh, minLow, maxHigh, maxLow] = [Infinity, Infinity, -Infinity, -Infinity];
   for (let i = 0; i < indexes.length; i++) {
     const low = halves[2 * indexes[i]!]! >>> 0;

@@ -233,6 +233,35 @@ Deno.test("directory: does not count the time in which another put of the same r
   assertEquals(answers, []);
 });
 
+Deno.test("directory: puts that wait take the lock together, and one that fails stops no other one", async () => {
+  await using lake = await temporaryLake();
+  const writer = openDirectory({ kind: "directory", path: lake.path });
+  await writer.put("day/there", BODY);
+  await writer.put("day/folder/a", BODY);
+  const keys = ["day/a", "day/there", "day/folder", "day/b", "day/c"];
+  // The put that comes first holds the lock until the others wait.
+  const allWait = Promise.withResolvers<void>();
+  let [calls, locks] = [0, 0];
+  const { now } = Date;
+  using _clock = replaced(Date, "now", () => {
+    if (++calls === keys.length) allWait.resolve();
+    return now();
+  });
+  const { tryLock } = Deno.FsFile.prototype;
+  using _lock = replaced(Deno.FsFile.prototype, "tryLock", async function (this: Deno.FsFile, own) {
+    locks++;
+    await allWait.promise;
+    return await tryLock.call(this, own);
+  });
+  const results = await Promise.allSettled(keys.map((key) => writer.put(key, BODY, "absent")));
+  assertEquals(
+    results.map((result) => result.status === "fulfilled" ? result.value : "failed"),
+    ["stored", "conflict", "failed", "stored", "stored"],
+  );
+  assertEquals(locks, 2);
+  assertEquals(await unpublished(lake.path), []);
+});
+
 /** Replaces a method until the end of the block. */
 function replaced<T, K extends keyof T>(object: T, name: K, method: T[K]): Disposable {
   const original = object[name];
