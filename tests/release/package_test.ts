@@ -50,8 +50,13 @@ validator.validate(text).then((error) => console.log(JSON.stringify(error)));
 /** Installs packages of npm, with what npm needs to reach its registry, and nothing else. */
 async function npmInstall(args: readonly string[], home: string): Promise<void> {
   const env = Object.entries(Deno.env.toObject()).filter(([name]) => REGISTRY.test(name));
-  // Without the registry, npm would retry for minutes.
-  const { code, stderr } = await execute("npm", ["install", "--fetch-retries=1", ...args], {
+  // A registry that is away for a moment is no failure. By default, npm would retry for minutes.
+  const retries = [
+    "--fetch-retries=5",
+    "--fetch-retry-mintimeout=1000",
+    "--fetch-retry-maxtimeout=5000",
+  ];
+  const { code, stderr } = await execute("npm", ["install", ...retries, ...args], {
     cwd: home,
     clearEnv: true,
     env: { ...Object.fromEntries(env), HOME: home },
