@@ -28,16 +28,17 @@ export function closestName(name: string, known: readonly string[]): string | un
 }
 
 /**
- * Returns whether two names are surely meant as the same: they differ in one letter of a word with at
- * least four letters, in two swapped letters, in case, or in the characters between the words. Words
- * such as `ro` and `rw`, and numbers, differ on purpose.
+ * Returns whether two names are surely meant as the same: they differ in case, in the characters
+ * between the words, or in at most two letters. A word with fewer than four letters must be the same,
+ * and one with fewer than eight may differ in one letter; two swapped letters count as one. Words such
+ * as `ro` and `rw`, and numbers, differ on purpose.
  *
  * @example
  * ```ts
  * import { assert } from "@std/assert";
  * import { isSlip } from "./spelling.ts";
  *
- * assert(isSlip("db-credential", "db-credentials"));
+ * assert(isSlip("db-credentail", "db-credentials"));
  * assert(!isSlip("db-ro", "db-rw"));
  * ```
  */
@@ -46,11 +47,18 @@ export function isSlip(name: string, known: string): boolean {
   const wordsOf = (text: string) => text.toLowerCase().split(/[-_.]/);
   const [words, others] = [wordsOf(name), wordsOf(known)];
   if (words.join("") === others.join("")) return true;
-  const different = words.flatMap((word, i) => word === others[i] ? [] : [[word, others[i]]]);
-  const [[word, other] = [], ...more] = different;
-  if (words.length !== others.length || more.length > 0) return false;
-  return closestName(word!, [other!]) !== undefined && Math.min(word!.length, other!.length) > 3 &&
-    distanceOf(word!, other!) === 1;
+  if (words.length !== others.length) return false;
+  let sum = 0;
+  for (const [i, word] of words.entries()) {
+    const other = others[i]!;
+    if (word === other) continue;
+    const length = Math.min(word.length, other.length);
+    const distance = distanceOf(word, other);
+    if (closestName(word, [other]) === undefined || length < 4) return false;
+    if (distance > (length < 8 ? 1 : 2)) return false;
+    sum += distance;
+  }
+  return sum <= 2;
 }
 
 /** The number of letters to add, remove or replace; two swapped letters count as one. */

@@ -25,7 +25,7 @@ export function misspelledSecrets(
 ): Finding[] {
   const groups = [["database", DATABASE_KEYS], ["lake", LAKE_KEYS]] as const;
   const own = groups.map(([group]) => project[group].secret);
-  return absent.flatMap(({ name, namespace, key, path, reader }): Finding[] => {
+  const found = absent.flatMap(({ name, namespace, key, path, reader }): Finding[] => {
     if (namespace !== project.jobs.namespace) return [];
     return groups.flatMap(([group, keys]): Finding[] => {
       const { secret } = project[group];
@@ -62,4 +62,7 @@ export function misspelledSecrets(
       }];
     });
   });
+  // All of a workload's references to a Secret have the same problem.
+  const ids = found.map(({ object, problem }) => `${object} ${problem}`);
+  return found.filter((_, i) => ids.indexOf(ids[i]!) === i);
 }

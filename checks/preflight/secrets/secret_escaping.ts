@@ -96,8 +96,10 @@ export function judgeSecrets(tree: Tree, cluster?: ClusterOpened): Judged | unde
     ],
     project,
   );
-  const isFound = ({ object, field }: Finding) =>
-    misspelled.some((each) => each.object === object && each.field === field);
+  const isFound = ({ object, problem }: Finding) =>
+    misspelled.some((each) =>
+      each.object === object && each.problem.split(";")[0] === problem.split(";")[0]
+    );
   const unknown = [
     ...absent.filter((each) => !isKnown(each)).map(({ namespace, name }) => `${namespace}/${name}`),
     ...otherAbsent.filter((each) => !isKnown(each))

@@ -27,10 +27,15 @@ Deno.test("judgeSecrets fails for a misspelled name of a Secret of the project i
 });
 
 Deno.test("judgeSecrets fails for a misspelled name of a Secret of the project in all references", () => {
-  for (const wrong of ["django-db-credential", "djagno-db-credentials", "djangodb-credentials"]) {
-    const findings = new Set(found(named(wrong)));
-    assertEquals([...findings], [near("fail", wrong)]);
+  const names = ["django-db-credential", "djagno-db-credentials", "djangodb-credentials"];
+  const withTwo = ["django-db-credentail", "djanga-db-credential", "django-db-cerdentails"];
+  for (const wrong of [...names, ...withTwo]) {
+    assertEquals(found(named(wrong)), [near("fail", wrong)]);
   }
+  const declared = { "secrets.yaml": FILES["secrets.yaml"]! };
+  assertEquals(found(named("django-db-credentail"), undefined, declared), [
+    near("fail", "django-db-credentail"),
+  ]);
 });
 
 Deno.test("judgeSecrets only warns if another job reads the Secret of the project", () => {
@@ -76,10 +81,14 @@ Deno.test("judgeSecrets fails for a misspelled key of a Secret of the project", 
   assertEquals(found(text.replace(key, "key: DJANGO_DB_PORT")), []);
 });
 
-Deno.test("isSlip accepts one wrong letter, and no names that differ on purpose", () => {
+Deno.test("isSlip accepts few wrong letters, and no names that differ on purpose", () => {
   const slips = ["shop-db-logn", "shop-db-logni", "Shop-db-login", "shopdb-login", "shop_db_login"];
   assertEquals(slips.filter((name) => !isSlip(name, "shop-db-login")), []);
   const others = ["shop-db-login", "shop-db-login-2", "shop-s3-login", "shop-db-lgi", "shop-db"];
+  assert(isSlip("shap-db-lgin", "shop-db-login"));
+  assert(!isSlip("shap-db-lgi", "shop-db-login"));
+  assert(isSlip("orders-credentail", "orders-credentials"));
+  assert(!isSlip("order-credentail", "orders-credentials"));
   assertEquals(others.filter((name) => isSlip(name, "shop-db-login")), []);
   assert(!isSlip("login-db1", "login-db2"));
 });
