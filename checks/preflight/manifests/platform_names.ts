@@ -8,6 +8,7 @@ import { fieldsIn, listOf, textOf } from "../../kubernetes/fields.ts";
 import { callsSpark } from "../../kubernetes/job_containers.ts";
 import { isInProject, jobsOf } from "../../kubernetes/jobs.ts";
 import { type ManifestObject, namespaceOf, placeOf } from "../../kubernetes/objects.ts";
+import { isSlip } from "../../kubernetes/spelling.ts";
 import { toolkitEngineOf } from "../../kubernetes/toolkit.ts";
 import type { Workload } from "../../kubernetes/workloads.ts";
 import { secretReadsOf } from "../secrets/secret_references.ts";
@@ -20,8 +21,12 @@ export type Names = Pick<Tree, "all" | "project">;
  * only for the names of the project, so they would judge nothing, or something else than what runs.
  */
 export function otherNames(tree: Names, directory: string): Finding[] {
+  const elsewhere = otherNamespaces(tree, directory);
   return [
-    ...otherNamespaces(tree, directory),
+    ...elsewhere,
+    ...misspelledNamespaces(tree, directory).filter(({ file, line }) =>
+      !elsewhere.some((each) => each.file === file && each.line === line)
+    ),
     ...otherSecrets(tree, directory),
     ...otherImage(tree, directory),
   ];
@@ -79,6 +84,37 @@ function otherNamespaces({ all, project }: Names, directory: string): Finding[] 
         : rename(other, namespace, directory, `${project.file}: ${projectWith(other)}`),
     };
   });
+}
+
+/**
+ * Warns about namespaces that can be misspelled: no manifest declares them, and their names are those
+ * of a known namespace but for a letter or two. Both can exist, so it is no failure.
+ */
+function misspelledNamespaces({ all, project }: Names, directory: string): Finding[] {
+  const declared = all.filter(({ file }) => file !== undefined);
+  const known = new Set([
+    ...declared.filter(({ kind }) => kind === "Namespace").map(({ name }) => name),
+    project.jobs.namespace,
+    project.database.namespace,
+  ]);
+  return [...Map.groupBy(declared, ({ namespace = "" }) => namespace)]
+    .flatMap(([namespace, objects]): Finding[] => {
+      const meant = known.has(namespace)
+        ? undefined
+        : [...known].find((each) => isSlip(namespace, each));
+      if (meant === undefined) return [];
+      return [{
+        severity: "warn",
+        ...placeOf(objects[0]!, "metadata.namespace"),
+        problem: `${plural(objects.length, "object")} of the manifests ${
+          objects.length === 1 ? "is" : "are"
+        } in the namespace ${namespace}; did you mean ${meant}?`,
+        why: `an object in another namespace has no effect in ${meant}`,
+        fix: `Write ${meant}, or declare the Namespace ${namespace}.${
+          places(namespace, directory)
+        }`,
+      }];
+    });
 }
 
 /** The Secrets with other names than those of the project file, which `deno task secrets` stores. */
@@ -191,10 +227,14 @@ function isJob({ kind }: ManifestObject): boolean {
 
 /** The fix that replaces a name in the manifests, or else in the project file. */
 function rename(from: string, to: string, directory: string, setting: string): string {
-  const find = directory === "-"
-    ? ""
-    : ` To find the places: grep -rnwF ${from} ${shellPath(directory)}`;
-  return `Write ${to} instead of ${from} in the manifests, or set in ${setting}.${find}`;
+  return `Write ${to} instead of ${from} in the manifests, or set in ${setting}.${
+    places(from, directory)
+  }`;
+}
+
+/** The command that finds a name in the manifests. */
+function places(name: string, directory: string): string {
+  return directory === "-" ? "" : ` To find the places: grep -rnwF ${name} ${shellPath(directory)}`;
 }
 
 function projectWith(namespace: string): string {

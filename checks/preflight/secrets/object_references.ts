@@ -1,6 +1,6 @@
 import { shell } from "../../../pipeline/shell.ts";
 import type { Finding } from "../../finding.ts";
-import { isFields, listOf, textOf } from "../../kubernetes/fields.ts";
+import { type Fields, isFields, listOf, textOf } from "../../kubernetes/fields.ts";
 import {
   type ManifestObject,
   namespaceOf,
@@ -155,13 +155,19 @@ export function misspelledNames(
   workloads: readonly Workload[],
   objects: readonly ManifestObject[],
 ): Finding[] {
-  const reads = workloads.flatMap((workload) =>
-    [
-      ...objectReadsOf(workload),
-      ...secretReadsOf(workload).filter(({ optional }) => !optional)
-        .map(({ secret, path }) => ({ kind: "Secret", name: secret, path })),
-    ].map((each) => ({ ...each, object: workload.object }))
-  );
+  const reads = [
+    ...workloads.flatMap((workload) =>
+      [
+        ...objectReadsOf(workload),
+        ...secretReadsOf(workload).filter(({ optional }) => !optional)
+          .map(({ secret, path }) => ({ kind: "Secret", name: secret, path })),
+        ...pullSecretsIn(workload.spec, `${workload.specPath}.`),
+      ].map((each) => ({ ...each, object: workload.object }))
+    ),
+    ...ofKind(objects, "ServiceAccount").flatMap((object) =>
+      pullSecretsIn(object.value).map((each) => ({ ...each, object }))
+    ),
+  ];
   const idOf = (kind: string, name: string, namespace: string) => `${kind} ${namespace}/${name}`;
   const read = new Set(
     reads.map(({ kind, name, object }) => idOf(kind, name, namespaceOf(object))),
@@ -172,6 +178,7 @@ export function misspelledNames(
     (each) => idOf(each.kind, "", namespaceOf(each)),
   );
   const found = reads.flatMap(({ kind, name, path, object }): Finding[] => {
+    const isPull = path.includes("imagePullSecrets");
     const namespace = namespaceOf(object);
     if (declared.has(idOf(kind, name, namespace))) return [];
     const others = unread.get(idOf(kind, "", namespace)) ?? [];
@@ -181,12 +188,26 @@ export function misspelledNames(
       severity: "warn",
       ...placeOf(object, path),
       problem: `the manifests have no ${kind} ${name}; did you mean ${meant}?`,
-      why: `no workload reads ${kind} ${meant}, and a pod does not start if ${name} does not exist`,
+      why: `no workload reads ${kind} ${meant}, and ${
+        isPull ? "a node pulls the image without a login" : "a pod does not start"
+      } if ${name} does not exist`,
       fix: `Write ${meant}, or check that the cluster has ${kind} ${name}.`,
     }];
   });
   const ids = found.map(({ object, problem }) => `${object} ${problem}`);
   return found.filter((_, i) => ids.indexOf(ids[i]!) === i);
+}
+
+/** The Secrets with logins of registries that a pod or a service account names. */
+function pullSecretsIn(
+  fields: Fields,
+  prefix = "",
+): { kind: string; name: string; path: string }[] {
+  return listOf(fields.imagePullSecrets).flatMap(({ name }, i) => {
+    const text = textOf(name) ?? "";
+    const path = `${prefix}imagePullSecrets[${i}].name`;
+    return text === "" || /\{\{|\$[({]/.test(text) ? [] : [{ kind: "Secret", name: text, path }];
+  });
 }
 
 function noKey(

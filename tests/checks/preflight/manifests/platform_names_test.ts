@@ -192,3 +192,30 @@ Deno.test("manifests-readable names a Spark job of another namespace as not judg
     }],
   );
 });
+
+Deno.test("manifests-readable warns about a namespace that can be misspelled", () => {
+  const quota = FILES["10-quota.yaml"]!;
+  const inNamespace = (namespace: string) =>
+    found({
+      ...FILES,
+      "10-quota.yaml": quota.replace("namespace: analytics-jobs", `namespace: ${namespace}`),
+    });
+  for (const wrong of ["analytcs-jobs", "analytics-jobz", "anaylitcs-jobs", "analytics_jobs"]) {
+    const [finding, ...others] = inNamespace(wrong).filter(({ severity }) => severity === "warn");
+    assertEquals(others, []);
+    assertStringIncludes(
+      finding!.problem,
+      `in the namespace ${wrong}; did you mean analytics-jobs?`,
+    );
+  }
+  for (const other of ["billing", "analytics-jobs-2", "analytics"]) {
+    assertEquals(inNamespace(other), []);
+  }
+  const declared = "apiVersion: v1\nkind: Namespace\nmetadata: { name: analytics-job }\n";
+  const files = { ...FILES, "a.yaml": declared };
+  const moved = {
+    ...files,
+    "10-quota.yaml": quota.replace("namespace: analytics-jobs", "namespace: analytics-job"),
+  };
+  assertEquals(found(moved), []);
+});

@@ -146,6 +146,24 @@ Deno.test("judgeSecrets warns about a name that is similar to an object that no 
   );
 });
 
+Deno.test("judgeSecrets warns about a similar name of a pull secret", () => {
+  const secret = "apiVersion: v1\nkind: Secret\nmetadata: { name: registry, namespace: " +
+    "analytics-jobs }\nstringData: { A: abcd }\n---\n";
+  const pod = (name: string) =>
+    `  imagePullSecrets: [{ name: ${name} }]\n  containers: [{ name: a, image: a }]`;
+  assertEquals(judge(pod("registy"), undefined, secret).findings, [
+    "warn Pod analytics-jobs/p spec.imagePullSecrets[0].name: the manifests have no Secret " +
+    "registy; did you mean registry?",
+  ]);
+  assertEquals(judge(pod("registry"), undefined, secret).findings, []);
+  const account = "apiVersion: v1\nkind: ServiceAccount\nmetadata: { name: a, namespace: " +
+    "analytics-jobs }\nimagePullSecrets: [{ name: registri }]\n---\n";
+  assertEquals(judge(container("tty: true"), undefined, secret + account).findings, [
+    "warn ServiceAccount analytics-jobs/a imagePullSecrets[0].name: the manifests have no Secret " +
+    "registri; did you mean registry?",
+  ]);
+});
+
 Deno.test("judgeSecrets does not warn about similar names that differ on purpose", () => {
   const numbered = MAP.replace("spark-settings", "settings-1");
   const one = container("envFrom: [{ configMapRef: { name: settings-2 } }]");
