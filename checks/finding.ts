@@ -41,6 +41,8 @@ export interface Finding extends Fix {
   readonly objectRef?: ObjectRef;
   /** The field within the object, such as a column. */
   readonly field?: string;
+  /** The object whose limit the violation exceeds, as in `ResourceQuota analytics-jobs/all`. */
+  readonly limitOf?: string;
   /** The file that contains the object, relative to the working directory. */
   readonly file?: string;
   /** The line in the file, counted from 1. */
@@ -65,7 +67,8 @@ export type Place = Pick<Finding, "object" | "field" | "file" | "line">;
 /**
  * The outcome of a check:
  *
- * - `examined`: the check judged; without findings, the condition holds for everything in `examined`
+ * - `examined`: the check judged; without findings, the condition holds for everything in `examined`,
+ *   but not for what `unchecked` names
  * - `skip`: the check could not judge, and another check fails for the same reason
  * - `notApplicable`: there is nothing to judge, and nothing is required
  * - `unknown`: the check cannot read an object, or a required object is missing; the verdict is `error`,
@@ -75,6 +78,7 @@ export type Outcome =
   | {
     readonly examined: string;
     readonly findings: readonly Finding[];
+    readonly unchecked?: readonly string[];
     readonly notJudged?: readonly NotJudged[];
   }
   | { readonly skip: string }
@@ -96,6 +100,8 @@ export interface Result {
    * the facts was judged.
    */
   readonly examined?: string;
+  /** What the check did not examine, each with the reason; only with `examined`. */
+  readonly unchecked?: readonly string[];
   /**
    * The reason why the check did not judge everything; only with skip, error and not-applicable.
    */

@@ -187,10 +187,8 @@ function resultOf(check: AnyCheck, facts: Facts, share: Share): Result {
       const { unknown, warnings = [] } = outcome;
       return { id, title, verdict: "error", reason: unknown, findings: withoutRepeats(warnings) };
     }
-    const { examined, notJudged = [] } = outcome;
     const findings = withoutRepeats(outcome.findings);
-    const result = { id, title, verdict: verdictOf(findings), examined, findings };
-    return notJudged.length === 0 ? result : { ...result, notJudged };
+    return { id, title, verdict: verdictOf(findings), ...outcome, findings };
   } catch (error) {
     const reason = `the check has a bug: ${messageOf(error)}`;
     return { id, title, verdict: "error", reason, findings: [] };

@@ -18,6 +18,8 @@ export interface WrongField {
   readonly isMissing?: true;
   /** The effect of the problem. The default is that every API server refuses the object. */
   readonly why?: string;
+  /** True if the syntax of a label or an annotation is wrong. */
+  readonly isLabel?: true;
   /** True if a version of the operator that is not known here can have the field. */
   readonly isUncertain?: true;
 }

@@ -1,7 +1,7 @@
 import { child, type Fields, isFields } from "./fields.ts";
 import { wrongLabelKey, wrongLabelValue } from "./metadata.ts";
 
-/** A label that the API server refuses. */
+/** A label or an annotation that the API server refuses. */
 export interface WrongLabel {
   /** The path of the label. */
   readonly path: string;
@@ -9,6 +9,8 @@ export interface WrongLabel {
   readonly problem: string;
   /** What to do. */
   readonly fix: string;
+  /** Distinguishes the problem from one of the field's type. */
+  readonly isLabel: true;
 }
 
 /** The fields with labels, by their types. */
@@ -24,7 +26,9 @@ export function wrongLabels(field: string, value: unknown, path: string): WrongL
     const ofKey = wrongLabelKey(isAnnotations ? key.toLowerCase() : key);
     const ofValue = isAnnotations || typeof text !== "string" ? undefined : wrongLabelValue(text);
     return [ofKey, ofValue].flatMap((problem) =>
-      problem === undefined ? [] : [{ path: child(path, key), problem, fix: "Correct the text." }]
+      problem === undefined
+        ? []
+        : [{ path: child(path, key), problem, fix: "Correct the text.", isLabel: true as const }]
     );
   });
 }
@@ -33,7 +37,7 @@ export function wrongLabels(field: string, value: unknown, path: string): WrongL
 export function wrongRequirement(
   type: string,
   { operator, values }: Fields,
-): Omit<WrongLabel, "path"> | undefined {
+): Pick<WrongLabel, "problem" | "fix"> | undefined {
   if (!/^V1(Node|Label)SelectorRequirement$/.test(type)) return undefined;
   const count = Array.isArray(values) ? values.length : 0;
   if (/^(In|NotIn)$/.test(String(operator)) && count === 0) {

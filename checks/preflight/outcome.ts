@@ -2,14 +2,25 @@ import type { ManifestsFact } from "../facts/manifests.ts";
 import type { Finding, NotJudged, Outcome } from "../finding.ts";
 import { type SparkJob, unknownJobs } from "../spark/spark_job.ts";
 
-/** The result for the manifests and their code. */
-export interface Judged {
+/** What a check examined, and what not. */
+export interface Examined {
   /** The objects that were examined. */
   readonly examined: string;
+  /** What was not examined, each with the reason, as in `not checked without a cluster: …`. */
+  readonly unchecked?: readonly string[];
+}
+
+/** The result for the manifests and their code. */
+export interface Judged extends Examined {
   /** The violations. */
   readonly findings: readonly Finding[];
   /** What could not be judged. */
   readonly notJudged?: readonly NotJudged[];
+}
+
+/** The field of a result for what was not examined; no field without anything. */
+export function leavingOut(...unchecked: readonly string[]): Pick<Examined, "unchecked"> {
+  return unchecked.length === 0 ? {} : { unchecked };
 }
 
 /** The reason why a check skips if a file cannot be read. */

@@ -229,9 +229,9 @@ function isFinished(object: ManifestObject): boolean {
   return object.kind === "Pod" && (phase === "Succeeded" || phase === "Failed");
 }
 
-/** The end of a message about the jobs of other projects; empty without any. */
-export function foreignJobs(jobs: readonly SparkJob[]): string {
+/** A message about the jobs of other projects; empty without any. */
+export function foreignJobs(jobs: readonly SparkJob[]): string[] {
   return jobs.length === 0
-    ? ""
-    : `; in other namespaces, so not judged: ${naming(jobs.map(({ label }) => label))}`;
+    ? []
+    : [`in other namespaces, so not judged: ${naming(jobs.map(({ label }) => label))}`];
 }

@@ -15,23 +15,23 @@ export function renderJsonLine(report: Report): string {
 // and the report omits the seconds, so equal results give equal reports.
 
 function document({ command, date, results, exitCode }: Report) {
-  return { version: REPORT_VERSION, command, date, exitCode, results: results.map(result) };
+  return { version: REPORT_VERSION, command, date, exitCode, results: results.map(resultOf) };
 }
 
-function result(
-  { id, section, title, verdict, examined, reason, requested, unread, notJudged, findings }: Result,
-) {
+function resultOf(result: Result) {
+  const { id, section, title, verdict, examined, unchecked, reason, requested, unread } = result;
   return {
     id,
     section,
     title,
     verdict,
     examined,
+    unchecked,
     reason,
     requested,
     unread,
-    notJudged: notJudged?.map(({ object, reason }) => ({ object, reason })),
-    findings: findings.map(finding),
+    notJudged: result.notJudged?.map(({ object, reason }) => ({ object, reason })),
+    findings: result.findings.map(finding),
   };
 }
 

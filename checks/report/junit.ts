@@ -1,5 +1,5 @@
 import type { Finding, Result } from "../finding.ts";
-import { examinedInPart, reasonOf, type Report } from "./report.ts";
+import { examinedInPart, fixOnce, type PrintedFixes, reasonOf, type Report } from "./report.ts";
 
 /** A test case of a JUnit report. */
 export interface TestCase {
@@ -36,8 +36,9 @@ export interface TestSuite {
 }
 
 /**
- * Renders a report as JUnit XML with one test case per check. A warning is a test case that passed
- * with output. The time of a check is the time from the start of the run to its verdict, because
+ * Renders a report as JUnit XML with one test case per check. A warning, and a pass that did not examine
+ * everything, is a test case that passed with output. The time of a check is the time from the start of
+ * the run to its verdict, because
  * checks share the facts that they wait for. Ends with a newline.
  */
 export function renderJunit({ command, date, results }: Omit<Report, "exitCode">): string {
@@ -69,11 +70,13 @@ export function renderSuites(name: string, suites: readonly TestSuite[]): string
 
 /** Returns a test case per check. */
 export function testCases(classname: string, results: readonly Result[]): TestCase[] {
+  const printed: PrintedFixes = new Map();
   return results.map((result) => {
     const { id, title, section, findings, seconds } = result;
     const inPart = [examinedInPart(result)].filter((line) => line !== undefined);
-    const text = findings.length === 0 ? {} : {
-      text: [title, ...inPart, ...findings.map(describe), page(id)].join("\n\n"),
+    const fixes = findings.map((each) => describe(each, fixOnce(each, id, printed)));
+    const text = findings.length + inPart.length === 0 ? {} : {
+      text: [title, ...inPart, ...fixes, ...(fixes.length === 0 ? [] : [page(id)])].join("\n\n"),
     };
     const found = outcomeOf(result);
     return {
@@ -110,11 +113,11 @@ function timeOf(seconds: number | undefined): { time?: string } {
   return seconds === undefined ? {} : { time: seconds.toFixed(3) };
 }
 
-/** The element for a verdict; undefined for a pass. */
+/** The element for a verdict; undefined for a pass that examined everything. */
 function outcomeOf(result: Result): Outcome | undefined {
   const { verdict, findings } = result;
-  if (verdict === "pass") return undefined;
-  if (verdict === "warn") return { element: "system-out" };
+  if (verdict === "pass" && examinedInPart(result) === undefined) return undefined;
+  if (verdict === "pass" || verdict === "warn") return { element: "system-out" };
   if (verdict === "fail") {
     const worst = findings.find(({ severity }) => severity === "fail");
     return { element: "failure", message: worst?.problem ?? "" };
@@ -125,7 +128,10 @@ function outcomeOf(result: Result): Outcome | undefined {
   return { element: verdict === "skip" ? "skipped" : "error", message: reasonOf(result) };
 }
 
-function describe({ severity, object, field, file, line, problem, why, fix }: Finding): string {
+function describe(
+  { severity, object, field, file, line, problem, why }: Finding,
+  fix: string,
+): string {
   const lines = [`${severity}: ${object}${field === undefined ? "" : ` ${field}`}`];
   if (file !== undefined) lines.push(`file: ${file}${line === undefined ? "" : `:${line}`}`);
   lines.push(`problem: ${problem}`);

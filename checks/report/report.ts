@@ -16,9 +16,16 @@ export interface Report {
 /** The version of the JSON report, which `docs/report.schema.json` describes. */
 export const REPORT_VERSION = 1;
 
+/** Returns what a check examined, and what it did not; undefined if it examined nothing. */
+export function examinedOf({ examined, unchecked = [] }: Result): string | undefined {
+  return examined && [examined, ...unchecked].join("; ");
+}
+
 /** Returns why a check did not judge everything, and what it examined nevertheless. */
-export function reasonOf({ examined, reason }: Result): string {
+export function reasonOf(result: Result): string {
+  const { reason } = result;
   if (reason === undefined) return "";
+  const examined = examinedOf(result);
   return examined === undefined ? reason : `partially checked (${examined}): ${reason}`;
 }
 
@@ -28,12 +35,14 @@ export function conditionOf({ verdict, title }: Result): string {
 }
 
 /**
- * Returns what a check with findings examined, if that was not everything. A pass, a skip and an error
- * show it anyway.
+ * Returns what a check with a decision examined, if that was not everything. A skip and an error have
+ * it in the reason.
  */
-export function examinedInPart({ verdict, examined = "" }: Result): string | undefined {
-  const hasFindings = verdict === "warn" || verdict === "fail";
-  return hasFindings && examined.includes("not checked") ? `examined: ${examined}` : undefined;
+export function examinedInPart(result: Result): string | undefined {
+  const { reason, unchecked = [] } = result;
+  return reason !== undefined || unchecked.length === 0
+    ? undefined
+    : `examined: ${examinedOf(result)}`;
 }
 
 /** The fixes that a report printed, with the check of each. */

@@ -4,6 +4,7 @@ import {
   conditionOf,
   createDigest,
   examinedInPart,
+  examinedOf,
   fixOnce,
   type PrintedFixes,
   reasonOf,
@@ -104,7 +105,8 @@ export function renderResult(
   const word = (WORDS[verdict] ?? verdict.toUpperCase()).padEnd(5);
   const shown = colour ? `\x1b[${COLOURS[verdict]}m${word}\x1b[0m` : word;
   const lines = [`${shown}  ${id.padEnd(idWidth)}  ${messageOf(result)}`];
-  const inPart = examinedInPart(result);
+  // The first line of a pass has it.
+  const inPart = verdict === "pass" ? undefined : examinedInPart(result);
   if (inPart !== undefined) lines.push(`${INDENT}${printable(inPart)}`);
   for (const { object, reason } of notJudged) {
     lines.push(`${INDENT}${printable(`not judged: ${object} (${reason})`)}`);
@@ -132,8 +134,8 @@ export function renderSummary(
 
 /** For a pass: what was examined. For a warning or a failure: the condition. Else: the reason. */
 function messageOf(result: Result): string {
-  const { verdict, title, examined, reason, requested } = result;
-  if (verdict === "pass") return printable(examined ?? title);
+  const { verdict, title, reason, requested } = result;
+  if (verdict === "pass") return printable(examinedOf(result) ?? title);
   if (verdict === "warn" || verdict === "fail") return conditionOf(result);
   return printable(requested ? `as requested: ${reason}` : reasonOf(result) || title);
 }

@@ -1,10 +1,10 @@
 import type { AnyCheck } from "../../checks/check.ts";
-import { renderCommands, renderNotApplicable } from "../../checks/report/github.ts";
+import { startCommands } from "../../checks/report/github.ts";
 import { renderJson, renderJsonLine } from "../../checks/report/json.ts";
 import { renderJunit } from "../../checks/report/junit.ts";
 import { renderMarkdown } from "../../checks/report/markdown.ts";
-import { createDigest, fixesInFiles, type Report } from "../../checks/report/report.ts";
-import { renderSummary, startText } from "../../checks/report/text.ts";
+import { fixesInFiles, type Report } from "../../checks/report/report.ts";
+import { startText } from "../../checks/report/text.ts";
 import type { Result } from "../../checks/finding.ts";
 import { type Gatherers, runChecks } from "../../checks/runner.ts";
 import { isQuiet } from "./common_flags.ts";
@@ -146,15 +146,5 @@ function startTextReport(layout: Parameters<typeof startText>[0]): Stream {
   return {
     result: (result) => repeatFlags(text.result(result)),
     end: (report) => repeatFlags(text.end(report)),
-  };
-}
-
-/** Workflow commands; the lines after them are for the log. */
-function startCommands(): Stream {
-  const digest = createDigest();
-  return {
-    result: (result) => digest.take(result) ? renderCommands(result) : "",
-    end: (report) =>
-      renderNotApplicable(report.results) + [...digest.lines(), renderSummary(report)].join("\n"),
   };
 }

@@ -1,6 +1,7 @@
 import type { Finding, Result } from "../../checks/finding.ts";
 import {
   conditionOf,
+  examinedOf,
   fixOnce,
   type PrintedFixes,
   reasonOf,
@@ -114,8 +115,9 @@ function renderResult(
 
 /** What was examined, or why the check did not judge. */
 function messageOf(result: Result): string {
-  const { verdict, examined, requested, reason } = result;
+  const { verdict, requested, reason } = result;
   if (verdict === "pass" || verdict === "warn" || verdict === "fail") {
+    const examined = examinedOf(result);
     return examined === undefined ? "" : `Examined: ${examined}`;
   }
   return requested ? `As requested: ${reason}` : reasonOf(result);

@@ -24,7 +24,7 @@ import { bindingsOf, mayBeBoundElsewhere } from "../../kubernetes/role_rules.ts"
 import { printedValue } from "../../spark/settings.ts";
 import { argumentsPath, type SparkJob } from "../../spark/spark_job.ts";
 import { type Account, accountId } from "../../kubernetes/jobs.ts";
-import { hasFailure, type Judged, outcomeOfWhole, unlessUnknown } from "../outcome.ts";
+import { hasFailure, type Judged, leavingOut, outcomeOfWhole, unlessUnknown } from "../outcome.ts";
 import { type ManifestObject, objectId, ofKind, placeOf } from "../../kubernetes/objects.ts";
 
 /**
@@ -103,14 +103,12 @@ export function judgePermissions(tree: Tree, cluster?: ClusterOpened): Judged | 
     notChecked(unchecked),
     cluster === undefined ? unknownRoles(tree, all) : undefined,
     unknownNamespaces(tree),
-  ].filter((each) => each !== undefined)
-    .map((each) => `; ${each}`).join("");
+  ].filter((each) => each !== undefined);
   const ids = new Set(all.map(({ account }) => accountId(account)));
   const judged = new Set<ManifestObject>();
   return {
-    examined: `the permissions of ${plural(ids.size, "service account")}${
-      sourceOf(cluster)
-    }${rest}`,
+    examined: `the permissions of ${plural(ids.size, "service account")}${sourceOf(cluster)}`,
+    ...leavingOut(...rest),
     findings: [
       ...elsewhere,
       ...all.flatMap(({ account, namespace, needs, useful, place }): Finding[] => {

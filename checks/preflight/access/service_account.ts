@@ -11,7 +11,7 @@ import { foreignJobs, JOBS, type PlatformCheck, platformCheck } from "../platfor
 import { DRIVER_ACCOUNT, hasAccountsOf, ownAccount, ownAccountPlace } from "./job_accounts.ts";
 import { closestName } from "../../kubernetes/spelling.ts";
 import { createObjects, explained } from "../change.ts";
-import { type Judged, outcomeOfWhole, unlessUnknown } from "../outcome.ts";
+import { type Judged, leavingOut, outcomeOfWhole, unlessUnknown } from "../outcome.ts";
 
 /** Jobs run as a service account that exists after the manifests are applied. */
 export const serviceAccount: PlatformCheck = platformCheck({
@@ -44,9 +44,8 @@ export function judgeAccounts(tree: Tree): Judged | undefined {
   const rest = notChecked(unchecked);
   const foreign = foreignJobs(all.filter((job) => !jobs.includes(job)));
   return {
-    examined: `the service accounts of ${plural(jobs.length, "job")}${
-      rest === undefined ? "" : `; ${rest}`
-    }${foreign}`,
+    examined: `the service accounts of ${plural(jobs.length, "job")}`,
+    ...leavingOut(...rest === undefined ? [] : [rest], ...foreign),
     findings: jobs.flatMap((job) => [...judgeJob(job, tree), ...judgeMade(job, tree)]),
   };
 }

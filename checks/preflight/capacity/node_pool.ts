@@ -20,7 +20,14 @@ import { isInProject } from "../../kubernetes/jobs.ts";
 import { foreignJobs, JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { jobPods } from "./simultaneous_pods.ts";
 import { type Fields, isFields, listOf } from "../../kubernetes/fields.ts";
-import { absence, hasFailure, type Judged, outcomeOf, unlessUnknown } from "../outcome.ts";
+import {
+  absence,
+  hasFailure,
+  type Judged,
+  leavingOut,
+  outcomeOf,
+  unlessUnknown,
+} from "../outcome.ts";
 import { ofKind, placeOf } from "../../kubernetes/objects.ts";
 
 export { poolPlatform } from "./analytics_nodes.ts";
@@ -53,7 +60,7 @@ export const nodePool: PlatformCheck = platformCheck({
 
 function noJob({ jobs }: Tree): string {
   const foreign = jobs.filter(({ mode, toolkit }) => mode !== "none" || toolkit !== undefined);
-  return `no job of the pool runs Spark or the toolkit${foreignJobs(foreign)}`;
+  return ["no job of the pool runs Spark or the toolkit", ...foreignJobs(foreign)].join("; ");
 }
 
 function noPool({ project }: Tree): string {
@@ -125,7 +132,8 @@ export function judgePools(tree: Tree, cluster?: ClusterOpened): Judged | undefi
     ? ""
     : ` on ${plural(nodes, "node")}, with the pods that run there now`;
   return {
-    examined: `the pods of ${plural(jobs.length, "job")}${on}${foreign}`,
+    examined: `the pods of ${plural(jobs.length, "job")}${on}`,
+    ...leavingOut(...foreign),
     findings: [
       ...judged.flatMap(({ findings }) => findings),
       ...(cluster === undefined ? [] : judgeNodes(judged.filter(isNew), cluster, pool)),

@@ -69,6 +69,7 @@ export function judgeCounts({ objects, jobs }: Pick<Tree, "objects" | "jobs">): 
       return [{
         severity: "fail",
         ...placeOf(quota, `spec.hard.${key}`),
+        limitOf: objectId(quota),
         problem: `${objectId(quota)} allows ${String(value)}, and there are ${count}: ${
           naming(terms.map(({ name }) => name))
         }`,

@@ -24,7 +24,7 @@ import { isThere, usedByOthers } from "./quota_usage.ts";
 import { SPARK_CLUSTER } from "../../kubernetes/spark_cluster.ts";
 import { workloadsOf } from "../../kubernetes/workloads.ts";
 import { formatQuantity, mebibytes } from "../../kubernetes/quantities.ts";
-import { hasFailure, type Judged, outcomeOf, unlessUnknown } from "../outcome.ts";
+import { hasFailure, type Judged, leavingOut, outcomeOf, unlessUnknown } from "../outcome.ts";
 
 /** The pods of each job, including executors, fit into the quotas and limits of their namespace. */
 export const quotaFit: PlatformCheck = platformCheck({
@@ -86,18 +86,17 @@ export function judgeDemands(tree: Tree, cluster?: ClusterOpened): Judged | unde
   ];
   if (bounds.length + findings.length === 0) return undefined;
   const scoped = bounds.filter((bound) => isUnknown(bound, tree, cluster)).map(objectId)
-    .filter((id) => !findings.some(({ problem }) => problem.includes(`${id} `)));
-  const partial = scoped.length === 0
-    ? ""
-    : `; not judged, because it counts only some pods, and the manifests do not show which: ${
-      naming([...new Set(scoped)])
-    }`;
+    .filter((id) => !findings.some(({ limitOf }) => limitOf === id));
   const judged = bounds.filter((each) => !scoped.includes(objectId(each)));
   const addition = cluster === undefined ? "" : ", in addition to what is used now";
   return {
     examined: `${plural(jobs.length, "job")}, each with its executors${addition}, against ${
       judged.length === 0 ? "no quota" : naming([...new Set(judged)].map(objectId))
-    }${partial}`,
+    }`,
+    ...(scoped.length === 0 ? {} : leavingOut(
+      "not checked, because it counts only some pods, and the manifests do not show which: " +
+        naming([...new Set(scoped)]),
+    )),
     findings,
   };
 }

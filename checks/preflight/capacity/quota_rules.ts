@@ -89,6 +89,7 @@ export function judgeQuotas(
     return [{
       severity: "fail",
       ...placeOfContainer(object, requests.at(-1)!.containers[0]),
+      limitOf: objectId(quota),
       problem: `${key}: ${terms.join(" + ")}${terms.length === 1 ? "" : ` = ${show(sum)}`}, and ` +
         `${objectId(quota)}${scopeOf(quota)} allows ${hard.text}`,
       why: hasExecutors
@@ -154,6 +155,7 @@ function missingAmount(
   return {
     severity: "fail",
     ...placeOfContainer(object, incomplete),
+    limitOf: objectId(quota),
     problem: `the ${role} has no ${counted}, and ${objectId(quota)} counts it`,
     why:
       "with this quota, the API server refuses pods without the value, unless a LimitRange sets " +

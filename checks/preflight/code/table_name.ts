@@ -16,15 +16,9 @@ import type { Finding, Outcome } from "../../finding.ts";
 import type { DatabaseFact, DatabaseOpened } from "../../facts/database.ts";
 import { naming } from "../../list_names.ts";
 import { JOBS, onPlatform, PLATFORM, type PlatformFacts } from "../platform.ts";
-import { absence } from "../outcome.ts";
+import { absence, type Judged, leavingOut } from "../outcome.ts";
 import { judgeTableNames } from "./table_name_code.ts";
 import { whyNoDatabase } from "../../skip_reasons.ts";
-
-/** What was examined on one side, the job code or the database, and the findings. */
-interface Side {
-  readonly examined: string;
-  readonly findings: readonly Finding[];
-}
 
 /**
  * Job code and manifests use the right name of the outbox table, and the database has the table
@@ -37,7 +31,7 @@ export const tableName: Check<never, "manifests" | "cluster" | "database"> = che
   needs: [],
   wants: [...PLATFORM, "database"],
   run({ database, ...facts }, share) {
-    const sides: Side[] = [];
+    const sides: Judged[] = [];
     const inCode = judgeCode(facts, share);
     if ("examined" in inCode) sides.push(inCode);
     if (database?.opened) sides.push(inDatabase(database));
@@ -46,7 +40,11 @@ export const tableName: Check<never, "manifests" | "cluster" | "database"> = che
     // The database was not read. The check database-login reports the reason.
     if (findings.length === 0 && isLoginRefused(database)) return { skip: whyNoDatabase };
     if (sides.length > 0) {
-      return { examined: sides.map(({ examined }) => examined).join("; "), findings };
+      return {
+        examined: sides.map(({ examined }) => examined).join("; "),
+        ...leavingOut(...sides.flatMap(({ unchecked = [] }) => unchecked)),
+        findings,
+      };
     }
     // A file that could not be read may contain the code.
     if (!("notApplicable" in inCode) || facts.manifests === undefined) return inCode;
@@ -72,7 +70,7 @@ function isLoginRefused(database: DatabaseFact | undefined): boolean {
 }
 
 /** Judges the table in the database that has the name of the outbox. */
-function inDatabase(database: DatabaseOpened): Side {
+function inDatabase(database: DatabaseOpened): Judged {
   const { name, table, refused } = database;
   if (refused !== undefined) {
     return { examined: name, findings: [refusedTable(database, refused)] };

@@ -12,7 +12,7 @@ import { tableNamesIn } from "./table_references.ts";
 import { isFields, textOf } from "../../kubernetes/fields.ts";
 import { isInProject } from "../../kubernetes/jobs.ts";
 import { workloadsOf } from "../../kubernetes/workloads.ts";
-import type { Judged } from "../outcome.ts";
+import { type Judged, leavingOut } from "../outcome.ts";
 import { type ManifestObject, objectId, ofKind, placeOf } from "../../kubernetes/objects.ts";
 import type { Tree } from "../../facts/tree.ts";
 
@@ -59,21 +59,22 @@ export function judgeTableNames(
   const unknown = own
     .filter(({ key, value }) => isOutboxKey(key) && isOther(value, table) === undefined)
     .map(({ value, place }) => `${value} in ${place.object}`);
-  const uncompared =
-    (unknown.length === 0
-      ? ""
-      : `; not compared with ${table}, because they do not both have a schema: ${
-        naming([...new Set(unknown)])
-      }`) +
-    (foreign.length === 0
-      ? ""
-      : `; not judged, because it is not in the namespace ${project.jobs.namespace}: ` +
-        `OUTBOX_TABLE of ${naming([...new Set(foreign.map(({ place }) => place.object))])}`);
+  const left = [
+    [`compared with ${table}, because they do not both have a schema: `, unknown],
+    [
+      `judged, because it is not in the namespace ${project.jobs.namespace}: OUTBOX_TABLE of `,
+      foreign.map(({ place }) => place.object),
+    ],
+  ] as const;
   const examined = sources.length > 0
     ? plural(sources.length, "job source file")
     : `the variables and arguments of ${plural(workloads.length, "workload")}`;
   return {
-    examined: `${examined}${uncompared}`,
+    examined,
+    ...leavingOut(
+      ...left.filter(([, names]) => names.length > 0)
+        .map(([reason, names]) => `not ${reason}${naming([...new Set(names)])}`),
+    ),
     findings: [...inCode, ...inObjects, ...sources.flatMap(dayEndFindings)],
   };
 }

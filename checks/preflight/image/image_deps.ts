@@ -13,7 +13,7 @@ import { argumentsPath, type SparkJob } from "../../spark/spark_job.ts";
 import { printedValue, settingsIn, type SparkSetting } from "../../spark/settings.ts";
 import { naming } from "../../list_names.ts";
 import { inOperatorTerms } from "../operator_terms.ts";
-import { hasFailure, type Judged, outcomeOf } from "../outcome.ts";
+import { hasFailure, type Judged, leavingOut, outcomeOf } from "../outcome.ts";
 import { JOBS, onPlatform, PLATFORM } from "../platform.ts";
 import { absentFiles, fileOfJobs, UNKNOWN_UNTIL } from "./absent_files.ts";
 import { copyTargets } from "./copy_targets.ts";
@@ -74,6 +74,7 @@ function combined(a: Outcome, b: Outcome): Outcome {
     return {
       examined: `${a.examined}, ${b.examined}`,
       findings: [...a.findings, ...b.findings],
+      ...leavingOut(...a.unchecked ?? [], ...b.unchecked ?? []),
       ...(notJudged.length === 0 ? {} : { notJudged }),
     };
   }
@@ -157,13 +158,14 @@ export function judgeImages(tree: Tree, image?: ImageFact): JudgedImages | undef
     ],
   ] as const;
   const left = unchecked.filter(([names]) => names.length > 0)
-    .map(([names, reason]) => `; not checked, ${reason}${naming(names)}`).join("");
+    .map(([names, reason]) => `not checked, ${reason}${naming(names)}`);
   return {
-    ...(unread.length === 0 ? {} : { unknown: [...new Set(unread)].join("; ") + left }),
+    ...(unread.length === 0 ? {} : { unknown: [...new Set([...unread, ...left])].join("; ") }),
     ...(files.notJudged.length === 0 ? {} : { notJudged: files.notJudged }),
     examined: `the images of ${plural(jobs.length, "job")}, ${
       plural(dockerfiles.length, "Dockerfile")
-    }, ${plural(settings.length, "Spark setting")}${left}`,
+    }, ${plural(settings.length, "Spark setting")}`,
+    ...leavingOut(...left),
     findings: [
       ...jobs.flatMap((job) => {
         const needsJars = readsData(job, tree) && !onlySubmits(job);

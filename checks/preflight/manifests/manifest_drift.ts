@@ -16,7 +16,7 @@ import {
   planOf,
 } from "../../kubernetes/apply_plan.ts";
 import { whyNoCluster } from "../../skip_reasons.ts";
-import { outcomeOf } from "../outcome.ts";
+import { leavingOut, outcomeOf } from "../outcome.ts";
 import { pathOf } from "../../facts/tree.ts";
 
 /**
@@ -41,8 +41,11 @@ export const manifestDrift: Check<"manifests" | "cluster"> = check({
     // A known failure fails the check, even if other results are unknown.
     const fails = findings.some(({ severity }) => severity === "fail");
     if (unknown.length > 0 && !fails) return { unknown: naming(unknown) };
-    const rest = unknown.length === 0 ? "" : `; not checked: ${naming(unknown)}`;
-    return { examined: `${plural(plan.length, "object")} on ${cluster.name}${rest}`, findings };
+    return {
+      examined: `${plural(plan.length, "object")} on ${cluster.name}`,
+      ...(unknown.length === 0 ? {} : leavingOut(`not checked: ${naming(unknown)}`)),
+      findings,
+    };
   },
 });
 

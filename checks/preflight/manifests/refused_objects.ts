@@ -84,10 +84,7 @@ export function refusedFields(
     // The check secret-escaping reports these, without the value.
     .filter(({ path }) => kind !== "Secret" || !/^(data|stringData)\b./.test(path))
     // The connection checks report the wrong labels of pods and namespaces.
-    .filter(({ path, problem }) =>
-      !problem.includes(" is not a valid label ") ||
-      !labels.some((each) => path.startsWith(each))
-    )
+    .filter(({ path, isLabel }) => !isLabel || !labels.some((each) => path.startsWith(each)))
     // The check quota-fit reports these for jobs.
     .filter(({ path }) => !/\.resources\.(requests|limits)\./.test(path) || !isJob)
     // SOPS replaces a number or a boolean by a string.

@@ -3,7 +3,7 @@ import { shell } from "../../../pipeline/shell.ts";
 import type { Finding, Fix, Outcome } from "../../finding.ts";
 import { naming } from "../../list_names.ts";
 import { explained } from "../change.ts";
-import { hasFailure } from "../outcome.ts";
+import { hasFailure, leavingOut } from "../outcome.ts";
 import { type Fields, isFields } from "../../kubernetes/fields.ts";
 import type { Labels } from "../../kubernetes/metadata.ts";
 import { parseAddress, parseHost, publicPart } from "../../network_policy/address.ts";
@@ -111,8 +111,8 @@ function judge(
   unreachable: readonly Finding[],
 ): Outcome {
   const notes = new Set([...databases.values()].flatMap(({ note }) => note ?? []));
-  const examined = [examinedPods(network), ...notes].join("; ");
-  if (unreachable.length > 0) return { examined, findings: unreachable };
+  const examined = { examined: examinedPods(network), ...leavingOut(...notes) };
+  if (unreachable.length > 0) return { ...examined, findings: unreachable };
   const denials = new Map([...databases].flatMap(([required, database]) => {
     const { actor, to, port } = required;
     const doubt = doubtAboutAddress(network, actor.pod, to, port) ??

@@ -1,4 +1,5 @@
 import type { Finding, Fix, Outcome } from "../../finding.ts";
+import type { Examined } from "../outcome.ts";
 import { formatSelector, selects } from "../../kubernetes/selectors.ts";
 import { naming } from "../../list_names.ts";
 import { decide, ends } from "../../network_policy/evaluate.ts";
@@ -133,14 +134,14 @@ export function deniedConnections(
 export function judgeDenied(
   network: Network,
   denied: readonly DeniedConnection[],
-  examined: string,
+  examined: Examined,
   advice: Advice,
 ): Outcome {
   const certain = denied.filter(({ doubt }) => doubt === undefined);
   const ours = certain.filter((each) => !isForNamespaceLabels(network, each));
   if (certain.length > 0 && ours.length === 0) return { skip: NO_NAMESPACE };
   if (denied.length > 0 && ours.length === 0) return { unknown: naming(doubtsOf(denied)) };
-  return { examined, findings: denialFindings(network, ours, advice) };
+  return { ...examined, findings: denialFindings(network, ours, advice) };
 }
 
 /** The reason of a skip if namespace-labels reports the cause. */

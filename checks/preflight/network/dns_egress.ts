@@ -79,7 +79,7 @@ export const dnsEgress: PlatformCheck = connectionCheck({
           ports: portsOf(all),
         }),
     };
-    const outcome = judgeDenied(network, failed, examinedPods(network), advice);
+    const outcome = judgeDenied(network, failed, { examined: examinedPods(network) }, advice);
     if (!("findings" in outcome)) return outcome;
     const warnings = denialFindings(
       network,

@@ -49,7 +49,7 @@ export const driverExecutorTraffic: PlatformCheck = connectionCheck({
     if (jobs.length === 0) {
       return unknownModes(network) ?? { notApplicable: noExecutors(network) };
     }
-    const examined = examinedPods(network);
+    const examined = { examined: examinedPods(network) };
     const denied = deniedConnections(network, [
       ...jobs.flatMap(connectionsOf),
       ...jobs.flatMap((job) => clusterConnections(network, job)),
@@ -84,7 +84,7 @@ export const driverExecutorTraffic: PlatformCheck = connectionCheck({
       ...jobs.flatMap((job) => missingPorts(job)),
       ...jobs.flatMap((job) => loopbackFindings(job)),
     ];
-    const judged = { examined, findings: [...outcome.findings, ...settings] };
+    const judged = { ...examined, findings: [...outcome.findings, ...settings] };
     return hasFailure(judged) ? judged : unknownModes(network) ?? unknownPorts(jobs) ?? judged;
   },
 });

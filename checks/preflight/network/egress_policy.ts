@@ -1,8 +1,5 @@
 import { runEnds } from "../run_end.ts";
 import { shellPath } from "../../../pipeline/shell.ts";
-import { typeOf } from "../../kubernetes/api_types.ts";
-import { sparkTypeOf } from "../../kubernetes/spark_application_types.ts";
-import { groupOf } from "../../kubernetes/workloads.ts";
 import type { Finding, Fix, Outcome } from "../../finding.ts";
 import { naming } from "../../list_names.ts";
 import {
@@ -22,7 +19,8 @@ import { covers, judgeHost } from "../../network_policy/open_ports.ts";
 import { CONNECTIONS, type PlatformCheck } from "../platform.ts";
 import { connectionCheck } from "./connection_check.ts";
 import { explained } from "../change.ts";
-import { hasFailure } from "../outcome.ts";
+import { refusedFields } from "../manifests/refused_objects.ts";
+import { hasFailure, leavingOut } from "../outcome.ts";
 import {
   codePods,
   denialFindings,
@@ -61,34 +59,28 @@ export const egressPolicy: PlatformCheck = connectionCheck({
     const network = platform.network;
     const { broken, brokenJobs } = network;
     const all = [...broken, ...brokenJobs];
-    const invalid = all.filter((problem) => !isWrongType(network, problem))
+    const invalid = all.filter((problem) => !isReported(network, problem))
       .map((problem) => invalidObject(network, problem));
     const notJudged = reasonNotToJudge(network, true);
     if (notJudged === undefined) return judgeEgress(network, invalid);
     if (invalid.length > 0) return { examined: examinedPods(network), findings: invalid };
-    return all.length === 0 ? notJudged : { skip: WRONG_TYPES };
+    return all.length === 0 ? notJudged : { skip: INVALID };
   },
 }, (job) => usesStore({ job }));
 
-const WRONG_TYPES = "some manifests are invalid (see manifests-readable)";
+const INVALID = "some manifests are invalid (see manifests-readable)";
 
-/**
- * Returns whether manifests-readable reports a problem: any problem of a policy, and a value of the
- * wrong type or a wrong name in another object with a known schema.
- */
-function isWrongType(
+/** Returns whether manifests-readable reports a problem: any of a policy, or one in the same field. */
+function isReported(
   network: Network,
-  { kind, name, namespace, problem }: ObjectProblem,
+  { kind, name, namespace, path }: ObjectProblem,
 ): boolean {
   const object = objectOf(network, kind, name, namespace);
   if (object?.file === undefined) return false;
-  if (kind === "NetworkPolicy") return true;
-  const { apiVersion } = object;
-  const type = sparkTypeOf(groupOf(apiVersion), kind) ?? typeOf(apiVersion, kind);
-  return type !== undefined &&
-    (/must be (a string|a list|an object|an integer|true or false), but is/.test(problem) ||
-      // A tool may fill in a name such as `${NAME}`.
-      /^"[^"${]+" is not a valid (name|namespace):/.test(problem));
+  return kind === "NetworkPolicy" ||
+    refusedFields({ directory: "", project: network.project }, object).some(({ field = "" }) =>
+      field === path || field.startsWith(`${path}.`)
+    );
 }
 
 /** A public address, to explain a denial. Any other public address gives the same explanation. */
@@ -118,6 +110,7 @@ function judgeEgress(network: Network, invalid: readonly Finding[]): Outcome {
     return { notApplicable: "no job uses the object store" };
   }
   const notes = new Set<string>();
+  const unchecked = new Set<string>();
   const onLoopback = new Set<JobWithPods>();
   for (const { job, actor } of pods) {
     const unread = unreadEndpoint(job);
@@ -132,7 +125,7 @@ function judgeEgress(network: Network, invalid: readonly Finding[]): Outcome {
     if (other !== undefined && other.kind === "service") {
       notes.add(`the host in ${source} counts as one outside the cluster: ${NO_SERVICE}`);
     }
-    if (store.kind === "service" && store.note !== undefined) notes.add(store.note);
+    if (store.kind === "service" && store.note !== undefined) unchecked.add(store.note);
     if (store.mayBeInside) notes.add(`the host in ${source} counts as one outside the cluster`);
     if (access === "open") continue;
     if ("doubt" in access) doubts.add(access.doubt);
@@ -155,7 +148,8 @@ function judgeEgress(network: Network, invalid: readonly Finding[]): Outcome {
     ...otherSidecarFindings(network),
     ...ambientFindings(network),
   ];
-  const judged = { examined: [examinedPods(network), ...notes].join("; "), findings };
+  const examined = [examinedPods(network), ...notes].join("; ");
+  const judged = { examined, findings, ...leavingOut(...unchecked) };
   if (findings.length === 0 && pods.length > 0 && pods.every(({ job }) => onLoopback.has(job))) {
     return { skip: "the store's endpoint names no server that pods reach (see secret-escaping)" };
   }

@@ -1,7 +1,7 @@
 import { runEnds } from "../run_end.ts";
 import { noExecutors, unknownModes } from "./job_network.ts";
 import { explained } from "../change.ts";
-import { hasFailure } from "../outcome.ts";
+import { hasFailure, leavingOut } from "../outcome.ts";
 import type { Finding, Fix } from "../../finding.ts";
 import { isFields } from "../../kubernetes/fields.ts";
 import { naming } from "../../list_names.ts";
@@ -86,7 +86,8 @@ export const kubernetesApiEgress: PlatformCheck = connectionCheck({
         fix(network, api, each, all),
     };
     const judged = {
-      examined: [examinedPods(network), ...[...ports].map(noteOf)].join("; "),
+      examined: examinedPods(network),
+      ...leavingOut(...[...ports].map(noteOf)),
       findings: [
         ...denialFindings(network, denied, advice),
         ...serviceOnly.slice(0, 1).map((each) => serviceOnlyFinding(network, api, each)),

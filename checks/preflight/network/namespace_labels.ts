@@ -1,6 +1,6 @@
 import { runEnds } from "../run_end.ts";
 import { shell, shellQuote } from "../../../pipeline/shell.ts";
-import { absence } from "../outcome.ts";
+import { absence, leavingOut } from "../outcome.ts";
 import type { Project } from "../../../pipeline/contract/project.ts";
 import type { Finding } from "../../finding.ts";
 import { databaseEgress } from "./database_egress.ts";
@@ -71,7 +71,7 @@ export const namespaceLabels: PlatformCheck = platformCheck({
         unchecked.push({ names, question });
       }
     }
-    return { examined: describeExamined(network, unchecked), findings };
+    return { examined: describeExamined(network), findings, ...leavingOut(...asked(unchecked)) };
   },
 });
 
@@ -136,22 +136,24 @@ function missingNamespace(name: string, { jobs }: Project): Finding {
   };
 }
 
-function describeExamined(network: Network, unchecked: readonly Unchecked[]): string {
+function describeExamined(network: Network): string {
   const { declared, cluster } = network;
   const count = cluster.policies.filter((policy) => isJudged(network, policy)).flatMap(peersOf)
     .filter((peer) => peer.type === "pods" && peer.namespaces !== undefined).length;
   const names = [...declared.keys()].sort();
   const looked = names.length === 0 ? "no declared namespace" : `namespace ${naming(names)}`;
-  const selected = `${looked}, ${count} ${
-    count === 1 ? "namespace selector" : "namespace selectors"
-  }`;
-  if (unchecked.length === 0) return selected;
-  const asked = unchecked.map(({ question }) => question).join(" and ");
+  return `${looked}, ${count} ${count === 1 ? "namespace selector" : "namespace selectors"}`;
+}
+
+/** The open questions, with the command that answers them. */
+function asked(unchecked: readonly Unchecked[]): string[] {
+  if (unchecked.length === 0) return [];
+  const questions = unchecked.map(({ question }) => question).join(" and ");
   const all = unchecked.flatMap((each) => each.names).map(shellQuote).join(" ");
   const command = all === ""
     ? "kubectl get namespaces --show-labels"
     : `kubectl get namespace ${all} --show-labels`;
-  return `${selected}; not checked without a cluster: ${asked} (${command})`;
+  return [`not checked without a cluster: ${questions} (${command})`];
 }
 
 /**

@@ -23,7 +23,7 @@ import {
 } from "./secret_references.ts";
 import { isFilledByTool } from "../../kubernetes/filled_values.ts";
 import { workloadsOf } from "../../kubernetes/workloads.ts";
-import { type Judged, outcomeOf } from "../outcome.ts";
+import { type Judged, leavingOut, outcomeOf } from "../outcome.ts";
 import {
   type ManifestObject,
   namespaceOf,
@@ -105,17 +105,19 @@ export function judgeSecrets(tree: Tree, cluster?: ClusterOpened): Judged | unde
     ...otherAbsent.filter((each) => !isKnown(each))
       .map(({ kind, namespace, name }) => `${kind} ${namespace}/${name}`),
   ];
-  const elsewhere = unknown.length === 0
-    ? ""
-    : `; not in the manifests, so not checked: ${naming([...new Set(unknown)])}`;
   const filled = declared.filter(isFilledByTool).map(objectId);
-  const encrypted = filled.length === 0
-    ? ""
-    : `; a tool fills in the values, so not checked: ${naming(filled)}`;
+  const unchecked = [
+    ["not in the manifests", [...new Set(unknown)]],
+    ["a tool fills in the values", filled],
+  ] as const;
   return {
     examined: `${plural(declared.length + stored.length, "Secret")}, the keys and variables that ${
       plural(jobs.length, "job")
-    } read${elsewhere}${encrypted}`,
+    } read`,
+    ...leavingOut(
+      ...unchecked.filter(([, names]) => names.length > 0)
+        .map(([reason, names]) => `${reason}, so not checked: ${naming(names)}`),
+    ),
     findings: [
       ...declared.flatMap((secret) => {
         const files = fileKeysOf(secret, workloads);

@@ -1,5 +1,5 @@
 import type { Finding, Result } from "../../../checks/finding.ts";
-import { renderCommands } from "../../../checks/report/github.ts";
+import { startCommands } from "../../../checks/report/github.ts";
 import { renderJunit } from "../../../checks/report/junit.ts";
 import { renderMarkdown } from "../../../checks/report/markdown.ts";
 import { startText } from "../../../checks/report/text.ts";
@@ -27,35 +27,46 @@ const FORMS: Readonly<Record<string, Render>> = {
   markdown: (results) => renderMarkdown({ command: "preflight", results }),
   html,
   junit: (results) => renderJunit({ command: "preflight", results }),
-  github: (results) => results.map(renderCommands).join(""),
+  github: (results) => {
+    const commands = startCommands();
+    return results.map(commands.result).join("") + commands.end({ command: "preflight", results });
+  },
 };
 
 const FINDING = { severity: "warn", object: "o", problem: "p", fix: "f" } as const;
 
-const warning = (id: string, finding: Finding, examined = "1 Secret"): Result => (
-  { id, title: "t", verdict: "warn", examined, findings: [finding] }
+const warning = (id: string, finding: Finding): Result => (
+  { id, title: "t", verdict: "warn", examined: "1 Secret", findings: [finding] }
 );
 
-for (const [form, render] of Object.entries(FORMS)) {
-  Deno.test(`reports: ${form} says what a check with a finding did not check`, async () => {
-    const examined = "1 Secret; not in the manifests, so not checked: robson/b";
-    const shown = await render([warning("a", FINDING, examined)]);
-    assertEquals(shown.split(/examined: 1 Secret; not in the manifests/i).length, 2, shown);
-  });
-}
+const UNCHECKED = ["not in the manifests, so not checked: robson/b"];
 
-for (const form of ["text", "markdown", "html"]) {
+for (const [form, render] of Object.entries(FORMS)) {
+  Deno.test(`reports: ${form} says what a check did not check, also if it passed`, async () => {
+    const pass = {
+      id: "a",
+      title: "t",
+      verdict: "pass",
+      examined: "1 Secret",
+      findings: [],
+    } as const;
+    for (const result of [warning("a", FINDING), pass]) {
+      const shown = await render([{ ...result, unchecked: UNCHECKED }]);
+      assertEquals(shown.split("1 Secret; not in the manifests, so not checked").length, 2, shown);
+    }
+  });
+
   Deno.test(`reports: ${form} prints a change once, because the second one can change more`, async () => {
     const commands = [
       { ...FINDING, fix: "kubectl -n jobs delete pod x1" },
       { ...FINDING, fix: "In Pod jobs/x1, remove spec.a[1].", fixInFiles: "the same" },
     ];
     for (const finding of commands) {
-      const shown = await FORMS[form]!([warning("a", finding), warning("b", finding)]);
+      const shown = await render([warning("a", finding), warning("b", finding)]);
       assertEquals(shown.split("the same as for a above").length, 2, shown);
     }
     const words = { ...FINDING, fix: "Ask who writes it." };
-    const shown = await FORMS[form]!([warning("a", words), warning("b", words)]);
+    const shown = await render([warning("a", words), warning("b", words)]);
     assertEquals(shown.split(words.fix).length, 3);
   });
 }

@@ -181,10 +181,10 @@ Deno.test("startText: never leaves out a result that has findings", () => {
 Deno.test("renderResult: a finding does not hide what was not checked", () => {
   const finding = { severity: "warn", object: "o", problem: "p", fix: "f" } as const;
   const result = { id: "a", title: "t", findings: [finding] } as const;
-  const examined = "1 Secret; not in the manifests, so not checked: a/b";
+  const unchecked = ["not in the manifests, so not checked: a/b"];
   for (const verdict of ["warn", "fail"] as const) {
-    const shown = renderResult({ ...result, verdict, examined });
-    assertEquals(shown.split("\n")[1]!.trim(), `examined: ${examined}`);
+    const shown = renderResult({ ...result, verdict, examined: "1 Secret", unchecked });
+    assertEquals(shown.split("\n")[1]!.trim(), `examined: 1 Secret; ${unchecked}`);
     assertNotMatch(renderResult({ ...result, verdict, examined: "1 Secret" }), /examined/);
   }
 });

@@ -7,8 +7,10 @@ import { changesIn } from "../../healthy/pasted.ts";
 const NONE = { examined: "pods of 1 job under 6 policies", findings: [] };
 const noneOf = (service: string) => ({
   ...NONE,
-  examined: `${NONE.examined}; only the namespace of Service ${service} is checked, not the ` +
-    "labels of its pods: lake.pods in the project file can name them",
+  unchecked: [
+    `only the namespace of Service ${service} is checked, not the labels of its pods: lake.pods in ` +
+    "the project file can name them",
+  ],
 });
 
 /** The Job with the endpoint of the store as a literal value. */
