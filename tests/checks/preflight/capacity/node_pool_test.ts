@@ -1,6 +1,6 @@
 import { poolIn, tolerates } from "../../../../checks/preflight/capacity/analytics_nodes.ts";
 import { DEFAULT_PROJECT } from "../../../../pipeline/contract/project.ts";
-import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
+import { assertEquals } from "../../../support/assert.ts";
 import {
   assertFound,
   change,

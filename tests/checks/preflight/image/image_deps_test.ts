@@ -3,7 +3,7 @@ import { parseImage } from "../../../../checks/image/reference.ts";
 import { judgeImages } from "../../../../checks/preflight/image/image_deps.ts";
 import { treeOf } from "../../../../checks/facts/tree.ts";
 import { isPlainSpark, whyUnpinned } from "../../../../checks/image/plain_images.ts";
-import { assert, assertEquals, assertStringIncludes } from "../../../support/assert.ts";
+import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
 import {
   assertFound,
   change,
