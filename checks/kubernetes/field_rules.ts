@@ -93,7 +93,7 @@ const BOUNDS: readonly (readonly [fields: RegExp, least: number, most?: number])
   [/\.(runAsUser|runAsGroup|fsGroup|supplementalGroups)$/, 0, MOST],
   [/^V1PodSpec\.activeDeadlineSeconds$/, 1, MOST],
   [
-    /\.(backoffLimit|backoffLimitPerIndex|maxFailedIndexes|succeededCount|parallelism|completions|activeDeadlineSeconds|ttlSecondsAfterFinished|replicas|startingDeadlineSeconds|(successful|failed)JobsHistoryLimit|revisionHistoryLimit|minReadySeconds|partition|maxSurge|maxUnavailable|minAvailable)$|^V1StatefulSetOrdinals\.start$/,
+    /\.(backoffLimit|backoffLimitPerIndex|maxFailedIndexes|succeededCount|parallelism|completions|activeDeadlineSeconds|ttlSecondsAfterFinished|replicas|startingDeadlineSeconds|(successful|failed)JobsHistoryLimit|revisionHistoryLimit|minReadySeconds|partition|maxSurge|(?<!StatefulSetStrategy\.)maxUnavailable|minAvailable)$|^V1StatefulSetOrdinals\.start$/,
     0,
   ],
   [/^V1Probe\.terminationGracePeriodSeconds$/, 1],
@@ -165,17 +165,10 @@ const FORMATS: readonly (readonly [fields: RegExp, format: Format])[] = [
   [/^V1(Secret|ConfigMap)(KeySelector|EnvSource)\.name$/, NAME],
   [/^V1(PersistentVolumeClaimSpec|PersistentVolumeSpec)\.storageClassName$/, NAME],
   [/^V1(IngressSpec\.ingressClassName|IngressTLS\.secretName|HostAlias\.hostnames)$/, NAME],
+  [/^V1IngressTLS\.hosts$/, format(isHostPattern, "the name of a host", NAME_FIX)],
   [
-    /^V1ServiceSpec\.externalName$/,
-    format((text) => isObjectName(text.replace(/\.$/, "")), "the name of a host", NAME_FIX),
-  ],
-  [
-    /^V1(IngressRule\.host|IngressTLS\.hosts)$/,
-    format(
-      (text) => isObjectName(text.replace(/^\*\./, "")) && !/^[\d.]+$/.test(text),
-      "the name of a host",
-      NAME_FIX,
-    ),
+    /^V1IngressRule\.host$/,
+    format((text) => isHostPattern(text) && !isAddress(text), "the name of a host", NAME_FIX),
   ],
   [
     /^V1ServiceSpec\.clusterIP$/,
@@ -210,7 +203,11 @@ const FORMATS: readonly (readonly [fields: RegExp, format: Format])[] = [
     format((text) => /^[-A-Za-z0-9]+$/.test(text), "the name of an HTTP header", "Correct it."),
   ],
   [/^V1RollingUpdateDeployment\.maxSurge$/, percentage(Infinity)],
-  [/\.(maxSurge|maxUnavailable|minAvailable)$/, percentage(100)],
+  // Most API servers ignore the maxUnavailable of a StatefulSet.
+  [
+    /^V1(RollingUpdateDeployment|RollingUpdateDaemonSet|PodDisruptionBudgetSpec)\.(maxSurge|maxUnavailable|minAvailable)$/,
+    percentage(100),
+  ],
   [
     /^V1(Toleration\.key|NodeSelectorRequirement\.key|LabelSelectorRequirement\.key|PodAffinityTerm\.topologyKey)$/,
     format(
@@ -229,8 +226,20 @@ const FORMATS: readonly (readonly [fields: RegExp, format: Format])[] = [
   ],
 ];
 
-/** A text that a tool fills in, as in `${NAME}` and `{{ name }}`. */
-const PLACEHOLDER = /\$[{(]|\{\{/;
+/**
+ * Returns whether a tool fills in a text, as in `${NAME}` and `{{ name }}`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { hasPlaceholder } from "./field_rules.ts";
+ *
+ * assertEquals(["db.example.com", "db.${DOMAIN}"].map(hasPlaceholder), [false, true]);
+ * ```
+ */
+export function hasPlaceholder(text: string): boolean {
+  return /\$[{(]|\{\{/.test(text);
+}
 
 /**
  * Returns whether a text can be a key of a ConfigMap or a Secret.
@@ -253,6 +262,11 @@ function percentage(most: number): Format {
     "a whole number or a percentage",
     "Write it like 1 or 25%.",
   );
+}
+
+/** Returns whether a text is the name of a host, or of all hosts in a domain, as in `*.example.com`. */
+function isHostPattern(text: string): boolean {
+  return isObjectName(text.replace(/^\*\./, ""));
 }
 
 function isAddress(text: string): boolean {
@@ -288,7 +302,7 @@ export function wrongValue(
       fix: meant === undefined ? "Write one of them." : `Write ${nameOf(field)}: ${meant}`,
     };
   }
-  if (PLACEHOLDER.test(value)) return undefined;
+  if (hasPlaceholder(value)) return undefined;
   const wrong = FORMATS.find(([fields]) => fields.test(field))?.[1](value);
   return wrong === undefined ? undefined : { ...wrong, problem: `${wrong.problem}${is}` };
 }

@@ -1,16 +1,27 @@
 import type { WrongField } from "./api_types.ts";
+import { hasPlaceholder } from "./field_rules.ts";
 import { type Fields, isFields, listOf, textOf } from "./fields.ts";
+import { isObjectName } from "./metadata.ts";
 
 /** The ports of a Service that the API server refuses although their types are right. */
 export function wrongService({ apiVersion, kind, spec }: Fields): WrongField[] {
   if (apiVersion !== "v1" || kind !== "Service" || !isFields(spec)) return [];
-  const { type, clusterIP } = spec;
-  if (type === "ExternalName" && !spec.externalName) {
+  const { type, clusterIP, externalName } = spec;
+  if (type === "ExternalName" && !externalName) {
     return [{
       path: "spec.externalName",
       problem: "externalName is required with type: ExternalName, but missing",
       isMissing: true,
       fix: "Add externalName: <host>",
+    }];
+  }
+  // The API server ignores the field with another type.
+  const host = type === "ExternalName" ? textOf(externalName)?.replace(/\.$/, "") : undefined;
+  if (host !== undefined && !isObjectName(host) && !hasPlaceholder(host)) {
+    return [{
+      path: "spec.externalName",
+      problem: `externalName must be the name of a host, but is ${JSON.stringify(externalName)}`,
+      fix: "Use lowercase letters, digits, - and ., and at most 253 characters.",
     }];
   }
   const ports = listOf(spec.ports);

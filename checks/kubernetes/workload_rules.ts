@@ -81,7 +81,6 @@ export function wrongResources(spec: Fields, specPath: string): WrongField[] {
       for (const [name, value] of Object.entries(fieldsIn(amounts))) {
         const at = `${path}.resources.${list}.${name}`;
         const amount = amountOf(value);
-        const isWhole = RESOURCE.test(name) && /\//.test(name);
         if (!RESOURCE.test(name)) {
           found.push({
             path: at,
@@ -94,7 +93,7 @@ export function wrongResources(spec: Fields, specPath: string): WrongField[] {
             problem: `${name} must not be negative, but is ${value}`,
             fix: "Write 0 or more.",
           });
-        } else if (isWhole && amount !== undefined && amount % 1_000_000_000n !== 0n) {
+        } else if (isExtended(name) && amount !== undefined && amount % 1_000_000_000n !== 0n) {
           found.push({
             path: at,
             problem: `${name} must be a whole number, but is ${value}`,
@@ -106,15 +105,24 @@ export function wrongResources(spec: Fields, specPath: string): WrongField[] {
     for (const [name, value] of Object.entries(fieldsIn(requests))) {
       const limit = fieldsIn(limits)[name];
       const [asked, most] = [amountOf(value), limit === undefined ? undefined : amountOf(limit)];
-      if (asked === undefined || most === undefined || asked <= most) continue;
+      if (asked === undefined || most === undefined || asked === most) continue;
+      const isExact = isExtended(name) || name.startsWith("hugepages-");
+      if (asked < most && !isExact) continue;
       found.push({
         path: `${path}.resources.requests.${name}`,
-        problem: `the request of ${name}, ${value ?? 0}, is more than the limit, ${limit ?? 0}`,
-        fix: "Lower the request, or raise the limit.",
+        problem: `the request of ${name}, ${value ?? 0}, is ${
+          asked > most ? "more" : "less"
+        } than the limit, ${limit ?? 0}`,
+        fix: isExact ? "Write the same number in both." : "Lower the request, or raise the limit.",
       });
     }
     return found;
   });
+}
+
+/** Returns whether a resource is one of a device, as in `nvidia.com/gpu`. No part of it can be used. */
+function isExtended(name: string): boolean {
+  return /\//.test(name) && !/kubernetes\.io\//.test(name);
 }
 
 /** An amount, as the API server reads it: null is 0. */
@@ -124,8 +132,10 @@ function amountOf(value: unknown): bigint | undefined {
 
 /** The problems of the ports and probes of a pod's containers. */
 export function wrongPorts(spec: Fields, specPath: string): WrongField[] {
-  const used = new Set<string>();
-  return containersIn(spec, specPath).flatMap(({ container, path }) => {
+  const usedByContainers = new Set<string>();
+  return containersIn(spec, specPath).flatMap(({ container, path, list }) => {
+    // Containers that initialise the pod run one after the other.
+    const used = list === "containers" ? usedByContainers : new Set<string>();
     const names = new Set<string>();
     const found: WrongField[] = [];
     for (const [i, { name, hostPort, hostIP, protocol }] of listOf(container.ports).entries()) {
@@ -213,8 +223,13 @@ export function wrongClaims({ kind, spec }: Fields): WrongField[] {
   });
 }
 
-function containersIn(spec: Fields, specPath: string): { container: Fields; path: string }[] {
+function containersIn(
+  spec: Fields,
+  specPath: string,
+): { container: Fields; path: string; list: string }[] {
   return ["initContainers", "containers"].flatMap((list) =>
-    listOf(spec[list]).map((container, i) => ({ container, path: `${specPath}.${list}[${i}]` }))
+    listOf(spec[list]).map((container, i) => (
+      { container, path: `${specPath}.${list}[${i}]`, list }
+    ))
   );
 }

@@ -26,6 +26,9 @@ const resources = (requests: Fields, limits: Fields = {}) =>
   container({ resources: { requests, limits } });
 const volume = (fields: Fields) => pod({ volumes: [{ name: "v", ...fields }] });
 const port = (fields: Fields) => container({ ports: [{ containerPort: 80, ...fields }] });
+const first = (name: string) => (
+  { name, image: "a", ports: [{ containerPort: 1, hostPort: 9 }] }
+);
 const spread = (fields: Fields) => ({
   topologySpreadConstraints: [
     { maxSkew: 1, topologyKey: "zone", whenUnsatisfiable: "DoNotSchedule", ...fields },
@@ -48,11 +51,11 @@ const cronJob = (timeZone: string) => ({
 const claim = (spec: Fields) => (
   { apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: meta, spec }
 );
-const ingress = (rule: Fields) => ({
+const ingress = (rule: Fields, spec: Fields = {}) => ({
   apiVersion: "networking.k8s.io/v1",
   kind: "Ingress",
   metadata: meta,
-  spec: { rules: [rule] },
+  spec: { rules: [rule], ...spec },
 });
 const backend = (port: Fields, host = "a.b") => (
   {
@@ -122,6 +125,10 @@ export const REFUSED: readonly (readonly [Fields, string])[] = [
   [resources({ cpu: "-1" }), "cpu must not be negative, but is -1"],
   [resources({ memroy: "1Gi" }), "memroy is no resource of a container"],
   [resources({}, { "nvidia.com/gpu": "500m" }), "nvidia.com/gpu must be a whole number"],
+  [
+    resources({ "nvidia.com/gpu": 1 }, { "nvidia.com/gpu": 2 }),
+    "the request of nvidia.com/gpu, 1, is less than the limit, 2",
+  ],
   [configMap({ data: { "a/b": "c" } }), '"a/b" is no key of a ConfigMap'],
   [configMap({ data: { "..": "c" } }), '".." is no key of a ConfigMap'],
   [configMap({ data: { a: "b" }, binaryData: { a: "YQ==" } }), "data has the key a, too"],
@@ -248,6 +255,8 @@ export const ACCEPTED: readonly Fields[] = [
   workload("StatefulSet", { updateStrategy: { rollingUpdate: { partition: 1 } } }),
   resources({ memory: "1Gi", cpu: null }, { memory: "1024Mi" }),
   resources({ cpu: "500m" }, { cpu: 0.5, "nvidia.com/gpu": 1, "ephemeral-storage": "1Gi" }),
+  resources({}, { "a.kubernetes.io/b": "500m" }),
+  workload("StatefulSet", { updateStrategy: { rollingUpdate: { maxUnavailable: "150%" } } }),
   configMap({ data: { "a.b_c-D": "x", ".hidden": "y" }, binaryData: { b: "YQ==\n", c: null } }),
   volume({ secret: { secretName: "s", items: [{ key: "a", path: "b/c" }] } }),
   volume({ hostPath: { path: "/a", type: "" } }),
@@ -269,6 +278,12 @@ export const ACCEPTED: readonly Fields[] = [
       { containerPort: 53, hostPort: 53, protocol: "UDP" },
     ],
   }),
+  workload(
+    "Deployment",
+    {},
+    { initContainers: [first("b"), first("c")] },
+    { ports: [{ containerPort: 1, hostPort: 9 }] },
+  ),
   container({ readinessProbe: { httpGet: { port: "http" }, successThreshold: 2 } }),
   container({ livenessProbe: { tcpSocket: { port: 1 }, successThreshold: 0, periodSeconds: 0 } }),
   key("a.b_c-D"),
@@ -282,9 +297,11 @@ export const ACCEPTED: readonly Fields[] = [
     .map(cronJob),
   service({ clusterIP: "None", selector: { a: "b" } }),
   service({ type: "ExternalName", externalName: "db.example.com." }),
+  service({ externalName: "no_host", ports: [{ port: 80 }] }),
   service({ type: "NodePort", ports: [{ port: 80, targetPort: 0, nodePort: 0 }] }),
   claim({ accessModes: ["ReadWriteOncePod"], resources: STORAGE, storageClassName: "" }),
   ingress(backend({ name: "http" }, "*.example.com")),
+  ingress(backend({ number: 80 }, "300.1.1.1"), { tls: [{ hosts: ["10.0.0.1", "*.a.b"] }] }),
 ];
 
 /** The paths of the kinds on a server. */
