@@ -22,7 +22,7 @@ export function dayEndFindings(source: Code): Finding[] {
 }
 
 /** A source without any of these words has no such condition, and is not parsed. */
-const MENTION = /23:59:59|59\s*,\s*(?:seconds?\s*=\s*)?59|seconds\s*=|\b1\s+second|86399/i;
+const MENTION = /23:59:59|59\s*,\s*59|seconds?\s*=|\b1\s+second|86399/i;
 
 /** The text of a source with blanks in place of comments and docstrings. */
 function withoutComments(source: Code): string {

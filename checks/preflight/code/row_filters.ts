@@ -15,10 +15,14 @@ const MESSAGES =
 const SQL =
   /\b(?:select|where|having)\b|\b(?:AND|BETWEEN)\b|<=?\s*(?:timestamp\s*|date\s*)?(?:'|%s|%\(|\?|:\w)/i;
 
-/** A column of Spark. */
-const COLUMN = /\bcol(?:umn)?\(/;
+/** A column of Spark, or a comparison of an attribute or an item, as in `row.t <=` and `df["t"] <=`. */
+const COLUMN =
+  /\bcol(?:umn)?\(|[\w)\]](?:\.(?!(?:now|today)\b)\w+|\[[^\]\n]*\])\s*<=?(?!=)[^<>=]*$/;
 
-/** The beginning of a line of a shell script that prints a text or tests a value. */
+/** The commands of a line of a shell script before the last one, and the words before that one. */
+const SHELL_BEFORE = /^.*(?:;|&&|\|\|)\s*(?:(?:then|do|else)\s+)?(?=\w)/;
+
+/** The beginning of a command of a shell script that prints a text or tests a value. */
 const SHELL_OTHER = /^\s*(?:(?:echo|printf)\b[^|>]*$|(?:(?:el)?if|while|until)?\s*[[(]{1,2}\s)/;
 
 /** Returns a function that returns whether the expression at an offset of a source filters rows. */
@@ -30,8 +34,10 @@ export function rowFilterOf(source: Code): (offset: number) => boolean {
   }
   if (language !== "shell") return () => true;
   return (offset) => {
-    const line = text.slice(text.lastIndexOf("\n", offset - 1) + 1).split("\n", 1)[0]!;
-    return !SHELL_OTHER.test(line) && SQL.test(text.slice(0, offset));
+    const before = text.slice(text.lastIndexOf("\n", offset - 1) + 1, offset);
+    const [after] = text.slice(offset).split("\n", 1);
+    const command = before.replace(SHELL_BEFORE, "") + after;
+    return !SHELL_OTHER.test(command) && SQL.test(text.slice(0, offset));
   };
 }
 

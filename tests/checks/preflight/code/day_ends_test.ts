@@ -53,6 +53,11 @@ const LOSES: readonly string[] = [
   `end = f"{day} 23:59:59"\ncondition = "t >= '" + start + "' AND t <= '" + end + "'"`,
   `df = df.filter(f"t >= '{start}' and t <= '{day} 23:59:59'")`,
   `end = f"{day} 23:59:59"\ndef is_day():\n    return F.col("t") <= end`,
+  `end = f"{day} 23:59:59"\ncondition = (\n    (df.t >= start)\n    & (df.t <= end)\n)\ndf = df.filter(condition)`,
+  `end = f"{day} 23:59:59"\ndef is_day(df):\n    return df.t <= end\ndf = df.filter(is_day(df))`,
+  `self.mask = df["t"] <= f"{day} 23:59:59"\ndf = df.loc[self.mask]`,
+  `end = f"{day} 23:59:59"\nfor row in rows:\n    if row.t <= end:\n        found.append(row)`,
+  `end = day.replace(hour=23, minute=59,  # the last one\n    second=59)\ndf.filter(col("t") <= end)`,
   `print(spark.sql(f"SELECT 1 FROM t WHERE occurred_at > '{d}'").where(col("t") <= f"{d} 23:59:59"))`,
 ];
 for (const text of LOSES) {
@@ -98,6 +103,7 @@ const KEEPS: readonly string[] = [
   `if datetime.now() < combine(d, time(23,59,59)): wait()`,
   `is_today = datetime.now() < combine(d, time(23,59,59))\nprint(is_today)`,
   `while clock() <= f"{day} 23:59:59": poll()`,
+  `while self.now <= f"{day} 23:59:59": poll()`,
 ];
 for (const text of KEEPS) {
   Deno.test(`table-name does not warn of: ${text}`, () => {
@@ -118,6 +124,11 @@ Deno.test("table-name reads the ends of days in SQL and in shell scripts", () =>
   const select = `echo "SELECT 1 FROM t WHERE ts <= '$DAY 23:59:59'"`;
   assertEquals(linesOf(`${select} | psql`, "shell"), [1]);
   assertEquals(linesOf(select, "shell"), []);
+  const count = shell("<= '$DAY 23:59:59'");
+  assertEquals(linesOf(`[[ -n "$DAY" ]] && ${count}`, "shell"), [1]);
+  assertEquals(linesOf(`if [ -n "$DAY" ]; then ${count}; fi`, "shell"), [1]);
+  assertEquals(linesOf(`echo "copying $DAY"; ${count}`, "shell"), [1]);
+  assertEquals(linesOf(`[[ -n "$DAY" ]] && ${select}`, "shell"), []);
   assertEquals(linesOf(`echo "$START <= ts <= $DAY 23:59:59"`, "shell"), []);
   assertEquals(linesOf(`if [[ "$(date)" < "$DAY 23:59:59" ]]; then run; fi`, "shell"), []);
 });
