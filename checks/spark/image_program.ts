@@ -114,7 +114,7 @@ function showsProgram(container: Container): boolean {
 
 /** The Dockerfile of a container's image; undefined if none is known to be. */
 function dockerfileOf(
-  { image }: Container,
+  { image }: Pick<Container, "image">,
   dockerfiles: readonly Code[],
   ours: string,
 ): Code | undefined {
@@ -130,6 +130,24 @@ function dockerfileOf(
   const isOurs = repository === parseImage(ours).repository;
   const found = named.length > 0 || !isOurs ? named : dockerfiles;
   return found.length === 1 ? found[0] : undefined;
+}
+
+/**
+ * Returns whether an image surely has no settings of Spark: a published image of plain Spark, or one
+ * that a Dockerfile beside the manifests builds on it. The caller knows whether the Dockerfile adds a
+ * file with settings.
+ *
+ * @param ours the image of the project's jobs
+ */
+export function isOnPlainSpark(image: string, code: readonly Code[], ours: string): boolean {
+  if (isPlainSpark(parseImage(image))) return true;
+  const dockerfiles = code.filter(({ language, target }) =>
+    language === "dockerfile" && target === undefined
+  );
+  const dockerfile = dockerfileOf({ image }, dockerfiles, ours);
+  if (dockerfile === undefined) return false;
+  const [base] = finalStages(stagesOf(instructionsOf(dockerfile)));
+  return base !== undefined && isPlainSpark(parseImage(base.image));
 }
 
 function programOf(dockerfile: Code): ImageProgram {

@@ -17,8 +17,11 @@ import {
   type RequiredConnection,
 } from "./denial.ts";
 import { type Network, place, reasonNotToJudge } from "./job_network.ts";
+import { isOnPlainSpark } from "../../spark/image_program.ts";
+import type { Tree } from "../../facts/tree.ts";
+import { listOf, textOf } from "../../kubernetes/fields.ts";
 import { ROLE_LABEL } from "../../spark/pods.ts";
-import type { Actor, JobWithPods } from "./job_pods.ts";
+import type { JobWithPods } from "./job_pods.ts";
 import type { ManifestObject } from "../../kubernetes/objects.ts";
 import { SPARK_CLUSTER } from "../../kubernetes/spark_cluster.ts";
 import { isLocalHost } from "../../network_policy/local_host.ts";
@@ -51,7 +54,7 @@ export const driverExecutorTraffic: PlatformCheck = connectionCheck({
     }
     const examined = { examined: examinedPods(network) };
     const denied = deniedConnections(network, [
-      ...jobs.flatMap(connectionsOf),
+      ...jobs.flatMap((job) => connectionsOf(job)),
       ...jobs.flatMap((job) => clusterConnections(network, job)),
     ]);
     const outcome = judgeDenied(network, denied, examined, {
@@ -81,7 +84,7 @@ export const driverExecutorTraffic: PlatformCheck = connectionCheck({
     if (!("findings" in outcome)) return outcome;
     const settings = [
       ...network.jobs.filter(({ unlabelled }) => unlabelled).map((job) => missingLabel(job)),
-      ...jobs.flatMap((job) => missingPorts(job)),
+      ...jobs.flatMap((job) => missingPorts(network, job, platform.tree)),
       ...jobs.flatMap((job) => loopbackFindings(job)),
     ];
     const judged = { ...examined, findings: [...outcome.findings, ...settings] };
@@ -168,25 +171,29 @@ const DEFAULTS: Readonly<Record<string, number>> = {
 };
 
 /** Returns the required connections between the driver and the executors of a job. */
-function connectionsOf(job: JobWithPods): RequiredConnection[] {
+function connectionsOf(
+  job: JobWithPods,
+  keys: readonly string[] = [DRIVER_PORT, DRIVER_BLOCKS, BLOCKS],
+  portFor: (key: string) => number = (key) => portOf(job, key),
+): RequiredConnection[] {
   const driver = job.actors.find(({ role }) => role === "driver");
   const executor = job.actors.find(({ role }) => role === "executor");
   if (driver === undefined || executor === undefined) return [];
-  const connection = (actor: Actor, to: Actor, port: number): RequiredConnection => ({
+  const all = [
+    [executor, driver, DRIVER_PORT],
+    [executor, driver, DRIVER_BLOCKS],
+    [driver, executor, BLOCKS],
+    [executor, executor, BLOCKS],
+  ] as const;
+  return all.filter(([, , key]) => keys.includes(key)).map(([actor, to, key]) => ({
     job,
     actor,
     to: [to.pod],
     protocol: "TCP",
-    port,
+    port: portFor(key),
     purpose: "spark",
     destination: to.role === "driver" ? "the driver" : "the executors",
-  });
-  return [
-    connection(executor, driver, portOf(job, DRIVER_PORT)),
-    connection(executor, driver, portOf(job, DRIVER_BLOCKS)),
-    connection(driver, executor, portOf(job, BLOCKS)),
-    connection(executor, executor, portOf(job, BLOCKS)),
-  ];
+  }));
 }
 
 function isWorker({ actors }: JobWithPods): boolean {
@@ -279,22 +286,42 @@ function missingLabel(job: JobWithPods): Finding {
   };
 }
 
+/** Ports from the range in which Linux takes a random one. */
+const RANDOM_PORTS = [32768, 39826, 46884, 53942, 60999];
+
 /**
- * Warns about ports that the job does not set. Spark then uses a random free port: for the driver
- * in client mode, for executors in both modes. The image may set the ports, so this is only a
- * warning.
+ * Reports ports that the job does not set, and that the policies do not all open. Spark then uses a
+ * random free port: for the driver in client mode, for executors in both modes. Every executor needs
+ * both ports of the driver, but executors need each other's only for some operations. Another image may
+ * set the ports, so this is a failure only for an image on plain Spark.
  */
-function missingPorts(job: JobWithPods): Finding[] {
+function missingPorts(network: Network, job: JobWithPods, { code, project }: Tree): Finding[] {
   const missing = portsNotSet(job);
   if (missing.length === 0 || job.unreadProperties !== undefined) return [];
+  const closed = (keys: readonly string[]) =>
+    RANDOM_PORTS.filter((port) =>
+      deniedConnections(network, connectionsOf(job, keys, () => port)).length > 0
+    ).length;
+  if (connectionsOf(job).length > 0 && closed(missing) === 0) return [];
+  const ofDriver = missing.filter((key) => key !== BLOCKS);
+  const isSure = closed(ofDriver) === RANDOM_PORTS.length &&
+    listOf(job.spec.containers).some(({ image }) =>
+      isOnPlainSpark(textOf(image) ?? "", code, project.jobs.image)
+    );
   const field = job.argumentsPath;
   return [{
-    severity: "warn",
+    severity: isSure ? "fail" : "warn",
     object: job.label,
     field,
     ...place(job.object, field),
     problem: `the job does not set ${missing.join(", ")}`,
-    why: "Spark then uses a random free port, which a policy that lists ports does not allow",
+    why: isSure
+      ? `Spark then uses a random free port, and the policies open none: ${
+        ofDriver.includes(DRIVER_PORT)
+          ? "no executor can register with the driver"
+          : "no executor gets its tasks' code from the driver, and every task fails"
+      }`
+      : "Spark then uses a random free port, which a policy that lists ports does not allow",
     fix: `Set in the arguments of spark-submit: ${
       missing.map((key) => `--conf=${key}=${DEFAULTS[key]}`).join(" ")
     }`,

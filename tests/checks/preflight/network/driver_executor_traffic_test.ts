@@ -96,6 +96,30 @@ Deno.test("driver-executor-traffic warns of ports that are not set, because the 
   assertStringIncludes(found.fix, "--conf=spark.driver.port=7078");
 });
 
+Deno.test("driver-executor-traffic fails without a port of the driver if no random port is open", () => {
+  const plain = HEALTHY.job.replace(/image: .*/, "image: apache/spark:3.5.8");
+  const without = (key: string) => plain.replace(new RegExp(` +- --conf=${key}=.*\n`, "g"), "");
+  const severity = (job: string, spark = HEALTHY.spark) => {
+    const outcome = judge(manifests({ job, spark })).get("driver-executor-traffic");
+    return outcome !== undefined && "findings" in outcome
+      ? outcome.findings.map((each) => `${each.severity}: ${each.problem}`)
+      : outcome;
+  };
+  assertEquals(severity(without("spark.driver.port")), [
+    "fail: the job does not set spark.driver.port",
+  ]);
+  // The driver then uses the port of spark.blockManager.port.
+  assertEquals(severity(without("spark.driver.blockManager.port")), []);
+  assertEquals(severity(without("spark.blockManager.port")), [
+    "warn: the job does not set spark.blockManager.port",
+  ]);
+  assertEquals(severity(without("(spark.driver.blockManager.port|spark.blockManager.port)")), [
+    "fail: the job does not set spark.driver.blockManager.port, spark.blockManager.port",
+  ]);
+  const open = HEALTHY.spark.replace(/( +)ports:\n(?:\1 +.*\n)+/g, "");
+  assertEquals(severity(without("spark.driver.port"), open), []);
+});
+
 Deno.test("driver-executor-traffic reads settings from scripts and mounted files", () => {
   const start = HEALTHY.job.indexOf("          command:");
   const [head, env] = [HEALTHY.job.slice(0, start), HEALTHY.job.slice(HEALTHY.job.indexOf("env:"))];
