@@ -40,7 +40,7 @@ def instant(micros: int) -> str:
 
 
 def iso(micros: int) -> str:
-    """Formats microseconds since 1970 as ISO 8601 in UTC, with as many decimals as are needed."""
+    """Formats microseconds since 1970 as ISO 8601 in UTC, with the decimals needed."""
     epoch = datetime.datetime(1970, 1, 1)
     text = (epoch + datetime.timedelta(microseconds=micros)).isoformat()
     return (text.rstrip("0") if "." in text else text) + "Z"
