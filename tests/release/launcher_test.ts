@@ -58,8 +58,14 @@ Deno.test("launcher: an environment file before the command is for Deno", async 
 
 Deno.test("launcher: an environment file that cannot be read is wrong usage, and Deno does not start", async () => {
   await using program = await installed("echo started");
-  for (const [word, file] of [["--env-file=no file", "no file"], ["--env-file", ".env"]]) {
-    const cwd = program.bin.replace(/\/[^/]*$/, "");
+  const cwd = program.bin.replace(/\/[^/]*$/, "");
+  for (
+    const [word, file, problem] of [
+      ["--env-file=no file", "no file", "there is no such file"],
+      ["--env-file", ".env", "there is no such file"],
+      ["--env-file=package", "package", "it is a directory"], // Deno would ignore it
+    ]
+  ) {
     const { code, stdout, stderr } = await new Deno.Command(program.bin, {
       args: [word!, "run", "today"],
       cwd,
@@ -68,7 +74,7 @@ Deno.test("launcher: an environment file that cannot be read is wrong usage, and
     assertEquals([code, DECODER.decode(stdout), DECODER.decode(stderr)], [
       2,
       "",
-      `Cannot read the variables in ${file}: there is no such file. Name a file: --env-file=FILE.\n`,
+      `Cannot read the variables in ${file}: ${problem}. Name a file: --env-file=FILE.\n`,
     ]);
   }
 });
@@ -95,8 +101,22 @@ Deno.test("launcher: names what to do if Deno cannot be started", async () => {
   assertEquals(code, 3);
   assertEquals(
     DECODER.decode(stderr),
-    `Cannot start Deno: it is not below ${folder}. Install the package with: npm install -g\n`,
+    `Cannot start Deno: it is not below ${folder}. Install the package with: npm install -g FILE.tgz\n`,
   );
+});
+
+Deno.test("launcher: names what to do if it cannot find its own folder", async () => {
+  await using program = await installed("echo started");
+  const { code, stdout, stderr } = await new Deno.Command(program.bin, {
+    args: ["run"],
+    env: { PATH: `${program.bin}.d` },
+    stdin: "null",
+  }).output();
+  assertEquals([code, DECODER.decode(stdout), DECODER.decode(stderr).split("\n").at(-2)], [
+    3,
+    "",
+    "Cannot find the files of the package: readlink failed. Add its directory to the PATH.",
+  ]);
 });
 
 const TRAPS = `count() { n=$((n + 1)); echo "$1 $n"; }
