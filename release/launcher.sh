@@ -1,13 +1,13 @@
 #!/bin/sh
 # The program `deep-storage` of the npm package. It becomes Deno, so that every signal reaches Deno,
 # once, and its exit code is that of Deno. It does without Node.js, whose start takes 60 ms.
-end() {
+stop() {
   printf '%s\n' "$2" >&2
   exit "$1"
 }
 
 file=$(readlink -f -- "$0") ||
-  end 3 'Cannot find the files of the package: readlink failed. Add its directory to the PATH.'
+  stop 3 'Cannot find the files of the package: readlink failed. Add its directory to the PATH.'
 folder=${file%/bin/*}
 
 # Variables from a file are Deno's concern: deep-storage --env-file=.env run
@@ -23,7 +23,7 @@ while :; do
   [ -e "$file" ] || problem='there is no such file'
   [ ! -d "$file" ] || problem='it is a directory'
   [ -z "$problem" ] ||
-    end 2 "Cannot read the variables in $file: $problem. Name a file: --env-file=FILE."
+    stop 2 "Cannot read the variables in $file: $problem. Name a file: --env-file=FILE."
   of_deno="$of_deno '$(printf %s "$1" | sed "s/'/'\\\\''/g")'"
   shift
 done
@@ -32,7 +32,7 @@ done
 # beside the package, where its modules do not find them.
 for deno in "$folder"/node_modules/@deno/*/deno; do
   [ -x "$deno" ] ||
-    end 3 "Cannot start Deno: it is not below $folder. Install the package with: npm install -g FILE.tgz"
+    stop 3 "Cannot start Deno: it is not below $folder. Install the package with: npm install -g FILE.tgz"
 done
 
 # Sets the flags and the program of the command.
