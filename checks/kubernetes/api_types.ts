@@ -20,6 +20,8 @@ export interface WrongField {
   readonly why?: string;
   /** True if the syntax of a label or an annotation is wrong. */
   readonly isLabel?: true;
+  /** True if a container requests more than its limit. */
+  readonly isExcess?: true;
   /** True if a version of the operator that is not known here can have the field. */
   readonly isUncertain?: true;
 }

@@ -114,6 +114,7 @@ export function wrongResources(spec: Fields, specPath: string): WrongField[] {
           asked > most ? "more" : "less"
         } than the limit, ${limit ?? 0}`,
         fix: isExact ? "Write the same number in both." : "Lower the request, or raise the limit.",
+        ...(asked > most ? { isExcess: true } : {}),
       });
     }
     return found;

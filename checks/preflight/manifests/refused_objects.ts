@@ -70,7 +70,9 @@ export function refusedFields(
   };
   const found = [
     ...wrongFields(withoutEncryption(value), type, SPARK_TYPES, shown).filter((each) =>
-      ofSpark === undefined || !isCompleted(each)
+      (ofSpark === undefined || !isCompleted(each)) &&
+      // The check quota-fit reports these for jobs.
+      !(isJob && /\.resources\.(requests|limits)\./.test(each.path))
     ),
     ...(ofSpark === undefined ? wrongWorkload(value) : ofOperator()),
     ...missingSecretKeys(value),
@@ -86,7 +88,7 @@ export function refusedFields(
     // The connection checks report the wrong labels of pods and namespaces.
     .filter(({ path, isLabel }) => !isLabel || !labels.some((each) => path.startsWith(each)))
     // The check quota-fit reports these for jobs.
-    .filter(({ path }) => !/\.resources\.(requests|limits)\./.test(path) || !isJob)
+    .filter(({ isExcess }) => !isExcess || !isJob)
     // SOPS replaces a number or a boolean by a string.
     .filter(({ path }) => !isEncryptedFile(value) || !isFilledValue(valueAt(value, path)));
   return found.map(findingOf);

@@ -45,6 +45,28 @@ for (
   });
 }
 
+for (
+  const [requests, id] of [
+    ["memroy: 2Gi", ID],
+    ["memory: -2Gi", ID],
+    ['{memory: 2Gi, "nvidia.com/gpu": 500m}', ID],
+    ["memory: 2Gx", "quota-fit"],
+    ["memory: 9Gi", "quota-fit"],
+  ] as const
+) {
+  Deno.test(`${id} alone fails for the resources of a job: ${requests}`, async () => {
+    const file = "50-bronze-ingest.yaml";
+    const written = requests.startsWith("{") ? requests : `{${requests}}`;
+    const job = FILES[file]!.replace(
+      /requests:\n +cpu: "1"\n +memory: 2Gi/,
+      `requests: ${written}`,
+    );
+    const results = await judgeFiles({ ...FILES, [file]: job });
+    const failed = results.filter(({ verdict }) => verdict === "fail").map((each) => each.id);
+    assertEquals(failed, [id]);
+  });
+}
+
 Deno.test("manifests-readable names the version to use, also for a CronJob without containers", async () => {
   const job = "apiVersion: batch/v1beta1\nkind: CronJob\nmetadata: {name: x}\n";
   const [found] = await findings({ ...FILES, "x.yaml": job });
