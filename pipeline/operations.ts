@@ -152,7 +152,7 @@ export function createOperations(capacity: number, range: KeyRange): Operations 
   }
 
   /** The operations whose last event has a key in the range, sorted by key. */
-  function order(): Uint32Array {
+  function order(): Uint32Array<ArrayBuffer> {
     const all = indexes(count);
     const { after, upTo } = bounds;
     const own = after === undefined && upTo === undefined ? all : all.filter((i) =>
@@ -164,7 +164,9 @@ export function createOperations(capacity: number, range: KeyRange): Operations 
         operationIds[2 * i]!,
       )
     );
-    return sortIndexes(own, [operationIds, clientIds]);
+    const sorted = sortIndexes(own, [operationIds, clientIds]);
+    freeArrays([all, own]);
+    return sorted;
   }
 
   return {
@@ -261,9 +263,10 @@ export function createOperations(capacity: number, range: KeyRange): Operations 
         own.clientIds[2 * place + 1] = clientIds[2 * index + 1]!;
         own.statuses[place] = statuses[index]! - 1;
       }
+      freeArrays([sorted]);
       return {
         ...own,
-        free: () => freeArrays([own.operationIds, own.clientIds, own.statuses]),
+        free: () => freeArrays([own.operationIds, own.clientIds, own.statuses, placeOf]),
         place(targets, ranks) {
           const mask = MOST_PLACES - 1;
           for (let i = 0; i < targets.length; i++) {
@@ -288,7 +291,7 @@ function freeArrays(arrays: readonly ArrayBufferView<ArrayBuffer>[]): void {
 // A byte order mark is a character like any other.
 const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
-function indexes(count: number): Uint32Array {
+function indexes(count: number): Uint32Array<ArrayBuffer> {
   const all = new Uint32Array(count);
   for (let i = 0; i < count; i++) all[i] = i;
   return all;

@@ -80,7 +80,7 @@ type Answer = "ready" | { readonly error: string } | { readonly contents: Uint8A
 
 /** The size of a request to compress, in bytes. A larger page has a request of its own. */
 const BATCH_BYTES = 1 << 20;
-/** The number of requests to compress that one compressor has in progress. */
+/** The number of requests to compress that are in progress, of all compressors. */
 const BATCHES_IN_PROGRESS = 12;
 
 /**
@@ -131,6 +131,8 @@ export function startPageThread(source: string = PAGE_THREAD_CODE): PageThread {
     used++;
     return answer.contents;
   }
+  /** The requests to compress in progress, of all compressors. The thread answers them in order. */
+  const compressing: Promise<Uint8Array[]>[] = [];
   function compressor(): Compressor {
     const pages: Page[] = [];
     const answers: Promise<Uint8Array[]>[] = [];
@@ -140,8 +142,10 @@ export function startPageThread(source: string = PAGE_THREAD_CODE): PageThread {
     function send(): void {
       if (contents.length === 0) return;
       const answer = ask({ do: "compress", contents }, batch.buffer);
-      answer.catch(() => {}); // reported by finish
       answers.push(answer);
+      compressing.push(answer);
+      const done = () => void compressing.shift();
+      answer.then(done, done); // a failure is reported by finish
       batch = new Uint8Array(0);
       contents = [];
       at = 0;
@@ -159,7 +163,7 @@ export function startPageThread(source: string = PAGE_THREAD_CODE): PageThread {
         pages.push(page);
         add(page.values);
         if (page.dictionary !== undefined) add(page.dictionary.values);
-        await answers.at(-BATCHES_IN_PROGRESS);
+        await compressing.at(-BATCHES_IN_PROGRESS);
       },
       async finish() {
         send();

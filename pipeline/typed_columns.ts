@@ -275,7 +275,10 @@ function isSame(text: Uint8Array, bytes: Uint8Array, place: number, length: numb
  * assertEquals([...sortIndexes(Uint32Array.of(0, 1, 2), [key])], [1, 2, 0]);
  * ```
  */
-export function sortIndexes(indexes: Uint32Array, keys: readonly Int32Array[]): Uint32Array {
+export function sortIndexes(
+  indexes: Uint32Array,
+  keys: readonly Int32Array[],
+): Uint32Array<ArrayBuffer> {
   const count = indexes.length;
   let order = indexes.slice();
   let other = new Uint32Array(count);

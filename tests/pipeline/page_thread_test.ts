@@ -194,3 +194,19 @@ for (const [what, source, stays] of FAILURES) {
     assertEquals(thread.isReady, stays);
   });
 }
+
+Deno.test("page thread: bounds the pages of all compressors that wait for the thread", async () => {
+  // This thread never answers.
+  using thread = startPageThread('self.onmessage = () => {}; self.postMessage("ready");');
+  await thread.ready;
+  const large = { rows: 1, nulls: 0, levels: new Uint8Array(0), values: new Uint8Array(1 << 20) };
+  const compressors = [thread.compressor(), thread.compressor()];
+  let added = 0;
+  const adding = Promise.allSettled(compressors.map(async (compressor) => {
+    for (let i = 0; i < 20; i++, added++) await compressor.add(large);
+  }));
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assert(added > 8 && added < 16, `${added}`);
+  thread[Symbol.dispose]();
+  await adding;
+});
