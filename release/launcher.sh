@@ -10,6 +10,10 @@ file=$(readlink -f -- "$0") ||
   stop 3 'Cannot find the files of the package: readlink failed. Add its directory to the PATH.'
 folder=${file%/bin/*}
 
+# Deno would end with 1, as if a check had failed.
+[ "$(pwd -P 2>/dev/null)" ] ||
+  end 2 'Cannot start: the working directory does not exist any more. Change to another directory.'
+
 # Variables from a file are Deno's concern: deep-storage --env-file=.env run
 of_deno=
 while :; do

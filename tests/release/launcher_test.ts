@@ -119,6 +119,20 @@ Deno.test("launcher: names what to do if it cannot find its own folder", async (
   ]);
 });
 
+Deno.test("launcher: a working directory that was removed is wrong usage", async () => {
+  await using program = await installed("echo started; exit 1");
+  const gone = `${program.bin}.gone`;
+  const { code, stdout, stderr } = await new Deno.Command("sh", {
+    args: ["-c", 'mkdir "$1" && cd "$1" && rmdir "$1" && exec "$0" run', program.bin, gone],
+    stdin: "null",
+  }).output();
+  assertEquals([code, DECODER.decode(stdout), DECODER.decode(stderr).split("\n").at(-2)], [
+    2,
+    "",
+    "Cannot start: the working directory does not exist any more. Change to another directory.",
+  ]);
+});
+
 const TRAPS = `count() { n=$((n + 1)); echo "$1 $n"; }
 trap 'count INT' INT
 trap 'count TERM; exit 7' TERM
