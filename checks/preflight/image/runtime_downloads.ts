@@ -84,6 +84,7 @@ export function runtimeDownloads(tree: Tree): Finding[] {
       ...containers.flatMap((container) => [
         ...downloadsOf(job, container),
         ...downloadsOf(job, { words: hookOf(container) }),
+        ...clonesOf(job, container),
       ]),
       ...scripts.flatMap((code) =>
         downloadsInCode(code).map((each) => ({ ...each, place: placeIn(code, each.offset) }))
@@ -133,6 +134,29 @@ function downloadsOf(
     ...isPython ? downloadsInPython(text) : downloadsInShell(text),
   ];
   return found.map((each) => ({ ...each, place: placeOf(object, wordAt(each.offset).path) }));
+}
+
+/** The repository that a container of git-sync clones, by its arguments or its variables. */
+function clonesOf(
+  { workload: { object } }: SparkJob,
+  { image, words, env }: Container,
+): (Download & { readonly place: Place })[] {
+  if (!/(^|\/)git-sync([:@]|$)/.test(image)) return [];
+  const all = [
+    ...words.map(({ text, path }, i) => (
+      { path, url: /^--?repo$/.test(words[i - 1]?.text ?? "") ? text : text.split(/^--?repo=/)[1] }
+    )),
+    ...env.filter(({ name }) => /^GIT_?SYNC_REPO$/.test(name))
+      .map(({ value, path }) => ({ path, url: value })),
+  ];
+  return all.flatMap(({ path, url = "" }) =>
+    url === "" ? [] : [{
+      offset: 0,
+      what: `git-sync ${withoutLogin(url)}`,
+      isPublic: originOf(url) === "internet",
+      place: placeOf(object, path),
+    }]
+  );
 }
 
 /** The application file and other files of spark-submit that Spark downloads. */

@@ -284,3 +284,23 @@ Deno.test("image-deps finds a download of a hook, and takes text that is only pr
     [],
   );
 });
+
+Deno.test("runtimeDownloads finds the repository of git-sync", () => {
+  const found = (fields: string) => {
+    const init =
+      `      initContainers: [{ name: code, image: registry.k8s.io/git-sync/git-sync:v4.2.3, ${fields} }]\n`;
+    const files = change(JOB, "      containers:\n", `${init}      containers:\n`);
+    return runtimeDownloads(treeOf(factOf(files))).map(({ severity, field, problem }) => (
+      `${severity} ${field!.split(".").slice(-1)}: ${problem.split(": ")[1]}`
+    ));
+  };
+  const url = "https://user:Hunter2@github.com/example/jobs";
+  const what = "git-sync https://github.com/example/jobs";
+  assertEquals(found(`args: ["--repo=${url}", --one-time]`), [`fail args[0]: ${what}`]);
+  assertEquals(found(`args: [--repo, "${url}"]`), [`fail args[1]: ${what}`]);
+  assertEquals(found(`env: [{ name: GITSYNC_REPO, value: "${url}" }]`), [`fail env[0]: ${what}`]);
+  assertEquals(found('args: ["--repo=http://git.svc/jobs"]'), [
+    "warn args[0]: git-sync http://git.svc/jobs",
+  ]);
+  assertEquals(found("args: [--one-time]"), []);
+});
