@@ -298,13 +298,12 @@ const RANDOM_PORTS = [32768, 39826, 46884, 53942, 60999];
 function missingPorts(network: Network, job: JobWithPods, { code, project }: Tree): Finding[] {
   const missing = portsNotSet(job);
   if (missing.length === 0 || job.unreadProperties !== undefined) return [];
-  const closed = (keys: readonly string[]) =>
-    RANDOM_PORTS.filter((port) =>
-      deniedConnections(network, connectionsOf(job, keys, () => port)).length > 0
-    ).length;
-  if (connectionsOf(job).length > 0 && closed(missing) === 0) return [];
+  const denied = (keys: readonly string[]) =>
+    RANDOM_PORTS.map((port) => deniedConnections(network, connectionsOf(job, keys, () => port)));
+  const isOpen = denied(missing).every((each) => each.length === 0);
+  if (connectionsOf(job).length > 0 && isOpen) return [];
   const ofDriver = missing.filter((key) => key !== BLOCKS);
-  const isSure = closed(ofDriver) === RANDOM_PORTS.length &&
+  const isSure = denied(ofDriver).every((each) => each.some(({ doubt }) => doubt === undefined)) &&
     listOf(job.spec.containers).some(({ image }) =>
       isOnPlainSpark(textOf(image) ?? "", code, project.jobs.image)
     );

@@ -5,6 +5,7 @@ import {
   judge,
   manifests,
   onlyFinding,
+  policy,
   SPARK_PODS,
 } from "../../healthy/connections.ts";
 
@@ -118,6 +119,23 @@ Deno.test("driver-executor-traffic fails without a port of the driver if no rand
   ]);
   const open = HEALTHY.spark.replace(/( +)ports:\n(?:\1 +.*\n)+/g, "");
   assertEquals(severity(without("spark.driver.port"), open), []);
+});
+
+Deno.test("driver-executor-traffic only warns of a random port if a namespace's labels can open it", () => {
+  const job = HEALTHY.job.replace(/image: .*/, "image: apache/spark:3.5.8")
+    .replace(/ +- --conf=spark.driver.port=.*\n/, "");
+  const peer = "[{ namespaceSelector: { matchLabels: { team: data } } }]";
+  const more = policy(
+    "team",
+    `{ podSelector: {}, ingress: [{ from: ${peer} }], egress: [{ to: ${peer} }] }`,
+  );
+  const outcome = judge(manifests({ job, more, jobsNamespace: "" })).get("driver-executor-traffic");
+  assertEquals(
+    outcome !== undefined && "findings" in outcome
+      ? outcome.findings.map((each) => `${each.severity}: ${each.problem}`)
+      : outcome,
+    ["warn: the job does not set spark.driver.port"],
+  );
 });
 
 Deno.test("driver-executor-traffic reads settings from scripts and mounted files", () => {
