@@ -12,7 +12,7 @@ folder=${file%/bin/*}
 
 # Deno would end with 1, as if a check had failed.
 [ "$(pwd -P 2>/dev/null)" ] ||
-  end 2 'Cannot start: the working directory does not exist any more. Change to another directory.'
+  stop 2 'Cannot start: the working directory does not exist any more. Change to another directory.'
 
 # Variables from a file are Deno's concern: deep-storage --env-file=.env run
 of_deno=
