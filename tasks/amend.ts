@@ -1,6 +1,7 @@
-import { databaseConfig, lakeConfig, sealGrace } from "../pipeline/config.ts";
+import { sealGrace } from "../pipeline/config.ts";
 import { Failure } from "../pipeline/errors.ts";
 import type { AmendOrder } from "./amend/worker.ts";
+import { hidingLogin, LOGIN_FLAGS, LOGIN_HELP, withLogin } from "./cli/cluster_login.ts";
 import type { Command } from "./cli/command.ts";
 import { runConfined } from "./cli/confined.ts";
 import { dayFor } from "./cli/day.ts";
@@ -14,10 +15,10 @@ import { EARLIER_SOURCE_HELP, SILENCE_HELP, silenceOf } from "./days/command.ts"
 /** The command `amend`. */
 export const command: Command = {
   name: "amend",
-  values: ["date", "silence", "earlier-source", "project", "output"],
-  switches: ["yes", "dry-run", "keep-altered"],
+  values: ["date", "silence", "earlier-source", "project", ...LOGIN_FLAGS.values, "output"],
+  switches: ["yes", "dry-run", "keep-altered", ...LOGIN_FLAGS.switches],
   operand: "day",
-  choices: { output: OUTPUTS },
+  choices: { output: OUTPUTS, ...LOGIN_FLAGS.choices },
   help: `
 Adds late events to a published day, and rebuilds silver. It never removes anything from bronze:
 late events become additional parts, events that the outbox lost stay, and the replaced commit
@@ -25,6 +26,8 @@ marker is kept. It shows the changes, and asks.
 
 Usage: deno task amend DAY [--keep-altered] [--yes] [--dry-run]
                        [--silence SECONDS] [--earlier-source SOURCE] [--project FILE]
+                       [--credentials cluster] [--port-forward] [--kubeconfig FILE]
+                       [--context NAME] [--namespace NAME]
                        [--output text|json]
 
   DAY, or --date DAY    the day: YYYY-MM-DD in UTC, today or yesterday
@@ -38,6 +41,8 @@ ${EARLIER_SOURCE_HELP}
 ${projectHelp(24)}
   --output json         JSON lines: one object per step
 
+${LOGIN_HELP}
+
 Examples:
   deno task amend 2025-12-28 --dry-run        show late, lost and altered events
   deno task amend 2025-12-28                  add the late events
@@ -50,22 +55,25 @@ ${ENVIRONMENT_HELP}`,
     const output = choice(flags, "output", OUTPUTS);
     confirmDayGiven(flags);
     const project = await projectOrDefault(flags);
-    const order: AmendOrder = {
-      day: await dayFor(flags, project),
-      database: databaseConfig(undefined, project),
-      lake: lakeConfig(undefined, project),
-      grace: sealGrace(),
-      dryRun: flags.on("dry-run"),
-      keepAltered: flags.on("keep-altered"),
-      yes: flags.on("yes"),
-      silence: silenceOf(flags),
-      earlierSource: flags.value("earlier-source"),
-      output,
-      reporter: failureReporterOf("amend"),
-    };
-    const { database, lake } = order;
-    const work = import.meta.resolve("./amend/worker.ts");
-    return await runConfined(work, order, { database, lake, writes: true });
+    return await withLogin(flags, project, async (login) => {
+      const { lake, forwards } = login;
+      const database = login.database!;
+      const order: AmendOrder = {
+        day: await dayFor(flags, project, database),
+        database,
+        lake,
+        grace: sealGrace(),
+        dryRun: flags.on("dry-run"),
+        keepAltered: flags.on("keep-altered"),
+        yes: flags.on("yes"),
+        silence: silenceOf(flags),
+        earlierSource: flags.value("earlier-source"),
+        output,
+        reporter: hidingLogin(failureReporterOf("amend"), login),
+      };
+      const work = import.meta.resolve("./amend/worker.ts");
+      return await runConfined(work, order, { database, lake, writes: true, forwards });
+    }, { needsDatabase: true });
   },
 };
 

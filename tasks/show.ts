@@ -1,5 +1,5 @@
-import { lakeConfig } from "../pipeline/config.ts";
 import { Failure } from "../pipeline/errors.ts";
+import { hidingLogin, LOGIN_FLAGS, LOGIN_HELP, withLogin } from "./cli/cluster_login.ts";
 import type { Command } from "./cli/command.ts";
 import { runConfined } from "./cli/confined.ts";
 import { dayFor } from "./cli/day.ts";
@@ -18,11 +18,11 @@ const LAYERS = ["bronze", "silver", "quarantine"] as const;
 /** The command `show`. */
 export const command: Command = {
   name: "show",
-  values: ["date", "limit", "columns", "project", "output"],
-  switches: [],
+  values: ["date", "limit", "columns", "project", ...LOGIN_FLAGS.values, "output"],
+  switches: LOGIN_FLAGS.switches,
   repeatable: ["where"],
   operands: ["layer", "day"],
-  choices: { layer: LAYERS, output: OUTPUTS },
+  choices: { layer: LAYERS, output: OUTPUTS, ...LOGIN_FLAGS.choices },
   help: `
 Prints rows of one day of bronze or silver, exactly as they are in the files of the day's commit
 marker, or the day's events in quarantine, which no file can hold. It changes nothing.
@@ -30,6 +30,8 @@ marker, or the day's events in quarantine, which no file can hold. It changes no
 Usage: deno task show bronze|silver [DAY] [--where COLUMN=VALUE] [--columns A,B,C] [--limit N]
                                     [--project FILE] [--output text|json]
        deno task show quarantine [DAY] [--limit N] [--project FILE] [--output text|json]
+       deno task show … [--credentials cluster] [--port-forward] [--kubeconfig FILE]
+                        [--context NAME] [--namespace NAME]
 
   DAY, --date DAY        YYYY-MM-DD in UTC, today or yesterday; default: JOB_DATE, or today
   --where COLUMN=VALUE   only rows with this value, written as it is printed; can be repeated, and
@@ -38,6 +40,8 @@ Usage: deno task show bronze|silver [DAY] [--where COLUMN=VALUE] [--columns A,B,
   --limit N              the maximum number of rows; default: ${DEFAULT_LIMIT}
 ${projectHelp(25)}
   --output json          JSON lines: one object per row; 64-bit integers and decimals are strings
+
+${LOGIN_HELP}
 
 Examples:
   deno task show silver 2025-12-28
@@ -50,21 +54,24 @@ ${ENVIRONMENT_HELP}`,
     const [columns, where] = [flags.value("columns"), flags.all("where")];
     confirmQuery(what, columns, where);
     const project = await projectOrDefault(flags);
-    const lake = lakeConfig(undefined, project);
-    const order: ShowOrder = {
+    const query = {
       what,
       columns,
       where,
-      lake,
       output: choice(flags, "output", OUTPUTS),
       limit: limitOf(flags.value("limit")),
-      day: await dayFor({ ...flags, operand: flags.operands[1] }, project),
-      reporter: failureReporterOf("show"),
     };
-    return await runConfined(import.meta.resolve("./show/worker.ts"), order, {
-      lake,
-      writes: false,
-    });
+    return await withLogin(flags, project, async (login) => {
+      const { database, lake, forwards } = login;
+      const order: ShowOrder = {
+        ...query,
+        lake,
+        day: await dayFor({ ...flags, operand: flags.operands[1] }, project, database),
+        reporter: hidingLogin(failureReporterOf("show"), login),
+      };
+      const needs = { lake, writes: false, forwards };
+      return await runConfined(import.meta.resolve("./show/worker.ts"), order, needs);
+    }, { needsDatabase: false });
   },
 };
 

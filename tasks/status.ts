@@ -1,9 +1,7 @@
 import {
-  databaseConfig,
   dayBy,
   type DaysAsked,
   daysOf,
-  lakeConfig,
   requestedDays,
   requestedRange,
   sealGrace,
@@ -15,8 +13,7 @@ import {
   type Login,
   LOGIN_FLAGS,
   LOGIN_HELP,
-  usesCluster,
-  withClusterLogin,
+  withLogin,
 } from "./cli/cluster_login.ts";
 import type { Command } from "./cli/command.ts";
 import { runConfined } from "./cli/confined.ts";
@@ -26,7 +23,6 @@ import type { Flags } from "./cli/flags.ts";
 import { prepareReports } from "./cli/html_report.ts";
 import { OUTPUTS } from "./cli/observer.ts";
 import { reportOutputs } from "./cli/report_outputs.ts";
-import { advisePortForward } from "./cli/port_forward_advice.ts";
 import { projectHelp, projectOrDefault } from "./cli/project_options.ts";
 import { filesOf, METRICS_FLAG, metricsFileHelp, metricsFileOf } from "./metrics/metrics_file.ts";
 import type { StatusOrder } from "./status/worker.ts";
@@ -94,13 +90,9 @@ ${CONNECTION_HELP}`,
       const onFailure = (message: string) => reports.addMessage(message);
       return await runConfined(module, order, needs, write, onFailure);
     };
-    if (usesCluster(flags)) return await withClusterLogin(flags, project, work);
     // A monitor must not pass because nothing compared the days with the outbox.
-    const database = flags.on("check") || unsetForDatabase().length === 0
-      ? advisePortForward(databaseConfig(undefined, project))
-      : undefined;
-    const lake = lakeConfig(undefined, project);
-    return await work({ database, named: database, lake, forwards: false });
+    const needsDatabase = flags.on("check") || unsetForDatabase().length === 0;
+    return await withLogin(flags, project, work, { needsDatabase });
   },
 };
 

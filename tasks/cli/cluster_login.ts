@@ -8,6 +8,7 @@ import type { Project } from "../../pipeline/contract/project.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import type { FailureReporter } from "./failure.ts";
 import { choice, type Flags } from "./flags.ts";
+import { advisePortForward } from "./port_forward_advice.ts";
 import { CLUSTER_FLAGS, CLUSTER_FLAGS_HELP, requiredCluster } from "./platform_options.ts";
 import { SOURCE_CHOICES } from "./source_flags.ts";
 
@@ -62,6 +63,26 @@ export function usesCluster(flags: Flags): boolean {
     problem: "without --credentials cluster or --port-forward, the command uses no cluster",
     remedy: `Add one of them, or leave out --${given}.`,
   });
+}
+
+/**
+ * Runs `use` with the login that the flags ask for: through the cluster, or that of the environment.
+ *
+ * @param options.needsDatabase whether the environment must have a login for the database
+ * @throws {Failure} the failure of `use`; a variable or a Secret is missing; the cluster does not answer
+ */
+export async function withLogin<T>(
+  flags: Flags,
+  project: Project | undefined,
+  use: (login: Login) => Promise<T>,
+  { needsDatabase }: { readonly needsDatabase: boolean },
+): Promise<T> {
+  if (usesCluster(flags)) return await withClusterLogin(flags, project, use);
+  const database = needsDatabase
+    ? advisePortForward(databaseConfig(undefined, project))
+    : undefined;
+  const lake = lakeConfig(undefined, project);
+  return await use({ database, named: database, lake, forwards: false });
 }
 
 /**

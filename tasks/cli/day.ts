@@ -13,10 +13,17 @@ import type { Flags } from "./flags.ts";
 /**
  * Returns the day to work on: the argument, `--date`, `JOB_DATE`, or today. The database's clock decides
  * which day is today or yesterday; for any other day the database is not needed.
+ *
+ * @param database the database; without it, that of the environment
  */
-export async function dayFor(flags: Flags, project: Project): Promise<Day> {
+export async function dayFor(
+  flags: Pick<Flags, "operand" | "value">,
+  project: Project,
+  database?: DatabaseConfig,
+): Promise<Day> {
   const asked = requestedDays({ operand: flags.operand, date: flags.value("date") });
-  return clockDecides(asked) ? dayBy(asked.from, await databaseToday(project)) : asked.from as Day;
+  if (!clockDecides(asked)) return asked.from as Day;
+  return dayBy(asked.from, await databaseToday(database ?? databaseFor(project)));
 }
 
 function databaseFor(project: Project): DatabaseConfig {
@@ -34,12 +41,12 @@ function databaseFor(project: Project): DatabaseConfig {
   }
 }
 
-async function databaseToday(project: Project): Promise<Day> {
+async function databaseToday(database: DatabaseConfig): Promise<Day> {
   const [{ connect }, { databaseClock }] = await Promise.all([
     import("../../pipeline/outbox/connection.ts"),
     import("../../pipeline/outbox/fence.ts"),
   ]);
-  const connection = await connect(databaseFor(project));
+  const connection = await connect(database);
   try {
     return dayOf(await databaseClock(connection));
   } finally {

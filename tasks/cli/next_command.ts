@@ -30,7 +30,7 @@ const REPEATED: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The commands that can log in to database and lake with the Secrets of a cluster. */
-const WITH_LOGIN = ["postflight", "preflight", "status"];
+const WITH_LOGIN = ["amend", "clean", "postflight", "preflight", "show", "status"];
 
 /** A command up to the next one, or up to the end of the line. */
 const COMMAND = new RegExp(
@@ -44,7 +44,7 @@ const WITH_SPARK = / --engine[ =]spark(?![\w-])/;
 /**
  * Adds to each command in a text the flags of this process that name the platform: `--project`, and
  * `--manifests`, `--kubeconfig`, `--context` and `--namespace` where the command takes them. If this
- * process logs in through a cluster, `status` and `postflight` do so too, and a run uses the engine
+ * process logs in through a cluster, the commands that can do so too, and a run uses the engine
  * `spark`, which can.
  *
  * @param args the arguments of the process

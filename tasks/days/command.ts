@@ -10,7 +10,7 @@ import {
 import { Failure } from "../../pipeline/errors.ts";
 import { workersFor } from "../../pipeline/parallel.ts";
 import type { LookedAt } from "../cli/about.ts";
-import { hidingLogin, type Login, usesCluster, withClusterLogin } from "../cli/cluster_login.ts";
+import { hidingLogin, type Login, withLogin } from "../cli/cluster_login.ts";
 import type { Interruption } from "../cli/command.ts";
 import { type Needs, runConfined } from "../cli/confined.ts";
 import { failureReporterOf } from "../cli/failure.ts";
@@ -20,7 +20,6 @@ import { clusterFlags } from "../cli/platform_options.ts";
 import type { ReportFiles } from "../cli/report_files.ts";
 import { OUTPUTS } from "../cli/observer.ts";
 import { reportOutputs } from "../cli/report_outputs.ts";
-import { advisePortForward } from "../cli/port_forward_advice.ts";
 import { projectHelp, projectOrDefault } from "../cli/project_options.ts";
 import { filesOf, metricsFileOf } from "../metrics/metrics_file.ts";
 import { ENGINES, refuseSparkFlags } from "../spark/options.ts";
@@ -141,12 +140,11 @@ export async function workThroughDays(
     const onFailure = (message: string) => reports.addMessage(message);
     return await runConfined(module, order, { ...needsOf(order), forwards }, write, onFailure);
   };
-  if (command === "postflight" && usesCluster(flags)) {
-    return await withClusterLogin(flags, project, start);
+  if (command === "postflight") {
+    return await withLogin(flags, project, start, { needsDatabase: true });
   }
   const needsDatabase = command !== "silver" || ("from" in days && clockDecides(days));
-  const named = needsDatabase ? databaseConfig(undefined, project) : undefined;
-  const database = command === "postflight" ? named && advisePortForward(named) : named;
+  const database = needsDatabase ? databaseConfig(undefined, project) : undefined;
   const lake = lakeConfig(undefined, project);
   return await start({ database, named: database, lake, forwards: false });
 }

@@ -49,67 +49,84 @@ function loginWith(...switches: readonly string[]): Promise<Login> {
   return withClusterLogin(flags, undefined, (login) => Promise.resolve(login));
 }
 
-clusterTest("status, postflight: log in with the Secrets, and through the cluster", async () => {
-  await using db = await outbox({ events: [event(1), event(2)] });
-  const lake = await openLake(bucket);
-  await bronze(db, lake);
-  await silver(lake);
-  lake.close();
-  await db.query(event(3)); // late
-  const { port, name, user, password } = db.config;
-  const host = "paradedb.default.svc.cluster.local";
-  await bringTo(controlPlane(), [
-    { apiVersion: "v1", kind: "Namespace", metadata: { name: JOBS } },
-    secret("django-db-credentials", {
-      DJANGO_DB_HOST: host,
-      DJANGO_DB_NAME: name,
-      DJANGO_DB_USER: user,
-      DJANGO_DB_PASSWORD: password,
-    }),
-    secret("contabo-s3-credentials", {
-      S3_ENDPOINT: bucket.endpoint,
-      S3_BUCKET: bucket.bucket,
-      AWS_ACCESS_KEY_ID: bucket.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: bucket.secretAccessKey,
-    }),
-  ]);
-  await using pod = await forwardedPod({ 5432: port });
-  assertEquals(pod.namespace, "default");
-  using api = openApi(controlPlane().admin);
-  const services = `/api/v1/namespaces/${pod.namespace}/services`;
-  await api.call("PATCH", `/api/v1/namespaces/${pod.namespace}/pods/${pod.name}`, {
-    metadata: { labels: { app: pod.name } },
-  }, "application/merge-patch+json");
-  await api.call("POST", services, {
-    kind: "Service",
-    metadata: { name: "paradedb" },
-    spec: { selector: { app: pod.name }, ports: [{ port: 5432 }] },
-  });
-  try {
-    // The process keeps its permissions only for a port forward.
-    assertEquals((await loginWith()).forwards, false);
-    assertEquals((await loginWith("port-forward")).forwards, true);
+clusterTest(
+  "status, postflight, show, clean, amend: log in with the Secrets, and through the cluster",
+  async () => {
+    await using db = await outbox({ events: [event(1), event(2)] });
+    const lake = await openLake(bucket);
+    await bronze(db, lake);
+    await silver(lake);
+    lake.close();
+    await db.query(event(3)); // late
+    const { port, name, user, password } = db.config;
+    const host = "paradedb.default.svc.cluster.local";
+    await bringTo(controlPlane(), [
+      { apiVersion: "v1", kind: "Namespace", metadata: { name: JOBS } },
+      secret("django-db-credentials", {
+        DJANGO_DB_HOST: host,
+        DJANGO_DB_NAME: name,
+        DJANGO_DB_USER: user,
+        DJANGO_DB_PASSWORD: password,
+      }),
+      secret("contabo-s3-credentials", {
+        S3_ENDPOINT: bucket.endpoint,
+        S3_BUCKET: bucket.bucket,
+        AWS_ACCESS_KEY_ID: bucket.accessKeyId,
+        AWS_SECRET_ACCESS_KEY: bucket.secretAccessKey,
+      }),
+    ]);
+    await using pod = await forwardedPod({ 5432: port });
+    assertEquals(pod.namespace, "default");
+    using api = openApi(controlPlane().admin);
+    const services = `/api/v1/namespaces/${pod.namespace}/services`;
+    await api.call("PATCH", `/api/v1/namespaces/${pod.namespace}/pods/${pod.name}`, {
+      metadata: { labels: { app: pod.name } },
+    }, "application/merge-patch+json");
+    await api.call("POST", services, {
+      kind: "Service",
+      metadata: { name: "paradedb" },
+      spec: { selector: { app: pod.name }, ports: [{ port: 5432 }] },
+    });
+    try {
+      // The process keeps its permissions only for a port forward.
+      assertEquals((await loginWith()).forwards, false);
+      assertEquals((await loginWith("port-forward")).forwards, true);
 
-    const file = await Deno.makeTempFile({ suffix: ".html" });
-    const way = ["2025-12-28", "--credentials", "cluster", "--port-forward"];
-    const status = await run("status", ...way, "--check", "--output", `html=${file}`);
-    assertEquals([status.code, status.stderr], [1, ""], status.stdout);
-    assertMatch(status.stdout, /^2025-12-28 +sealed +2 .*\+1 late$/m);
-    // The report has the name of the database, and not the forwarded port.
-    const report = await Deno.readTextFile(file);
-    await Deno.remove(file);
-    assertStringIncludes(report, `${user}@${host}:5432/${name}`);
+      const file = await Deno.makeTempFile({ suffix: ".html" });
+      const way = ["2025-12-28", "--credentials", "cluster", "--port-forward"];
+      const status = await run("status", ...way, "--check", "--output", `html=${file}`);
+      assertEquals([status.code, status.stderr], [1, ""], status.stdout);
+      assertMatch(status.stdout, /^2025-12-28 +sealed +2 .*\+1 late$/m);
+      // The report has the name of the database, and not the forwarded port.
+      const report = await Deno.readTextFile(file);
+      await Deno.remove(file);
+      assertStringIncludes(report, `${user}@${host}:5432/${name}`);
 
-    const postflight = await run("postflight", ...way);
-    assertEquals([postflight.code, postflight.stderr], [1, ""], postflight.stdout);
-    assertStringIncludes(postflight.stdout, "FAIL   row-counts");
-    for (const { stdout } of [status, postflight]) {
-      for (const value of [password, bucket.secretAccessKey]) assert(!stdout.includes(value));
+      const postflight = await run("postflight", ...way);
+      assertEquals([postflight.code, postflight.stderr], [1, ""], postflight.stdout);
+      assertStringIncludes(postflight.stdout, "FAIL   row-counts");
+      const show = await run("show", "bronze", ...way, "--columns", "event_seq");
+      assertEquals([show.code, show.stderr], [0, ""], show.stdout);
+      assertStringIncludes(show.stdout, "bronze 2025-12-28, sealed: 2 rows");
+      const clean = await run("clean", ...way, "--dry-run");
+      assertEquals([clean.code, clean.stderr], [0, ""], clean.stdout);
+      const amend = await run("amend", ...way, "--yes");
+      assertEquals([amend.code, amend.stderr], [0, ""], amend.stdout);
+      const amended = await run("status", ...way);
+      assertMatch(amended.stdout, /^2025-12-28 +sealed +3 /m);
+      // The clock of the database decides which day is today.
+      const today = ["--credentials", "cluster", "--port-forward"];
+      const cleaned = await run("clean", "today", ...today);
+      assertEquals([cleaned.code, cleaned.stderr], [0, ""], cleaned.stdout);
+
+      for (const { stdout } of [status, postflight, show, clean, amend]) {
+        for (const value of [password, bucket.secretAccessKey]) assert(!stdout.includes(value));
+      }
+    } finally {
+      await api.call("DELETE", `${services}/paradedb`);
     }
-  } finally {
-    await api.call("DELETE", `${services}/paradedb`);
-  }
-});
+  },
+);
 
 clusterTest("status, postflight: exit with 2 if the cluster has no Secret", async () => {
   await bringTo(controlPlane(), [
@@ -162,10 +179,12 @@ clusterTest(
   },
 );
 
-Deno.test("status, postflight: refuse a cluster that they would not use", async () => {
-  for (const command of ["status", "postflight"]) {
+Deno.test("status, postflight, amend, clean, show: refuse a cluster that they would not use", async () => {
+  for (const command of ["status", "postflight", "amend", "clean", "show bronze"]) {
     for (const flag of ["--kubeconfig", "--context", "--namespace"]) {
-      const { code, stdout, stderr } = await runTask(command, ["2025-12-28", flag, "a"], {
+      const [name, ...layer] = command.split(" ");
+      const how = [...layer, "2025-12-28", flag, "a"];
+      const { code, stdout, stderr } = await runTask(name!, how, {
         LAKE_URL: "file:///nowhere",
         DJANGO_DB_PASSWORD: "x",
       });

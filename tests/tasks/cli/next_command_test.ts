@@ -13,7 +13,8 @@ for (const { name } of COMMANDS) {
       [...text.matchAll(/ --([\w-]+) 'my \1'/g)].map(([, flag]) => flag!);
     const engines = command.values.includes("engine") && name !== "schedule";
     // A login through the cluster is a choice of its own, which is not repeated.
-    const needsCluster = !engines && name !== "status" && name !== "postflight";
+    const logins = ["amend", "clean", "postflight", "show", "status"];
+    const needsCluster = !engines && !logins.includes(name);
     const expected = GIVEN.filter((flag) =>
       command.values.includes(flag) && (needsCluster || flag === "project")
     );
@@ -60,8 +61,9 @@ const CASES: readonly (readonly [title: string, args: string[], text: string, ex
       ["--credentials=cluster", "--port-forward", "--context", "kind", "--project", "a.json"],
       "deno task status --to 2025-12-28 or deno task amend 2025-12-28 or deno task preflight",
       "deno task status --project a.json --context kind --credentials cluster --port-forward " +
-      "--to 2025-12-28 or deno task amend --project a.json 2025-12-28 or deno task preflight " +
-      "--project a.json --context kind --credentials cluster --port-forward",
+      "--to 2025-12-28 or deno task amend --project a.json --context kind --credentials cluster " +
+      "--port-forward 2025-12-28 or deno task preflight --project a.json --context kind " +
+      "--credentials cluster --port-forward",
     ],
     [
       "repeats no login with the environment",
