@@ -30,7 +30,7 @@ async function start([name, ...args]: readonly string[]): Promise<never> {
           print(version());
           return Deno.exit(0);
         }
-        const about = args.find((word) => !word.startsWith("-"));
+        const about = args.find((word) => word !== "--help" && word !== "-h");
         print(about === undefined ? renderOverview() : helpOf(await loadCommand(about)));
         return Deno.exit(0);
       }

@@ -73,6 +73,32 @@ Deno.test("help --version: prints the version, for a shell function that passes 
   assertEquals([code, stdout], [0, (await runTask("bronze", ["--version"])).stdout]);
 });
 
+Deno.test("help: refuses a flag that is not its own, so that a run that did not start is no success", async () => {
+  for (const args of [["--no-such-flag"], ["-q", "preflight"], ["--env-file=.env", "run"]]) {
+    const { code, stdout, stderr } = await runTask("help", args);
+    assertEquals([code, stdout], [2, ""]);
+    assertStringIncludes(stderr, `Cannot understand "${args[0]}": flags come after the command.`);
+  }
+});
+
+for (const page of ["README.md", "docs/command-line.md"]) {
+  Deno.test(`${page}: the shell function leaves an environment file to Deno, and other flags to help`, async () => {
+    const text = await Deno.readTextFile(new URL(`../../${page}`, import.meta.url));
+    const [line] = /^deep-storage\(\) .*$/m.exec(text)!;
+    const calls = [[], ["run", "a b"], ["--version"], ["-q", "run"], ["--env-file=a b", "run"]];
+    const script = ['deno() { printf "%s|" "$@"; echo; }', line]
+      .concat(calls.map((words) => `deep-storage ${words.map((word) => `'${word}'`).join(" ")}`));
+    const { stdout } = await new Deno.Command("bash", { args: ["-c", script.join("\n")] }).output();
+    assertEquals(new TextDecoder().decode(stdout).trimEnd().split("\n"), [
+      "task|-q|help|",
+      "task|-q|run|a b|",
+      "task|-q|help|--version|",
+      "task|-q|help|-q|run|",
+      "task|-q|--env-file=a b|run|",
+    ]);
+  });
+}
+
 Deno.test("-o: is --output, with and without a space, and after another short flag", async () => {
   const args = ["--matrix", "--manifests", "manifests"];
   const long = await runTask("reach", [...args, "--output", "ndjson"]);
