@@ -3,15 +3,15 @@ import { ApiError, type Cluster } from "../../pipeline/cluster/cluster.ts";
 import { isFields } from "../kubernetes/fields.ts";
 import { filledByTools } from "../kubernetes/filled_values.ts";
 import { readAccess } from "./cluster/access.ts";
-import { inNamespace, type Trial, tryOut } from "./cluster/dry_run.ts";
-import { isForbidden, readObjects, type Unread } from "./cluster/objects.ts";
+import { inNamespace, tryOut } from "./cluster/dry_run.ts";
+import { isForbidden, readObjects } from "./cluster/objects.ts";
+import type { Trial, Unread } from "../kubernetes/server_answers.ts";
 import { reviewAccess, type Right } from "./cluster/permissions.ts";
 import { type ManifestObject, objectId } from "../kubernetes/objects.ts";
 import { isRefusal, type Refusal, refusal } from "./refusal.ts";
 
-export type { Unread } from "./cluster/objects.ts";
 export type { AccountAction, Right } from "./cluster/permissions.ts";
-export type { Refused, Trial } from "./cluster/dry_run.ts";
+export type { Refused, Trial, Unread } from "../kubernetes/server_answers.ts";
 
 /** The parts of a cluster's state that affect a run. */
 export interface ClusterOpened {

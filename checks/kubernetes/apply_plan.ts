@@ -1,7 +1,7 @@
-import type { ClusterOpened, Trial } from "../facts/cluster.ts";
 import { maskSecrets, namesSecret } from "./secret_text.ts";
 import { child, type Fields, isFields, listOf } from "./fields.ts";
 import { type ManifestObject, objectId } from "./objects.ts";
+import type { Trial, Unread } from "./server_answers.ts";
 import { parseQuantity } from "./quantities.ts";
 import { dataOf, groupOf } from "./workloads.ts";
 
@@ -34,7 +34,14 @@ export interface Planned {
 }
 
 /** The facts about a cluster after a dry run of the manifests. */
-export type DryRunFacts = Pick<ClusterOpened, "objects" | "trials" | "unread">;
+export interface DryRunFacts {
+  /** The objects in the cluster. */
+  readonly objects: readonly ManifestObject[];
+  /** The results of the dry runs. */
+  readonly trials: readonly Trial[];
+  /** The objects that the user has no permission to read. */
+  readonly unread: readonly Unread[];
+}
 
 /** Plans the effect of applying the manifests to a cluster, in the order of the manifests. */
 export function planOf({ objects, trials, unread }: DryRunFacts): Planned[] {

@@ -98,6 +98,14 @@ async function failures(folder: string): Promise<string[]> {
   );
 }
 
+Deno.test("runbook: the block of Another platform writes a table with a quote as YAML reads it", async () => {
+  const block = ownBlock().replace(/^export TABLE=.*$/m, `export TABLE='shop."It'\\''s"'`);
+  await inOwnFolder(block, async (folder) => {
+    const text = await Deno.readTextFile(`${folder}/manifests/50-bronze-ingest.yaml`);
+    assertStringIncludes(text, `- name: OUTBOX_TABLE\n              value: 'shop."It''s"'\n`);
+  });
+});
+
 /** A line of the block that an operator leaves out, and what preflight says then. */
 const LEFT_OUT: readonly (readonly [line: string, said: string])[] = [
   ["JOBS_NAMESPACE", "no job is in data-jobs, which is jobs.namespace of deep-storage.json"],
@@ -110,8 +118,9 @@ const LEFT_OUT: readonly (readonly [line: string, said: string])[] = [
 for (const [variable, said] of LEFT_OUT) {
   Deno.test(`runbook: preflight fails without the line of Another platform for ${variable}`, async () => {
     const block = ownBlock();
+    const used = variable === "TABLE" ? "$table" : `$ENV{${variable}}`;
     const without = block.split("\n")
-      .filter((line) => !/^ +s\b/.test(line) || !line.includes(`$ENV{${variable}}`)).join("\n")
+      .filter((line) => !/^ +s\b/.test(line) || !line.includes(used)).join("\n")
       .replace(/;\n +if .*;/, variable === "TABLE" ? ";" : "$&");
     assert(without !== block);
     await inOwnFolder(without, async (folder) => {

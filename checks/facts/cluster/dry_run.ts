@@ -2,30 +2,8 @@ import { ApiError, type Cluster, type KubeObject } from "../../../pipeline/clust
 import { isFields } from "../../kubernetes/fields.ts";
 import { asSwitched, isSuspendedCronJob } from "../../kubernetes/cron_switch.ts";
 import type { ManifestObject } from "../../kubernetes/objects.ts";
+import type { Refused, Trial } from "../../kubernetes/server_answers.ts";
 import { joined, type Reading, readOne, toManifestObject } from "./objects.ts";
-
-/** The result of a server-side dry run for an object of the manifests. */
-export interface Trial {
-  /** The object, with the namespace that it would be applied to. */
-  readonly object: ManifestObject;
-  /**
-   * The object as the server would store it; undefined if the server refuses the object. A Job is
-   * created under a temporary name in the dry run.
-   */
-  readonly applied?: ManifestObject;
-  /** The reason why the server refuses the object. */
-  readonly refused?: Refused;
-}
-
-/** The reason why the API server refuses an object. */
-export interface Refused {
-  /**
-   * The cause: the object is invalid, the user lacks a permission, or the namespace does not exist.
-   */
-  readonly because: "invalid" | "forbidden" | "no namespace";
-  /** The API server's message. */
-  readonly problem: string;
-}
 
 /** The suffix of a Job's temporary name in the dry run. */
 const TRIAL_SUFFIX = "-preflight-trial";

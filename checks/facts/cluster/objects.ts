@@ -1,4 +1,4 @@
-import type { Failure } from "../../../pipeline/errors.ts";
+import type { Unread } from "../../kubernetes/server_answers.ts";
 import {
   ApiError,
   type Cluster,
@@ -247,16 +247,6 @@ function decoded(value: Fields): Fields {
   if (value.kind !== "Secret" || !isFields(data)) return value;
   const texts = Object.entries(data).map(([key, text]) => [key, decodeBase64(String(text)) ?? ""]);
   return { ...rest, stringData: Object.fromEntries(texts) };
-}
-
-/** Objects that the user has no permission to read. */
-export interface Unread {
-  /** The kind. Kinds of other APIs have their group, as in `X.example.com`. */
-  readonly kind: string;
-  /** The namespace; undefined for cluster-scoped kinds. */
-  readonly namespace?: string;
-  /** The API server's error. */
-  readonly failure: Failure;
 }
 
 /** The objects that were read, and those that the user has no permission to read. */
