@@ -165,3 +165,20 @@ export function inBronzeOrder(a: BronzeEvent, b: BronzeEvent): number {
   }
   return a.event_id! < b.event_id! ? -1 : 1;
 }
+
+const QUIET: BronzeEvent = {
+  event_type: "STOP_TRIGGERED",
+  operation_id: 1n,
+  client_id: 1n,
+  occurred_at: 1766930591_000000n,
+  symbol: "BTCUSDC",
+  source: "ws",
+};
+
+/** An event of operation 1, with these changes. */
+export const event = (changes: BronzeEvent = {}): BronzeEvent => ({ ...QUIET, ...changes });
+
+/** Returns the id of the event with this number. */
+export function idOf(number: number): string {
+  return `00000000-0000-0000-0000-${String(number).padStart(12, "0")}`;
+}
