@@ -142,12 +142,13 @@ function otherTable(place: Place, value: string, table: string): Finding {
 }
 
 function otherDefault(place: Place, name: string, table: string): Finding {
+  const value = table.replaceAll("'", "''");
   return {
     severity: "warn",
     ...place,
     problem: `a job without OUTBOX_TABLE copies ${name}, but the outbox of the project is ${table}`,
     why: "the Jobs of --engine spark get the variable, but a Job that kubectl starts does not",
-    fix: `Add to the variables of each Spark job:\n- name: OUTBOX_TABLE\n  value: '${table}'`,
+    fix: `Add to the variables of each Spark job:\n- name: OUTBOX_TABLE\n  value: '${value}'`,
   };
 }
 

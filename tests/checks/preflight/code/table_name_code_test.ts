@@ -1,3 +1,4 @@
+import { parse } from "yaml";
 import type { Language } from "../../../../checks/source_code/code.ts";
 import { tableNamesIn } from "../../../../checks/preflight/code/table_references.ts";
 import { isNearMiss, judgeTableNames } from "../../../../checks/preflight/code/table_name_code.ts";
@@ -335,4 +336,14 @@ Deno.test("judgeTableNames compares the default in the jobs' code with the table
   ]);
   assertEquals(judge("orders.history", withTable("orders.history")), []);
   assertEquals(judge("stop_events", FILES[JOB]!), []);
+});
+
+Deno.test("judgeTableNames prints the table of the project as YAML reads it", () => {
+  const table = `orders."Trader's Events"`;
+  const code = 'import os\nOUTBOX_TABLE = "stop_events"\nTABLE = os.environ.get("OUTBOX_TABLE")\n';
+  const tree = treeOf(factOf({ "image/jobs/own.py": code }));
+  const project = { ...tree.project, database: { ...tree.project.database, table } };
+  const [finding] = judgeTableNames({ ...tree, project })!.findings;
+  const [, variables] = finding!.fix.split(/:\n(?=- )/);
+  assertEquals(parse(variables!), [{ name: "OUTBOX_TABLE", value: table }]);
 });
