@@ -187,8 +187,14 @@ function resultOf(check: AnyCheck, facts: Facts, share: Share): Result {
       const { unknown, warnings = [] } = outcome;
       return { id, title, verdict: "error", reason: unknown, findings: withoutRepeats(warnings) };
     }
+    const { examined, unchecked = [], notJudged = [] } = outcome;
     const findings = withoutRepeats(outcome.findings);
-    return { id, title, verdict: verdictOf(findings), ...outcome, findings };
+    const result = { id, title, verdict: verdictOf(findings), examined, findings };
+    return {
+      ...result,
+      ...(unchecked.length === 0 ? {} : { unchecked }),
+      ...(notJudged.length === 0 ? {} : { notJudged }),
+    };
   } catch (error) {
     const reason = `the check has a bug: ${messageOf(error)}`;
     return { id, title, verdict: "error", reason, findings: [] };

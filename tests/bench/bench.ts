@@ -16,8 +16,8 @@ await runCommand({
   switches: ["peers", "preflight"],
   cleansUp: true,
   help: `
-Measures bronze and silver on a day of generated events, on a Postgres of its own. Each round runs
-the programs in turn, so that a slow phase of the machine affects all of them.
+Measures bronze, silver and postflight on a day of generated events, on a Postgres of its own. Each
+round runs the programs in turn, so that a slow phase of the machine affects all of them.
 
 Usage: deno task bench [--events N] [--rounds N] [--other-days N] [--peers | --peer NAME …]
                        [--output text|json|markdown]
@@ -36,7 +36,7 @@ Usage: deno task bench [--events N] [--rounds N] [--other-days N] [--peers | --p
 Peers: ${PEERS.map(({ name }) => name).join(", ")}
 
 Examples:
-  deno task bench                                     bronze and silver alone
+  deno task bench                                     our own commands alone
   deno task bench --events 1000000 --rounds 3
   deno task bench --events 1000000 --peers            the tables of docs/performance.md
   deno task bench --peer duckdb --peer duckdb-replay

@@ -50,6 +50,7 @@ Deno.test({
       ["floor", undefined],
       ["bronze", "exact"],
       ["silver", "exact"],
+      ["postflight", undefined],
       ["duckdb", "exact"],
       ["duckdb-query", "exact"],
       ["connectorx", "equal; decimals widened"],

@@ -1,5 +1,6 @@
 import type { DatabaseConfig } from "../../pipeline/config.ts";
 import { bronzePrefix, SILVER_PREFIX } from "../../pipeline/contract/keys.ts";
+import { commandOf, environment } from "../support/task.ts";
 import { DAY, floorQuery } from "./queries.ts";
 import type { Layer } from "./table.ts";
 import type { Work } from "./worker.ts";
@@ -54,7 +55,10 @@ export interface Program {
   readonly unlike?: string;
 }
 
-/** Our two layers, and the baseline of bronze: a COPY whose bytes are discarded. */
+/**
+ * Our two layers, the baseline of bronze (a COPY whose bytes are discarded), and the command that
+ * compares the layers with the outbox.
+ */
 export const OWN: readonly Program[] = [
   ours("floor", "bronze", "floor: COPY BINARY into nothing"),
   {
@@ -65,7 +69,20 @@ export const OWN: readonly Program[] = [
     ...ours("silver", "silver", "deno task silver"),
     files: ({ lake }) => `${lake}/${SILVER_PREFIX}*/date=${DAY}/*.parquet`,
   },
+  {
+    name: "postflight",
+    title: "deno task postflight",
+    layer: "bronze",
+    printsSeconds: false,
+    install: () => Promise.resolve({ commandFor: postflightCommand }),
+    unlike: "reads the outbox and both layers, and compares them; its work includes its start",
+  },
 ];
+
+function postflightCommand({ database, lake }: Task): CommandLine {
+  const [command, ...args] = commandOf("postflight", [DAY]);
+  return { command: command!, args, env: environment(database, lake) };
+}
 
 function ours(kind: Work["kind"], layer: Layer, title: string): Program {
   return {

@@ -53,8 +53,8 @@ async function judge(manifests: ManifestsFact | undefined, cluster: ClusterOpene
     image: absent,
   }, { timeoutMs: 120_000 });
   // The time of a check differs, and the title is the same on every platform.
-  return results.map(({ id, verdict, examined, reason, findings, notJudged }) => (
-    { id, verdict, examined, reason, findings, notJudged }
+  return results.map(({ id, verdict, examined, unchecked, reason, findings, notJudged }) => (
+    { id, verdict, examined, unchecked, reason, findings, notJudged }
   ));
 }
 

@@ -217,6 +217,7 @@ Deno.test("directory: does not count the time in which another put of the same r
   await writer.put("day/first", BODY);
   // One put holds the lock until the other one waits, for two seconds. Then another run has the lock.
   const bothWait = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
   let [calls, now] = [0, 0];
   using _clock = replaced(Date, "now", () => {
     if (++calls === 2) bothWait.resolve();
@@ -224,12 +225,15 @@ Deno.test("directory: does not count the time in which another put of the same r
   });
   const answers = [true, false, true];
   using _lock = replaced(Deno.FsFile.prototype, "tryLock", async () => {
+    asked.resolve();
     await bothWait.promise;
     now = 2_000;
     return answers.shift()!;
   });
-  const puts = [writer.put("day/a", BODY, "absent"), writer.put("day/b", BODY, "absent")];
-  assertEquals(await Promise.all(puts), ["stored", "stored"]);
+  const first = writer.put("day/a", BODY, "absent");
+  await asked.promise; // two puts that wait at the same time take the lock together
+  assertEquals(await writer.put("day/b", BODY, "absent"), "stored");
+  assertEquals(await first, "stored");
   assertEquals(answers, []);
 });
 
@@ -241,6 +245,7 @@ Deno.test("directory: puts that wait take the lock together, and one that fails 
   const keys = ["day/a", "day/there", "day/folder", "day/b", "day/c"];
   // The put that comes first holds the lock until the others wait.
   const allWait = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
   let [calls, locks] = [0, 0];
   const { now } = Date;
   using _clock = replaced(Date, "now", () => {
@@ -250,10 +255,14 @@ Deno.test("directory: puts that wait take the lock together, and one that fails 
   const { tryLock } = Deno.FsFile.prototype;
   using _lock = replaced(Deno.FsFile.prototype, "tryLock", async function (this: Deno.FsFile, own) {
     locks++;
+    asked.resolve();
     await allWait.promise;
     return await tryLock.call(this, own);
   });
-  const results = await Promise.allSettled(keys.map((key) => writer.put(key, BODY, "absent")));
+  const put = (key: string) => writer.put(key, BODY, "absent");
+  const first = put(keys[0]!);
+  await asked.promise;
+  const results = await Promise.allSettled([first, ...keys.slice(1).map(put)]);
   assertEquals(
     results.map((result) => result.status === "fulfilled" ? result.value : "failed"),
     ["stored", "conflict", "failed", "stored", "stored"],
