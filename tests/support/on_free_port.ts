@@ -34,3 +34,16 @@ export async function untilAnswers(
   await until("the server answers", async () => hasEnded || await answers());
   if (hasEnded) throw new Ended("The server has ended.");
 }
+
+/** Waits until a server listens on a port of this machine, and stops it if it does not. */
+export async function untilListens(server: ServerProcess, port: number): Promise<void> {
+  try {
+    await untilAnswers(server, async () => {
+      (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+      return true;
+    });
+  } catch (cause) {
+    await server.stop();
+    throw new Error(`no server listens on port ${port}`, { cause });
+  }
+}

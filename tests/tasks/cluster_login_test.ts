@@ -2,9 +2,8 @@ import type { KubeObject } from "../../pipeline/cluster/cluster.ts";
 import type { S3Config } from "../../pipeline/config.ts";
 import { openLake } from "../../pipeline/lake/open.ts";
 import { hidingLogin, type Login, withClusterLogin } from "../../tasks/cli/cluster_login.ts";
-import { openApi } from "../cluster/api.ts";
 import { bringTo } from "../cluster/state.ts";
-import { forwardedPod } from "../pipeline/cluster/kubelet.ts";
+import { forwardedPod, serviceOf } from "../pipeline/cluster/kubelet.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { clusterTest, controlPlane } from "../support/control_plane.ts";
 import { bronze, event, silver } from "../support/days.ts";
@@ -77,53 +76,40 @@ clusterTest(
     ]);
     await using pod = await forwardedPod({ 5432: port });
     assertEquals(pod.namespace, "default");
-    using api = openApi(controlPlane().admin);
-    const services = `/api/v1/namespaces/${pod.namespace}/services`;
-    await api.call("PATCH", `/api/v1/namespaces/${pod.namespace}/pods/${pod.name}`, {
-      metadata: { labels: { app: pod.name } },
-    }, "application/merge-patch+json");
-    await api.call("POST", services, {
-      kind: "Service",
-      metadata: { name: "paradedb" },
-      spec: { selector: { app: pod.name }, ports: [{ port: 5432 }] },
-    });
-    try {
-      // The process keeps its permissions only for a port forward.
-      assertEquals((await loginWith()).forwards, false);
-      assertEquals((await loginWith("port-forward")).forwards, true);
+    await using _service = await serviceOf(pod, "paradedb", 5432);
+    // The process keeps its permissions only for a port forward.
+    assertEquals((await loginWith()).forwards, false);
+    assertEquals((await loginWith("port-forward")).forwards, true);
 
-      const file = await Deno.makeTempFile({ suffix: ".html" });
-      const way = ["2025-12-28", "--credentials", "cluster", "--port-forward"];
-      const status = await run("status", ...way, "--check", "--output", `html=${file}`);
-      assertEquals([status.code, status.stderr], [1, ""], status.stdout);
-      assertMatch(status.stdout, /^2025-12-28 +sealed +2 .*\+1 late$/m);
-      // The report has the name of the database, and not the forwarded port.
-      const report = await Deno.readTextFile(file);
-      await Deno.remove(file);
-      assertStringIncludes(report, `${user}@${host}:5432/${name}`);
+    const file = await Deno.makeTempFile({ suffix: ".html" });
+    const way = ["2025-12-28", "--credentials", "cluster", "--port-forward"];
+    const status = await run("status", ...way, "--check", "--output", `html=${file}`);
+    assertEquals([status.code, status.stderr], [1, ""], status.stdout);
+    assertMatch(status.stdout, /^2025-12-28 +sealed +2 .*\+1 late$/m);
+    // The report has the name of the database, and not the forwarded port.
+    const report = await Deno.readTextFile(file);
+    await Deno.remove(file);
+    assertStringIncludes(report, `${user}@${host}:5432/${name}`);
 
-      const postflight = await run("postflight", ...way);
-      assertEquals([postflight.code, postflight.stderr], [1, ""], postflight.stdout);
-      assertStringIncludes(postflight.stdout, "FAIL   row-counts");
-      const show = await run("show", "bronze", ...way, "--columns", "event_seq");
-      assertEquals([show.code, show.stderr], [0, ""], show.stdout);
-      assertStringIncludes(show.stdout, "bronze 2025-12-28, sealed: 2 rows");
-      const clean = await run("clean", ...way, "--dry-run");
-      assertEquals([clean.code, clean.stderr], [0, ""], clean.stdout);
-      const amend = await run("amend", ...way, "--yes");
-      assertEquals([amend.code, amend.stderr], [0, ""], amend.stdout);
-      const amended = await run("status", ...way);
-      assertMatch(amended.stdout, /^2025-12-28 +sealed +3 /m);
-      // The clock of the database decides which day is today.
-      const today = ["--credentials", "cluster", "--port-forward"];
-      const cleaned = await run("clean", "today", ...today);
-      assertEquals([cleaned.code, cleaned.stderr], [0, ""], cleaned.stdout);
+    const postflight = await run("postflight", ...way);
+    assertEquals([postflight.code, postflight.stderr], [1, ""], postflight.stdout);
+    assertStringIncludes(postflight.stdout, "FAIL   row-counts");
+    const show = await run("show", "bronze", ...way, "--columns", "event_seq");
+    assertEquals([show.code, show.stderr], [0, ""], show.stdout);
+    assertStringIncludes(show.stdout, "bronze 2025-12-28, sealed: 2 rows");
+    const clean = await run("clean", ...way, "--dry-run");
+    assertEquals([clean.code, clean.stderr], [0, ""], clean.stdout);
+    const amend = await run("amend", ...way, "--yes");
+    assertEquals([amend.code, amend.stderr], [0, ""], amend.stdout);
+    const amended = await run("status", ...way);
+    assertMatch(amended.stdout, /^2025-12-28 +sealed +3 /m);
+    // The clock of the database decides which day is today.
+    const today = ["--credentials", "cluster", "--port-forward"];
+    const cleaned = await run("clean", "today", ...today);
+    assertEquals([cleaned.code, cleaned.stderr], [0, ""], cleaned.stdout);
 
-      for (const { stdout } of [status, postflight, show, clean, amend]) {
-        for (const value of [password, bucket.secretAccessKey]) assert(!stdout.includes(value));
-      }
-    } finally {
-      await api.call("DELETE", `${services}/paradedb`);
+    for (const { stdout } of [status, postflight, show, clean, amend]) {
+      for (const value of [password, bucket.secretAccessKey]) assert(!stdout.includes(value));
     }
   },
 );

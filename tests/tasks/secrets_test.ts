@@ -7,7 +7,7 @@ import { bringTo } from "../cluster/state.ts";
 import { READS_ALL, user } from "../cluster/users.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { clusterTest, controlPlane } from "../support/control_plane.ts";
-import { forwardedPod } from "../pipeline/cluster/kubelet.ts";
+import { forwardedPod, serviceOf } from "../pipeline/cluster/kubelet.ts";
 import { type ObjectStore, startObjectStore } from "../support/object_store.ts";
 import { outsideProxy } from "../support/outside_proxy.ts";
 import { validLines } from "../support/line_schema.ts";
@@ -257,19 +257,10 @@ clusterTest("secrets: --port-forward logs in through the cluster", async () => {
   await using db = await withPassword();
   await using pod = await forwardedPod({ 5432: db.inside });
   using api = openApi(controlPlane().admin);
-  const services = `/api/v1/namespaces/${pod.namespace}/services`;
-  await api.call("PATCH", `/api/v1/namespaces/${pod.namespace}/pods/${pod.name}`, {
-    metadata: { labels: { app: pod.name } },
-  }, "application/merge-patch+json");
-  await api.call("POST", services, {
-    kind: "Service",
-    metadata: { name: "paradedb" },
-    spec: { selector: { app: pod.name }, ports: [{ port: 5432 }] },
-  });
+  await using _service = await serviceOf(pod, "paradedb", 5432);
   const host = `paradedb.${pod.namespace}.svc.cluster.local`;
   const env = variables({ ...db.login, host, port: 5432 });
   const { code, stdout, stderr } = await secrets(["--yes", "--port-forward"], env);
-  await api.call("DELETE", `${services}/paradedb`);
   assertEquals([code, stderr], [0, ""]);
   const { user, name } = db.login;
   assertStringIncludes(stdout, `database  the login worked: ${user}@${host}:5432/${name}\n`);

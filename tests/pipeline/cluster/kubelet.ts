@@ -3,7 +3,7 @@ import { openApi } from "../../cluster/api.ts";
 import { binaryPath } from "../../cluster/binary.ts";
 import { until } from "../../cluster/until.ts";
 import { controlPlane } from "../../support/control_plane.ts";
-import { onFreePort, untilAnswers } from "../../support/on_free_port.ts";
+import { onFreePort, untilListens } from "../../support/on_free_port.ts";
 
 // A node of kwok that forwards ports with the code of Kubernetes. There is one difference from a
 // real node: when the pod's side of a connection ends, the node waits for the other side.
@@ -50,6 +50,31 @@ export async function forwardedPod(
   };
 }
 
+/** Creates a Service for a pod. The end of the block removes it. */
+export async function serviceOf(
+  { namespace, name: pod }: ForwardedPod,
+  name: string,
+  port: number,
+): Promise<AsyncDisposable> {
+  const { admin } = controlPlane();
+  using api = openApi(admin);
+  const services = `/api/v1/namespaces/${namespace}/services`;
+  await api.call("PATCH", `/api/v1/namespaces/${namespace}/pods/${pod}`, {
+    metadata: { labels: { app: pod } },
+  }, "application/merge-patch+json");
+  await api.call("POST", services, {
+    kind: "Service",
+    metadata: { name },
+    spec: { selector: { app: pod }, ports: [{ port }] },
+  });
+  return {
+    async [Symbol.asyncDispose]() {
+      using api = openApi(admin);
+      await api.call("DELETE", `${services}/${name}`);
+    },
+  };
+}
+
 /** Starts the kubelet of a node on a port. */
 async function startKubelet(name: string, port: number, ports: Readonly<Record<number, number>>) {
   const { folder, kubeconfig } = controlPlane();
@@ -83,15 +108,7 @@ async function startKubelet(name: string, port: number, ports: Readonly<Record<n
     remove: dir,
     env: { HOME: dir },
   });
-  try {
-    await untilAnswers(server, async () => {
-      (await Deno.connect({ hostname: "127.0.0.1", port })).close();
-      return true;
-    });
-  } catch (cause) {
-    await server.stop();
-    throw new Error("the kubelet does not listen", { cause });
-  }
+  await untilListens(server, port);
   return { server, port };
 }
 

@@ -1,7 +1,7 @@
 import { startServer } from "../../../tasks/demo/server_process.ts";
 import { Failure } from "../../../pipeline/errors.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
-import { onFreePort, untilAnswers } from "../../support/on_free_port.ts";
+import { onFreePort, untilListens } from "../../support/on_free_port.ts";
 import { openSaid, type Said } from "./kubeconfigs.ts";
 import { type Authority, authority, type Issued } from "./pki.ts";
 
@@ -26,15 +26,7 @@ async function strictServer({ folder, ca, issue }: Authority) {
       ],
       log: `${folder}/server.log`,
     });
-    try {
-      await untilAnswers(server, async () => {
-        (await Deno.connect({ hostname: "127.0.0.1", port })).close();
-        return true;
-      });
-    } catch (cause) {
-      await server.stop();
-      throw new Error("openssl does not listen", { cause });
-    }
+    await untilListens(server, port);
     return { url: `https://${address}`, [Symbol.asyncDispose]: () => server.stop() };
   });
 }
