@@ -3,6 +3,7 @@ import { apply } from "./apply/apply.ts";
 import { jsonReport, textReport } from "./apply/report.ts";
 import { readManifests, requireNames } from "./apply/plan.ts";
 import type { Command } from "./cli/command.ts";
+import { STOPPED } from "./cli/exit_code.ts";
 import { choice, seconds } from "./cli/flags.ts";
 import { OUTPUTS } from "./cli/observer.ts";
 import { confirmNoQuestion } from "./cli/prompt.ts";
@@ -50,9 +51,9 @@ Examples:
   deno task apply --dry-run                   what would change
   deno task apply --context kind-analytics --yes
 
-Exit codes: 0 the cluster matches the manifests; 1 the answer was no; 2 wrong usage, configuration
-or permissions, or the API server refuses an object; 3 the cluster is unreachable, or does not match
-the manifests in time.
+Exit codes: 0 the cluster matches the manifests; 2 wrong usage, configuration or permissions, or the
+API server refuses an object; 3 the cluster is unreachable, or does not match the manifests in time;
+130 interrupted, or the answer was no.
 `,
   cleansUp: true,
   async run(flags, interrupted) {
@@ -72,7 +73,7 @@ the manifests in time.
       const report = isJson ? jsonReport(subject) : textReport(subject, !yes && !dryRun);
       return await apply({ cluster, manifests, timeout, interrupted, yes, dryRun, report });
     } catch (error) {
-      if (interrupted.aborted) return 130;
+      if (interrupted.aborted) return STOPPED;
       throw error;
     } finally {
       cluster.close();

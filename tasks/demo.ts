@@ -14,7 +14,7 @@ import { plural } from "../pipeline/progress.ts";
 import { runSilver } from "../pipeline/silver.ts";
 import { checkAfter } from "./days/check_after.ts";
 import type { Command } from "./cli/command.ts";
-import { EXIT_CODES_HELP } from "./cli/exit_code.ts";
+import { EXIT_CODES_HELP, STOPPED } from "./cli/exit_code.ts";
 import type { Flags } from "./cli/flags.ts";
 import { printing } from "./cli/observer.ts";
 import { clearStatus, paint, print, printError, showStatus } from "./cli/terminal.ts";
@@ -61,7 +61,7 @@ ${EXIT_CODES_HELP}`,
       printError(`Interrupted. The demo can be stopped at any point: run it again.${kept}`);
       Deno.exit(exitCode); // this also ends Postgres
     };
-    using _ = interrupts.take(() => end(130));
+    using _ = interrupts.take(() => end(STOPPED));
     Deno.addSignalListener("SIGTERM", () => end(143));
     Deno.addSignalListener("SIGHUP", () => end(129)); // the terminal is closed
     title("1. A temporary Postgres with the outbox");

@@ -1,5 +1,6 @@
 import { Failure } from "../pipeline/errors.ts";
 import type { Command } from "./cli/command.ts";
+import { STOPPED } from "./cli/exit_code.ts";
 import { failureReporterOf, reportFailure } from "./cli/failure.ts";
 import { COMMON_HELP } from "./cli/common_flags.ts";
 import { readFlags } from "./cli/flags.ts";
@@ -75,7 +76,7 @@ export async function runCommand(
     const message = `Interrupted. ${command.name} can be stopped at any point: run it again.`;
     printError(message);
     reports.addMessage(message);
-    if (!cleansUp || interrupted.signal.aborted) end(130);
+    if (!cleansUp || interrupted.signal.aborted) end(STOPPED);
     interrupted.abort(
       new Failure({
         kind: "unreachable",
@@ -84,7 +85,7 @@ export async function runCommand(
         remedy: "Run it again.",
       }),
     );
-    setTimeout(() => end(130), CLEANUP_TIME);
+    setTimeout(() => end(STOPPED), CLEANUP_TIME);
   });
   // Without these listeners, Deno would exit with 1, which means wrong data.
   globalThis.addEventListener("unhandledrejection", (event) => {
@@ -113,7 +114,7 @@ export async function runCommand(
         return { [Symbol.dispose]: () => handler = undefined };
       },
     }, reports);
-    return end(interrupted.signal.aborted ? 130 : exitCode);
+    return end(interrupted.signal.aborted ? STOPPED : exitCode);
   } catch (error) {
     return end(reportFailure(error, reporter));
   }

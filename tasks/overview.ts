@@ -1,3 +1,4 @@
+import { EXIT_CODES_HELP } from "./cli/exit_code.ts";
 import { COMMANDS, GROUPS } from "./commands.ts";
 
 /** Returns the version of the toolkit, which deno.json has. */
@@ -29,8 +30,5 @@ Examples:
   deep-storage run yesterday                    bronze, silver and postflight for one day
   deep-storage status                           the state of each day, and the next command
   deep-storage help bronze                      the flags of a command, as bronze --help
-
-Exit codes: 0 success; 1 a check failed or the data is wrong; 2 wrong usage or configuration;
-3 unknown, because something could not be reached; 130 interrupted.
-`.trim();
+${EXIT_CODES_HELP}`.trim();
 }

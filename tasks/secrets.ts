@@ -2,6 +2,7 @@ import { openCluster } from "../pipeline/cluster/open.ts";
 import { Failure } from "../pipeline/errors.ts";
 import { CLUSTER_FLAGS, CLUSTER_FLAGS_HELP, requiredCluster } from "./cli/platform_options.ts";
 import type { Command } from "./cli/command.ts";
+import { STOPPED } from "./cli/exit_code.ts";
 import { choice, seconds } from "./cli/flags.ts";
 import { OUTPUTS } from "./cli/observer.ts";
 import { canAsk, confirmNoQuestion } from "./cli/prompt.ts";
@@ -53,8 +54,9 @@ Environment:
   AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY      the values of contabo-s3-credentials
   DJANGO_DB_PORT, AWS_REGION                    for the login; not in the Secrets
 
-Exit codes: 0 stored, and the logins worked; 1 the answer was no; 2 wrong usage, configuration or
-credentials; 3 a server is unreachable, such as a database that only the cluster can reach.
+Exit codes: 0 stored, and the logins worked; 2 wrong usage, configuration or credentials; 3 a server
+is unreachable, such as a database that only the cluster can reach; 130 interrupted, or the answer
+was no.
 `,
   cleansUp: true,
   async run(flags, interrupted) {
@@ -91,7 +93,7 @@ credentials; 3 a server is unreachable, such as a database that only the cluster
         way: { cluster: config, portForward: flags.on("port-forward") },
       });
     } catch (error) {
-      if (interrupted.aborted) return 130;
+      if (interrupted.aborted) return STOPPED;
       throw error;
     } finally {
       cluster.close();

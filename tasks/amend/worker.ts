@@ -3,7 +3,7 @@ import type { DatabaseConfig } from "../../pipeline/config.ts";
 import type { Day } from "../../pipeline/contract/window.ts";
 import { plural } from "../../pipeline/progress.ts";
 import { deadline } from "../cli/command.ts";
-import { EXIT_CODES } from "../cli/exit_code.ts";
+import { STOPPED } from "../cli/exit_code.ts";
 import { printLine } from "../cli/json_line.ts";
 import { type LakeOrder, serveOnLake } from "../cli/lake_worker.ts";
 import { repeatFlags } from "../cli/next_command.ts";
@@ -50,7 +50,7 @@ serveOnLake(async (order: AmendOrder, lake) => {
     silverObserver: printing("silver", output),
   });
   reportOutcome(outcome, order);
-  return outcome === "declined" ? EXIT_CODES.data : 0;
+  return outcome === "declined" ? STOPPED : 0;
 });
 
 async function ask(plan: AmendmentPlan): Promise<boolean> {

@@ -4,6 +4,7 @@ import { naming } from "../../checks/list_names.ts";
 import { isChange, type Planned } from "../../checks/kubernetes/apply_plan.ts";
 import type { Cluster } from "../../pipeline/cluster/cluster.ts";
 import { type Deadline, deadline } from "../cli/command.ts";
+import { STOPPED } from "../cli/exit_code.ts";
 import { askToContinue } from "../cli/prompt.ts";
 import { showStatus } from "../cli/terminal.ts";
 import { carryOut, waitUntilApplied } from "./carry_out.ts";
@@ -32,7 +33,7 @@ export interface Task {
  * Shows the changes, asks for confirmation, applies the manifests, and waits until the cluster
  * matches them.
  *
- * @returns the exit code: 0, or 1 if the answer was no
+ * @returns the exit code: 0, or 130 if the answer was no
  * @throws {Failure} the manifests cannot be applied, or the cluster does not match them in time
  */
 export async function apply(
@@ -54,7 +55,7 @@ export async function apply(
   const changes: Changes = { done: [] };
   try {
     const question = questionOf(plan, `${cluster.context} at ${cluster.server}`);
-    if (!yes && !(await askToContinue(question, interrupted))) return end("declined", 1);
+    if (!yes && !(await askToContinue(question, interrupted))) return end("declined", STOPPED);
     using applying = deadline("apply the manifests", timeout, interrupted);
     await applyAll({ cluster, manifests, plan, changes, report, signal: applying.signal });
   } catch (error) {

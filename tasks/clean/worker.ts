@@ -1,4 +1,5 @@
 import { type Day, formatMillis } from "../../pipeline/contract/window.ts";
+import { STOPPED } from "../cli/exit_code.ts";
 import { type LakeOrder, serveOnLake } from "../cli/lake_worker.ts";
 import { type OUTPUTS, printing } from "../cli/observer.ts";
 import { askToContinue } from "../cli/prompt.ts";
@@ -39,7 +40,7 @@ export interface Cleaning {
 /**
  * Shows the leftovers of interrupted runs of a day, asks, and removes them.
  *
- * @returns the exit code: 0, or 1 if the answer was no
+ * @returns the exit code: 0, or 130 if the answer was no
  * @throws {Failure} a marker cannot be used, the lake is out of reach, or another run published the day
  */
 export async function clean(
@@ -67,7 +68,7 @@ export async function clean(
   }
   if (!(await agree(`Remove ${what} from ${lake.name}?`))) {
     reportRemoved(observer, day, "nothing was removed", []);
-    return 1;
+    return STOPPED;
   }
   const removed = await removeLeftovers(lake, leftovers);
   const says = `removed ${plural(removed.length, "object")}, ${plural(bytesOf(removed), "byte")}`;

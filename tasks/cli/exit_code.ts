@@ -1,9 +1,15 @@
 import type { Result } from "../../checks/finding.ts";
 import type { FailureKind } from "../../pipeline/errors.ts";
 
-// The exit codes of failures and of reports. Ctrl-C ends a command with 130 in `command.ts`.
+// The exit codes of failures, of reports, and of commands that the operator stops.
 
-/** The exit code of each kind of failure. 0 is success, and 130 is an interruption with Ctrl-C. */
+/**
+ * The exit code if the operator stops a command: with Ctrl-C, or with no as the answer to its
+ * question. It is not 1, because no check failed, and not 0, because a script must not continue.
+ */
+export const STOPPED = 130;
+
+/** The exit code of each kind of failure. 0 is success. */
 export const EXIT_CODES: Readonly<Record<FailureKind, number>> = {
   data: 1,
   configuration: 2,
@@ -13,7 +19,7 @@ export const EXIT_CODES: Readonly<Record<FailureKind, number>> = {
 /** The end of a `--help`. */
 export const EXIT_CODES_HELP = `
 Exit codes: 0 success; 1 a check failed or the data is wrong; 2 wrong usage or configuration;
-3 unknown, because something could not be reached; 130 interrupted.
+3 unknown, because something could not be reached; 130 interrupted, or the answer was no.
 `;
 
 const MEANINGS: Readonly<Record<number, string>> = {
@@ -21,7 +27,7 @@ const MEANINGS: Readonly<Record<number, string>> = {
   1: "a check failed or the data is wrong",
   2: "the usage or the configuration is wrong",
   3: "unknown, because something could not be reached or judged",
-  130: "interrupted",
+  [STOPPED]: "interrupted, or the answer was no",
 };
 
 /** Returns an exit code with its meaning. */

@@ -1,3 +1,4 @@
+import { STOPPED } from "../cli/exit_code.ts";
 import { type Html, html } from "./escape.ts";
 
 /** A command that has not written its report. */
@@ -20,7 +21,7 @@ export function renderWithoutReport({ command, began, message, exitCode }: Witho
   const time = `${began.toISOString().slice(0, 19).replace("T", " ")} UTC`;
   const [title, body] = exitCode === undefined
     ? [`${command} has not finished`, notFinished(command)]
-    : exitCode === 130
+    : exitCode === STOPPED
     ? [`${command} was interrupted`, ended(message, exitCode)]
     : [`${command} failed`, ended(message, exitCode)];
   const page = html`

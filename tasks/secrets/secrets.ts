@@ -4,7 +4,7 @@ import type { Project } from "../../pipeline/contract/project.ts";
 import { Failure } from "../../pipeline/errors.ts";
 import { plural } from "../../pipeline/progress.ts";
 import { deadline } from "../cli/command.ts";
-import { EXIT_CODES, worstExitCode } from "../cli/exit_code.ts";
+import { EXIT_CODES, STOPPED, worstExitCode } from "../cli/exit_code.ts";
 import { askToContinue, openPrompt } from "../cli/prompt.ts";
 import { showStatus } from "../cli/terminal.ts";
 import type { Way } from "../cli/through_cluster.ts";
@@ -44,7 +44,7 @@ export interface Task {
 /**
  * Stores Secrets, reads them back, and logs in with them.
  *
- * @returns the exit code: 0, or 1 if the answer was no, or the exit code of a failed login
+ * @returns the exit code: 0, or 130 if the answer was no, or the exit code of a failed login
  * @throws {Failure} values are missing, or the cluster refuses them or is unreachable
  */
 export async function storeAndLogIn(task: Task): Promise<number> {
@@ -57,8 +57,8 @@ export async function storeAndLogIn(task: Task): Promise<number> {
     const name = `${cluster.context} at ${cluster.server}`;
     const question = `Store ${plural(changes.length, "Secret")} in ${name}?`;
     if (changes.length > 0 && !yes && !(await askToContinue(question, interrupted))) {
-      report.ended("declined", 1);
-      return 1;
+      report.ended("declined", STOPPED);
+      return STOPPED;
     }
     using storing = deadline("store the Secrets and log in", timeout, interrupted);
     for (const { spec, values } of changes) {

@@ -1,4 +1,5 @@
 import type { Interrupts } from "../cli/command.ts";
+import { STOPPED } from "../cli/exit_code.ts";
 import { askToContinue, canAsk } from "../cli/prompt.ts";
 import { printError } from "../cli/terminal.ts";
 
@@ -19,7 +20,7 @@ export function askAtInterrupt(interrupts: Interrupts, { job, attach }: Left): D
   const closing = new AbortController();
   const leave = () => {
     printError(`Job ${job} continues. To follow it again: ${attach}`);
-    Deno.exit(130);
+    Deno.exit(STOPPED);
   };
   const taken = interrupts.take(() => {
     if (isAsking || !canAsk()) leave();

@@ -71,7 +71,7 @@ Deno.test("amend: requires a day", async () => {
 
 const terminalTest = atTerminal((name, run) => Deno.test(name, run));
 
-for (const [answer, code, rows] of [["n", 1, 1], ["y", 0, 2]] as const) {
+for (const [answer, code, rows] of [["n", 130, 1], ["y", 0, 2]] as const) {
   terminalTest(`amend: asks at a terminal and follows the answer ${answer}`, async () => {
     await using db = await outbox({ events: [event(1)] });
     await using lake = await temporaryLake();

@@ -100,13 +100,13 @@ Deno.test("clean: keeps a day without a marker, and prints the command that publ
   assert(await has(lake, OLD));
 });
 
-atTerminal(Deno.test)("clean: asks at a terminal, and exits with 1 on no", async () => {
+atTerminal(Deno.test)("clean: asks at a terminal, and exits with 130 on no", async () => {
   await using lake = await withLeftovers();
   const no = startOnTerminal("clean", [DAY], environmentOf(lake));
   await no.until("Remove 1 object, 100 bytes from");
   await no.type("n\r");
   await no.until("nothing was removed");
-  assertEquals(await no.outcome, { code: 1, restored: true });
+  assertEquals(await no.outcome, { code: 130, restored: true });
   assert(await has(lake, OLD));
 
   const yes = startOnTerminal("clean", [DAY], environmentOf(lake));

@@ -412,7 +412,7 @@ terminalTest(
 );
 
 terminalTest(
-  "secrets: exits with 1 on no and with 2 at the end of input, and stores nothing",
+  "secrets: exits with 130 on no and with 2 at the end of input, and stores nothing",
   async () => {
     await bringTo(controlPlane(), [NAMESPACE]);
     await using db = await withPassword();
@@ -420,7 +420,7 @@ terminalTest(
     const asked = startOnTerminal("secrets", args, variables(db.login));
     await asked.until("[y/N]");
     await asked.type("n\r");
-    assertEquals(await asked.outcome, { code: 1, restored: true });
+    assertEquals(await asked.outcome, { code: 130, restored: true });
     const ended = startOnTerminal("secrets", [...args, "--from", "prompt", "--only", "lake"]);
     await ended.until("AWS_ACCESS_KEY_ID: ");
     await ended.type("\x04");

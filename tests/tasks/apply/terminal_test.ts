@@ -16,14 +16,10 @@ for (
   const [answer, code, applied] of [
     ["y\r", 0, true],
     ["yes\r", 0, true],
-    ["n\r", 1, false],
-    [
-      "\r",
-      1,
-      false,
-    ],
-    ["yo\r", 1, false],
-    ["\x04", 1, false],
+    ["n\r", 130, false],
+    ["\r", 130, false],
+    ["yo\r", 130, false],
+    ["\x04", 130, false],
     ["\x03", 130, false],
   ] as const
 ) {
