@@ -57,12 +57,18 @@ export function reportFailure(error: unknown, reporter: FailureReporter, date?: 
   } else {
     const colour = expected && colourWanted(Deno.stderr);
     printError(paint(message!, "red", colour));
-    // Some messages have the command already.
-    if (page !== undefined && !message!.includes("deno task explain")) {
-      printError(repeatFlags(`runbook: deno task explain ${page}`));
-    }
+    const runbook = runbookLine(failure);
+    if (runbook !== undefined) printError(runbook);
   }
   return exitCode;
+}
+
+/** Returns the line that names the page about a failure, unless its message does so already. */
+export function runbookLine({ summary, message }: Failure): string | undefined {
+  const page = pageOf(summary);
+  return page === undefined || message.includes("deno task explain")
+    ? undefined
+    : repeatFlags(`runbook: deno task explain ${page}`);
 }
 
 /**

@@ -2,9 +2,10 @@ import { Failure } from "../../pipeline/errors.ts";
 import { openLake } from "../../pipeline/lake/open.ts";
 import { serve } from "../cli/confined.ts";
 import { reportFailure } from "../cli/failure.ts";
+import { repeatFlags } from "../cli/next_command.ts";
 import { printing } from "../cli/observer.ts";
 import { renderMetrics } from "../metrics/metric.ts";
-import { readStatus, type Status } from "../status/reading.ts";
+import { NO_LOGIN, readStatus, type Status } from "../status/reading.ts";
 import { newestDayChecks } from "./checks.ts";
 import { formatListen, type Listen } from "./listen.ts";
 import { exporterMetrics } from "./metrics.ts";
@@ -32,6 +33,10 @@ serve(async (order: ExporterOrder) => {
     const knowledge = { status: known, checks: checked, now: Date.now(), version: order.version };
     return renderMetrics(exporterMetrics(knowledge));
   };
+  if (order.database === undefined) {
+    const says = `not read: ${repeatFlags(NO_LOGIN)}`;
+    printing("exporter", "text").step({ step: "outbox", says, data: {} });
+  }
   try {
     const server = Deno.serve(
       { ...order.listen, onListen: (address) => reportAddress(address) },

@@ -3,7 +3,7 @@ import type { LakeDay } from "../../pipeline/days.ts";
 import type { BronzeCommit, SilverCommit } from "../../pipeline/lake/marker.ts";
 import { plural } from "../../pipeline/progress.ts";
 import { type DayStatus, type LayerStatus, nextStep } from "../status/judge.ts";
-import type { Status } from "../status/reading.ts";
+import { NO_LOGIN, type Status } from "../status/reading.ts";
 import type { CalendarData, CellState, DayData, LayerData } from "./content.ts";
 import { piecesOf } from "../../checks/report/fix_pieces.ts";
 import { repeatFlags } from "../cli/next_command.ts";
@@ -18,7 +18,7 @@ export function calendarData({ days, lakeDays, outbox, recordFailure }: Status):
         "outbox fall on no day."
       : outbox.state === "failed"
       ? `The outbox was not read: ${repeatFlags(outbox.failure.message)}`
-      : "The outbox was not read, so late events are unknown.",
+      : `The outbox was not read, so late events are unknown: ${repeatFlags(NO_LOGIN)}`,
     isCompared: outbox.state === "asked",
     ...(recordFailure !== undefined && { obstacle: repeatFlags(recordFailure.message) }),
   };

@@ -24,6 +24,10 @@ import { readSource } from "../../pipeline/outbox/source.ts";
 import { databaseClock, type Fence, readFence } from "../../pipeline/outbox/fence.ts";
 import { type DayStatus, judgeDay } from "./judge.ts";
 
+/** Why the outbox is not read without its login, and what to do. */
+export const NO_LOGIN = "DJANGO_DB_PASSWORD is not set. " +
+  "Set it to the password of DJANGO_DB_USER: deno task explain log-in";
+
 /** The input of {@linkcode readStatus}. */
 export interface StatusSources {
   readonly lake: Lake;

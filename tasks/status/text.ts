@@ -1,11 +1,13 @@
 import { printable } from "../../checks/report/text.ts";
 import { formatMillis } from "../../pipeline/contract/window.ts";
+import type { Failure } from "../../pipeline/errors.ts";
 import { plural } from "../../pipeline/progress.ts";
+import { runbookLine } from "../cli/failure.ts";
 import { renderLine } from "../cli/json_line.ts";
 import { type Cell, fitTable, renderTable, type TableColumn, widthOf } from "../cli/table.ts";
 import { paint, type Style } from "../cli/terminal.ts";
 import { type DayStatus, type LayerStatus, nextStep } from "./judge.ts";
-import type { Status } from "./reading.ts";
+import { NO_LOGIN, type Status } from "./reading.ts";
 import { repeatFlags } from "../cli/next_command.ts";
 
 const STYLES: Readonly<Record<LayerStatus["state"], Style>> = {
@@ -170,17 +172,23 @@ function summary({ days, outbox, recordFailure }: Status, colour: boolean): stri
         `${plural(events, "event")}, ${plural(bytes, "byte")}`,
     ...(recordFailure === undefined
       ? []
-      : [`${paint("no run is possible:", "red", colour)} ${repeatFlags(recordFailure.message)}`]),
+      : failureLines("no run is possible:", recordFailure, colour)),
     ...aboutOutbox(outbox, colour),
   ];
 }
 
+/** A failure beside the days, with the page about it. */
+function failureLines(title: string, failure: Failure, colour: boolean): string[] {
+  const line = `${paint(title, "red", colour)} ${repeatFlags(failure.message)}`;
+  return [line, runbookLine(failure) ?? []].flat();
+}
+
 function aboutOutbox(outbox: Status["outbox"], colour: boolean): string[] {
   if (outbox.state === "absent") {
-    return ["outbox not read: DJANGO_DB_PASSWORD is not set"];
+    return [`outbox not read: ${repeatFlags(NO_LOGIN)}`];
   }
   if (outbox.state === "failed") {
-    return [`${paint("outbox not read:", "red", colour)} ${repeatFlags(outbox.failure.message)}`];
+    return failureLines("outbox not read:", outbox.failure, colour);
   }
   const compared =
     `counts compared with ${outbox.name}: one lost and one late event look like no change, ` +
@@ -225,6 +233,7 @@ export function renderJsonTotal({ days, outbox, recordFailure }: Status, exitCod
     ...(recordFailure === undefined ? {} : { record: repeatFlags(recordFailure.message) }),
     outbox: outbox.state,
     ...(outbox.state === "asked" ? { strays: outbox.strays } : {}),
+    ...(outbox.state === "absent" ? { message: repeatFlags(NO_LOGIN) } : {}),
     ...(outbox.state === "failed" ? { message: repeatFlags(outbox.failure.message) } : {}),
     exitCode,
   });

@@ -5,6 +5,8 @@ import { spawnTask } from "./task.ts";
 export interface RunningExporter extends AsyncDisposable {
   /** The address, as in `127.0.0.1:41234`. */
   readonly address: string;
+  /** What it printed up to the line with its address. */
+  readonly printed: string;
   /** Returns the metrics as text. */
   scrape(): Promise<string>;
   /** Sends SIGTERM, and returns the exit code and the standard error. */
@@ -19,7 +21,8 @@ export async function startExporter(
   const listen = args.includes("--listen") ? [] : ["--listen", "127.0.0.1:0"];
   const child = spawnTask("exporter", [...listen, ...args], env);
   const errors = new Response(child.stderr).text();
-  const address = await addressIn(child.stdout);
+  const printed = await printedUntilAddress(child.stdout);
+  const address = ADDRESS.exec(printed)?.[1];
   if (address === undefined) throw new Error(`The exporter did not start: ${await errors}`);
   let ended: ReturnType<RunningExporter["end"]> | undefined;
   const end = () =>
@@ -29,6 +32,7 @@ export async function startExporter(
     })();
   return {
     address,
+    printed,
     async scrape() {
       const response = await fetch(`http://${address}/metrics`);
       assertEquals(response.status, 200);
@@ -41,18 +45,19 @@ export async function startExporter(
   };
 }
 
-/** Reads the address that the exporter prints, and drops its later output. */
-async function addressIn(output: ReadableStream<Uint8Array>): Promise<string | undefined> {
+const ADDRESS = /http:\/\/(\S+)\/metrics/;
+
+/** Reads the output until the exporter prints its address, and drops its later output. */
+async function printedUntilAddress(output: ReadableStream<Uint8Array>): Promise<string> {
   let text = "";
   const reader = output.pipeThrough(new TextDecoderStream()).getReader();
   for (;;) {
     const { value, done } = await reader.read();
-    if (done) return undefined;
+    if (done) return text;
     text += value;
-    const address = /http:\/\/(\S+)\/metrics/.exec(text)?.[1];
-    if (address !== undefined) {
+    if (ADDRESS.test(text)) {
       await reader.cancel();
-      return address;
+      return text;
     }
   }
 }

@@ -135,10 +135,12 @@ Deno.test("exporter: after a failed reading, exports that the source is down and
   assert(!stderr.includes(db.config.password));
 });
 
-Deno.test("exporter: without a password of the database, exports only the lake", async () => {
+Deno.test("exporter: without a password of the database, exports only the lake, and says so", async () => {
   await using lake = await temporaryLake();
   await store(lake, await publish(lake, DAY, 4));
   await using exporter = await startExporter({ LAKE_URL: `file://${lake.path}` });
+  assertStringIncludes(exporter.printed, "not read: DJANGO_DB_PASSWORD is not set.");
+  assertStringIncludes(exporter.printed, "deno task explain log-in");
   const text = await exporter.scrape();
   assertEquals(valueOf(text, 'deep_storage_day_rows{day="2025-12-28",layer="silver"}'), 2);
   assert(!/source="outbox"|late_events|lost_events|stray_events/.test(text), text);

@@ -207,7 +207,13 @@ Deno.test("status: reports only the lake without a password, and prints a note",
   await publish(lake, DAY, 2);
   const status = await runTask("status", [DAY], { LAKE_URL: `file://${lake.path}` });
   assertEquals(status.code, 0);
-  assertStringIncludes(status.stdout, "outbox not read: DJANGO_DB_PASSWORD is not set");
+  const why = "DJANGO_DB_PASSWORD is not set. Set it to the password of DJANGO_DB_USER: " +
+    "deno task explain log-in";
+  assert(status.stdout.endsWith(`\noutbox not read: ${why}\n`), status.stdout);
+  const json = await runTask("status", [DAY, "--output", "json"], {
+    LAKE_URL: `file://${lake.path}`,
+  });
+  assertEquals(lines(json).total.message, why);
   assertMatch(lineOf(status, DAY), /^2025-12-28 +sealed +2 +sealed +1 /);
 });
 
@@ -222,8 +228,24 @@ Deno.test("status: exits with 3 for an unreachable database and with 2 for a ref
   assertEquals([unreachable.code, refused.code], [3, 2]);
   for (const outcome of [unreachable, refused]) {
     assertStringIncludes(outcome.stdout, "outbox not read: Cannot connect to Postgres");
+    assert(
+      outcome.stdout.endsWith("\nrunbook: deno task explain database-login\n"),
+      outcome.stdout,
+    );
     assertMatch(lineOf(outcome, DAY), /sealed/);
   }
+});
+
+Deno.test("status: prints the page about a record of the lake that cannot be used", async () => {
+  await using lake = await temporaryLake();
+  await publish(lake, DAY, 2);
+  await lake.put("_source.json", new TextEncoder().encode("{"));
+  const env = { LAKE_URL: `file://${lake.path}` };
+  const { code, stdout } = await runTask("status", [DAY], env);
+  assertEquals(code, 1);
+  assertMatch(stdout, /\nno run is possible: Cannot .*deno task explain lake-source\n/s);
+  const { total } = lines(await runTask("status", [DAY, "--output", "json"], env));
+  assertStringIncludes(total.record, "_source.json");
 });
 
 Deno.test("status: reports an unusable marker as the state of its day only", async () => {
