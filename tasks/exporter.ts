@@ -7,7 +7,7 @@ import {
   unsetForDatabase,
 } from "../pipeline/config.ts";
 import { dayOf, type DayRange } from "../pipeline/contract/window.ts";
-import type { Command } from "./cli/command.ts";
+import { type Command, endsOnPurpose } from "./cli/command.ts";
 import { runConfined } from "./cli/confined.ts";
 import { CONNECTION_HELP } from "./cli/environment_help.ts";
 import { failureReporterOf } from "./cli/failure.ts";
@@ -55,8 +55,8 @@ The metrics of single days are those of the newest ${DAYS_WITH_METRICS} days in 
 DJANGO_DB_PASSWORD, the exporter reads only the lake. The metrics, the alerts and
 the dashboard: deno task explain monitoring
 ${CONNECTION_HELP}`,
-  async run(flags) {
-    Deno.addSignalListener("SIGTERM", () => Deno.exit(0));
+  async run(flags, _, interrupts) {
+    using _ends = endsOnPurpose(interrupts);
     const project = await projectOrDefault(flags);
     const listen = parseListen(flags.value("listen") ?? DEFAULT_LISTEN);
     const checks = flags.value("check-interval") !== undefined;

@@ -55,7 +55,7 @@ function helpOf({ help }: Command): string {
 
 /**
  * Runs a command, and ends the process with the command's exit code (see `exit_code.ts`). An unexpected
- * error is 3, and Ctrl-C is 130.
+ * error is 3, and Ctrl-C is 130, unless the command takes it.
  */
 export async function runCommand(
   command: Command,

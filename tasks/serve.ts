@@ -1,7 +1,7 @@
 import { databaseConfig, lakeConfig, sealGrace, unsetForDatabase } from "../pipeline/config.ts";
 import { Failure } from "../pipeline/errors.ts";
 import { aboutOf } from "./cli/about.ts";
-import type { Command } from "./cli/command.ts";
+import { type Command, endsOnPurpose } from "./cli/command.ts";
 import { runConfined } from "./cli/confined.ts";
 import { CONNECTION_HELP } from "./cli/environment_help.ts";
 import { failureReporterOf } from "./cli/failure.ts";
@@ -39,8 +39,8 @@ Examples:
 
 Without DJANGO_DB_PASSWORD, the page shows only the lake. For details: deno task explain report
 ${CONNECTION_HELP}`,
-  async run(flags) {
-    Deno.addSignalListener("SIGTERM", () => Deno.exit(0));
+  async run(flags, _, interrupts) {
+    using _ends = endsOnPurpose(interrupts);
     const port = portOf(flags);
     const project = await projectOrDefault(flags);
     const database = unsetForDatabase().length === 0

@@ -30,6 +30,16 @@ export interface Interrupts {
   take(handler: () => void): Disposable;
 }
 
+/**
+ * Until the end of the block, Ctrl-C and SIGTERM end a server with 0, because there is no other way to
+ * end it.
+ */
+export function endsOnPurpose(interrupts: Interrupts): Disposable {
+  const end = () => Deno.exit(0);
+  Deno.addSignalListener("SIGTERM", end);
+  return interrupts.take(end);
+}
+
 /** How a command receives Ctrl-C. */
 export interface Interruption {
   /** Aborts at Ctrl-C, if the command cleans up and has not taken the interrupts. */
