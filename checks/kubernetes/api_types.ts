@@ -47,11 +47,11 @@ const OMITTED = new Set([
 
 /** The fields that the API server requires, and the schema does not. */
 const NEEDED =
-  /^V1((Secret|ConfigMap)(KeySelector|EnvSource|Projection)\.name|SecretVolumeSource\.secretName|ConfigMapVolumeSource\.name|ExecAction\.command|(Service|Ingress|PersistentVolumeClaim)\.spec|PersistentVolumeClaimSpec\.(accessModes|resources)|VolumeResourceRequirements\.requests)$/;
+  /^V1((Secret|ConfigMap)(KeySelector|EnvSource|Projection)\.name|SecretVolumeSource\.secretName|ConfigMapVolumeSource\.name|ExecAction\.command|(Service|Ingress|PersistentVolumeClaim)\.spec|PersistentVolumeClaimSpec\.(accessModes|resources)|VolumeResourceRequirements\.requests|PersistentVolume\.spec|PersistentVolumeSpec\.(accessModes|capacity)|PodDNSConfigOption\.name|VolumeNodeAffinity\.required)$/;
 
 /** The required lists that must not be empty. */
 const FULL =
-  /^V1(ExecAction\.command|PersistentVolumeClaimSpec\.accessModes|HTTPIngressRuleValue\.paths|PodFailurePolicyOnExitCodesRequirement\.values|PolicyRule\.verbs|NodeSelector\.nodeSelectorTerms)$/;
+  /^V1(ExecAction\.command|PersistentVolume(Claim)?Spec\.accessModes|HTTPIngressRuleValue\.paths|PodFailurePolicyOnExitCodesRequirement\.values|PolicyRule\.verbs|NodeSelector\.nodeSelectorTerms|SuccessPolicy\.rules|TopologySelectorLabelRequirement\.values)$/;
 
 /** The types that need exactly one of these fields. */
 const ONE_OF: Readonly<Record<string, string>> = {
@@ -240,7 +240,7 @@ function wrongValues(
     const wrong = wrongValue(field, isList ? code.slice(1) : code, each, isHidden?.(at) === true);
     if (wrong === undefined) return [];
     const problem = `${isList ? `an item of ${name}` : name} ${wrong.problem}`;
-    return [{ path: at, problem, fix: wrong.fix }];
+    return [{ ...wrong, path: at, problem }];
   });
 }
 

@@ -1,3 +1,4 @@
+import { isAddress, wrongAddress, wrongBlock, wrongExternalAddress } from "./address_rules.ts";
 import { entryOf } from "./fields.ts";
 import {
   isNamespaceName,
@@ -7,17 +8,10 @@ import {
   wrongPortName,
 } from "./metadata.ts";
 import { closestWord } from "./spelling.ts";
+import { type Format, format, type WrongValue } from "./wrong_value.ts";
 
 // The values that the API server allows in a field, as tables: known values, bounds and formats. A
 // field is written `Type.field`, with the types of the schema.
-
-/** The problem of a value, without the name of its field, and the correction. */
-export interface WrongValue {
-  /** The problem, as in `must not be negative, but is -1`. */
-  readonly problem: string;
-  /** The correction. */
-  readonly fix: string;
-}
 
 /** The fields whose values are known. */
 const VALUES: Readonly<Record<string, string>> = {
@@ -27,6 +21,8 @@ const VALUES: Readonly<Record<string, string>> = {
   "V1PodOS.name": "linux windows",
   "V1PodSecurityContext.fsGroupChangePolicy": "Always OnRootMismatch",
   "V1TopologySpreadConstraint.whenUnsatisfiable": "DoNotSchedule ScheduleAnyway",
+  "V1TopologySpreadConstraint.nodeAffinityPolicy": "Honor Ignore",
+  "V1TopologySpreadConstraint.nodeTaintsPolicy": "Honor Ignore",
   "V1Container.imagePullPolicy": "Always IfNotPresent Never",
   "V1Container.restartPolicy": "Always Never OnFailure",
   "V1Container.terminationMessagePolicy": "File FallbackToLogsOnError",
@@ -57,6 +53,7 @@ const VALUES: Readonly<Record<string, string>> = {
   "V1JobSpec.podReplacementPolicy": "Failed TerminatingOrFailed",
   "V1PodFailurePolicyRule.action": "Count FailIndex FailJob Ignore",
   "V1PodFailurePolicyOnExitCodesRequirement.operator": "In NotIn",
+  "V1PodFailurePolicyOnPodConditionsPattern.status": "False True Unknown",
   "V1Toleration.operator": "Equal Exists Gt Lt",
   "V1Toleration.effect": "NoExecute NoSchedule PreferNoSchedule",
   "V1LabelSelectorRequirement.operator": "DoesNotExist Exists In NotIn",
@@ -86,6 +83,13 @@ const VALUES: Readonly<Record<string, string>> = {
   "ApacheTolerations.resourceRetainPolicy": "Always Never OnFailure",
 };
 
+/**
+ * The optional fields that the API server refuses if they are empty. It takes an empty text in other
+ * known fields, such as `restartPolicy`, for a missing one.
+ */
+const NEVER_EMPTY =
+  /^V1(PodSpec\.(preemptionPolicy|runtimeClassName)|PodSecurityContext\.fsGroupChangePolicy|TopologySpreadConstraint\.node(Affinity|Taints)Policy|Container\.restartPolicy|SecurityContext\.procMount|VolumeMount\.mountPropagation|PersistentVolume(Claim)?Spec\.(accessModes|volumeMode)|StorageClass\.volumeBindingMode|ServiceSpec\.(internalTrafficPolicy|ipFamilyPolicy|ipFamilies|externalIPs|loadBalancerSourceRanges)|ServicePort\.appProtocol|JobSpec\.(completionMode|podReplacementPolicy|managedBy)|PodDisruptionBudgetSpec\.unhealthyPodEvictionPolicy|PriorityClass\.preemptionPolicy|Ingress(Spec\.ingressClassName|TLS\.hosts)|PodDNSConfig\.(nameservers|searches)|HostAlias\.hostnames)$|^V2HPAScalingRules\.selectPolicy$/;
+
 const MOST = 2 ** 31 - 1;
 
 /** The smallest and the largest values of numbers. The first entry of a field counts. */
@@ -106,6 +110,7 @@ const BOUNDS: readonly (readonly [fields: RegExp, least: number, most?: number])
   [/^V2HorizontalPodAutoscalerSpec\.minReplicas$/, 0],
   [/^V2(HorizontalPodAutoscalerSpec\.maxReplicas|HPAScalingPolicy\.value)$/, 1],
   [/^V2HPAScalingPolicy\.periodSeconds$/, 1, 1800],
+  [/^V2MetricTarget\.averageUtilization$/, 1],
   [/^V2HPAScalingRules\.stabilizationWindowSeconds$/, 0, 3600],
   [/^Kubeflow(Driver|Executor)\.cores$|^KubeflowExecutor\.instances$/, 1],
   [/^KubeflowRestart\.on(Submission)?FailureRetryInterval$/, 1],
@@ -125,12 +130,6 @@ const NO_PORT = /\.(hostPort|nodePort|targetPort)$/;
 const LABEL_FIX = "Use lowercase letters, digits and -, and at most 63 characters.";
 const NAME_FIX = "Use lowercase letters, digits, - and ., and at most 253 characters.";
 
-/** The problem of a text; undefined for a valid one. */
-type Format = (text: string) => WrongValue | undefined;
-
-const format = (isValid: (text: string) => boolean, noun: string, fix: string): Format => (text) =>
-  isValid(text) ? undefined : { problem: `must be ${noun}`, fix };
-
 const LABEL = format(isNamespaceName, "a name without dots and capitals", LABEL_FIX);
 const NAME = format(isObjectName, "the name of an object", NAME_FIX);
 const CONFIG_KEY = format(
@@ -138,7 +137,16 @@ const CONFIG_KEY = format(
   "a key of a ConfigMap or a Secret",
   "Use letters, digits, -, _ and ., and at most 253 characters.",
 );
-const ADDRESS = format(isAddress, "an IP address", "Write an IP address, as in 10.0.0.1.");
+const QUALIFIED = format(
+  (text) => wrongLabelKey(text) === undefined,
+  "a name, or a domain, a slash and a name",
+  "Use letters, digits, -, _ and ., and at most 63 characters; a domain and a slash may precede them.",
+);
+const PATH_SEGMENT = format(
+  (text) => !/[/%]/.test(text) && text !== "." && text !== "..",
+  "a name without / and %",
+  "Correct the name.",
+);
 const INNER_PATH = format(
   (text) => !text.startsWith("/") && !text.split("/").includes(".."),
   "a relative path without ..",
@@ -171,16 +179,55 @@ const FORMATS: readonly (readonly [fields: RegExp, format: Format])[] = [
     format((text) => isHostPattern(text) && !isAddress(text), "the name of a host", NAME_FIX),
   ],
   [
-    /^V1ServiceSpec\.clusterIP$/,
-    format((text) => text === "None" || isAddress(text), "None or an IP address", "Remove it."),
+    /^V1ServiceSpec\.clusterIPs?$/,
+    (text) =>
+      text === "None"
+        ? undefined
+        : isAddress(text)
+        ? wrongAddress(text)
+        : { problem: "must be None or an IP address", fix: "Remove it." },
   ],
   [/^V1(Secret|ConfigMap)KeySelector\.key$/, CONFIG_KEY],
   [
     /^V1(ContainerPort\.name|HTTPGetAction\.port|TCPSocketAction\.port|ServicePort\.targetPort|ServiceBackendPort\.name)$/,
     PORT_NAME,
   ],
-  [/^V1(PodDNSConfig\.nameservers|HostAlias\.ip|EndpointAddress\.ip)$/, ADDRESS],
-  [/^V1ServiceSpec\.externalIPs$/, ADDRESS],
+  [/^V1(PodDNSConfig\.nameservers|HostAlias\.ip|EndpointAddress\.ip)$/, wrongAddress],
+  [/^V1ServiceSpec\.externalIPs$/, wrongExternalAddress],
+  // The API server ignores spaces around a block.
+  [/^V1ServiceSpec\.loadBalancerSourceRanges$/, (text) => wrongBlock(text.trim())],
+  [/^V1PodDNSConfig\.searches$/, format(isSearchDomain, "a domain", NAME_FIX)],
+  [
+    /^V1Sysctl\.name$/,
+    format(
+      (text) => text.length <= 253 && SYSCTL.test(text),
+      "the name of a kernel parameter",
+      "Write it like net.core.somaxconn.",
+    ),
+  ],
+  [
+    /^V1(PodReadinessGate\.conditionType|PodFailurePolicyOnPodConditionsPattern\.type|TopologySelectorLabelRequirement\.key|ServicePort\.appProtocol)$/,
+    QUALIFIED,
+  ],
+  // The API server ignores the case of these two.
+  [/^V1StorageClass\.provisioner$/, (text) => QUALIFIED(text.toLowerCase())],
+  [
+    /^V1CSIPersistentVolumeSource\.driver$/,
+    format(
+      (text) => text.length <= 63 && isObjectName(text.toLowerCase()),
+      "the name of a CSI driver",
+      "Use letters, digits, - and ., and at most 63 characters.",
+    ),
+  ],
+  [
+    /^V1JobSpec\.managedBy$/,
+    format(
+      (text) => text.length <= 63 && isObjectName(text.split("/")[0]!) && /\/[^\s/]/.test(text),
+      "a domain, a slash and a name",
+      "Write it like example.com/controller, and at most 63 characters.",
+    ),
+  ],
+  [/^V2(MetricIdentifier\.name|CrossVersionObjectReference\.(name|kind))$/, PATH_SEGMENT],
   [
     /^V1(VolumeMount\.subPath|VolumeMount\.subPathExpr|SeccompProfile\.localhostProfile)$/,
     INNER_PATH,
@@ -195,7 +242,7 @@ const FORMATS: readonly (readonly [fields: RegExp, format: Format])[] = [
     format((text) => text.startsWith("/"), "an absolute path", "Begin the path with /."),
   ],
   [
-    /^V1HostPathVolumeSource\.path$/,
+    /^V1(HostPath|Local)VolumeSource\.path$/,
     format((text) => !text.split("/").includes(".."), "a path without ..", "Write the whole path."),
   ],
   [
@@ -269,11 +316,14 @@ function isHostPattern(text: string): boolean {
   return isObjectName(text.replace(/^\*\./, ""));
 }
 
-function isAddress(text: string): boolean {
-  if (/^\d{1,3}(\.\d{1,3}){3}$/.test(text)) {
-    return text.split(".").every((part) => Number(part) < 256);
-  }
-  return /^[0-9a-fA-F:.]*:[0-9a-fA-F:.]*$/.test(text) && URL.canParse(`http://[${text}]`);
+/** The name of a kernel parameter. Its parts may be separated by slashes, as in its file. */
+const SYSCTL = /^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$/;
+
+/** Returns whether a text is a domain for searches. A part may have underscores. */
+function isSearchDomain(text: string): boolean {
+  const domain = text.replace(/\.$/, "");
+  const part = "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?";
+  return text === "." || domain.length <= 253 && new RegExp(`^${part}(\\.${part})*$`).test(domain);
 }
 
 /**
@@ -291,7 +341,7 @@ export function wrongValue(
   isHidden: boolean,
 ): WrongValue | undefined {
   if (typeof value === "number") return wrongNumber(field, code, value);
-  if (typeof value !== "string" || value === "") return undefined;
+  if (typeof value !== "string" || value === "" && !NEVER_EMPTY.test(field)) return undefined;
   const is = isHidden ? "" : `, but is ${JSON.stringify(value)}`;
   const known = entryOf(VALUES, field)?.split(" ");
   if (known !== undefined) {
@@ -299,7 +349,9 @@ export function wrongValue(
     const meant = closestWord(value, known);
     return {
       problem: `must be ${known.join(", ")}${is}`,
-      fix: meant === undefined ? "Write one of them." : `Write ${nameOf(field)}: ${meant}`,
+      fix: meant !== undefined
+        ? `Write ${nameOf(field)}: ${meant}`
+        : `${value === "" ? "Remove it, or write" : "Write"} one of them.`,
     };
   }
   if (hasPlaceholder(value)) return undefined;

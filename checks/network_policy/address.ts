@@ -56,8 +56,8 @@ export function parseAddress(text: string): Address | undefined {
 }
 
 /**
- * Parses a block such as `10.0.0.0/8`. Ignores the bits after the prefix, as Kubernetes does: the API
- * server accepts `10.1.2.3/8` with a warning, and network plugins treat it as `10.0.0.0/8`.
+ * Parses a block such as `10.0.0.0/8`. Ignores the bits after the prefix, as network plugins do. API
+ * servers before Kubernetes 1.36 accept `10.1.2.3/8` with a warning.
  *
  * @returns undefined for any other text
  * @example

@@ -7,6 +7,7 @@ import {
   isFilledValue,
   withoutEncryption,
 } from "../../kubernetes/filled_values.ts";
+import { uncertainBlocks } from "../../kubernetes/address_rules.ts";
 import { typeOf, type WrongField, wrongFields } from "../../kubernetes/api_types.ts";
 import { wrongConfigMap } from "../../kubernetes/config_map_rules.ts";
 import { wrongService } from "../../kubernetes/service_rules.ts";
@@ -105,7 +106,7 @@ function wrongPolicy(value: Fields): WrongField[] {
       why: "the API server refuses the policy, so the open connections are not known",
     });
   });
-  return found;
+  return [...found, ...uncertainBlocks(value)];
 }
 
 /** Returns whether the value at a path may be a secret, so that no message shows it. */

@@ -25,6 +25,10 @@ const rolling = (rollingUpdate: Fields) => deployment({ strategy: { rollingUpdat
 const resources = (requests: Fields, limits: Fields = {}) =>
   container({ resources: { requests, limits } });
 const volume = (fields: Fields) => pod({ volumes: [{ name: "v", ...fields }] });
+const dns = (dnsConfig: Fields, more: Fields = {}) => pod({ dnsConfig, ...more });
+const sysctl = (name: string, more: Fields = {}) =>
+  pod({ securityContext: { sysctls: [{ name, value: "1" }] }, ...more });
+const gate = (conditionType: string) => pod({ readinessGates: [{ conditionType }] });
 const port = (fields: Fields) => container({ ports: [{ containerPort: 80, ...fields }] });
 const first = (name: string) => (
   { name, image: "a", ports: [{ containerPort: 1, hostPort: 9 }] }
@@ -72,6 +76,51 @@ const label = (fieldPath: string) =>
 const file = (fieldPath: string) =>
   volume({ downwardAPI: { items: [{ path: "f", fieldRef: { fieldPath } }] } });
 const STORAGE = { requests: { storage: "1Gi" } };
+
+const job = (spec: Fields) => ({
+  apiVersion: "batch/v1",
+  kind: "Job",
+  metadata: meta,
+  spec: { template: pods({ restartPolicy: "Never" }, {}), ...spec },
+});
+const tls = (host: string) => ingress(backend({ number: 80 }), { tls: [{ hosts: [host] }] });
+const scaling = (fields: Fields) => ({
+  apiVersion: "autoscaling/v2",
+  kind: "HorizontalPodAutoscaler",
+  metadata: meta,
+  spec: {
+    scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "a" },
+    maxReplicas: 3,
+    ...fields,
+  },
+});
+const budget = (unhealthyPodEvictionPolicy: string) => ({
+  apiVersion: "policy/v1",
+  kind: "PodDisruptionBudget",
+  metadata: meta,
+  spec: { selector: { matchLabels: { a: "b" } }, minAvailable: 1, unhealthyPodEvictionPolicy },
+});
+const storageClass = (fields: Fields) => (
+  {
+    apiVersion: "storage.k8s.io/v1",
+    kind: "StorageClass",
+    metadata: meta,
+    provisioner: "a",
+    ...fields,
+  }
+);
+const policy = (ipBlock: Fields) => ({
+  apiVersion: "networking.k8s.io/v1",
+  kind: "NetworkPolicy",
+  metadata: meta,
+  spec: { podSelector: {}, ingress: [{ from: [{ ipBlock }] }] },
+});
+const balancer = (range: string) =>
+  service({ type: "LoadBalancer", ports: [{ port: 80 }], loadBalancerSourceRanges: [range] });
+const external = (address: string) => service({ ports: [{ port: 80 }], externalIPs: [address] });
+const toleration = (fields: Fields) => pod({ tolerations: [{ key: "a", ...fields }] });
+const condition = (fields: Fields) =>
+  job({ podFailurePolicy: { rules: [{ action: "Ignore", onPodConditions: [fields] }] } });
 
 /** Objects that the API server refuses, and a part of what the check finds. */
 export const REFUSED: readonly (readonly [Fields, string])[] = [
@@ -239,6 +288,74 @@ export const REFUSED: readonly (readonly [Fields, string])[] = [
     },
     "do not have the label a=c",
   ],
+  [
+    pod({ preemptionPolicy: "" }),
+    'preemptionPolicy must be Never, PreemptLowerPriority, but is ""',
+  ],
+  [pod({ runtimeClassName: "" }), 'runtimeClassName must be the name of an object, but is ""'],
+  [pod({ securityContext: { fsGroupChangePolicy: "" } }), "Remove it, or write one of them"],
+  [pod(spread({ nodeTaintsPolicy: "" })), "nodeTaintsPolicy must be Honor, Ignore"],
+  [container({ securityContext: { procMount: "" } }), "procMount must be"],
+  [
+    workload("Deployment", {}, { initContainers: [{ ...first("b"), restartPolicy: "" }] }),
+    "must be",
+  ],
+  [
+    claim({ accessModes: ["ReadWriteOnce"], resources: STORAGE, volumeMode: "" }),
+    "volumeMode must be",
+  ],
+  [claim({ accessModes: [""], resources: STORAGE }), "an item of accessModes must be"],
+  [service({ ports: [{ port: 80 }], ipFamilyPolicy: "" }), "ipFamilyPolicy must be"],
+  [service({ ports: [{ port: 80 }], internalTrafficPolicy: "" }), "internalTrafficPolicy must be"],
+  [service({ ports: [{ port: 80, appProtocol: "" }] }), "appProtocol must be a name"],
+  [job({ completionMode: "" }), "completionMode must be"],
+  [job({ podReplacementPolicy: "" }), "podReplacementPolicy must be"],
+  [storageClass({ volumeBindingMode: "" }), "volumeBindingMode must be"],
+  [budget(""), "unhealthyPodEvictionPolicy must be"],
+  [scaling({ behavior: { scaleUp: { selectPolicy: "" } } }), "selectPolicy must be"],
+  [ingress(backend({ number: 80 }), { ingressClassName: "" }), "ingressClassName must be"],
+  [tls(""), "an item of hosts must be"],
+  [dns({ nameservers: [""] }), "an item of nameservers must be an IP address"],
+  [dns({ nameservers: ["1.1.1.1:53"] }), "an item of nameservers must be an IP address"],
+  ...["A.b", "*.a", "a..b", "", "__a", "a b"].map((search) =>
+    [dns({ searches: [search] }), "an item of searches must be a domain"] as const
+  ),
+  [dns({ options: [{ value: "2" }] }), "name is required, but missing"],
+  ...["Net.core.somaxconn", "net..core", "net.core.somaxconn=1", "net.core_"].map((name) =>
+    [sysctl(name), "name must be the name of a kernel parameter"] as const
+  ),
+  ...["a b", "a/b/c", "A.b/c"].map((name) => [gate(name), "conditionType must be a name"] as const),
+  [pod({ hostAliases: [{ ip: "1.2.3.4", hostnames: [""] }] }), "an item of hostnames must be"],
+  ...["10.0.0.1", "10.0.0.0/33", "10.0/16", "10.0.0.0/8,11.0.0.0/8", ""].map((range) =>
+    [balancer(range), "an item of loadBalancerSourceRanges must be a block of addresses"] as const
+  ),
+  [external("127.0.0.1"), "an item of externalIPs must not be a loopback address"],
+  [external("169.254.1.1"), "an item of externalIPs must not be a link-local address"],
+  [external("0.0.0.0"), "an item of externalIPs must not be 0.0.0.0"],
+  [external("ff02::1"), "an item of externalIPs must not be a link-local multicast address"],
+  [service({ ports: [{ port: 80, appProtocol: "a b" }] }), "appProtocol must be a name"],
+  ...["kueue", "a.b/", "/c", "A.b/c", "a b/c"].map((name) =>
+    [job({ managedBy: name }), "managedBy must be a domain, a slash and a name"] as const
+  ),
+  [condition({ type: "a b" }), "type must be a name"],
+  [condition({ type: "DisruptionTarget", status: "true" }), "Write status: True"],
+  [storageClass({ provisioner: "a/b/c" }), "provisioner must be a name"],
+];
+
+/**
+ * Objects that Kubernetes 1.36 refuses without more feature gates, and other versions may accept, and a
+ * part of the warning.
+ */
+export const UNCERTAIN: readonly (readonly [Fields, string])[] = [
+  [dns({ nameservers: ["010.1.1.1"] }), "must be an IP address without leading zeros"],
+  [dns({ nameservers: ["::ffff:1.2.3.4"] }), "must not be an IPv4 address in the form of IPv6"],
+  [pod({ hostAliases: [{ ip: "127.0.0.01" }] }), "ip must be an IP address without leading zeros"],
+  [external("01.2.3.4"), "Remove the leading zeros"],
+  [balancer("010.0.0.0/8"), "must be an IP address without leading zeros"],
+  [balancer("10.0.0.0/08"), "must be a block of addresses without leading zeros"],
+  [balancer("10.1.2.3/8"), "must begin with the first address of the block"],
+  [policy({ cidr: "10.1.2.3/8" }), "cidr must begin with the first address of the block"],
+  [policy({ cidr: "10.0.0.0/8", except: ["10.1.2.3/16"] }), "an item of except must begin with"],
 ];
 
 /** Objects that the API server accepts. */
@@ -302,12 +419,51 @@ export const ACCEPTED: readonly Fields[] = [
   claim({ accessModes: ["ReadWriteOncePod"], resources: STORAGE, storageClassName: "" }),
   ingress(backend({ name: "http" }, "*.example.com")),
   ingress(backend({ number: 80 }, "300.1.1.1"), { tls: [{ hosts: ["10.0.0.1", "*.a.b"] }] }),
+  // An empty text is the default of these fields.
+  pod({ restartPolicy: "", dnsPolicy: "", hostname: "", nodeName: "", priorityClassName: "" }),
+  container({ imagePullPolicy: "", terminationMessagePolicy: "" }),
+  port({ name: "", protocol: "" }),
+  container({ readinessProbe: { httpGet: { port: 1, scheme: "" } } }),
+  deployment({ strategy: { type: "" } }),
+  workload("StatefulSet", { podManagementPolicy: "", updateStrategy: { type: "" } }),
+  toleration({ operator: "", effect: "", value: "" }),
+  storageClass({ reclaimPolicy: "" }),
+  service({
+    ...{ type: "", sessionAffinity: "", externalTrafficPolicy: "", clusterIP: "" },
+    ports: [{ port: 80, protocol: "", name: "" }],
+  }),
+  ingress(backend({ number: 80 }, "")),
+  dns({ nameservers: ["10.0.0.10", "fd00::a"], searches: ["a.b.", "_a.b_c", "."] }),
+  dns({ options: [{ name: "ndots", value: "2" }, { name: "edns0" }, { name: "ndots" }] }),
+  ...["kernel.shm_rmid_forced", "net/ipv4/conf/eth0.1/rp_filter", "a-b.c"].map((each) =>
+    sysctl(each)
+  ),
+  ...["target-health.elbv2.k8s.aws", "Ready", "cloud.google.com/neg_Ready"].map(gate),
+  ...["10.0.0.0/8", " 10.0.0.0/8 ", "0.0.0.0/0", "fd00::/64", "1.2.3.4/32"].map(balancer),
+  ...["1.2.3.4", "10.0.0.1", "2001:db8::1", "224.0.1.1"].map(external),
+  service({ ports: [{ port: 80, appProtocol: "kubernetes.io/h2c" }] }),
+  ...["kubernetes.io/job-controller", "kueue.x-k8s.io/multikueue", "a/b/c"].map((managedBy) =>
+    job({ managedBy })
+  ),
+  condition({ type: "DisruptionTarget" }),
+  condition({ type: "a.b/c", status: "Unknown" }),
+  ...["Kubernetes.io/AWS", "a_b", "ebs.csi.aws.com"].map((provisioner) => (
+    storageClass({ provisioner })
+  )),
+  policy({ cidr: "10.0.0.0/8", except: ["10.1.0.0/16"] }),
+  policy({ cidr: "FD00:0:0::/64" }),
 ];
 
 /** The paths of the kinds on a server. */
 export const PATHS: Readonly<Record<string, string>> = {
   ConfigMap: "/api/v1/namespaces/default/configmaps",
   CronJob: "/apis/batch/v1/namespaces/default/cronjobs",
+  HorizontalPodAutoscaler: "/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers",
+  Job: "/apis/batch/v1/namespaces/default/jobs",
+  NetworkPolicy: "/apis/networking.k8s.io/v1/namespaces/default/networkpolicies",
+  PersistentVolume: "/api/v1/persistentvolumes",
+  PodDisruptionBudget: "/apis/policy/v1/namespaces/default/poddisruptionbudgets",
+  StorageClass: "/apis/storage.k8s.io/v1/storageclasses",
   DaemonSet: "/apis/apps/v1/namespaces/default/daemonsets",
   Deployment: "/apis/apps/v1/namespaces/default/deployments",
   Ingress: "/apis/networking.k8s.io/v1/namespaces/default/ingresses",
