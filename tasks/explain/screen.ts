@@ -46,9 +46,15 @@ function headingOf({ depth, tokens }: Tokens.Heading, screen: Screen, width: num
   return [...lines.map((line) => paint(line, "bold", screen.colour)), ...underline];
 }
 
-/** Code stays as it is, at the start of the line, so that it can be copied. */
-function codeOf({ text }: Tokens.Code, { colour }: Screen): string[] {
-  return text.replace(/\n$/, "").split("\n").map((line) => paint(line, "green", colour));
+/**
+ * Code stays as it is, at the start of the line, so that it can be copied. Without colours, it keeps
+ * the fences of Markdown, as code in a line keeps its backticks.
+ */
+function codeOf({ text, lang = "" }: Tokens.Code, { colour }: Screen): string[] {
+  const lines = text.replace(/\n$/, "").split("\n");
+  return colour
+    ? lines.map((line) => paint(line, "green", true))
+    : [`\`\`\`${lang}`, ...lines, "```"];
 }
 
 function listOf(list: Tokens.List, screen: Screen, width: number): string[] {

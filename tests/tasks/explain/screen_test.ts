@@ -72,7 +72,9 @@ b        nothing
 
 Destructive: it removes.
 
-kubectl delete job "$JOB"   # a long line of code that is never broken, however long it is`,
+\`\`\`sh
+kubectl delete job "$JOB"   # a long line of code that is never broken, however long it is
+\`\`\``,
   );
 });
 
