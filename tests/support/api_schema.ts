@@ -104,7 +104,8 @@ function addType(name: string, types: Map<string, Record<string, string>>): void
   for (const [, field, optional, type] of declared.matchAll(/^ {4}'(.+?)'(\?)?: (.+);$/gm)) {
     // The client appends an underscore to reserved words.
     const key = field!.replace(/^_/, "");
-    if (SERVERS.includes(key)) {
+    // The status of a condition that a rule waits for is a text.
+    if (SERVERS.includes(key) && !name.endsWith("Pattern")) {
       fields[key] = "x";
       continue;
     }

@@ -4,7 +4,8 @@ import type { Fields } from "../../../../checks/kubernetes/fields.ts";
 // check, and another with a real server.
 
 const meta = { name: "a" };
-const pods = (pod: Fields, container: Fields): Fields => ({
+/** A template of pods, with more fields of their spec and of their container. */
+export const pods = (pod: Fields, container: Fields): Fields => ({
   metadata: { labels: { a: "b" } },
   spec: { containers: [{ name: "a", image: "a", ...container }], ...pod },
 });
@@ -26,6 +27,8 @@ const resources = (requests: Fields, limits: Fields = {}) =>
   container({ resources: { requests, limits } });
 const volume = (fields: Fields) => pod({ volumes: [{ name: "v", ...fields }] });
 const dns = (dnsConfig: Fields, more: Fields = {}) => pod({ dnsConfig, ...more });
+const numbered = (count: number, text: string) =>
+  Array.from({ length: count }, (_, i) => `${text}${i}`);
 const sysctl = (name: string, more: Fields = {}) =>
   pod({ securityContext: { sysctls: [{ name, value: "1" }] }, ...more });
 const gate = (conditionType: string) => pod({ readinessGates: [{ conditionType }] });
@@ -77,12 +80,6 @@ const file = (fieldPath: string) =>
   volume({ downwardAPI: { items: [{ path: "f", fieldRef: { fieldPath } }] } });
 const STORAGE = { requests: { storage: "1Gi" } };
 
-const job = (spec: Fields) => ({
-  apiVersion: "batch/v1",
-  kind: "Job",
-  metadata: meta,
-  spec: { template: pods({ restartPolicy: "Never" }, {}), ...spec },
-});
 const tls = (host: string) => ingress(backend({ number: 80 }), { tls: [{ hosts: [host] }] });
 const scaling = (fields: Fields) => ({
   apiVersion: "autoscaling/v2",
@@ -119,8 +116,6 @@ const balancer = (range: string) =>
   service({ type: "LoadBalancer", ports: [{ port: 80 }], loadBalancerSourceRanges: [range] });
 const external = (address: string) => service({ ports: [{ port: 80 }], externalIPs: [address] });
 const toleration = (fields: Fields) => pod({ tolerations: [{ key: "a", ...fields }] });
-const condition = (fields: Fields) =>
-  job({ podFailurePolicy: { rules: [{ action: "Ignore", onPodConditions: [fields] }] } });
 
 /** Objects that the API server refuses, and a part of what the check finds. */
 export const REFUSED: readonly (readonly [Fields, string])[] = [
@@ -308,8 +303,6 @@ export const REFUSED: readonly (readonly [Fields, string])[] = [
   [service({ ports: [{ port: 80 }], ipFamilyPolicy: "" }), "ipFamilyPolicy must be"],
   [service({ ports: [{ port: 80 }], internalTrafficPolicy: "" }), "internalTrafficPolicy must be"],
   [service({ ports: [{ port: 80, appProtocol: "" }] }), "appProtocol must be a name"],
-  [job({ completionMode: "" }), "completionMode must be"],
-  [job({ podReplacementPolicy: "" }), "podReplacementPolicy must be"],
   [storageClass({ volumeBindingMode: "" }), "volumeBindingMode must be"],
   [budget(""), "unhealthyPodEvictionPolicy must be"],
   [scaling({ behavior: { scaleUp: { selectPolicy: "" } } }), "selectPolicy must be"],
@@ -321,6 +314,25 @@ export const REFUSED: readonly (readonly [Fields, string])[] = [
     [dns({ searches: [search] }), "an item of searches must be a domain"] as const
   ),
   [dns({ options: [{ value: "2" }] }), "name is required, but missing"],
+  [pod({ dnsPolicy: "None" }), "dnsPolicy: None needs a nameserver"],
+  [dns({ searches: ["a.b"] }, { dnsPolicy: "None" }), "dnsPolicy: None needs a nameserver"],
+  [dns({ nameservers: [1, 2, 3, 4].map((i) => `1.2.3.${i}`) }), "nameservers has 4 items"],
+  [dns({ searches: numbered(33, "a") }), "searches has 33 items, and a pod may have 32"],
+  [
+    dns({ searches: numbered(20, `${"b".repeat(60)}.${"c".repeat(60)}`) }),
+    "searches has 2469 char",
+  ],
+  [
+    pod({ securityContext: { sysctls: ["1", "2"].map((value) => ({ name: "a.b", value })) } }),
+    "a.b is there twice",
+  ],
+  [sysctl("net.core.somaxconn", { hostNetwork: true }), "is not allowed with hostNetwork: true"],
+  [sysctl("net/core/somaxconn", { hostNetwork: true }), "is not allowed with hostNetwork: true"],
+  [sysctl("kernel.shmmax", { hostIPC: true }), "is not allowed with hostIPC: true"],
+  [sysctl("fs.mqueue.msg_max", { hostIPC: true }), "is not allowed with hostIPC: true"],
+  [toleration({ operator: "Gt", value: "x" }), "operator Gt needs a number"],
+  [toleration({ operator: "Lt" }), "operator Lt needs a number"],
+  [toleration({ operator: "In", value: "x" }), "operator must be Equal, Exists, Gt, Lt"],
   ...["Net.core.somaxconn", "net..core", "net.core.somaxconn=1", "net.core_"].map((name) =>
     [sysctl(name), "name must be the name of a kernel parameter"] as const
   ),
@@ -334,11 +346,6 @@ export const REFUSED: readonly (readonly [Fields, string])[] = [
   [external("0.0.0.0"), "an item of externalIPs must not be 0.0.0.0"],
   [external("ff02::1"), "an item of externalIPs must not be a link-local multicast address"],
   [service({ ports: [{ port: 80, appProtocol: "a b" }] }), "appProtocol must be a name"],
-  ...["kueue", "a.b/", "/c", "A.b/c", "a b/c"].map((name) =>
-    [job({ managedBy: name }), "managedBy must be a domain, a slash and a name"] as const
-  ),
-  [condition({ type: "a b" }), "type must be a name"],
-  [condition({ type: "DisruptionTarget", status: "true" }), "Write status: True"],
   [storageClass({ provisioner: "a/b/c" }), "provisioner must be a name"],
 ];
 
@@ -354,6 +361,7 @@ export const UNCERTAIN: readonly (readonly [Fields, string])[] = [
   [balancer("010.0.0.0/8"), "must be an IP address without leading zeros"],
   [balancer("10.0.0.0/08"), "must be a block of addresses without leading zeros"],
   [balancer("10.1.2.3/8"), "must begin with the first address of the block"],
+  [toleration({ operator: "Gt", value: "5" }), "needs the feature gate TaintTolerationComparison"],
   [policy({ cidr: "10.1.2.3/8" }), "cidr must begin with the first address of the block"],
   [policy({ cidr: "10.0.0.0/8", except: ["10.1.2.3/16"] }), "an item of except must begin with"],
 ];
@@ -435,6 +443,11 @@ export const ACCEPTED: readonly Fields[] = [
   ingress(backend({ number: 80 }, "")),
   dns({ nameservers: ["10.0.0.10", "fd00::a"], searches: ["a.b.", "_a.b_c", "."] }),
   dns({ options: [{ name: "ndots", value: "2" }, { name: "edns0" }, { name: "ndots" }] }),
+  dns({ nameservers: ["1.2.3.4"] }, { dnsPolicy: "None" }),
+  dns({ nameservers: ["1.2.3.4", "1.2.3.4", "1.2.3.5"], searches: numbered(32, "a") }),
+  sysctl("kernel.shm_rmid_forced", { hostNetwork: true }),
+  sysctl("kernel.panic", { hostIPC: true }),
+  sysctl("net.core.somaxconn", { hostIPC: true }),
   ...["kernel.shm_rmid_forced", "net/ipv4/conf/eth0.1/rp_filter", "a-b.c"].map((each) =>
     sysctl(each)
   ),
@@ -442,11 +455,6 @@ export const ACCEPTED: readonly Fields[] = [
   ...["10.0.0.0/8", " 10.0.0.0/8 ", "0.0.0.0/0", "fd00::/64", "1.2.3.4/32"].map(balancer),
   ...["1.2.3.4", "10.0.0.1", "2001:db8::1", "224.0.1.1"].map(external),
   service({ ports: [{ port: 80, appProtocol: "kubernetes.io/h2c" }] }),
-  ...["kubernetes.io/job-controller", "kueue.x-k8s.io/multikueue", "a/b/c"].map((managedBy) =>
-    job({ managedBy })
-  ),
-  condition({ type: "DisruptionTarget" }),
-  condition({ type: "a.b/c", status: "Unknown" }),
   ...["Kubernetes.io/AWS", "a_b", "ebs.csi.aws.com"].map((provisioner) => (
     storageClass({ provisioner })
   )),

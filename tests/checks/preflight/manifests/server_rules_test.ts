@@ -4,7 +4,11 @@ import { refusedFields } from "../../../../checks/preflight/manifests/refused_ob
 import { openApi } from "../../../cluster/api.ts";
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
 import { clusterTest, controlPlane } from "../../../support/control_plane.ts";
+import { ACCEPTED_JOBS, REFUSED_JOBS } from "./job_server_rules.ts";
 import { ACCEPTED, PATHS, REFUSED, UNCERTAIN } from "./server_rules.ts";
+
+const refused = [...REFUSED, ...REFUSED_JOBS];
+const accepted = [...ACCEPTED, ...ACCEPTED_JOBS];
 
 /** The failures, or the warnings, that the check finds in an object, as `field: problem; fix`. */
 function refusals(object: Fields, wanted: "fail" | "warn" = "fail"): string[] {
@@ -14,7 +18,7 @@ function refusals(object: Fields, wanted: "fail" | "warn" = "fail"): string[] {
     .map(({ field = "", problem, fix }) => `${field}: ${problem}; ${fix}`);
 }
 
-for (const [object, expected] of REFUSED) {
+for (const [object, expected] of refused) {
   Deno.test(`refusedFields finds in a ${object.kind}: ${expected}`, () => {
     assertStringIncludes(refusals(object).join("\n"), expected);
   });
@@ -28,7 +32,7 @@ for (const [object, expected] of UNCERTAIN) {
 }
 
 Deno.test("refusedFields accepts what the API server accepts", () => {
-  const wrong = ACCEPTED.map((object) => (
+  const wrong = accepted.map((object) => (
     { object, found: [...refusals(object), ...refusals(object, "warn")] }
   ));
   assertEquals(wrong.filter(({ found }) => found.length > 0), []);
@@ -48,11 +52,11 @@ clusterTest("an API server has the verdicts of these objects", async () => {
     const { message } = await response.json();
     return { isAccepted: response.ok, message };
   };
-  for (const [object, expected] of [...REFUSED, ...UNCERTAIN]) {
+  for (const [object, expected] of [...refused, ...UNCERTAIN]) {
     const { isAccepted } = await answer(object);
     assertEquals(isAccepted, false, `accepted: ${expected}`);
   }
-  for (const object of ACCEPTED) {
+  for (const object of accepted) {
     const { isAccepted, message } = await answer(object);
     assertEquals(isAccepted, true, message);
   }
