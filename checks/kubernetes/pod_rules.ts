@@ -1,8 +1,10 @@
 import type { WrongField } from "./api_types.ts";
 import { WRITE_SCHEDULE, wrongSchedule, wrongTimeZone } from "./cron_schedule.ts";
 import { type Fields, fieldsIn, isFields, listOf, textOf } from "./fields.ts";
+import { wrongJob } from "./job_rules.ts";
 import { closestWord } from "./spelling.ts";
 import { wrongLabelKey } from "./metadata.ts";
+import { wrongDns, wrongSysctls } from "./pod_setting_rules.ts";
 import { wrongPorts, wrongProfiles, wrongResources, wrongRollout } from "./workload_rules.ts";
 import { groupOf, podTemplatesOf } from "./workloads.ts";
 
@@ -24,8 +26,9 @@ export function wrongWorkload(object: Fields): WrongField[] {
     ...wrongTolerations(spec, specPath),
     ...wrongVolumes(spec, specPath, claimsOf(object)),
     ...wrongSelector(object, metadata, metadataPath),
-    ...wrongJobSelector(object),
-    ...wrongExitCodes(object, spec),
+    ...wrongDns(spec, specPath),
+    ...wrongSysctls(spec, specPath),
+    ...wrongJob(object, spec),
   ];
 }
 
@@ -109,6 +112,7 @@ function wrongTolerations(spec: Fields, specPath: string): WrongField[] {
         fix: "Remove value, or write operator: Equal.",
       }];
     }
+    if (operator === "Gt" || operator === "Lt") return [wrongComparison(operator, value, path)];
     if ((tolerationSeconds ?? null) === null || effect === "NoExecute") return [];
     return [{
       path: `${path}.tolerationSeconds`,
@@ -116,6 +120,23 @@ function wrongTolerations(spec: Fields, specPath: string): WrongField[] {
       fix: "Remove tolerationSeconds.",
     }];
   });
+}
+
+function wrongComparison(operator: string, value: unknown, path: string): WrongField {
+  if (!/^(0|-?[1-9]\d*)$/.test(textOf(value) ?? "")) {
+    return {
+      path: `${path}.value`,
+      problem: `operator ${operator} needs a number without leading zeros`,
+      fix: `Write it like value: "5"`,
+    };
+  }
+  return {
+    path: `${path}.operator`,
+    problem: `operator ${operator} needs the feature gate TaintTolerationComparisonOperators`,
+    fix: "Enable the gate of the API server and the scheduler, or use operator: Equal or Exists.",
+    why: "an API server without the gate refuses the object",
+    isUncertain: true,
+  };
 }
 
 function wrongContainers(spec: Fields, specPath: string): WrongField[] {
@@ -357,88 +378,4 @@ function wrongSelector(object: Fields, metadata: unknown, metadataPath: string):
     problem: `the pods of the template do not have the label ${key}=${value}`,
     fix: `Set in ${metadataPath}.labels: ${key}: ${JSON.stringify(value)}`,
   }];
-}
-
-/**
- * Labels in the selector of a Job, to which the API server adds its own. That of a running Job has the
- * id of the Job.
- */
-function wrongJobSelector({ kind, spec }: Fields): WrongField[] {
-  if (kind === "CronJob") {
-    const { selector } = fieldsIn(fieldsIn(fieldsIn(spec).jobTemplate).spec);
-    return isFields(selector) ? [ownSelector("spec.jobTemplate.spec.selector")] : [];
-  }
-  if (kind !== "Job" || !isFields(spec) || spec.manualSelector === true) return [];
-  const { selector } = spec;
-  if (!isFields(selector)) return [];
-  const labels = isFields(selector.matchLabels) ? Object.keys(selector.matchLabels) : [];
-  const isGenerated = labels.some((key) => key.endsWith("controller-uid"));
-  return labels.length === 0 || isGenerated ? [] : [ownSelector("spec.selector")];
-}
-
-function ownSelector(path: string): WrongField {
-  return {
-    path,
-    problem: "a Job may have no selector of its own: the API server generates it",
-    fix: `Remove ${path}.`,
-  };
-}
-
-/** The rules of a podFailurePolicy. */
-function wrongExitCodes(object: Fields, spec: Fields): WrongField[] {
-  if (object.kind !== "Job" && object.kind !== "CronJob" || !isFields(object.spec)) return [];
-  const template = isFields(object.spec.jobTemplate) ? object.spec.jobTemplate : {};
-  const isJob = object.kind === "Job";
-  const job = isJob ? object.spec : isFields(template.spec) ? template.spec : {};
-  const path = isJob ? "spec" : "spec.jobTemplate.spec";
-  const found: WrongField[] = [];
-  if (job.completionMode === "Indexed" && (job.completions ?? null) === null) {
-    found.push({
-      path: `${path}.completions`,
-      problem: "completions is required with completionMode: Indexed, but missing",
-      fix: "Add completions: <number>",
-    });
-  }
-  if (!isFields(job.podFailurePolicy)) return found;
-  if (spec.restartPolicy === "OnFailure") {
-    found.push({
-      path: `${path}.podFailurePolicy`,
-      problem: "podFailurePolicy needs restartPolicy: Never, but it is OnFailure",
-      fix: "Set in the pod's spec: restartPolicy: Never",
-    });
-  }
-  const names = ["initContainers", "containers"].flatMap((list) =>
-    listOf(spec[list]).map(({ name }) => textOf(name) ?? "")
-  );
-  for (const [i, { onExitCodes }] of listOf(job.podFailurePolicy.rules).entries()) {
-    if (!isFields(onExitCodes)) continue;
-    const wrong = wrongCodes(onExitCodes);
-    if (wrong !== undefined) {
-      found.push({
-        path: `${path}.podFailurePolicy.rules[${i}].onExitCodes.values`,
-        problem: wrong,
-        fix: "Write each exit code once, in ascending order; 0 only with operator: NotIn.",
-      });
-    }
-    const name = textOf(onExitCodes.containerName);
-    if (name === undefined || names.includes(name)) continue;
-    found.push({
-      path: `${path}.podFailurePolicy.rules[${i}].onExitCodes.containerName`,
-      problem: `the pod has no container ${name}`,
-      fix: `Write one of ${names.join(", ")}`,
-    });
-  }
-  return found;
-}
-
-/** What the API server does not accept in a list of exit codes. */
-function wrongCodes({ operator, values }: Fields): string | undefined {
-  if (!Array.isArray(values)) return undefined;
-  // The API server reads null as 0.
-  const codes = values.map((each) => each ?? 0);
-  if (operator === "In" && codes.includes(0)) return "0 is no exit code of a failed container";
-  if (new Set(codes).size < codes.length) return "an exit code is there twice";
-  return codes.some((code, i) => i > 0 && code < codes[i - 1])
-    ? "the exit codes are not in ascending order"
-    : undefined;
 }
