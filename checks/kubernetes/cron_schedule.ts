@@ -81,6 +81,12 @@ const ZONE = /^[A-Z]\w*([/_+-]([A-Z]\w*|\d+|au|es|of))*$/;
 const SHORT = /^[A-Z]{3}$/;
 const SHORT_ZONES = /^(CET|EET|EST|GMT|HST|MET|MST|PRC|ROC|ROK|UCT|UTC|WET)$/;
 
+/** The names that the time zone database dropped in 2020, and Intl still knows. */
+const DROPPED = /^(SystemV\/.+|US\/Pacific-New|Canada\/East-Saskatchewan)$/;
+
+/** The names of files that only some machines have beside the time zones. */
+const OF_MACHINE = /^(posixrules|localtime|(posix|right)\/(.+))$/;
+
 /**
  * Returns whether a text names a time zone.
  *
@@ -94,7 +100,9 @@ const SHORT_ZONES = /^(CET|EET|EST|GMT|HST|MET|MST|PRC|ROC|ROK|UCT|UTC|WET)$/;
  */
 export function isTimeZone(name: string): boolean {
   if (name === "UTC" || name === "Etc/UTC") return true; // without the load of all time zones
-  if (!ZONE.test(name) || SHORT.test(name) && !SHORT_ZONES.test(name)) return false;
+  if (!ZONE.test(name) || DROPPED.test(name) || SHORT.test(name) && !SHORT_ZONES.test(name)) {
+    return false;
+  }
   try {
     const { timeZone } = new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions();
     // Intl ignores the case.
@@ -106,11 +114,18 @@ export function isTimeZone(name: string): boolean {
 
 /** The problem of a text that names no time zone. */
 export function wrongTimeZone(path: string, timeZone: unknown): WrongField[] {
-  return typeof timeZone !== "string" || isTimeZone(timeZone) ? [] : [{
-    path,
-    problem: `${JSON.stringify(timeZone)} is no time zone`,
-    fix: 'Write it like "Etc/UTC" or "America/Sao_Paulo".',
-  }];
+  if (typeof timeZone !== "string" || isTimeZone(timeZone)) return [];
+  const [isFile, , , zone] = OF_MACHINE.exec(timeZone) ?? [];
+  const fix = 'Write it like "Etc/UTC" or "America/Sao_Paulo".';
+  return isFile !== undefined && (zone === undefined || isTimeZone(zone))
+    ? [{
+      path,
+      problem: `${JSON.stringify(timeZone)} is a time zone only on some machines`,
+      fix,
+      why: "an API server on another machine refuses it, or reads another time zone",
+      isUncertain: true,
+    }]
+    : [{ path, problem: `${JSON.stringify(timeZone)} is no time zone`, fix }];
 }
 
 /** The schedules that an operator refuses: those of ScheduledSparkApplications and CronWorkflows. */

@@ -238,7 +238,7 @@ const FORMATS: readonly (readonly [fields: RegExp, format: Format])[] = [
     (text) => text.startsWith("..") ? INNER_PATH("..") : INNER_PATH(text),
   ],
   [
-    /^V1NFSVolumeSource\.path$/,
+    /^V1(NFSVolumeSource|HTTPIngressPath)\.path$/,
     format((text) => text.startsWith("/"), "an absolute path", "Begin the path with /."),
   ],
   [

@@ -78,3 +78,8 @@ export function sparkMebibytes(text: string | undefined, unit = "m"): bigint | u
   ] ?? 0;
   return shift < 0 ? BigInt(found[1]!) >> BigInt(-shift) : BigInt(found[1]!) << BigInt(shift);
 }
+
+/** Parses an amount as the API server reads it: null is 0. Undefined for an invalid amount. */
+export function amountOf(value: unknown): bigint | undefined {
+  return value === null ? 0n : parseQuantity(value);
+}

@@ -3,10 +3,13 @@ import { hasPlaceholder } from "./field_rules.ts";
 import { type Fields, isFields, listOf, textOf } from "./fields.ts";
 import { isObjectName } from "./metadata.ts";
 
-/** The ports of a Service that the API server refuses although their types are right. */
+/** The fields of a Service that the API server refuses although their types are right. */
 export function wrongService({ apiVersion, kind, spec }: Fields): WrongField[] {
   if (apiVersion !== "v1" || kind !== "Service" || !isFields(spec)) return [];
-  const { type, clusterIP, externalName } = spec;
+  return [...wrongPorts(spec), ...wrongCombinations(spec), ...wrongFamilies(spec)];
+}
+
+function wrongPorts({ type, clusterIP, externalName, ...spec }: Fields): WrongField[] {
   if (type === "ExternalName" && !externalName) {
     return [{
       path: "spec.externalName",
@@ -62,4 +65,96 @@ export function wrongService({ apiVersion, kind, spec }: Fields): WrongField[] {
       fix: "Remove one of them.",
     }];
   });
+}
+
+/** Fields that need a type. A list must have items, and a number must not be 0, to count. */
+const OF_TYPES: readonly (readonly [field: string, types: string])[] = [
+  ["loadBalancerSourceRanges", "LoadBalancer"],
+  ["loadBalancerClass", "LoadBalancer"],
+  ["allocateLoadBalancerNodePorts", "LoadBalancer"],
+  ["healthCheckNodePort", "LoadBalancer"],
+  ["externalTrafficPolicy", "NodePort LoadBalancer"],
+  ["clusterIP", "ClusterIP NodePort LoadBalancer"],
+  ["clusterIPs", "ClusterIP NodePort LoadBalancer"],
+  ["ipFamilies", "ClusterIP NodePort LoadBalancer"],
+  ["ipFamilyPolicy", "ClusterIP NodePort LoadBalancer"],
+];
+
+const TYPES = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
+
+/** The fields of a Service that its type does not allow. */
+function wrongCombinations(spec: Fields): WrongField[] {
+  const type = textOf(spec.type) || "ClusterIP";
+  // The check of fields reports another type.
+  if (!TYPES.includes(type)) return [];
+  const isThere = (name: string) => {
+    const value = spec[name] ?? "";
+    return value !== "" && value !== 0 && !(Array.isArray(value) && value.length === 0);
+  };
+  const found = OF_TYPES.filter(([field, types]) =>
+    isThere(field) && !types.split(" ").includes(type) &&
+    // An external address makes the Service accessible from outside.
+    !(field === "externalTrafficPolicy" && isThere("externalIPs"))
+  ).map(([field, types]): WrongField => ({
+    path: `spec.${field}`,
+    problem: `${field} is not allowed with type: ${type}`,
+    fix: `Remove ${field}, or write type: ${types.split(" ").join(" or ")}`,
+  }));
+  const { clusterIP, externalTrafficPolicy } = spec;
+  if (clusterIP === "None" && (type === "NodePort" || type === "LoadBalancer")) {
+    found.push({
+      path: "spec.clusterIP",
+      problem: `clusterIP: None is not allowed with type: ${type}`,
+      fix: `Remove clusterIP, or write type: ClusterIP`,
+    });
+  }
+  if (
+    type === "LoadBalancer" && isThere("healthCheckNodePort") && externalTrafficPolicy !== "Local"
+  ) {
+    found.push({
+      path: "spec.healthCheckNodePort",
+      problem: "healthCheckNodePort needs externalTrafficPolicy: Local",
+      fix: "Add externalTrafficPolicy: Local, or remove healthCheckNodePort.",
+    });
+  }
+  return [
+    ...found,
+    ...listOf(spec.ports).flatMap(({ nodePort }, i) =>
+      type !== "ClusterIP" || !nodePort ? [] : [{
+        path: `spec.ports[${i}].nodePort`,
+        problem: "nodePort is not allowed with type: ClusterIP",
+        fix: "Write type: NodePort, or remove nodePort.",
+      }]
+    ),
+  ];
+}
+
+/** The addresses and IP families of a Service that contradict each other. */
+function wrongFamilies(
+  { clusterIP, clusterIPs, ipFamilies, ipFamilyPolicy }: Fields,
+): WrongField[] {
+  const [address] = Array.isArray(clusterIPs) ? clusterIPs : [];
+  const families: unknown[] = Array.isArray(ipFamilies) ? ipFamilies : [];
+  const found: WrongField[] = [];
+  if (typeof address === "string" && address !== (clusterIP || undefined)) {
+    found.push({
+      path: "spec.clusterIPs",
+      problem: `the first item must be clusterIP, which is ${clusterIP || "missing"}`,
+      fix: "Remove clusterIPs: the API server sets it.",
+    });
+  }
+  if (new Set(families).size < families.length) {
+    found.push({
+      path: "spec.ipFamilies",
+      problem: "an IP family is there twice",
+      fix: "Write each family once.",
+    });
+  } else if (families.length > 1 && ipFamilyPolicy === "SingleStack") {
+    found.push({
+      path: "spec.ipFamilyPolicy",
+      problem: "ipFamilyPolicy: SingleStack allows one IP family",
+      fix: "Write ipFamilyPolicy: PreferDualStack, or keep one family.",
+    });
+  }
+  return found;
 }

@@ -1,6 +1,6 @@
 import type { WrongField } from "./api_types.ts";
 import { type Fields, fieldsIn, isFields, listOf, textOf } from "./fields.ts";
-import { parseQuantity } from "./quantities.ts";
+import { amountOf } from "./quantities.ts";
 
 // More rules of the API server for workloads: those that compare several fields.
 
@@ -126,11 +126,6 @@ function isExtended(name: string): boolean {
   return /\//.test(name) && !/kubernetes\.io\//.test(name);
 }
 
-/** An amount, as the API server reads it: null is 0. */
-function amountOf(value: unknown): bigint | undefined {
-  return value === null ? 0n : parseQuantity(value);
-}
-
 /** The problems of the ports and probes of a pod's containers. */
 export function wrongPorts(spec: Fields, specPath: string): WrongField[] {
   const usedByContainers = new Set<string>();
@@ -189,38 +184,6 @@ export function wrongProfiles(spec: Fields, specPath: string): WrongField[] {
         : `localhostProfile is allowed only with type: Localhost, but the type is ${type}`,
       fix: isLocal ? "Add localhostProfile: <file>" : "Remove localhostProfile.",
     }];
-  });
-}
-
-/** The problems of a claim of a volume, and of the claims of a StatefulSet. */
-export function wrongClaims({ kind, spec }: Fields): WrongField[] {
-  const claims = kind === "PersistentVolumeClaim"
-    ? [{ claim: { metadata: { name: "own" }, spec }, path: "" }]
-    : kind === "StatefulSet"
-    ? listOf(fieldsIn(spec).volumeClaimTemplates).map((claim, i) => (
-      { claim, path: `spec.volumeClaimTemplates[${i}].` }
-    ))
-    : [];
-  return claims.flatMap(({ claim, path }) => {
-    const found: WrongField[] = [];
-    const name = textOf(fieldsIn(claim.metadata).name) ?? "";
-    if (name === "") {
-      found.push({
-        path: `${path}metadata.name`,
-        problem: "the claim has no name",
-        fix: "Set metadata.name of the claim to the name of a volume.",
-      });
-    }
-    const { requests } = fieldsIn(fieldsIn(claim.spec).resources);
-    const amount = amountOf(fieldsIn(requests).storage ?? null);
-    if (isFields(requests) && amount !== undefined && amount <= 0n) {
-      found.push({
-        path: `${path}spec.resources.requests.storage`,
-        problem: "the claim requests no storage",
-        fix: "Set resources.requests.storage, as in storage: 10Gi",
-      });
-    }
-    return found;
   });
 }
 

@@ -23,7 +23,8 @@ import { namesSecret } from "../../kubernetes/secret_text.ts";
 import { wrongMounts } from "../../kubernetes/operator_mounts.ts";
 import { type ManifestObject, placeOf } from "../../kubernetes/objects.ts";
 import { readPolicy } from "../../network_policy/read_policy.ts";
-import { wrongClaims } from "../../kubernetes/workload_rules.ts";
+import { wrongScaling } from "../../kubernetes/scaling_rules.ts";
+import { wrongClaims, wrongVolume } from "../../kubernetes/volume_rules.ts";
 import { wrongWorkload } from "../../kubernetes/pod_rules.ts";
 
 /**
@@ -81,6 +82,8 @@ export function refusedFields(
     ...wrongService(value),
     ...wrongConfigMap(value),
     ...wrongClaims(value),
+    ...wrongVolume(value),
+    ...wrongScaling(value),
     ...wrongBinding(value),
     ...wrongRules(value),
   ]

@@ -81,16 +81,6 @@ const file = (fieldPath: string) =>
 const STORAGE = { requests: { storage: "1Gi" } };
 
 const tls = (host: string) => ingress(backend({ number: 80 }), { tls: [{ hosts: [host] }] });
-const scaling = (fields: Fields) => ({
-  apiVersion: "autoscaling/v2",
-  kind: "HorizontalPodAutoscaler",
-  metadata: meta,
-  spec: {
-    scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "a" },
-    maxReplicas: 3,
-    ...fields,
-  },
-});
 const budget = (unhealthyPodEvictionPolicy: string) => ({
   apiVersion: "policy/v1",
   kind: "PodDisruptionBudget",
@@ -245,6 +235,9 @@ export const REFUSED: readonly (readonly [Fields, string])[] = [
   [cronJob("PST"), '"PST" is no time zone'],
   [cronJob("Local"), '"Local" is no time zone'],
   [cronJob("Mars/Base"), '"Mars/Base" is no time zone'],
+  [cronJob("SystemV/EST5EDT"), '"SystemV/EST5EDT" is no time zone'],
+  [cronJob("US/Pacific-New"), '"US/Pacific-New" is no time zone'],
+  [cronJob("posix/Mars"), '"posix/Mars" is no time zone'],
   [service({ selector: { a: "b" } }), "the Service has no ports"],
   [service({ type: "ExternalName" }), "externalName is required"],
   [service({ type: "ExternalName", externalName: "http://a.b" }), "must be the name of a host"],
@@ -305,7 +298,6 @@ export const REFUSED: readonly (readonly [Fields, string])[] = [
   [service({ ports: [{ port: 80, appProtocol: "" }] }), "appProtocol must be a name"],
   [storageClass({ volumeBindingMode: "" }), "volumeBindingMode must be"],
   [budget(""), "unhealthyPodEvictionPolicy must be"],
-  [scaling({ behavior: { scaleUp: { selectPolicy: "" } } }), "selectPolicy must be"],
   [ingress(backend({ number: 80 }), { ingressClassName: "" }), "ingressClassName must be"],
   [tls(""), "an item of hosts must be"],
   [dns({ nameservers: [""] }), "an item of nameservers must be an IP address"],
@@ -420,6 +412,7 @@ export const ACCEPTED: readonly Fields[] = [
     .map(cronJob),
   ...["EST5EDT", "GB-Eire", "NZ-CHAT", "UTC", "EST", "Asia/Calcutta", "Europe/Isle_of_Man", "W-SU"]
     .map(cronJob),
+  ...["Factory", "Zulu", "GMT+0", "Europe/Kyiv", "US/Samoa"].map(cronJob),
   service({ clusterIP: "None", selector: { a: "b" } }),
   service({ type: "ExternalName", externalName: "db.example.com." }),
   service({ externalName: "no_host", ports: [{ port: 80 }] }),

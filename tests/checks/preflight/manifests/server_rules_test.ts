@@ -5,10 +5,12 @@ import { openApi } from "../../../cluster/api.ts";
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
 import { clusterTest, controlPlane } from "../../../support/control_plane.ts";
 import { ACCEPTED_JOBS, REFUSED_JOBS } from "./job_server_rules.ts";
+import { ACCEPTED_OBJECTS, REFUSED_OBJECTS, UNCERTAIN_OBJECTS } from "./object_server_rules.ts";
 import { ACCEPTED, PATHS, REFUSED, UNCERTAIN } from "./server_rules.ts";
 
-const refused = [...REFUSED, ...REFUSED_JOBS];
-const accepted = [...ACCEPTED, ...ACCEPTED_JOBS];
+const refused = [...REFUSED, ...REFUSED_JOBS, ...REFUSED_OBJECTS];
+const uncertain = [...UNCERTAIN, ...UNCERTAIN_OBJECTS];
+const accepted = [...ACCEPTED, ...ACCEPTED_JOBS, ...ACCEPTED_OBJECTS];
 
 /** The failures, or the warnings, that the check finds in an object, as `field: problem; fix`. */
 function refusals(object: Fields, wanted: "fail" | "warn" = "fail"): string[] {
@@ -24,7 +26,7 @@ for (const [object, expected] of refused) {
   });
 }
 
-for (const [object, expected] of UNCERTAIN) {
+for (const [object, expected] of uncertain) {
   Deno.test(`refusedFields only warns of what some versions accept in a ${object.kind}: ${expected}`, () => {
     assertEquals(refusals(object), []);
     assertStringIncludes(refusals(object, "warn").join("\n"), expected);
@@ -37,6 +39,15 @@ Deno.test("refusedFields accepts what the API server accepts", () => {
   ));
   assertEquals(wrong.filter(({ found }) => found.length > 0), []);
 });
+
+for (const zone of ["posixrules", "localtime", "posix/UTC", "right/America/New_York"]) {
+  Deno.test(`refusedFields only warns of a time zone that some servers have: ${zone}`, () => {
+    const object = accepted.find(({ kind }) => kind === "CronJob")!;
+    const cronJob = { ...object, spec: { ...object.spec as Fields, timeZone: zone } };
+    assertEquals(refusals(cronJob), []);
+    assertStringIncludes(refusals(cronJob, "warn").join("\n"), "only on some machines");
+  });
+}
 
 Deno.test("refusedFields leaves texts alone that a tool fills in", () => {
   const text = REFUSED.map(([object]) => JSON.stringify(object))
@@ -52,7 +63,7 @@ clusterTest("an API server has the verdicts of these objects", async () => {
     const { message } = await response.json();
     return { isAccepted: response.ok, message };
   };
-  for (const [object, expected] of [...refused, ...UNCERTAIN]) {
+  for (const [object, expected] of [...refused, ...uncertain]) {
     const { isAccepted } = await answer(object);
     assertEquals(isAccepted, false, `accepted: ${expected}`);
   }
