@@ -81,6 +81,11 @@ export interface AheadLimits<T> {
   readonly count: number;
   /** The total size of these results. A single result may be larger. */
   readonly size: number;
+  /**
+   * Whether the result that the caller has is part of the total size. A large result is then alone in
+   * memory: the work for the next one begins when the caller requests it.
+   */
+  readonly countsCurrent?: boolean;
   /** The size of the result of an item. */
   sizeOf(item: T): number;
 }
@@ -105,7 +110,7 @@ export interface AheadLimits<T> {
 export function readAhead<T, R>(
   items: Iterable<T>,
   work: (item: T) => Promise<R>,
-  { count, size, sizeOf }: AheadLimits<T>,
+  { count, size, countsCurrent = false, sizeOf }: AheadLimits<T>,
 ): AsyncGenerator<R> {
   const waiting = Iterator.from(items);
   const started: { readonly result: Promise<R>; readonly bytes: number }[] = [];
@@ -115,13 +120,17 @@ export function readAhead<T, R>(
     while (!next.done) {
       const bytes = sizeOf(next.value);
       const full = started.length >= count || total + bytes > size;
-      if (full && started.length > 0) return;
+      if (full && (started.length > 0 || total > 0)) return;
       const result = work(next.value);
       result.catch(() => {}); // the caller gets the error in the order of the items
       started.push({ result, bytes });
       total += bytes;
       next = waiting.next();
     }
+  };
+  const end = (bytes: number) => {
+    total -= bytes;
+    start();
   };
   async function* results(): AsyncGenerator<R> {
     try {
@@ -130,9 +139,10 @@ export function readAhead<T, R>(
         const { result, bytes } = started[0]!;
         const done = await result;
         started.shift();
-        total -= bytes;
-        start();
+        if (countsCurrent) start();
+        else end(bytes);
         yield done;
+        if (countsCurrent) end(bytes);
       }
     } finally {
       await Promise.allSettled(started.map(({ result }) => result));

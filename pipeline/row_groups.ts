@@ -139,7 +139,7 @@ export async function* storedGroups(
   parts: readonly Part[],
   names: readonly string[],
 ): AsyncGenerator<RowGroup> {
-  for await (const fetched of fetchParts(lake, parts)) {
+  for await (const fetched of fetchParts(lake, parts, true)) {
     const explain = ({ message }: Error) => damaged(lake, fetched.part, message);
     const reader = openFetched(lake, fetched);
     yield* groupsOf(reader, names, explain);

@@ -11,7 +11,12 @@ import type { Chunk } from "../../pipeline/lake/parquet_pages.ts";
 import { readSources } from "../../pipeline/lake/source_record.ts";
 import { type Quarantine, readQuarantine } from "../../pipeline/quarantine.ts";
 import { type ChunkGroup, type Collection, gatherLakeDay, type LakeDay } from "./lake_day.ts";
-import { createEventLog, EVENTS_PER_OPERATION, type LastEvents } from "./last_events.ts";
+import {
+  createEventLog,
+  type EventLog,
+  EVENTS_PER_OPERATION,
+  type LastEvents,
+} from "./last_events.ts";
 import {
   createLatestValues,
   type LatestValues,
@@ -22,9 +27,7 @@ import {
 import { addText, countTexts, readInt64, readTexts, textList } from "./typed_rows.ts";
 
 /** The operations of bronze by number, and their latest values. */
-export interface Operations {
-  /** Returns the number of the operation in a row; -1 if it has no execution event. */
-  numberOf(operations: Chunk, row: number): number;
+export interface Operations extends Pick<EventLog, "numberOf" | "lastOf"> {
   /** The latest values by number. */
   readonly values: LatestValues;
 }
@@ -148,14 +151,13 @@ function begin(expected: number): Collection<Collected> {
     ];
     const typeOf = readTexts(types);
     group = eventsOf(rows, ids.length, group);
+    let count = 0;
     for (let i = 0; i < rows; i++) {
       const id = addText(ids, idColumn, i);
       const event_type = typeOf(i);
       eventTypes.set(event_type, (eventTypes.get(event_type) ?? 0) + 1);
-      const isExecution = EXECUTION_STATUS.has(event_type);
-      const operation = isExecution ? log.add(operations, i) : -1;
-      group.operations[i] = operation;
-      if (!isExecution) continue;
+      if (!EXECUTION_STATUS.has(event_type)) continue;
+      const operation = log.add(operations, i);
       const isNewest = log.note(operation, {
         event_seq: seqs.places[i]! < 0 ? null : readInt64(seqs, i),
         occurred_at: readInt64(times, i),
@@ -163,18 +165,21 @@ function begin(expected: number): Collection<Collected> {
         event_type,
         client_id: readInt64(clients, i),
       });
-      group.newest[i] = isNewest ? 1 : 0;
-      group.times[i] = timeSetBy(event_type);
+      group.rows[count] = i;
+      group.operations[count] = operation;
+      group.newest[count] = isNewest ? 1 : 0;
+      group.times[count++] = timeSetBy(event_type);
     }
+    group = { ...group, count };
     values.reserve(log.events.size);
-    values.takeTimes(times, group);
+    values.takeTimes(group);
   }
   function collectApart({ name }: Column, chunk: Chunk): void {
     values.take(name, chunk, group);
   }
   function finish(): Collected {
     const { different, repeated } = countTexts(ids, REPEATED);
-    const operations = { numberOf: log.numberOf, values };
+    const operations = { numberOf: log.numberOf, lastOf: log.lastOf, values };
     return { events: different, repeated, eventTypes, lastEvents: log.events, operations };
   }
   return { collect, collectApart, finish };
@@ -182,9 +187,11 @@ function begin(expected: number): Collection<Collected> {
 
 /** Returns arrays for the events of a row group, the same as before if they are long enough. */
 function eventsOf(rows: number, first = 0, before?: RowEvents): RowEvents {
-  if (before !== undefined && before.operations.length >= rows) return { ...before, first };
+  if (before !== undefined && before.rows.length >= rows) return { ...before, first, count: 0 };
   return {
     first,
+    count: 0,
+    rows: new Int32Array(rows),
     operations: new Int32Array(rows),
     newest: new Uint8Array(rows),
     times: new Int8Array(rows),

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Column } from "../../pipeline/contract/column.ts";
 import type { Day } from "../../pipeline/contract/window.ts";
 import { Failure } from "../../pipeline/errors.ts";
+import { givingWay } from "../../pipeline/give_way.ts";
 import { isPart } from "../../pipeline/contract/keys.ts";
 import {
   type Lake,
@@ -83,13 +84,14 @@ export async function gatherLakeDay<C extends BronzeCommit | SilverCommit, T>(
   source: LakeDaySource<C>,
   begin: (rows: number) => Collection<T>,
 ): Promise<LakeDay<C> & T> {
+  const giveWay = givingWay();
   for (let attempt = 1;; attempt++) {
     const { day, markerKey } = source;
     const { marker, problem } = await readStored(source.read);
     const collection = begin(marker?.commit.rows ?? 0);
     const parts: PartFact[] = [];
     for await (const [part, object] of readObjects(lake, marker?.commit.parts ?? [])) {
-      parts.push(gatherPart(part, object, source, collection));
+      parts.push(await gatherPart(part, object, source, collection, giveWay));
     }
     const listed = (await source.list()).filter(({ key }) => isPart(key));
     const listedAt = Date.now();
@@ -130,7 +132,7 @@ export async function readStored<C>(
 }
 
 /** The total size of the parts that are read ahead, in bytes. */
-const BYTES_AHEAD = 16 << 20;
+const BYTES_AHEAD = 4 << 20;
 
 /** Reads the objects with the keys of parts; undefined for a part that does not exist. */
 function readObjects(
@@ -140,6 +142,7 @@ function readObjects(
   return readAhead(parts, async (part) => [part, await lake.get(part.key)], {
     count: REQUESTS_IN_FLIGHT,
     size: BYTES_AHEAD,
+    countsCurrent: true,
     sizeOf: ({ bytes }) => bytes,
   });
 }
@@ -188,19 +191,21 @@ export interface Collection<T> {
  * error.
  *
  * @param object the object with the part's key; undefined if it does not exist
+ * @param giveWay lets the comparison with the outbox go on, because its server waits for it
  */
-function gatherPart(
+async function gatherPart(
   part: Part,
   object: StoredObject | undefined,
   { columns, apart }: Pick<LakeDaySource<never>, "columns" | "apart">,
   collection: Collection<unknown>,
-): PartFact {
+  giveWay: () => Promise<void>,
+): Promise<PartFact> {
   if (object === undefined) return { part, collected: false };
   const sha256 = createHash("sha256").update(object.bytes).digest("hex");
   const stored = { bytes: object.bytes.length, same: sha256 === part.sha256 };
   let reader: PartReader;
   try {
-    reader = openPart(object.bytes);
+    reader = openPart(object.bytes, object.free);
   } catch (error) {
     return {
       part,
@@ -215,17 +220,22 @@ function gatherPart(
   try {
     for (let i = 0; i < reader.groupRows.length; i++) {
       const { rows, columns: stored } = reader.pages(i, columns.map(({ name }) => name));
-      const chunks = stored.map(chunkOf);
+      const chunks: Chunk[] = [];
+      for (const column of stored) {
+        await giveWay();
+        chunks.push(chunkOf(column));
+      }
       columns.forEach((column, c) => confirmValues(column, chunks[c]));
       collection.collect({ rows, columns: chunks }, part);
       chunks.forEach((chunk, c) => freeChunk(chunk, stored[c]!.pages));
       const others = reader.pages(i, apart.map(({ name }) => name)).columns;
-      others.forEach((other, c) => {
+      for (const [c, other] of others.entries()) {
+        await giveWay();
         const [column, chunk] = [apart[c]!, chunkOf(other)];
         confirmValues(column, chunk);
         collection.collectApart(column, chunk, part);
         freeChunk(chunk, other.pages);
-      });
+      }
     }
     reader.free();
   } catch (error) {

@@ -24,6 +24,8 @@ export interface LastEvent {
   readonly client_id: bigint;
   /** The event's UUID as the fact keeps it, if the fact was gathered. */
   readonly text?: ListedText;
+  /** The number of the event's operation, below the number of operations, likewise. */
+  readonly operation?: number;
 }
 
 /** The fields of an event that decide its place in a replay. */
@@ -42,7 +44,9 @@ export interface LastEvents {
 }
 
 /** An execution event with the place of its event_id in a list. */
-export type NumberedEvent = Omit<LastEvent, "event_id" | "text"> & { readonly id: number };
+export type NumberedEvent =
+  & Omit<LastEvent, "event_id" | "text" | "operation">
+  & { readonly id: number };
 
 /** The types of the events of an execution. */
 export const EXECUTION_TYPES: readonly string[] = [...EXECUTION_STATUS.keys()];
@@ -58,6 +62,8 @@ export interface EventLog {
   add(operations: Chunk, row: number): number;
   /** Returns the number of the operation in a row; -1 if it has no execution event. */
   numberOf(operations: Chunk, row: number): number;
+  /** Returns the last event of the operation with a number. */
+  lastOf(operation: number): LastEvent;
   /** Adds an event. Returns whether the event is the last one of its operation until now. */
   note(operation: number, event: NumberedEvent): boolean;
   /** Returns whether an event comes after another one in replay order, by their ids. */
@@ -73,16 +79,17 @@ export interface EventLog {
  * @param expected the expected number of events
  */
 export function createEventLog(ids: TextList, expected: number): EventLog {
-  const operations = numberKeys(2, expected / EVENTS_PER_OPERATION);
+  const expectedOperations = expected / EVENTS_PER_OPERATION;
+  const operations = numberKeys(2, expectedOperations);
   const words = new Uint32Array(2);
   // By event.
   const seqs = int64List(expected);
   const sequenced = uint8List(expected);
   const times = int64List(expected);
   // By operation.
-  const numbers = int32List();
-  const types = uint8List();
-  const clients = int64List();
+  const numbers = int32List(expectedOperations);
+  const types = uint8List(expectedOperations);
+  const clients = int64List(expectedOperations);
   let length = 0;
 
   const seqOf = (id: number) => sequenced.get(id) === 0 ? null : seqs.get(id);
@@ -177,6 +184,7 @@ export function createEventLog(ids: TextList, expected: number): EventLog {
       readInt64Words(chunk, row, words);
       return operations.find(words) ?? -1;
     },
+    lastOf: (operation) => new KeptEvent(operation),
     note(operation, { id, event_seq, occurred_at, event_type, client_id }) {
       sequenced.set(id, event_seq === null ? 0 : 1);
       seqs.set(id, event_seq ?? 0n);

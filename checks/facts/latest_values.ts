@@ -43,11 +43,15 @@ export const SOURCE_COLUMNS: readonly Column[] = EVENT_COLUMNS.filter(({ name })
   VALUE_COLUMNS.some((column) => column.name === name)
 );
 
-/** The events of one row group of bronze. The arrays can be longer than the row group. */
+/** The execution events of one row group of bronze. The arrays can be longer. */
 export interface RowEvents {
-  /** The number of the first event. Other events follow in the order of the rows. */
+  /** The number of the event in the first row. Others follow in the order of the rows. */
   readonly first: number;
-  /** The number of the operation of each row; -1 for an event that is not part of an execution. */
+  /** The number of execution events. */
+  readonly count: number;
+  /** The row of each execution event. */
+  readonly rows: Int32Array;
+  /** The number of the operation of each execution event. */
   readonly operations: Int32Array;
   /** 1 for an event that is later than all events of its operation that were read before. */
   readonly newest: Uint8Array;
@@ -59,20 +63,20 @@ export interface RowEvents {
 export interface LatestValues {
   /** Makes room for operations with numbers below `count`. */
   reserve(count: number): void;
-  /** Takes the times of a row group of bronze. */
-  takeTimes(chunk: Chunk, events: RowEvents): void;
+  /** Takes the times of the events of a row group of bronze. */
+  takeTimes(events: RowEvents): void;
   /** Takes the values of another column of a row group of bronze. */
   take(name: string, chunk: Chunk, events: RowEvents): void;
   /**
    * Compares a column of a row group of silver.
    *
-   * @param operations the number of the operation of each row; -1 for a row that is not compared
+   * @param numberOf returns the number of the operation of a row; -1 for a row that is not compared
    * @param onDifference receives each row with another value
    */
   compare(
     column: Column,
     chunk: Chunk,
-    operations: Int32Array,
+    numberOf: (row: number) => number,
     onDifference: (row: number) => void,
   ): void;
   /** Returns the value of an operation, for people. */
@@ -105,8 +109,6 @@ const REPEATING = new Set(["symbol", "side", "source"]);
 /** The values of one column of silver. */
 interface ValueColumn {
   readonly column: Column;
-  /** The number of the time, see {@linkcode timeSetBy}; -1 for another column. */
-  readonly time: number;
   /** The values; undefined for a time, which is that of the event. */
   cells: Cells | undefined;
   /** The number of the event that set each value, plus 1; 0 for an operation without a value. */
@@ -125,34 +127,36 @@ export function createLatestValues(
 ): LatestValues {
   let capacity = reserved(expected);
   const columns = VALUE_COLUMNS.map((column): ValueColumn => {
-    const time = TIME_COLUMNS.indexOf(column.name);
-    const cells = time < 0 ? emptyCells(column, capacity) : undefined;
-    return { column, time, cells, setBy: new Uint32Array(capacity) };
+    const cells = TIME_COLUMNS.includes(column.name) ? undefined : emptyCells(column, capacity);
+    return { column, cells, setBy: new Uint32Array(capacity) };
   });
   const byName = new Map(columns.map((own) => [own.column.name, own]));
+  const timeColumns = TIME_COLUMNS.map((name) => byName.get(name)!);
   let picks: Picks = { count: 0, rows: new Int32Array(0), targets: new Int32Array(0) };
+
+  /** Returns whether an event that is not the newest one of its operation sets a value. */
+  function isLater(event: number, setBy: number): boolean {
+    return setBy === 0 || follows(event, setBy - 1);
+  }
 
   /** Picks the rows whose values replace those of a column. */
   function pickRows(
-    { column: { nullable }, time, setBy }: ValueColumn,
-    { rows, places }: Chunk,
-    { first, operations, newest, times }: RowEvents,
+    { column: { nullable }, setBy }: ValueColumn,
+    { places }: Chunk,
+    { first, count, rows, operations, newest }: RowEvents,
   ): void {
-    let count = 0;
-    for (let row = 0; row < rows; row++) {
-      const operation = operations[row]!;
-      if (operation < 0 || places[row]! < 0 || time >= 0 && times[row] !== time) continue;
-      if (newest[row] === 0) {
-        // The last event sets a column without nulls, so no other event does.
-        if (!nullable) continue;
-        const before = setBy[operation]!;
-        if (before > 0 && !follows(first + row, before - 1)) continue;
-      }
+    let picked = 0;
+    for (let i = 0; i < count; i++) {
+      const row = rows[i]!;
+      if (places[row]! < 0) continue;
+      const operation = operations[i]!;
+      // The last event sets a column without nulls, so no other event does.
+      if (newest[i] === 0 && !(nullable && isLater(first + row, setBy[operation]!))) continue;
       setBy[operation] = first + row + 1;
-      picks.rows[count] = row;
-      picks.targets[count++] = operation;
+      picks.rows[picked] = row;
+      picks.targets[picked++] = operation;
     }
-    picks.count = count;
+    picks.count = picked;
   }
 
   function reservePicks({ rows }: Chunk): void {
@@ -179,9 +183,13 @@ export function createLatestValues(
         own.setBy = setBy;
       }
     },
-    takeTimes(chunk, events) {
-      reservePicks(chunk);
-      for (const own of columns) if (own.cells === undefined) pickRows(own, chunk, events);
+    takeTimes({ first, count, rows, operations, newest, times }) {
+      for (let i = 0; i < count; i++) {
+        if (times[i]! < 0) continue;
+        const { setBy } = timeColumns[times[i]!]!;
+        const [event, operation] = [first + rows[i]!, operations[i]!];
+        if (newest[i] === 1 || isLater(event, setBy[operation]!)) setBy[operation] = event + 1;
+      }
     },
     take(name, chunk, events) {
       reservePicks(chunk);
@@ -189,12 +197,12 @@ export function createLatestValues(
       pickRows(own, chunk, events);
       takeValues(own.cells!, chunk, picks);
     },
-    compare({ name }, chunk, operations, onDifference) {
+    compare({ name }, chunk, numberOf, onDifference) {
       const own = byName.get(name)!;
       const { setBy } = own;
       const differs = comparerOf(own, chunk);
       for (let row = 0; row < chunk.rows; row++) {
-        const operation = operations[row]!;
+        const operation = numberOf(row);
         if (operation < 0) continue;
         const isAbsent = chunk.places[row]! < 0;
         if (isAbsent !== (setBy[operation] === 0) || !isAbsent && differs(row, operation)) {

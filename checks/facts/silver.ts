@@ -9,6 +9,7 @@ import { type Part, readMarker, type SilverCommit } from "../../pipeline/lake/ma
 import type { Chunk } from "../../pipeline/lake/parquet_pages.ts";
 import { NAMED } from "../../pipeline/progress.ts";
 import type { BronzeFact } from "./bronze.ts";
+import type { LastEvent } from "./last_events.ts";
 import { type ChunkGroup, type Collection, gatherLakeDay, type LakeDay } from "./lake_day.ts";
 import { ROW_COLUMNS, VALUE_COLUMNS, valueAt } from "./latest_values.ts";
 import {
@@ -20,6 +21,7 @@ import {
   readTexts,
   type TextList,
   textList,
+  uint8List,
 } from "./typed_rows.ts";
 
 /** The fields of a row of silver that checks use. */
@@ -38,6 +40,17 @@ export interface SilverRow {
   readonly filled: boolean;
   /** The UUID in `execution_id` as the fact keeps it, if the fact was gathered. */
   readonly text?: ListedText;
+  /**
+   * The last event of the operation in bronze, as {@linkcode BronzeFact.lastEvents} has it, likewise;
+   * null if there is none.
+   */
+  readonly last?: LastEvent | null;
+}
+
+/** Returns the last event of a row's operation in bronze; undefined if there is none. */
+export function lastEventOf(row: SilverRow, { lastEvents }: BronzeFact): LastEvent | undefined {
+  const { last } = row;
+  return last === undefined ? lastEvents.get(row.operation_id) : last ?? undefined;
 }
 
 /** The rows of a day. Each iteration makes its own objects. An array has the same members. */
@@ -118,11 +131,14 @@ function begin(expected: number, bronze: BronzeFact | undefined): Collection<Col
   const ids = textList(expected);
   const keys: string[] = [];
   const statuses: string[] = [];
-  const [parts, statusNumbers, filled] = [int32List(), int32List(), int32List()];
-  const [operations, clients] = [int64List(), int64List()];
+  const [parts, statusNumbers] = [int32List(expected), int32List(expected)];
+  const filled = uint8List(expected);
+  const [operations, clients] = [int64List(expected), int64List(expected)];
+  /** The number of the operation of each row in bronze; -1 if bronze does not have it. */
+  const numbers = int32List(expected);
   let length = 0;
-  /** The first row of the row group, and the numbers of its operations in bronze. */
-  let group = { first: 0, numbers: new Int32Array(0) };
+  /** The first row of the row group. */
+  let first = 0;
   const wrong = new Map<string, { count: number; readonly named: WrongValue[] }>();
 
   function collect({ rows, columns }: ChunkGroup, { key }: Part): void {
@@ -133,11 +149,11 @@ function begin(expected: number, bronze: BronzeFact | undefined): Collection<Col
       Chunk,
       Chunk,
     ];
-    group = { first: length, numbers: new Int32Array(rows) };
+    first = length;
     const statusOf = readTexts(statusColumn);
     if (keys.at(-1) !== key) keys.push(key);
     for (let i = 0; i < rows; i++, length++) {
-      group.numbers[i] = bronze?.operations?.numberOf(operationColumn, i) ?? -1;
+      numbers.set(length, bronze?.operations?.numberOf(operationColumn, i) ?? -1);
       const status = statusOf(i);
       const number = statuses.indexOf(status);
       parts.set(length, keys.length - 1);
@@ -149,20 +165,20 @@ function begin(expected: number, bronze: BronzeFact | undefined): Collection<Col
   }
 
   function collectApart(column: Column, chunk: Chunk): void {
-    const { first, numbers } = group;
     const { name, type } = column;
     if (name === "fill_price") {
       chunk.places.forEach((place, i) => filled.set(first + i, place < 0 ? 0 : 1));
     }
     const values = bronze?.operations?.values;
-    values?.compare(column, chunk, numbers, (i) => {
+    const numberOf = (i: number) => numbers.get(first + i);
+    values?.compare(column, chunk, numberOf, (i) => {
       const own = wrong.get(name) ?? { count: 0, named: [] };
       wrong.set(name, own);
       if (own.count++ >= NAMED) return;
       own.named.push({
         row: new KeptRow(first + i),
         silver: printValue(valueAt(chunk, type, i), type),
-        bronze: values.text(column, numbers[i]!),
+        bronze: values.text(column, numberOf(i)),
       });
     });
   }
@@ -197,6 +213,11 @@ function begin(expected: number, bronze: BronzeFact | undefined): Collection<Col
 
     get text(): ListedText {
       return this;
+    }
+
+    get last(): LastEvent | null {
+      const number = numbers.get(this.row);
+      return number < 0 ? null : bronze!.operations!.lastOf(number);
     }
 
     get ids(): TextList {

@@ -12,8 +12,8 @@ export interface NumberList<T> {
 }
 
 /** Creates a list of integers of 32 bits. */
-export function int32List(): NumberList<number> {
-  let values = new Int32Array(1024);
+export function int32List(expected = 1024): NumberList<number> {
+  let values = new Int32Array(reserved(expected));
   return {
     get: (index) => values[index]!,
     set(index, value) {
@@ -149,40 +149,6 @@ export function numberKeys(width: number, expected: number = 1024): Numbering {
       return found === 0 ? undefined : found - 1;
     },
     key: (number) => keys.subarray(number * width, (number + 1) * width),
-  };
-}
-
-/** Numbers different integers of 64 bits from 0, in the order in which they were added. */
-export interface IntegerNumbering {
-  /** The number of different integers. */
-  readonly size: number;
-  /** Returns the number of an integer. A new integer gets the next number. */
-  add(integer: bigint): number;
-  /** Returns the number of an integer; undefined if the integer was not added. */
-  find(integer: bigint): number | undefined;
-}
-
-/**
- * Creates a numbering of integers of 64 bits, in less time and memory than a `Map`.
- *
- * @param expected the expected number of integers
- */
-export function numberIntegers(expected: number): IntegerNumbering {
-  const numbering = numberKeys(2, expected);
-  const integers = new BigInt64Array(1);
-  const words = new Uint32Array(integers.buffer);
-  return {
-    get size() {
-      return numbering.size;
-    },
-    add(integer) {
-      integers[0] = integer;
-      return numbering.add(words);
-    },
-    find(integer) {
-      integers[0] = integer;
-      return numbering.find(words);
-    },
   };
 }
 

@@ -5,6 +5,7 @@ import type { DirectoryConfig } from "../config.ts";
 import { BadKey, directoryFailure, FolderInTheWay, isCode, LockHeld } from "./directory_errors.ts";
 import { interruption } from "../errors.ts";
 import type { Condition, Lake, ObjectEntry } from "./lake.ts";
+import { createObjectMemory, type ObjectMemory } from "./object_memory.ts";
 
 /** Milliseconds after which an unpublished file is considered abandoned. */
 const ABANDONED_AFTER = 60 * 60 * 1000;
@@ -166,6 +167,7 @@ export function openDirectory(
     return { result: "stored", changed };
   }
 
+  const memory = createObjectMemory();
   return {
     name,
     url: (key) => pathToFileURL(join(root, key)).href,
@@ -173,7 +175,7 @@ export function openDirectory(
     get: (key, digests = false) =>
       attempt(`read ${key}`, async () => {
         const hash = digests ? createHash("sha256") : undefined;
-        const bytes = await unlessMissing(readWhole(pathOf(root, key), signal, hash));
+        const bytes = await unlessMissing(readWhole(pathOf(root, key), memory, signal, hash));
         // Most readers need only the bytes, so the tag is computed when it is read.
         return bytes && {
           bytes,
@@ -181,6 +183,7 @@ export function openDirectory(
           get etag() {
             return md5(bytes);
           },
+          free: () => memory.free(bytes),
         };
       }),
 
@@ -232,7 +235,7 @@ export function openDirectory(
     // Writers coordinate through the lock, which no setting of the directory disables.
     confirmConditions: () => Promise.resolve(),
 
-    close() {},
+    close: () => memory.close(),
   };
 }
 
@@ -280,11 +283,17 @@ const PIECE_BYTES = 1 << 20;
 /**
  * Reads into one array, because memory that other threads allocate is released late.
  *
+ * @param memory has the array
  * @param hash receives the bytes while other threads read the next ones, or other files
  */
-async function readWhole(path: string, signal?: AbortSignal, hash?: Hash) {
+async function readWhole(
+  path: string,
+  memory: Pick<ObjectMemory, "array">,
+  signal?: AbortSignal,
+  hash?: Hash,
+) {
   using file = await Deno.open(path);
-  const bytes = new Uint8Array((await file.stat()).size);
+  const bytes = memory.array((await file.stat()).size);
   for (let at = 0; at < bytes.length;) {
     signal?.throwIfAborted();
     const end = hash === undefined ? bytes.length : at + PIECE_BYTES;
@@ -338,7 +347,7 @@ async function removeEmpty(dir: string, root: string): Promise<void> {
 }
 
 async function etagOf(path: string): Promise<string | undefined> {
-  const bytes = await unlessMissing(readWhole(path));
+  const bytes = await unlessMissing(Deno.readFile(path));
   return bytes && md5(bytes);
 }
 

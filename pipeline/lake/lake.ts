@@ -14,6 +14,8 @@ export interface StoredObject {
   readonly etag: string;
   /** The SHA-256 digest of the content, if it was computed while the content arrived. */
   readonly sha256?: string;
+  /** Frees the memory of the content at once. The content must not be used any more. */
+  readonly free?: () => void;
 }
 
 /** One object in a listing. */

@@ -81,6 +81,7 @@ const BYTE_ARRAY = 6;
  *
  * For any bytes, their number bounds the time and memory for opening and reading.
  *
+ * @param free frees the memory of the bytes; see {@linkcode PartReader.free}
  * @throws {Error} the bytes are not a Parquet file, or are truncated
  *
  * @example
@@ -94,7 +95,10 @@ const BYTE_ARRAY = 6;
  * assertEquals([rows, columns[0]?.name], [0, "event_id"]);
  * ```
  */
-export function openPart(body: Uint8Array<ArrayBuffer>): PartReader {
+export function openPart(
+  body: Uint8Array<ArrayBuffer>,
+  free: () => void = () => {},
+): PartReader {
   confirmFooter(body);
   const metadata = parquetMetadata(body, { geoparquet: false });
   const leaves = metadata.schema.slice(1);
@@ -126,9 +130,7 @@ export function openPart(body: Uint8Array<ArrayBuffer>): PartReader {
       }
     },
     pages: (group, names) => storedGroup(body, metadata, group, names, allowance()),
-    free() {
-      if (body.length === body.buffer.byteLength) body.buffer.transfer(0);
-    },
+    free,
   };
 }
 

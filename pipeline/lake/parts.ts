@@ -233,6 +233,8 @@ export interface FetchedPart {
   readonly part: Part;
   /** The bytes. Their size and digest are those in the marker. */
   readonly body: Uint8Array<ArrayBuffer>;
+  /** Frees the memory of the bytes at once, as {@linkcode StoredObject.free}. */
+  readonly free?: (() => void) | undefined;
 }
 
 /** The total size of the parts that are read ahead, in bytes. */
@@ -242,12 +244,18 @@ const BYTES_AHEAD = 16 << 20;
  * Fetches parts that a marker lists, in order. While the caller handles a part, the next ones are
  * fetched.
  *
+ * @param countsCurrent true to have a large part alone in memory, as in {@linkcode readAhead}
  * @throws {Failure} data: a part is missing, or has another size or digest than the marker says
  */
-export function fetchParts(lake: Lake, parts: Iterable<Part>): AsyncGenerator<FetchedPart> {
+export function fetchParts(
+  lake: Lake,
+  parts: Iterable<Part>,
+  countsCurrent = false,
+): AsyncGenerator<FetchedPart> {
   return readAhead(parts, (part) => fetchPart(lake, part), {
     count: REQUESTS_IN_FLIGHT,
     size: BYTES_AHEAD,
+    countsCurrent,
     sizeOf: ({ bytes }) => bytes,
   });
 }
@@ -257,7 +265,7 @@ async function fetchPart(lake: Lake, part: Part): Promise<FetchedPart> {
   if (stored === undefined) throw damaged(lake, part, "it is missing");
   const problem = difference(part, stored.bytes, stored.sha256);
   if (problem !== undefined) throw damaged(lake, part, problem);
-  return { part, body: stored.bytes };
+  return { part, body: stored.bytes, free: stored.free };
 }
 
 /**
@@ -296,9 +304,9 @@ export async function readPart(lake: Lake, part: Part): Promise<PartReader> {
  *
  * @throws {Failure} data: it is no Parquet file, or has other rows than the marker says
  */
-export function openFetched(lake: Lake, { part, body }: FetchedPart): PartReader {
+export function openFetched(lake: Lake, { part, body, free }: FetchedPart): PartReader {
   try {
-    const reader = openPart(body);
+    const reader = openPart(body, free);
     if (reader.rows === part.rows) return reader;
   } catch (error) {
     throw malformed(lake, part, `it is not a readable Parquet file (${(error as Error).message})`);

@@ -25,6 +25,7 @@ import {
 import { createObjectReader, type ReceivedObject, type Sign } from "./s3_get.ts";
 import { newScratchFolder } from "./lifetimes.ts";
 import { withRequest } from "../server_requests.ts";
+import { createObjectMemory, type ObjectMemory } from "./object_memory.ts";
 
 /** Number of attempts of a request. */
 const ATTEMPTS = 4;
@@ -60,7 +61,8 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
   const name = bucketName(config);
   const client = s3Client(config);
   const options = signal === undefined ? {} : { abortSignal: signal };
-  const reader = createObjectReader(config, signWith(client), CONNECTIONS, signal);
+  const memory = createObjectMemory();
+  const reader = createObjectReader(config, signWith(client), CONNECTIONS, memory, signal);
 
   const failure = (task: string, error: unknown, conditional = false) =>
     s3Failure(error, { task: `${task} in ${name}`, config, signal, conditional });
@@ -124,7 +126,7 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
       throw new IncompleteAnswer("no length or no time");
     }
     return {
-      bytes: await readBody(Body as AsyncIterable<Uint8Array>, ContentLength),
+      bytes: await readBody(Body as AsyncIterable<Uint8Array>, ContentLength, memory),
       etag: answer.ETag,
       encrypted: answer.ServerSideEncryption !== undefined ||
         answer.SSECustomerAlgorithm !== undefined,
@@ -144,7 +146,7 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
           if (received === undefined) continue; // the S3 client finds out why
           const etag = unquoted(received.etag);
           confirmDigest(received.encrypted, etag, md5(received.bytes));
-          return { bytes: received.bytes, etag };
+          return { bytes: received.bytes, etag, free: () => memory.free(received.bytes) };
         } catch (error) {
           if (isMissingKey(error)) return undefined;
           // Failures within the body are retried here.
@@ -236,6 +238,7 @@ export function openS3(config: S3Config, signal?: AbortSignal): Lake {
     close() {
       client.destroy();
       reader.close();
+      memory.close();
     },
   };
   return lake;
@@ -403,8 +406,9 @@ function md5(content: Uint8Array): Buffer {
 async function readBody(
   body: AsyncIterable<Uint8Array>,
   length: number,
+  memory: ObjectMemory,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(length);
+  const bytes = memory.array(length);
   let arrived = 0;
   try {
     for await (const chunk of body) {

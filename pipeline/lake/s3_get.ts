@@ -2,6 +2,7 @@ import http from "node:http";
 import https from "node:https";
 import type { S3Config } from "../config.ts";
 import { withRequest } from "../server_requests.ts";
+import type { ObjectMemory } from "./object_memory.ts";
 
 /**
  * Time limit for the start of a response, in milliseconds. It is short, because the S3 client waits
@@ -61,12 +62,14 @@ export interface ObjectReader {
  * counts when a command reads thousands of markers.
  *
  * @param connections the most connections, which the reader keeps alive
+ * @param memory has the objects
  * @param signal aborts the requests
  */
 export function createObjectReader(
   { endpoint, bucket }: S3Config,
   sign: Sign,
   connections: number,
+  memory: ObjectMemory,
   signal?: AbortSignal,
 ): ObjectReader {
   const { protocol, hostname, host, port } = new URL(endpoint);
@@ -91,7 +94,7 @@ export function createObjectReader(
       const hasTime = Number.isFinite(Date.parse(answer.headers["last-modified"] ?? ""));
       const isObject = answer.statusCode === 200 && hasTime;
       if (!isSized || !isObject && answer.statusCode !== 404) return fail();
-      const bytes = new Uint8Array(length);
+      const bytes = memory.array(length);
       let arrived = 0;
       answer.on("error", fail);
       answer.on("data", (chunk: Uint8Array) => {

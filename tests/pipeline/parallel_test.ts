@@ -79,3 +79,28 @@ Deno.test("readAhead waits for the items in progress also if the caller stops be
   finish(0);
   await ending;
 });
+
+Deno.test("readAhead that counts the current result begins the next one when it is requested", async () => {
+  const { started, run, finish } = work();
+  const limits = {
+    count: 3,
+    size: 10,
+    countsCurrent: true,
+    sizeOf: (n: number) => [12, 4, 4, 4][n]!,
+  };
+  const results = readAhead([0, 1, 2, 3], run, limits);
+  for (const n of [0, 1, 2, 3]) finish(n);
+  assertEquals(started, [0]);
+  await results.next();
+  await turns();
+  assertEquals(started, [0], "the large result is alone");
+  await results.next();
+  await turns();
+  assertEquals(started, [0, 1, 2], "two of the small results fit");
+  assertEquals(await Array.fromAsync(results), [2, 3]);
+});
+
+/** Lets everything run that can run. */
+async function turns(): Promise<void> {
+  for (let i = 0; i < 10; i++) await new Promise((resolve) => setTimeout(resolve, 0));
+}

@@ -2,8 +2,13 @@ import { plural } from "../../../pipeline/progress.ts";
 import { type Check, check } from "../../check.ts";
 import type { Finding } from "../../finding.ts";
 import type { BronzeFact } from "../../facts/bronze.ts";
-import type { SilverFact, SilverRow, SilverRows } from "../../facts/silver.ts";
-import { numberIntegers } from "../../facts/typed_rows.ts";
+import type { LastEvent } from "../../facts/last_events.ts";
+import {
+  lastEventOf,
+  type SilverFact,
+  type SilverRow,
+  type SilverRows,
+} from "../../facts/silver.ts";
 import { naming } from "../../list_names.ts";
 import { nameOperation, objectOfRows, rowCountFindings } from "../parts.ts";
 import { silverCommand } from "../remedy.ts";
@@ -54,8 +59,9 @@ interface WrongRows {
 }
 
 /** Finds wrong rows in one pass, and only then reads other rows again. */
-function sortOut(rows: SilverRows, { lastEvents }: BronzeFact): WrongRows {
-  const seen = numberIntegers(rows.length);
+function sortOut(rows: SilverRows, bronze: BronzeFact): WrongRows {
+  const { lastEvents } = bronze;
+  const seen = seenOperations(lastEvents.size);
   const again = new Set<bigint>();
   const extra: SilverRow[] = [];
   const misplaced: SilverRow[] = [];
@@ -64,11 +70,9 @@ function sortOut(rows: SilverRows, { lastEvents }: BronzeFact): WrongRows {
   let folder = "";
   let client: bigint | undefined;
   for (const row of rows) {
-    const before = seen.size;
-    seen.add(row.operation_id);
-    const isNew = seen.size > before;
+    const last = lastEventOf(row, bronze);
+    const isNew = seen.add(row.operation_id, last);
     if (!isNew) again.add(row.operation_id);
-    const last = lastEvents.get(row.operation_id);
     if (last === undefined) extra.push(row);
     else {
       if (isNew) matched++;
@@ -83,13 +87,37 @@ function sortOut(rows: SilverRows, { lastEvents }: BronzeFact): WrongRows {
   return {
     missing: matched === lastEvents.size
       ? []
-      : Iterator.from(lastEvents.keys()).filter((id) => seen.find(id) === undefined).toArray(),
+      : Iterator.from(lastEvents.keys()).filter((id) => !seen.has(id, lastEvents.get(id)))
+        .toArray(),
     extra,
     repeated: again.size === 0
       ? []
       : Iterator.from(rows).filter(({ operation_id }) => again.has(operation_id)).toArray(),
     misplaced,
     otherClient,
+  };
+}
+
+/**
+ * Operations that have a row. An operation with a number in bronze is known by it, because its id is
+ * found more slowly.
+ *
+ * @param size the number of operations in bronze
+ */
+function seenOperations(size: number) {
+  const numbered = new Uint8Array(size);
+  const others = new Set<bigint>();
+  const has = (id: bigint, last: LastEvent | undefined) =>
+    last?.operation === undefined ? others.has(id) : numbered[last.operation] === 1;
+  return {
+    has,
+    /** Adds an operation. Returns whether it is new. */
+    add(id: bigint, last: LastEvent | undefined): boolean {
+      const isNew = !has(id, last);
+      if (last?.operation === undefined) others.add(id);
+      else numbered[last.operation] = 1;
+      return isNew;
+    },
   };
 }
 

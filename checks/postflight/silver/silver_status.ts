@@ -3,7 +3,7 @@ import { plural } from "../../../pipeline/progress.ts";
 import { type Check, check } from "../../check.ts";
 import type { Finding } from "../../finding.ts";
 import type { LastEvent } from "../../facts/last_events.ts";
-import type { SilverFact, SilverRow } from "../../facts/silver.ts";
+import { lastEventOf, type SilverFact, type SilverRow } from "../../facts/silver.ts";
 import { equalTexts } from "../../facts/typed_rows.ts";
 import { naming } from "../../list_names.ts";
 import { nameOperation, objectOfRows } from "../parts.ts";
@@ -28,7 +28,7 @@ export const silverStatus: Check<"bronze" | "silver"> = check({
     const statuses: WrongRow[] = [];
     for (const row of rows) {
       // The silver-rows check reports rows without an event.
-      const last = bronze.lastEvents.get(row.operation_id);
+      const last = lastEventOf(row, bronze);
       if (last === undefined) continue;
       if (!hasEvent(row, last)) {
         events.push({ row, is: row.execution_id, should: last.event_id });

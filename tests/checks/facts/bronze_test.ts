@@ -211,8 +211,8 @@ Deno.test("gatherBronze reads a day again that was published during the reading"
   assertEquals([bronze.events, bronze.repeated], [7, []]);
 });
 
-Deno.test("gatherBronze reads at most 16 MiB of parts ahead, and at most 32 parts", async () => {
-  for (const [bytes, expected] of [[15 << 20, 1], [8 << 20, 2], [1000, 32]] as const) {
+Deno.test("gatherBronze reads parts at the same time if they have at most 4 MiB, and at most 32 parts", async () => {
+  for (const [bytes, expected] of [[15 << 20, 1], [2 << 20, 2], [1000, 32]] as const) {
     const lake = memoryLake();
     const names = Array.from({ length: 40 }, (_, i) => `${i}`.padStart(5, "0"));
     const parts = names.map((name) => ({ ...partIn(bronzePrefix(DAY), 1, name), bytes }));

@@ -3,7 +3,6 @@ import {
   equalTexts,
   int32List,
   int64List,
-  numberIntegers,
   numberKeys,
   type TextList,
   textList,
@@ -123,17 +122,5 @@ Deno.test("equalTexts compares UUIDs and other texts of two lists", () => {
       const [left, right] = [{ ids: ours, id: add(ours, a) }, { ids: theirs, id: add(theirs, b) }];
       assertEquals(equalTexts(left, right), a === b);
     }
-  }
-});
-
-Deno.test("numberIntegers gives each integer of 64 bits its own number, with any expected number", () => {
-  const integers = [0n, 1n, -1n, 2n ** 32n, 2n ** 63n - 1n, -(2n ** 63n)];
-  for (let i = 2n; i < 3000n; i++) integers.push(i, i << 32n);
-  for (const expected of [0, 5000, Number.MAX_SAFE_INTEGER]) {
-    const numbering = numberIntegers(expected);
-    const numbers = integers.map((integer) => numbering.add(integer));
-    assertEquals(numbers, [...integers.keys()]);
-    assertEquals(integers.map((integer) => numbering.find(integer)), numbers);
-    assertEquals([numbering.size, numbering.find(-2n)], [integers.length, undefined]);
   }
 });

@@ -317,7 +317,13 @@ async function asStranger(path: string): Promise<string[]> {
   const pipeline = new URL("../../../pipeline/", import.meta.url);
   await Deno.mkdir(`${folder}/pipeline/lake`, { recursive: true });
   for (
-    const name of ["errors.ts", "shell.ts", "lake/directory.ts", "lake/directory_errors.ts"]
+    const name of [
+      "errors.ts",
+      "shell.ts",
+      "lake/directory.ts",
+      "lake/directory_errors.ts",
+      "lake/object_memory.ts",
+    ]
   ) {
     await Deno.copyFile(new URL(name, pipeline), `${folder}/pipeline/${name}`);
   }
