@@ -19,6 +19,12 @@ const SQL =
 const COLUMN =
   /\bcol(?:umn)?\(|[\w)\]](?:\.(?!(?:now|today)\b)\w+|\[[^\]\n]*\])\s*<=?(?!=)[^<>=]*$/;
 
+/** A statement that tests values of the program. A condition on a column of Spark has no truth. */
+const TEST = /^\s*(?:if|elif|while|assert)\b/;
+
+/** The name before an attribute or an item that is compared, as `row` in `row.t <=`. */
+const OWNER = /([A-Za-z_]\w*)(?:\.\w+|\[[^\]\n]*\])+\s*<=?(?!=)[^<>=]*$/;
+
 /** The commands of a line of a shell script before the last one, and the words before that one. */
 const SHELL_BEFORE = /^.*(?:;|&&|\|\|)\s*(?:(?:then|do|else)\s+)?(?=\w)/;
 
@@ -54,7 +60,10 @@ function filtersInPython(python: Python, offset: number, isUse = false): boolean
   if (innermost !== undefined) return FILTERS.test(innermost);
   if (isInBrackets(code, offset)) return true;
   const line = lineAround(code, offset);
-  if (COLUMN.test(code.slice(line.start, offset))) return true;
+  const compared = code.slice(line.start, offset);
+  const [, owner] = TEST.test(compared) ? OWNER.exec(compared) ?? [] : [];
+  if (owner !== undefined) return isRow(owner, code);
+  if (COLUMN.test(compared)) return true;
   const before = strings.filter(({ start, end }) => start < offset && end > line.start);
   if (before.some(({ text }) => SQL.test(text))) return true;
   if (isUse) return false;
@@ -63,6 +72,18 @@ function filtersInPython(python: Python, offset: number, isUse = false): boolean
   if (name === undefined) return false;
   const uses = code.matchAll(new RegExp(`(?<![\\w.])${name}(?!\\w|\\s*=[^=])`, "g"));
   return [...uses].some(({ index }) => filtersInPython(python, index, true));
+}
+
+/** Returns whether a name can be that of a row: a loop, a parameter or a cursor gives it its value. */
+function isRow(name: string, code: string): boolean {
+  if (name === "self" || name === "cls") return false;
+  const sources = [
+    `\\bfor\\b[^\\n:]*\\b${name}\\b[^\\n:]*\\bin\\b`,
+    `\\bdef\\s+\\w+\\s*\\([^)]*\\b${name}\\b`,
+    `\\blambda\\b[^:\\n]*\\b${name}\\b`,
+    `\\b${name}\\s*:?=[^=\\n]*\\b(?:next|fetch\\w*|first|head|pop|popleft)\\s*\\(`,
+  ];
+  return new RegExp(sources.join("|")).test(code);
 }
 
 function isArgumentOf({ args: [first], end }: Call, offset: number): boolean {

@@ -57,6 +57,11 @@ const LOSES: readonly string[] = [
   `end = f"{day} 23:59:59"\ndef is_day(df):\n    return df.t <= end\ndf = df.filter(is_day(df))`,
   `self.mask = df["t"] <= f"{day} 23:59:59"\ndf = df.loc[self.mask]`,
   `end = f"{day} 23:59:59"\nfor row in rows:\n    if row.t <= end:\n        found.append(row)`,
+  `end = f"{day} 23:59:59"\ndef keep(row):\n    if row["t"] <= end:\n        found.append(row)`,
+  `end = f"{day} 23:59:59"\nrow = cursor.fetchone()\nwhile row and row.t <= end:\n    keep(row)`,
+  `end = f"{day} 23:59:59"\nwhile (row := next(rows)).t <= end:\n    keep(row)`,
+  `end = f"{day} 23:59:59"\ndef is_day(self):\n    return self.occurred_at <= end\nis_day(row)`,
+  `end = f"{day} 23:59:59"\nself.frame = self.frame[self.frame.t <= end]`,
   `end = day.replace(hour=23, minute=59,  # the last one\n    second=59)\ndf.filter(col("t") <= end)`,
   `print(spark.sql(f"SELECT 1 FROM t WHERE occurred_at > '{d}'").where(col("t") <= f"{d} 23:59:59"))`,
 ];
@@ -104,6 +109,11 @@ const KEEPS: readonly string[] = [
   `is_today = datetime.now() < combine(d, time(23,59,59))\nprint(is_today)`,
   `while clock() <= f"{day} 23:59:59": poll()`,
   `while self.now <= f"{day} 23:59:59": poll()`,
+  `end = f"{day} 23:59:59"\nif self.started < end: wait()`,
+  `end = f"{day} 23:59:59"\nif not done and self.job.started <= end:\n    wait()`,
+  `end = f"{day} 23:59:59"\njob = Job()\nif job.started < end: wait()`,
+  `while settings["deadline"] <= f"{day} 23:59:59": poll()`,
+  `assert run.finished <= f"{day} 23:59:59"`,
 ];
 for (const text of KEEPS) {
   Deno.test(`table-name does not warn of: ${text}`, () => {
