@@ -429,12 +429,14 @@ function judgeValue(
   const isSecret = namesSecret(name);
   const shell = holdsScript(name, value) ? undefined : shellIn(value, known);
   if (shell !== undefined) {
+    const isTemplate = shell.written.startsWith("${") && !namesDay(name) && !PLAIN.test(name);
     return [{
-      severity: isSecret ? "warn" : "fail",
+      severity: isSecret || isTemplate ? "warn" : "fail",
       ...place,
       problem: `the value of ${name} contains ${printed(shell, isSecret)}`,
       why: "Kubernetes does not run a shell for env: it replaces $(NAME) of variables that are " +
         "declared before, and does not change other text" +
+        (isTemplate ? "; only some programs replace ${NAME} themselves" : "") +
         (name === "JOB_DATE" ? `; ${runEnds("at once", "JOB_DATE", "the Job as it is")}` : ""),
       fix: name === "JOB_DATE"
         ? 'Remove JOB_DATE: the job then runs for today in UTC. Or set a day such as "2025-12-28".'
@@ -467,6 +469,9 @@ function judgeValue(
     fix: 'Remove JOB_DATE: the job then runs for today in UTC. Or set a day: value: "2025-12-28"',
   }];
 }
+
+/** The variables that programs read as they are. Frameworks such as Spring fill in other values. */
+const PLAIN = /^(OUTBOX_TABLE|LAKE_URL|TZ|HOME|(DJANGO_DB|PG|AWS|S3)_?\w+|\w*PATH)$/;
 
 /** Returns whether a variable holds code that a program runs or fills in later. */
 function holdsScript(name: string, value: string): boolean {
