@@ -103,9 +103,13 @@ export function quotedWords(source: string): ReadonlySet<string> {
   return wordsIn(strings.join("\n"));
 }
 
-/** The words of a text: letters, digits, `_` and `$`. The `n` of an escaped line break is not one. */
+/**
+ * The words of a text: letters, digits, `_` and `$`, and several of them with hyphens between them. The
+ * `n` of an escaped line break is not one.
+ */
 export function wordsIn(text: string): ReadonlySet<string> {
-  return new Set(text.replaceAll("\\n", "\n").match(/[\w$]+/g));
+  const plain = text.replaceAll("\\n", "\n");
+  return new Set([...plain.match(/[\w$]+/g) ?? [], ...plain.match(/[\w$]+(?:-[\w$]+)+/g) ?? []]);
 }
 
 /** The most characters between the brackets of a `with` statement. */

@@ -38,12 +38,21 @@ export interface TableMention {
   readonly text: string;
 }
 
-const TABLE =
-  /\b(?:FROM|JOIN|INTO|UPDATE|TABLE)\s+(?:ONLY\s+)?((?:["`]?[\w$]+["`]?\s*\.\s*)*["`]?[\w$]+["`]?)/gi;
+/** The name of a table, or a part of it. Only a quoted one can have hyphens. */
+const PART = '(?:["`][\\w$]+(?:-[\\w$]+)+["`]|["`]?[\\w$]+["`]?)';
+const NAME = `(?:${PART}\\s*\\.\\s*)*${PART}`;
+
+const TABLE = new RegExp(
+  `\\b(?:FROM|JOIN|INTO|UPDATE|TABLE)\\s+(?:ONLY\\s+)?(${NAME})`,
+  "gi",
+);
 
 /** Statements whose first word prose has too, so that it counts only in capitals or after `\\`. */
-const STATEMENT =
-  /(?:\\copy\s+|\bCOPY\s+|\bTRUNCATE\s+(?:ONLY\s+)?)((?:["`]?[\w$]+["`]?\s*\.\s*)*["`]?[\w$]+["`]?)(?=\s*(?:\([^)]{0,1000}\)\s*)?(?:TO\b|FROM\b|to\b|from\b|;|,|$|RESTART\b|CASCADE\b))/gm;
+const STATEMENT = new RegExp(
+  `(?:\\\\copy\\s+|\\bCOPY\\s+|\\bTRUNCATE\\s+(?:ONLY\\s+)?)(${NAME})` +
+    "(?=\\s*(?:\\([^)]{0,1000}\\)\\s*)?(?:TO\\b|FROM\\b|to\\b|from\\b|;|,|$|RESTART\\b|CASCADE\\b))",
+  "gm",
+);
 
 /** The tables that a statement reads or writes, except the tables of its WITH clause. */
 export function tablesOf(text: string): TableMention[] {

@@ -30,10 +30,15 @@ function inPython(python: Python): TableName[] {
       .map(({ args }) => args[0]?.string),
   );
   const queries = python.strings.flatMap(({ start, text }) =>
-    isQuery(text) ? inSql(text, start) : []
+    isQuery(text) ? inSql(withoutEscapes(text), start) : []
   );
   return [...queries, ...arguments_(python), ...constants(python)]
     .filter(({ name }) => !views.has(name));
+}
+
+/** A text with a blank in place of each backslash before a quote. The length stays the same. */
+function withoutEscapes(text: string): string {
+  return text.replace(/\\"(?=[\w$])/g, ' "').replaceAll('\\"', '" ');
 }
 
 /** Returns whether a text is SQL and not prose, which can contain `from` too. */
@@ -76,14 +81,15 @@ function constants({ strings }: Python): TableName[] {
 }
 
 function isName(text: string): boolean {
-  return /^[\w."$`]+$/.test(text);
+  // Only a quoted name can have hyphens.
+  return /^(?:[\w."$`]|(?<=["`][\w$-]*)-(?=[\w$-]*["`]))+$/.test(text);
 }
 
 function inShell(text: string): TableName[] {
   const plain = text.replace(/(^|\s)#[^\n]*/g, (found) => found.replace(/[^\n]/g, " "));
   const queries = /\b(select|insert|delete|copy|update|truncate)\b/i.test(plain)
     // Quotes mean other things to a shell than to SQL.
-    ? inSql(plain.replaceAll("'", " "), 0)
+    ? inSql(withoutEscapes(plain.replaceAll("'", " ")), 0)
     : [];
   const assigned = [...plain.matchAll(/\b\w*TABLE\w*=["']?([\w.]+)/g)].map(
     ({ 0: whole, 1: name, index }) => (

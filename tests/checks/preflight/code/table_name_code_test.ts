@@ -2,6 +2,7 @@ import { parse } from "yaml";
 import type { Language } from "../../../../checks/source_code/code.ts";
 import { tableNamesIn } from "../../../../checks/preflight/code/table_references.ts";
 import { isNearMiss, judgeTableNames } from "../../../../checks/preflight/code/table_name_code.ts";
+import { DEFAULT_PROJECT } from "../../../../pipeline/contract/project.ts";
 import { treeOf } from "../../../../checks/facts/tree.ts";
 import { assertEquals, assertStringIncludes } from "../../../support/assert.ts";
 import {
@@ -19,6 +20,13 @@ const misses = (language: Language, text: string) =>
   tableNamesIn({ language, file: "job", line: 1, text }).map(({ name }) => name).filter((each) =>
     isNearMiss(each)
   );
+
+const problemsOf = (language: Language, text: string, table = "stop_events") => {
+  const project = { ...DEFAULT_PROJECT, database: { ...DEFAULT_PROJECT.database, table } };
+  const code = [{ language, file: "job", line: 1, text }];
+  return judgeTableNames({ objects: [], jobs: [], code, project })!.findings
+    .map(({ problem }) => problem);
+};
 
 for (
   const name of [
@@ -212,6 +220,33 @@ for (
     assertEquals(isNearMiss(name, wanted), expected);
   });
 }
+
+for (
+  const [language, text] of [
+    ["sql", 'SELECT * FROM app."stop-events" e'],
+    ["sql", "TRUNCATE `stop-events`;"],
+    ["python", `q = 'SELECT * FROM "stop-events"'`],
+    ["python", String.raw`q = "SELECT * FROM \"stop-events\" WHERE id = 1"`],
+    ["python", `df = spark.read.option("dbtable", '"stop-events"').load()`],
+    ["python", String.raw`spark.read.option("dbtable", "(SELECT 1 FROM \"stop-events\") t")`],
+    ["python", `SOURCE_TABLE = '"stop-events"'`],
+    ["shell", `psql -c 'SELECT * FROM "stop-events"'`],
+    ["shell", String.raw`psql -c "SELECT * FROM \"stop-events\""`],
+  ] as const
+) {
+  Deno.test(`judgeTableNames finds a quoted table with a hyphen: ${text}`, () => {
+    assertEquals(problemsOf(language, text).length, 1);
+    // The table of the project, and another one.
+    assertEquals(problemsOf(language, text.replace("stop-events", "stop_events")), []);
+    assertEquals(problemsOf(language, text.replace("stop-events", "stop-loss")), []);
+    assertEquals(problemsOf(language, text, '"stop-events"'), []);
+  });
+}
+
+Deno.test("judgeTableNames leaves a text with a hyphen alone that is no quoted table", () => {
+  const texts = ['TOPIC = "stop-events"', 'TABLE = "stop-events"', 'q = "SELECT a FROM t -events"'];
+  assertEquals(texts.flatMap((text) => problemsOf("python", text)), []);
+});
 
 Deno.test("judgeTableNames compares OUTBOX_TABLE with the table of the project", () => {
   const other = (value: string, table: string) => [
