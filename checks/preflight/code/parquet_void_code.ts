@@ -52,6 +52,7 @@ function untypedNullFinding(code: Code, { offset, written, column }: UntypedNull
   const type = sparkType(column ?? "", [...EXECUTION_COLUMNS, ...EVENT_COLUMNS]);
   const name = column ?? "<column>";
   const isRows = written.startsWith("createDataFrame");
+  const isCast = written.startsWith("cast(");
   return {
     severity: "fail",
     ...placeIn(code, offset),
@@ -60,10 +61,14 @@ function untypedNullFinding(code: Code, { offset, written, column }: UntypedNull
       : `${written} creates a column without a type (VOID)`,
     why: isRows
       ? "Spark stops: it cannot determine the type"
+      : isCast
+      ? "Spark stops: it casts only a null to this type"
       : "Spark refuses to write the column, or writes a file that most readers refuse; with our " +
         `jobs, ${runEnds("after retries", "VOID")}`,
     fix: isRows
       ? `Give the rows a schema: createDataFrame(rows, "…, ${name} ${type}")`
+      : isCast
+      ? `Cast to the type of the column: cast("${type}")`
       : written.startsWith("expr(")
       ? `Cast the expression: expr("…").cast("${type}").alias("${name}")`
       : written.startsWith("udf ")

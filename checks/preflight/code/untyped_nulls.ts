@@ -157,7 +157,7 @@ function literals(python: Python, functions: readonly ColumnFunction[]): Sited[]
   );
   const made = functions.filter(({ isVoid }) => isVoid).flatMap(({ calls }) => calls);
   const typed = new Set(functions.filter(({ isVoid }) => !isVoid).map(({ name }) => name));
-  return [...nulls, ...empties, ...conditions, ...made]
+  const untyped = [...nulls, ...empties, ...conditions, ...made]
     // Polars has functions of the same names.
     .filter((call) =>
       !/^(?:pl|polars)\s*\./.test(call.callee) && !isTyped(call) &&
@@ -169,12 +169,39 @@ function literals(python: Python, functions: readonly ColumnFunction[]): Sited[]
       const written = made.includes(call) ? `udf ${call.name}(…)` : writtenOf(call);
       return { offset, written, column, site: { start: offset, column } };
     });
+  return [...untyped, ...voidCasts(python)];
 }
+
+/** The casts of a value with a type to one without values. Spark refuses them. */
+function voidCasts(python: Python): Sited[] {
+  return callsOf(python, ["cast", "astype"]).flatMap((call) => {
+    const [to] = call.args;
+    if (to === undefined || casts(call) || !isVoidType(to)) return [];
+    const before = receiversOf(call);
+    const first = before[0] ?? call;
+    const { name, args: [value] } = first;
+    const isTyped = name === "col" || name === "lit" && LITERAL.test(value?.code ?? "");
+    if (!isTyped && !before.some(casts)) return [];
+    const [offset, column] = [first.start, columnOf(first)];
+    const written = `cast(${to.string === undefined ? to.code : JSON.stringify(to.string)})`;
+    return [{ offset, written, column, site: { start: offset, column } }];
+  });
+}
+
+/** The calls before a method, first one first: `f()` and `a()` of `f().a().b()`. */
+function receiversOf({ receiver }: Call): Call[] {
+  return receiver === undefined ? [] : [...receiversOf(receiver), receiver];
+}
+
+const NULL_TYPE = /^(?:\w+\s*\.\s*)*NullType\s*\(/;
+
+/** A text, a number or a boolean. */
+const LITERAL = /^(?:[rbfu]{0,2}["']|[-+]?\d|True\b|False\b)/i;
 
 /** The fields without a type of a schema. */
 function fields(python: Python): UntypedNull[] {
   const fields = callsOf(python, ["StructField", "add"]).filter(({ args }) =>
-    /^(?:\w+\s*\.\s*)*NullType\s*\(/.test(args[1]?.code ?? "")
+    NULL_TYPE.test(args[1]?.code ?? "")
   ).map(({ start, args }) => (
     { offset: start, written: "NullType()", column: args[0]?.string }
   ));
@@ -242,7 +269,7 @@ const TAKING_SCHEMA = [
 
 /** Returns whether an argument is a type without values, or a schema with such a column. */
 function isVoidType({ code, string = "" }: Argument): boolean {
-  return /^(?:\w+\s*\.\s*)*NullType\s*\(/.test(code) || /(?:^|[\s:<])void\b/i.test(string);
+  return NULL_TYPE.test(code) || /(?:^|[\s:<])void\b/i.test(string);
 }
 
 /** Returns whether a name is a value of a dictionary that has None, in a loop over its items. */
