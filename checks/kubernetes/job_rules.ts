@@ -37,7 +37,8 @@ function wrongIndexes(job: Fields, path: string): WrongField[] {
   const { completions, maxFailedIndexes } = job;
   const mode = job.completionMode ?? "NonIndexed";
   const found: WrongField[] = [];
-  if (mode === "Indexed" && !has(job, "completions")) {
+  // Without both, the API server sets both to 1.
+  if (mode === "Indexed" && !has(job, "completions") && has(job, "parallelism")) {
     found.push({
       path: `${path}.completions`,
       problem: "completions is required with completionMode: Indexed, but missing",

@@ -94,7 +94,7 @@ function wrongCombinations(spec: Fields): WrongField[] {
   const found = OF_TYPES.filter(([field, types]) =>
     isThere(field) && !types.split(" ").includes(type) &&
     // An external address makes the Service accessible from outside.
-    !(field === "externalTrafficPolicy" && isThere("externalIPs"))
+    !(field === "externalTrafficPolicy" && type === "ClusterIP" && isThere("externalIPs"))
   ).map(([field, types]): WrongField => ({
     path: `spec.${field}`,
     problem: `${field} is not allowed with type: ${type}`,
@@ -149,10 +149,16 @@ function wrongFamilies(
       problem: "an IP family is there twice",
       fix: "Write each family once.",
     });
-  } else if (families.length > 1 && ipFamilyPolicy === "SingleStack") {
+    // The API server chooses another default for a headless Service without a selector.
+  } else if (
+    families.length > 1 &&
+    (ipFamilyPolicy ?? (clusterIP === "None" ? undefined : "SingleStack")) === "SingleStack"
+  ) {
     found.push({
       path: "spec.ipFamilyPolicy",
-      problem: "ipFamilyPolicy: SingleStack allows one IP family",
+      problem: `ipFamilyPolicy: SingleStack${
+        (ipFamilyPolicy ?? null) === null ? ", the default," : ""
+      } allows one IP family`,
       fix: "Write ipFamilyPolicy: PreferDualStack, or keep one family.",
     });
   }

@@ -33,6 +33,7 @@ export const REFUSED_JOBS: readonly (readonly [Fields, string])[] = [
   [job({ backoffLimitPerIndex: 1 }), "backoffLimitPerIndex needs completionMode: Indexed"],
   [cronJob({ backoffLimitPerIndex: 1 }), "backoffLimitPerIndex needs completionMode: Indexed"],
   [job({ completionMode: "NonIndexed", maxFailedIndexes: 1 }), "maxFailedIndexes needs completion"],
+  [job({ completionMode: "Indexed", parallelism: 2 }), "completions is required with"],
   [indexed({ maxFailedIndexes: 1 }), "maxFailedIndexes needs backoffLimitPerIndex"],
   [
     indexed({ maxFailedIndexes: 6, backoffLimitPerIndex: 1 }),
@@ -77,6 +78,8 @@ export const REFUSED_JOBS: readonly (readonly [Fields, string])[] = [
 /** Jobs that the API server accepts. */
 export const ACCEPTED_JOBS: readonly Fields[] = [
   indexed({ backoffLimitPerIndex: 1 }),
+  job({ completionMode: "Indexed" }),
+  job({ completionMode: "Indexed", completions: null, parallelism: null }),
   indexed({ backoffLimitPerIndex: 1, maxFailedIndexes: 5 }),
   cronJob({ completionMode: "Indexed", completions: 5, backoffLimitPerIndex: 1 }),
   job({ backoffLimitPerIndex: null, successPolicy: null }),

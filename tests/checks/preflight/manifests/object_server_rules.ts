@@ -126,6 +126,11 @@ export const REFUSED_OBJECTS: readonly (readonly [Fields, string])[] = [
     service({ ipFamilyPolicy: "SingleStack", ipFamilies: ["IPv4", "IPv6"] }),
     "SingleStack allows one IP family",
   ],
+  [service({ ipFamilies: ["IPv4", "IPv6"] }), "SingleStack, the default, allows one IP family"],
+  [
+    external({ externalTrafficPolicy: "Local", externalIPs: ["1.2.3.4"] }),
+    "externalTrafficPolicy is not allowed with type: ExternalName",
+  ],
   [path("a"), "path must be an absolute path"],
   [path("a/(.*)", "ImplementationSpecific"), "path must be an absolute path"],
   [volume({ capacity: undefined }), "capacity is required, but missing"],

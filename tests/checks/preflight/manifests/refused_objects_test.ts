@@ -184,7 +184,10 @@ const FAULTS: readonly (readonly [string, string])[] = [
   [job(POD, 'backoffLimit: "2"'), "Remove the quotes: backoffLimit: 2"],
   [job(POD, "backofLimit: 2"), "did you mean backoffLimit?"],
   [job(POD, 'suspend: "false"'), "suspend must be true or false"],
-  [job(POD, "completionMode: Indexed"), "completions is required with completionMode: Indexed"],
+  [
+    job(POD, "completionMode: Indexed\n  parallelism: 2"),
+    "completions is required with completionMode: Indexed",
+  ],
   [
     job(
       POD,
