@@ -49,10 +49,10 @@ Examples:
 ${EXIT_CODES_HELP}`,
   async run(flags, _interrupted, interrupts) {
     const events = eventCount(flags);
-    using directory = await lakeDirectory(flags.value("lake"));
+    using directory = lakeDirectory(flags.value("lake"));
     const { path } = directory;
     const file = flags.value("stay");
-    using variables = file === undefined ? undefined : await variablesFile(file);
+    using variables = file === undefined ? undefined : variablesFile(file);
     const end = (exitCode: number) => {
       clearStatus(true);
       directory[Symbol.dispose]();

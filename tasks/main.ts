@@ -110,8 +110,9 @@ export async function runCommand(
     if (typeof command.cleansUp === "function") cleansUp = command.cleansUp(flags);
     const exitCode = await command.run(flags, interrupted.signal, {
       take(next) {
+        const outer = handler;
         handler = next;
-        return { [Symbol.dispose]: () => handler = undefined };
+        return { [Symbol.dispose]: () => handler = outer };
       },
     }, reports);
     return end(interrupted.signal.aborted ? STOPPED : exitCode);

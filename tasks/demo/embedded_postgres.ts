@@ -9,6 +9,7 @@ import {
   serverAccount,
 } from "./postgres_binaries.ts";
 import { freePort } from "./free_port.ts";
+import { type GuardedFolder, guardedFolder } from "./guarded_folder.ts";
 import { type ServerProcess, startServer } from "./server_process.ts";
 
 /** A Postgres server that ends when this process ends. */
@@ -51,15 +52,20 @@ const SETTINGS = {
   max_prepared_transactions: "10", // tests of the fence use prepared transactions
 };
 
-// One child process of the supervisor, so that a kill at any step leaves nothing behind.
+// One child process of the supervisor, so that a kill at any step leaves nothing behind. The shell waits
+// for the program that it ends, because that program still writes into the folder.
 const CREATE_AND_RUN = `
 bin=$1 folder=$2; shift 2
+trap 'trap "" TERM; kill $!; wait $!; exit 1' TERM
 "$bin/initdb" -D "$folder/data" -U ${USER} -E UTF8 --locale=C --auth=scram-sha-256 \
-  --pwfile="$folder/password" --no-sync --no-instructions >/dev/null || exit
+  --pwfile="$folder/password" --no-sync --no-instructions >/dev/null &
+wait $! || exit
 rm "$folder/password"
 echo "CREATE DATABASE ${DATABASE}" |
   "$bin/postgres" --single -D "$folder/data" -c fsync=off -c log_checkpoints=off -j template1 \
-  >/dev/null || exit
+  >/dev/null &
+wait $! || exit
+trap - TERM
 exec "$bin/postgres" -D "$folder/data" "$@"
 `;
 
@@ -76,12 +82,12 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Embe
   const native = options.native ?? nativeFolder();
   const copy = !await canRun(native, user);
   for (let attempt = 1;; attempt++) {
-    const folder = await temporaryFolder(user);
+    await using folder = await temporaryFolder(user);
     try {
-      if (copy) await copyBinaries(native, `${folder}/native`, user);
-      return await run(`${copy ? `${folder}/native` : native}/bin`, folder, user, options);
+      const copied = `${folder.path}/native`;
+      if (copy) await copyBinaries(native, copied, user);
+      return await run(`${copy ? copied : native}/bin`, folder, user, options);
     } catch (error) {
-      await Deno.remove(folder, { recursive: true }).catch(() => {}); // the supervisor may have removed it already
       if (!(error instanceof PortTaken) || attempt === PORTS_TO_TRY) throw error;
     }
   }
@@ -92,10 +98,11 @@ class PortTaken extends Error {}
 
 async function run(
   bin: string,
-  folder: string,
+  place: GuardedFolder,
   user: Account | undefined,
   options: PostgresOptions,
 ): Promise<EmbeddedPostgres> {
+  const { path: folder } = place;
   const password = crypto.randomUUID();
   const port = freePort();
   await createFor(user, `${folder}/password`, `${password}\n`);
@@ -113,6 +120,7 @@ async function run(
     ...(user ? { user } : {}),
     env: { LC_ALL: "C", TZ: "UTC" }, // without TZ, initdb searches for the time zone
   });
+  await place.keep();
   const pid = await ready(server, `${folder}/data/postmaster.pid`);
   const said = await readAll(log);
   if (typeof pid === "string") {
@@ -148,15 +156,15 @@ async function ready(server: ServerProcess, file: string): Promise<number | stri
 }
 
 /** Creates a folder that only the server's user can enter and remove. */
-async function temporaryFolder(user: Account | undefined): Promise<string> {
+async function temporaryFolder(user: Account | undefined): Promise<GuardedFolder> {
   const prefix = "postgres-";
-  const folder = await Deno.makeTempDir({ prefix });
+  const folder = guardedFolder(prefix);
   if (user === undefined) return folder;
-  const parent = folder.slice(0, folder.lastIndexOf("/"));
+  const parent = folder.path.slice(0, folder.path.lastIndexOf("/"));
   const open = await runsAs(user, '[ -w "$1" ] && [ -x "$1" ]', parent);
-  if (!open) await Deno.remove(folder);
-  const reachable = open ? folder : await Deno.makeTempDir({ prefix, dir: "/tmp" });
-  await Deno.chown(reachable, user.uid, user.gid);
+  if (!open) await folder[Symbol.asyncDispose]();
+  const reachable = open ? folder : guardedFolder(prefix, "/tmp");
+  await Deno.chown(reachable.path, user.uid, user.gid);
   return reachable;
 }
 

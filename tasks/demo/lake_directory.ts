@@ -9,21 +9,22 @@ export interface LakeDirectory extends Disposable {
 
 /**
  * Creates the directory for the files of a demo, and writes a file there to see whether this user may.
+ * It does not wait, so that no interrupt comes between the directory and the caller.
  *
  * @param named the directory of `--lake`; without it, a new temporary one
  * @throws {Failure} configuration: the directory is not empty, or cannot be written
  */
-export async function lakeDirectory(named: string | undefined): Promise<LakeDirectory> {
+export function lakeDirectory(named: string | undefined): LakeDirectory {
   try {
     if (named === undefined) {
-      const path = await Deno.makeTempDir({ prefix: "deep-storage-lake-" });
+      const path = Deno.makeTempDirSync({ prefix: "deep-storage-lake-" });
       return { path, [Symbol.dispose]: () => removeEmpty(path) };
     }
-    await Deno.mkdir(named, { recursive: true });
-    const [found] = await Array.fromAsync(Deno.readDir(named));
+    Deno.mkdirSync(named, { recursive: true });
+    const [found] = [...Deno.readDirSync(named)];
     if (found !== undefined) throw notEmpty(named, found.name);
-    await Deno.remove(await Deno.makeTempFile({ dir: named }));
-    return { path: await Deno.realPath(named), [Symbol.dispose]: () => {} };
+    Deno.removeSync(Deno.makeTempFileSync({ dir: named }));
+    return { path: Deno.realPathSync(named), [Symbol.dispose]: () => {} };
   } catch (error) {
     const problem = directoryProblem(error);
     if (problem === undefined) throw error;

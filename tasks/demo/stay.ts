@@ -24,13 +24,14 @@ export interface VariablesFile extends Disposable {
 }
 
 /**
- * Creates the file of `--stay`, which only this user can read.
+ * Creates the file of `--stay`, which only this user can read. It does not wait, so that no interrupt
+ * comes between the file and the caller.
  *
  * @throws {Failure} configuration: the file exists, or cannot be written
  */
-export async function variablesFile(path: string): Promise<VariablesFile> {
+export function variablesFile(path: string): VariablesFile {
   try {
-    await Deno.writeTextFile(path, "", { createNew: true, mode: 0o600 });
+    Deno.writeTextFileSync(path, "", { createNew: true, mode: 0o600 });
   } catch (error) {
     const exists = error instanceof Deno.errors.AlreadyExists;
     throw new Failure({
