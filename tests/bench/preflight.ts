@@ -1,15 +1,15 @@
 import { clearStatus, print, showStatus } from "../../tasks/cli/terminal.ts";
-import { missingParts, startWorld, type World } from "../drill/world.ts";
+import { missingParts, startWorld } from "../drill/world.ts";
 import { environmentOf, ROOT } from "../support/task.ts";
 
-/** The runs to measure, by the name in the table. */
-const KINDS = {
+/** The runs that need no server, by the name in the table. */
+const ALONE = {
   "an empty program": ["eval", "''"],
   "deno task preflight --help": ["task", "-q", "preflight", "--help"],
   "manifests alone": ["task", "-q", "preflight", "--facts", "manifests"],
-  "all facts": ["task", "-q", "preflight", "--strict"],
-} as const;
-type Kind = keyof typeof KINDS;
+};
+/** The runs that need all servers. */
+const WITH_SERVERS = { "all facts": ["task", "-q", "preflight", "--strict"] };
 
 /** The seconds of one run. */
 interface Times {
@@ -19,40 +19,62 @@ interface Times {
   readonly end: number;
 }
 
+/** How a command is run. */
+interface Setting {
+  /** Flags that name the servers. */
+  readonly where: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
 /**
- * Measures preflight as an operator runs it, on real servers of this machine, and prints medians. The
- * kinds run in turn. A first round, which fills the caches, does not count.
+ * Measures preflight as an operator runs it, and prints medians. The runs that need no server come
+ * first, because the servers of this machine need its processors all the time. The kinds of runs take
+ * turns. A first round, which fills the caches, does not count.
  *
  * @throws a server is not installed, or a run of preflight does not pass every check
  */
 export async function benchPreflight(rounds: number): Promise<void> {
   const missing = await missingParts();
   if (missing.length > 0) throw new Error(`Cannot measure preflight: ${missing.join("; ")}.`);
-  showStatus("starting the cluster, the registry, Postgres and the object store …");
-  await using world = await startWorld();
   const home = await Deno.makeTempDir({ prefix: "operator-" });
   try {
-    const runs = new Map<Kind, Times[]>();
-    for (let round = 0; round <= rounds; round++) {
-      for (const kind of Object.keys(KINDS) as Kind[]) {
-        showStatus(round === 0 ? `first run: ${kind}` : `round ${round} of ${rounds}: ${kind}`);
-        const times = await measure(kind, world, home);
-        if (round > 0) runs.set(kind, [...runs.get(kind) ?? [], times]);
-      }
-    }
+    const alone = await measureInTurn(ALONE, rounds, { where: [], env: {} }, home);
+    showStatus("starting the cluster, the registry, Postgres and the object store …");
+    await using world = await startWorld();
+    const together = await measureInTurn(WITH_SERVERS, rounds, world, home);
     clearStatus();
-    print(render(runs, rounds));
+    print(render(new Map([...alone, ...together]), rounds));
   } finally {
     await Deno.remove(home, { recursive: true });
   }
 }
 
-async function measure(kind: Kind, { where, env }: World, home: string): Promise<Times> {
-  const args: readonly string[] = KINDS[kind];
-  const needsWorld = args.includes("--facts") || args.includes("--strict");
+async function measureInTurn(
+  kinds: Readonly<Record<string, readonly string[]>>,
+  rounds: number,
+  setting: Setting,
+  home: string,
+): Promise<Map<string, Times[]>> {
+  const runs = new Map<string, Times[]>();
+  for (let round = 0; round <= rounds; round++) {
+    for (const [kind, args] of Object.entries(kinds)) {
+      showStatus(round === 0 ? `first run: ${kind}` : `round ${round} of ${rounds}: ${kind}`);
+      const times = await measure(kind, args, setting, home);
+      if (round > 0) runs.set(kind, [...runs.get(kind) ?? [], times]);
+    }
+  }
+  return runs;
+}
+
+async function measure(
+  kind: string,
+  args: readonly string[],
+  { where, env }: Setting,
+  home: string,
+): Promise<Times> {
   const started = performance.now();
   const child = new Deno.Command(Deno.execPath(), {
-    args: [...args, ...(needsWorld ? where : [])],
+    args: [...args, ...where],
     cwd: ROOT,
     clearEnv: true,
     env: { ...environmentOf(env), XDG_CACHE_HOME: home, NO_COLOR: "1" },
@@ -74,7 +96,7 @@ async function measure(kind: Kind, { where, env }: World, home: string): Promise
   return { firstLine, end };
 }
 
-function render(runs: ReadonlyMap<Kind, readonly Times[]>, rounds: number): string {
+function render(runs: ReadonlyMap<string, readonly Times[]>, rounds: number): string {
   const width = Math.max(...[...runs.keys()].map((kind) => kind.length));
   const lines = [...runs].map(([kind, times]) => {
     const first = median(times.map(({ firstLine, end }) => firstLine ?? end));
