@@ -63,6 +63,13 @@ Deno.test("imports: facts and the models of checks import no check and no report
   assertEquals(wrong, []);
 });
 
+Deno.test("imports: the model of Kubernetes imports no facts, because facts are made with it", () => {
+  const isWrong = ({ file, target }: Import) =>
+    file.startsWith("checks/kubernetes/") && target.startsWith("checks/facts/");
+  assertEquals(isWrong({ file: "checks/kubernetes/a.ts", target: "checks/facts/b.ts" }), true);
+  assertEquals(all.filter(isWrong), []);
+});
+
 Deno.test("imports: the reader of imports sees them", () => {
   assertEquals(all.length > 50, true);
   assertEquals(importers(/config\.ts$/).includes("tasks/days/command.ts"), true);

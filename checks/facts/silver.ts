@@ -41,10 +41,10 @@ export interface SilverRow {
   /** The UUID in `execution_id` as the fact keeps it, if the fact was gathered. */
   readonly text?: ListedText;
   /**
-   * The last event of the operation in bronze, as {@linkcode BronzeFact.lastEvents} has it, likewise;
-   * null if there is none.
+   * The last event of the operation in bronze, as {@linkcode BronzeFact.lastEvents} has it; null if
+   * there is none. Undefined if bronze was not gathered.
    */
-  readonly last?: LastEvent | null;
+  readonly last?: LastEvent | null | undefined;
 }
 
 /** Returns the last event of a row's operation in bronze; undefined if there is none. */
@@ -215,9 +215,11 @@ function begin(expected: number, bronze: BronzeFact | undefined): Collection<Col
       return this;
     }
 
-    get last(): LastEvent | null {
+    get last(): LastEvent | null | undefined {
+      const operations = bronze?.operations;
+      if (operations === undefined) return undefined;
       const number = numbers.get(this.row);
-      return number < 0 ? null : bronze!.operations!.lastOf(number);
+      return number < 0 ? null : operations.lastOf(number);
     }
 
     get ids(): TextList {

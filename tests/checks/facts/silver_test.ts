@@ -87,6 +87,50 @@ Deno.test("gatherSilver: the checks find no fault in a day that the pipeline pub
   assertEquals(wrong.map(({ id, verdict }) => [id, verdict]), [["fill-price", "warn"]]);
 });
 
+Deno.test("gatherSilver: rows that were read without bronze are compared with its events", async () => {
+  const lake = await publishedDay();
+  const silver = await gatherSilver(lake, DAY);
+  const bronze = await gatherBronze(lake, DAY, undefined, CENTURY);
+  const results = await judge({ source: sourceOf(bronze), bronze, silver });
+  const failed = results.filter(({ verdict }) => verdict === "fail");
+  assertEquals(failed.map(({ id }) => id), []);
+});
+
+Deno.test("gatherSilver: a missing, a repeated and an extra row are found in several parts", async () => {
+  const lake = await publishedDay();
+  const { commit } = (await gatherSilver(lake, DAY)).marker!;
+  const [first, second] = commit.parts;
+  const copy = { ...second!, key: second!.key.replace(".parquet", "-2.parquet") };
+  lake.objects.set(copy.key, lake.objects.get(second!.key)!.slice());
+  const failures = async (parts: typeof commit.parts, read: BronzeFact) => {
+    const rows = parts.reduce((sum, part) => sum + part.rows, 0);
+    const bronzeSha256 = { ...commit.bronze, sha256: read.marker!.sha256 };
+    await lake.put(KEY, renderMarker({ ...commit, bronze: bronzeSha256, rows, parts }));
+    const silver = await gatherSilver(lake, DAY, read);
+    const results = await judge({ source: sourceOf(read), bronze: read, silver });
+    const { findings = [] } = results.find(({ id }) => id === "silver-rows") ?? {};
+    return findings.map(({ problem }) => problem.replace(/:.*/, ""));
+  };
+  const bronze = await gatherBronze(lake, DAY, undefined, CENTURY);
+  assertEquals(await failures([first!, second!], bronze), []);
+  assertEquals(await failures([second!], bronze), [
+    "no row for 2 operations with execution events",
+  ]);
+  assertEquals(await failures([first!, second!, copy], bronze), [
+    "1 operation with more than one row",
+  ]);
+  assertEquals(await failures([second!, copy], bronze), [
+    "no row for 2 operations with execution events",
+    "1 operation with more than one row",
+  ]);
+  await publishBronze(lake, []);
+  const empty = await gatherBronze(lake, DAY, undefined, CENTURY);
+  assertEquals(await failures([second!, copy], empty), [
+    "2 rows without an execution event",
+    "1 operation with more than one row",
+  ]);
+});
+
 Deno.test("gatherSilver lists the parts of every client, and of no other day", async () => {
   const lake = await publishedDay();
   const orphan = `${silverPrefix(77n, DAY)}part-00000-orphan.parquet`;
