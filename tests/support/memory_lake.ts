@@ -33,7 +33,10 @@ export function memoryLake(): MemoryLake {
     get(key) {
       lake.onGet?.(key);
       const bytes = objects.get(key);
-      return Promise.resolve(bytes && { bytes: bytes.slice(), etag: etagOf(bytes) });
+      if (bytes === undefined) return Promise.resolve(undefined);
+      const copy = bytes.slice();
+      const free = () => void copy.buffer.transfer(0);
+      return Promise.resolve({ bytes: copy, etag: etagOf(bytes), free });
     },
     put(key, body, condition, frees = false) {
       const before = objects.get(key);
