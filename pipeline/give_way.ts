@@ -1,20 +1,20 @@
 import { scheduler } from "node:timers/promises";
 
-/** The time that a work goes on before it gives way, in milliseconds. */
+/** The processor time between two pauses, in milliseconds. */
 const WORK_MS = 4;
-/** Other work waits if it has done nothing for this time, in milliseconds. */
+/** A pause ends when no other work has run for this time, in milliseconds. */
 const QUIET_MS = 0.1;
-/** A turn of the event loop that takes longer had other work to do, in milliseconds. */
+/** Other work has run if a turn of the event loop takes longer than this, in milliseconds. */
 const EMPTY_TURN_MS = 0.02;
-/** The longest time to give way, in milliseconds, so that both works go on. */
+/** The longest pause, in milliseconds. After it, the caller continues even if other work runs. */
 const MOST_MS = 50;
 
 /**
- * Returns a function that lets other work of this thread go on until it waits. Work that only needs
- * the processor calls the function often, so that work that also waits for a server is never late.
- * If the last time was a few milliseconds ago, the function does nothing.
+ * Returns a function that pauses the caller until all other work of this thread waits for something.
+ * A long computation calls it often, so that it does not delay the answers to a server. A call does
+ * nothing if the last pause was a few milliseconds ago.
  *
- * @param mostMs the longest time to give way, in milliseconds
+ * @param mostMs the longest pause, in milliseconds
  *
  * @example
  * ```ts

@@ -82,8 +82,8 @@ export interface AheadLimits<T> {
   /** The total size of these results. A single result may be larger. */
   readonly size: number;
   /**
-   * Whether the result that the caller has is part of the total size. A large result is then alone in
-   * memory: the work for the next one begins when the caller requests it.
+   * Whether the total size includes the result that the caller handles. A large result is then alone
+   * in memory: the work for the next one begins when the caller requests it.
    */
   readonly countsCurrent?: boolean;
   /** The size of the result of an item. */

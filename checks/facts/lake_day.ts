@@ -191,7 +191,7 @@ export interface Collection<T> {
  * error.
  *
  * @param object the object with the part's key; undefined if it does not exist
- * @param giveWay lets the comparison with the outbox go on, because its server waits for it
+ * @param giveWay pauses for the comparison with the outbox, because Postgres waits for it
  */
 async function gatherPart(
   part: Part,

@@ -24,7 +24,7 @@ export interface LastEvent {
   readonly client_id: bigint;
   /** The event's UUID as the fact keeps it, if the fact was gathered. */
   readonly text?: ListedText;
-  /** The number of the event's operation, below the number of operations, likewise. */
+  /** The number of the event's operation, from 0, if the fact was gathered. */
   readonly operation?: number;
 }
 

@@ -41,13 +41,13 @@ export interface SilverRow {
   /** The UUID in `execution_id` as the fact keeps it, if the fact was gathered. */
   readonly text?: ListedText;
   /**
-   * The last event of the operation in bronze, as {@linkcode BronzeFact.lastEvents} has it; null if
-   * there is none. Undefined if bronze was not gathered.
+   * The last event of the operation, from {@linkcode BronzeFact.lastEvents}; null if bronze has no
+   * event of the operation, and undefined if bronze was not gathered.
    */
   readonly last?: LastEvent | null | undefined;
 }
 
-/** Returns the last event of a row's operation in bronze; undefined if there is none. */
+/** Returns the last event of a row's operation; undefined if bronze has no event of it. */
 export function lastEventOf(row: SilverRow, { lastEvents }: BronzeFact): LastEvent | undefined {
   const { last } = row;
   return last === undefined ? lastEvents.get(row.operation_id) : last ?? undefined;

@@ -125,7 +125,7 @@ export function wrongTimeZone(path: string, timeZone: unknown): WrongField[] {
       why: "an API server on another machine refuses it, or reads another time zone",
       isUncertain: true,
     }]
-    : [{ path, problem: `${JSON.stringify(timeZone)} is no time zone`, fix }];
+    : [{ path, problem: `${JSON.stringify(timeZone)} is not a time zone`, fix }];
 }
 
 /** The schedules that an operator refuses: those of ScheduledSparkApplications and CronWorkflows. */

@@ -111,7 +111,7 @@ function wrongSuccess(job: Fields, path: string): WrongField[] {
           ? `${JSON.stringify(succeededIndexes)} has an index beyond ${
             completions - 1
           }, the last one`
-          : `${JSON.stringify(succeededIndexes)} is no list of indexes in ascending order`,
+          : `${JSON.stringify(succeededIndexes)} is not a list of indexes in ascending order`,
         fix: 'Write it like "0,2-4", without spaces.',
       }];
     }
@@ -191,8 +191,8 @@ function wrongCodes({ operator, values }: Fields): string | undefined {
   if (!Array.isArray(values)) return undefined;
   // The API server reads null as 0.
   const codes = values.map((each) => each ?? 0);
-  if (operator === "In" && codes.includes(0)) return "0 is no exit code of a failed container";
-  if (new Set(codes).size < codes.length) return "an exit code is there twice";
+  if (operator === "In" && codes.includes(0)) return "0 is not the exit code of a failed container";
+  if (new Set(codes).size < codes.length) return "an exit code is repeated";
   return codes.some((code, i) => i > 0 && code < codes[i - 1])
     ? "the exit codes are not in ascending order"
     : undefined;

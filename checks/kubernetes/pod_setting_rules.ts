@@ -59,7 +59,7 @@ export function wrongSysctls(spec: Fields, specPath: string): WrongField[] {
   return names.flatMap((name, i): WrongField[] => {
     const path = `${specPath}.securityContext.sysctls[${i}].name`;
     if (name !== "" && names.indexOf(name) < i) {
-      return [{ path, problem: `${name} is there twice`, fix: "Remove one of them." }];
+      return [{ path, problem: `${name} is repeated`, fix: "Remove one of them." }];
     }
     const node = OF_NODE.find(({ host, names }) => spec[host] === true && names.test(name));
     return node === undefined ? [] : [{

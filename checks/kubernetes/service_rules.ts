@@ -139,14 +139,16 @@ function wrongFamilies(
   if (typeof address === "string" && address !== (clusterIP || undefined)) {
     found.push({
       path: "spec.clusterIPs",
-      problem: `the first item must be clusterIP, which is ${clusterIP || "missing"}`,
+      problem: `the first item must be equal to clusterIP, but clusterIP is ${
+        clusterIP || "missing"
+      }`,
       fix: "Remove clusterIPs: the API server sets it.",
     });
   }
   if (new Set(families).size < families.length) {
     found.push({
       path: "spec.ipFamilies",
-      problem: "an IP family is there twice",
+      problem: "an IP family is repeated",
       fix: "Write each family once.",
     });
     // The API server chooses another default for a headless Service without a selector.

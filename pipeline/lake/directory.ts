@@ -283,7 +283,7 @@ const PIECE_BYTES = 1 << 20;
 /**
  * Reads into one array, because memory that other threads allocate is released late.
  *
- * @param memory has the array
+ * @param memory allocates the array
  * @param hash receives the bytes while other threads read the next ones, or other files
  */
 async function readWhole(

@@ -1,13 +1,13 @@
-// A part takes up to 16 MB. If such memory is given back to the allocator and requested again, the
-// process grows by much more than it uses, and each fresh page costs time.
+// A part has up to 16 MB. Memory that is freed and allocated again for each part fragments the heap,
+// and the system takes time to provide each new page of it.
 
-/** The memory for objects that are read one after the other. */
+/** Allocates memory for objects that are read one after the other. */
 export interface ObjectMemory {
-  /** Returns an array for a whole object. Its bytes can be those of an object that was freed. */
+  /** Returns an array for a whole object. At first, it can contain bytes of an earlier object. */
   array(length: number): Uint8Array<ArrayBuffer>;
-  /** Frees an array for another object. The array, and all others of its memory, become empty. */
+  /** Keeps the memory of an array for another object. The array, and all views of it, become empty. */
   free(bytes: Uint8Array<ArrayBuffer>): void;
-  /** Frees the memory that waits for another object. */
+  /** Frees the memory that is kept. */
   close(): void;
 }
 
@@ -15,7 +15,7 @@ export interface ObjectMemory {
 const LEAST_BYTES = 1 << 20;
 
 /**
- * Begins without memory. The memory of one freed object is kept.
+ * Creates an allocator that keeps the memory of at most one object.
  *
  * @example
  * ```ts
@@ -24,7 +24,7 @@ const LEAST_BYTES = 1 << 20;
  * const memory = createObjectMemory();
  * const bytes = memory.array(2 << 20);
  * memory.free(bytes);
- * assertEquals(bytes.length, 0); // whoever still has the array cannot read another object in it
+ * assertEquals(bytes.length, 0); // the array cannot show the next object
  * memory.close();
  * ```
  */

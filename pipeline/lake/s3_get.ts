@@ -62,7 +62,7 @@ export interface ObjectReader {
  * counts when a command reads thousands of markers.
  *
  * @param connections the most connections, which the reader keeps alive
- * @param memory has the objects
+ * @param memory allocates the arrays
  * @param signal aborts the requests
  */
 export function createObjectReader(

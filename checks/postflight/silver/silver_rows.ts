@@ -99,8 +99,8 @@ function sortOut(rows: SilverRows, bronze: BronzeFact): WrongRows {
 }
 
 /**
- * Operations that have a row. An operation with a number in bronze is known by it, because its id is
- * found more slowly.
+ * Remembers the operations that have a row: by number if bronze has the operation, which is faster,
+ * and otherwise by id.
  *
  * @param size the number of operations in bronze
  */

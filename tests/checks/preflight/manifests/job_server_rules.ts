@@ -53,7 +53,7 @@ export const REFUSED_JOBS: readonly (readonly [Fields, string])[] = [
   [success({ succeededIndexes: "", succeededCount: 1 }), "but the rule has 0 indexes"],
   ...["5", "0-5"].map((text) => [indexes(text), "has an index beyond 4, the last one"] as const),
   ...["2,1", "1-1", "3-1", "a", "0, 2", "1,1", "1-2,2-3", "-1", "0-", "1,", "1-2-3"].map((text) =>
-    [indexes(text), "is no list of indexes in ascending order"] as const
+    [indexes(text), "is not a list of indexes in ascending order"] as const
   ),
   [indexed(failure({ action: "FailIndex" })), "action FailIndex needs backoffLimitPerIndex"],
   [

@@ -116,12 +116,15 @@ export const REFUSED_OBJECTS: readonly (readonly [Fields, string])[] = [
   [external({ clusterIP: "None" }), "clusterIP is not allowed with type: ExternalName"],
   [external({ ipFamilies: ["IPv4"] }), "ipFamilies is not allowed with type: ExternalName"],
   [external({ ipFamilyPolicy: "SingleStack" }), "ipFamilyPolicy is not allowed with"],
-  [service({ clusterIPs: ["None"] }), "the first item must be clusterIP, which is missing"],
+  [
+    service({ clusterIPs: ["None"] }),
+    "the first item must be equal to clusterIP, but clusterIP is missing",
+  ],
   [
     service({ clusterIP: "None", clusterIPs: ["10.43.0.5"] }),
-    "the first item must be clusterIP, which is None",
+    "the first item must be equal to clusterIP, but clusterIP is None",
   ],
-  [service({ ipFamilies: ["IPv4", "IPv4"] }), "an IP family is there twice"],
+  [service({ ipFamilies: ["IPv4", "IPv4"] }), "an IP family is repeated"],
   [
     service({ ipFamilyPolicy: "SingleStack", ipFamilies: ["IPv4", "IPv6"] }),
     "SingleStack allows one IP family",

@@ -319,7 +319,7 @@ Deno.test("refusedFields judges the schedule of a CronJob", () => {
   }
   assertStringIncludes(
     refusals(cronJob('schedule: "@daily", timeZone: Mars/Base'))[0]!,
-    "is no time zone",
+    "is not a time zone",
   );
   assertEquals(refusals(cronJob('schedule: "@daily", timeZone: America/Sao_Paulo')), []);
 });
