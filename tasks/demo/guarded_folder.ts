@@ -1,3 +1,5 @@
+import { PROCESS } from "../../pipeline/config/environment.ts";
+
 /** A new folder. The end of the block removes it, unless it is kept. */
 export interface GuardedFolder extends AsyncDisposable {
   readonly path: string;
@@ -22,8 +24,9 @@ done
  * @param dir the parent folder; by default that of temporary files
  */
 export function guardedFolder(prefix: string, dir?: string): GuardedFolder {
-  // An interrupt waits until this function returns, so the folder is never without its guard.
-  const path = Deno.makeTempDirSync({ prefix, ...(dir === undefined ? {} : { dir }) });
+  // The guard is there before the folder, so the folder is never without it.
+  const parent = Deno.realPathSync(dir ?? (PROCESS.get("TMPDIR") || "/tmp"));
+  const path = `${parent}/${prefix}${crypto.randomUUID()}`;
   const guard = new Deno.Command("/bin/sh", {
     args: ["-c", GUARD, "guard", path],
     stdin: "piped",
@@ -33,6 +36,12 @@ export function guardedFolder(prefix: string, dir?: string): GuardedFolder {
     detached: true, // Ctrl-C must not end the guard
   }).spawn();
   guard.unref(); // the guard alone does not keep this process alive
+  try {
+    Deno.mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    guard.kill();
+    throw error;
+  }
   const input = guard.stdin.getWriter();
   let isKept = false;
   const end = async () => {
