@@ -9,6 +9,7 @@ import { ENVIRONMENT_HELP } from "./cli/environment_help.ts";
 import { failureReporterOf } from "./cli/failure.ts";
 import { choice, type Flags } from "./cli/flags.ts";
 import { OUTPUTS } from "./cli/observer.ts";
+import { confirmNoQuestion } from "./cli/prompt.ts";
 import { projectHelp, projectOrDefault } from "./cli/project_options.ts";
 import { EARLIER_SOURCE_HELP, SILENCE_HELP, silenceOf } from "./days/command.ts";
 
@@ -53,6 +54,8 @@ When to use it: deno task explain amend
 ${ENVIRONMENT_HELP}`,
   async run(flags) {
     const output = choice(flags, "output", OUTPUTS);
+    const dryRun = flags.on("dry-run");
+    if (output === "json" && !dryRun) confirmNoQuestion(flags);
     confirmDayGiven(flags);
     const project = await projectOrDefault(flags);
     return await withLogin(flags, project, async (login) => {
@@ -63,7 +66,7 @@ ${ENVIRONMENT_HELP}`,
         database,
         lake,
         grace: sealGrace(),
-        dryRun: flags.on("dry-run"),
+        dryRun,
         keepAltered: flags.on("keep-altered"),
         yes: flags.on("yes"),
         silence: silenceOf(flags),

@@ -7,6 +7,7 @@ import { ENVIRONMENT_HELP } from "./cli/environment_help.ts";
 import { failureReporterOf } from "./cli/failure.ts";
 import { choice } from "./cli/flags.ts";
 import { OUTPUTS } from "./cli/observer.ts";
+import { confirmNoQuestion } from "./cli/prompt.ts";
 import { projectHelp, projectOrDefault } from "./cli/project_options.ts";
 
 /** The command `clean`. */
@@ -42,13 +43,16 @@ It never removes a commit marker, the history or the quarantine. If the day has 
 removes nothing, because only a marker lists the files of the day.
 ${ENVIRONMENT_HELP}`,
   async run(flags) {
+    const output = choice(flags, "output", OUTPUTS);
+    const dryRun = flags.on("dry-run");
+    if (output === "json" && !dryRun) confirmNoQuestion(flags);
     const project = await projectOrDefault(flags);
     return await withLogin(flags, project, async (login) => {
       const { database, lake, forwards } = login;
       const order: CleanOrder = {
         lake,
-        output: choice(flags, "output", OUTPUTS),
-        dryRun: flags.on("dry-run"),
+        output,
+        dryRun,
         yes: flags.on("yes"),
         day: await dayFor(flags, project, database),
         reporter: hidingLogin(failureReporterOf("clean"), login),

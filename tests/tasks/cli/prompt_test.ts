@@ -1,5 +1,6 @@
 import { applyEditing } from "../../../tasks/cli/prompt.ts";
-import { assertEquals } from "../../support/assert.ts";
+import { assertEquals, assertStringIncludes } from "../../support/assert.ts";
+import { runTask } from "../../support/task.ts";
 
 const KEYS: readonly (readonly [string, string, string])[] = [
   ["text is taken unchanged", `p\\a!s$s'w"o#rd `, `p\\a!s$s'w"o#rd `],
@@ -15,4 +16,14 @@ const KEYS: readonly (readonly [string, string, string])[] = [
 
 for (const [name, typed, text] of KEYS) {
   Deno.test(`prompt: reads hidden input: ${name}`, () => assertEquals(applyEditing(typed), text));
+}
+
+for (const [command, ...args] of [["amend", "2025-12-28"], ["apply"], ["clean"], ["secrets"]]) {
+  Deno.test(`${command} --output json: refuses to ask between lines for a program`, async () => {
+    const { code, stdout } = await runTask(command!, [...args, "--output", "json"], {
+      LAKE_URL: "file:///tmp/none",
+    });
+    assertEquals(code, 2);
+    assertStringIncludes(stdout, "Add --yes, or leave out --output json");
+  });
 }
