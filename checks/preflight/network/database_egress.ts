@@ -6,9 +6,16 @@ import { explained } from "../change.ts";
 import { hasFailure, leavingOut } from "../outcome.ts";
 import { type Fields, isFields } from "../../kubernetes/fields.ts";
 import type { Labels } from "../../kubernetes/metadata.ts";
+import { type ManifestObject, placeOf } from "../../kubernetes/objects.ts";
 import { parseAddress, parseHost, publicPart } from "../../network_policy/address.ts";
 import { isDeveloperHost, isLocalHost } from "../../network_policy/local_host.ts";
-import { type Endpoint, NAME_LABEL, UNKNOWN_VALUE } from "../../network_policy/model.ts";
+import {
+  type Endpoint,
+  NAME_LABEL,
+  type Pod,
+  podId,
+  UNKNOWN_VALUE,
+} from "../../network_policy/model.ts";
 import { judgeHost } from "../../network_policy/open_ports.ts";
 import { besideDatabase, CONNECTIONS, type PlatformCheck } from "../platform.ts";
 import { connectionCheck } from "./connection_check.ts";
@@ -24,7 +31,7 @@ import {
 import { type Network, objectOf, reasonNotToJudge } from "./job_network.ts";
 import type { Actor, JobWithPods } from "./job_pods.ts";
 import { postgresPods } from "./postgres_pods.ts";
-import { blockOf, fixDenial, OUTSIDE_PEER } from "./policy_fix.ts";
+import { blockOf, deniedBlocks, fixDenial, OUTSIDE_PEER } from "./policy_fix.ts";
 import { newPolicyFor } from "./schedule_policies.ts";
 import {
   assumedPods,
@@ -38,7 +45,15 @@ import {
   serviceBehind,
   serviceOf,
 } from "./service_host.ts";
-import { backendsOf, type UnreachableService, whyUnreachable } from "./service_backends.ts";
+import {
+  absentService,
+  backendsOf,
+  selectedBy,
+  type UnreachableService,
+  whyEmpty,
+  whyUnlisted,
+  whyUnreachable,
+} from "./service_backends.ts";
 
 /**
  * The pods of jobs that read the outbox reach Postgres: the policies of both namespaces allow the
@@ -73,9 +88,14 @@ export const databaseEgress: PlatformCheck = connectionCheck({
     }
     const databases = new Map<RequiredConnection, Database>();
     const unreachable = new Map<string, Finding>();
+    const unknown = new Set<string>();
     const filled = remote.filter(({ job }) => hostOf(job).includes("{{"));
     for (const { job, actor } of remote.filter((each) => !filled.includes(each))) {
       const database = databaseOf(network, job, actor);
+      if ("unknown" in database) {
+        unknown.add(database.unknown);
+        continue;
+      }
       if ("problem" in database) {
         unreachable.set(database.object + database.problem, unreachableFinding(database));
         continue;
@@ -95,10 +115,13 @@ export const databaseEgress: PlatformCheck = connectionCheck({
       }, database);
     }
     const outcome = judge(network, databases, [...unreachable.values()]);
-    return filled.length === 0 || hasFailure(outcome) ? outcome : {
-      unknown: "a controller fills in DJANGO_DB_HOST of " +
-        naming([...new Set(filled.map(({ job }) => job.label))]),
-    };
+    if (filled.length > 0) {
+      unknown.add(
+        "a controller fills in DJANGO_DB_HOST of " +
+          naming([...new Set(filled.map(({ job }) => job.label))]),
+      );
+    }
+    return unknown.size === 0 || hasFailure(outcome) ? outcome : { unknown: naming([...unknown]) };
   },
 }, readsDatabase);
 
@@ -112,15 +135,23 @@ function judge(
 ): Outcome {
   const notes = new Set([...databases.values()].flatMap(({ note }) => note ?? []));
   const examined = { examined: examinedPods(network), ...leavingOut(...notes) };
-  if (unreachable.length > 0) return { ...examined, findings: unreachable };
+  const selectors = new Map<ManifestObject, Finding>();
   const denials = new Map([...databases].flatMap(([required, database]) => {
+    const { instead } = database;
+    if (instead !== undefined && isOpenOnlyTo(network, required, instead.to)) {
+      selectors.set(instead.service, selectorFinding(instead.service, instead.to));
+      return [];
+    }
     const { actor, to, port } = required;
     const doubt = doubtAboutAddress(network, actor.pod, to, port) ??
       doubtAboutName(network, required);
-    return deniedConnections(network, [required]).map((each) => (
-      [doubt === undefined ? each : { ...each, doubt }, database] as const
-    ));
+    return deniedConnections(network, [required]).map((each) => {
+      const why = doubt ?? (each.cause.kind === "port" ? database.doubt : undefined);
+      return [why === undefined ? each : { ...each, doubt: why }, database] as const;
+    });
   }));
+  const apart = [...unreachable, ...selectors.values()];
+  if (apart.length > 0) return { ...examined, findings: apart };
   const denied = [...denials.keys()];
   // Another job may need the present peer.
   const isOneOfMany =
@@ -129,6 +160,29 @@ function judge(
     why: `${WHY}; policies select the labels of pods and namespaces, never a Service`,
     fix: (each, all) => fix(network, each, all, denials.get(each)!, isOneOfMany),
   });
+}
+
+/** Returns whether a job reaches some pods, and not the destination that its host names. */
+function isOpenOnlyTo(
+  network: Network,
+  required: RequiredConnection,
+  to: readonly Pod[],
+): boolean {
+  return deniedConnections(network, [required]).length > 0 &&
+    deniedConnections(network, [{ ...required, to, every: true }]).length === 0;
+}
+
+/** The finding that a Service does not select the declared pods of Postgres. */
+function selectorFinding(service: ManifestObject, pods: readonly Pod[]): Finding {
+  const labels = [...commonLabels(pods)].map((each) => each.join("=")).join(",");
+  return {
+    severity: "fail",
+    ...placeOf(service, "spec.selector"),
+    problem: `the Service selects no pod of the manifests; the labels of ` +
+      `${naming([...new Set(pods.map(podId))])} are ${labels}`,
+    why: WHY,
+    fix: "Set spec.selector to labels of the pods of Postgres.",
+  };
 }
 
 /** Explains why a denial is not certain: a host with the name of a Service can be outside. */
@@ -158,12 +212,15 @@ function fix(
 ): Fix {
   const { cause } = denied;
   const isIngress = cause.direction === "ingress";
+  // A host outside has one address as an example, and every address as a peer.
+  const peersOf = () =>
+    (to.length > 1 ? deniedBlocks(network, denied.actor.pod, to, port) : undefined) ?? { peer };
   const change = fixDenial(network, cause, {
     ...(isIngress
       ? { name: "allow-outbox", pods: [{ matchLabels: Object.fromEntries(labels ?? []) }] }
       : newPolicyFor(all, "allow-outbox")),
     purpose: "database",
-    peer: isIngress ? podsOf(network.project.jobs.namespace) : peer,
+    ...(isIngress ? { peer: podsOf(network.project.jobs.namespace) } : peersOf()),
     ports: [{ protocol: "TCP", port }],
     keepsPeer,
   });
@@ -204,6 +261,10 @@ interface Database {
   readonly peer: Fields;
   /** A note about what could not be checked. */
   readonly note?: string;
+  /** Why the port of the pods is not known; undefined if it is. */
+  readonly doubt?: string;
+  /** The pods of Postgres that the Service does not select, although it selects no other pod. */
+  readonly instead?: { readonly service: ManifestObject; readonly to: readonly Pod[] };
 }
 
 /** Returns whether a job has the address of Postgres or its credentials in the environment. */
@@ -220,7 +281,7 @@ function databaseOf(
   network: Network,
   job: JobWithPods,
   actor: Actor,
-): Database | UnreachableService {
+): Database | UnreachableService | { readonly unknown: string } {
   const given = Number(job.environment.value("DJANGO_DB_PORT"));
   const port = Number.isInteger(given) && given > 0 && given < 65536 ? given : DEFAULT_PORT;
   const host = hostOf(job);
@@ -244,23 +305,46 @@ function databaseOf(
     return atAddress(network, spec.externalName, port, job);
   }
   const backends = service && backendsOf(network, service, { protocol: "TCP", port });
-  if (network.isLive && namespace === network.project.database.namespace) {
-    const unreachable = whyUnreachable(network, service, backends, { namespace, port });
+  const isRead = network.isLive && namespace === network.project.database.namespace;
+  if (service === undefined || backends === undefined) {
+    if (isRead) return absentService(network, namespace);
+  } else {
+    const unreachable = whyUnreachable(service, backends, { port, variable: "DJANGO_DB_PORT" }) ??
+      (isRead ? whyEmpty(service, backends, namespace) : undefined);
     if (unreachable !== undefined) return unreachable;
+    const unlisted = whyUnlisted(network, service, backends);
+    if (unlisted !== undefined) return { unknown: unlisted };
   }
-  const hasBackends = backends !== undefined &&
-    (isFields(spec.selector) || backends.to.length > 0);
-  const found = hasBackends
+  const known = projectPods(network, job, { name, namespace }, "database");
+  const label = `Postgres in namespace ${namespace}`;
+  const selected = service && backends?.to.length === 0
+    ? selectedBy(service, port, known)
+    : undefined;
+  if (service !== undefined && backends !== undefined && selected !== undefined) {
+    const { labels, note, doubt } = selected;
+    const others = postgresPods(network, name, namespace, DEFAULT_PORT);
+    return {
+      to: [podWith(labels, namespace, ASSUMED)],
+      port: backends.port,
+      every: false,
+      label,
+      namespace,
+      labels,
+      peer: podsOf(namespace, labels),
+      note,
+      ...(doubt === undefined ? {} : { doubt }),
+      ...(others.length === 0 ? {} : { instead: { service, to: others } }),
+    };
+  }
+  const found = backends !== undefined && backends.to.length > 0
     ? { ...backends, every: true }
     : { to: postgresPods(network, name, namespace, DEFAULT_PORT), port, every: false };
-  const label = `Postgres in namespace ${namespace}`;
   const [first] = found.to;
   if (first?.type === "pod") {
     const labels = isFields(spec.selector) ? selectorOf(spec.selector) : commonLabels(found.to);
     return { ...found, label, namespace, labels, peer: podsOf(namespace, labels) };
   }
   if (first !== undefined) return { ...found, label, namespace, peer: blockOf(first.address) };
-  const known = projectPods(network, job, { name, namespace }, "database");
   if (known !== undefined) {
     const note = `the manifests declare no Postgres in ${namespace}, so its pods are taken to ` +
       `have the labels of database.pods: ${network.project.database.pods}`;

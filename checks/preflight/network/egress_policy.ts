@@ -35,7 +35,7 @@ import type { Actor, JobWithPods } from "./job_pods.ts";
 import { ambientFindings } from "./mesh_ambient.ts";
 import { meshFindings } from "./mesh_sidecar.ts";
 import { otherSidecarFindings } from "./other_sidecars.ts";
-import { blockOf, fixDenial, OUTSIDE_PEER, patchPolicy } from "./policy_fix.ts";
+import { blockOf, deniedBlocks, fixDenial, OUTSIDE_PEER, patchPolicy } from "./policy_fix.ts";
 import { newPolicyFor } from "./schedule_policies.ts";
 import { doubtAboutAddress } from "./service_host.ts";
 import { otherSelectorTraps } from "./selector_traps.ts";
@@ -112,6 +112,7 @@ function judgeEgress(network: Network, invalid: readonly Finding[]): Outcome {
   const notes = new Set<string>();
   const unchecked = new Set<string>();
   const onLoopback = new Set<JobWithPods>();
+  const unreachable = new Map<string, Finding>();
   for (const { job, actor } of pods) {
     const unread = unreadEndpoint(job);
     if (unread !== undefined) {
@@ -125,7 +126,22 @@ function judgeEgress(network: Network, invalid: readonly Finding[]): Outcome {
     if (other !== undefined && other.kind === "service") {
       notes.add(`the host in ${source} counts as one outside the cluster: ${NO_SERVICE}`);
     }
-    if (store.kind === "service" && store.note !== undefined) unchecked.add(store.note);
+    if (store.kind === "service") {
+      const { note, unreachable: trouble, unknown } = store;
+      if (note !== undefined) unchecked.add(note);
+      if (trouble !== undefined) {
+        unreachable.set(trouble.object + trouble.problem, {
+          severity: "fail",
+          ...trouble,
+          why: WHY,
+        });
+        continue;
+      }
+      if (unknown !== undefined) {
+        doubts.add(unknown);
+        continue;
+      }
+    }
     if (store.mayBeInside) notes.add(`the host in ${source} counts as one outside the cluster`);
     if (access === "open") continue;
     if ("doubt" in access) doubts.add(access.doubt);
@@ -140,6 +156,7 @@ function judgeEgress(network: Network, invalid: readonly Finding[]): Outcome {
   }
   const findings = [
     ...invalid,
+    ...unreachable.values(),
     ...denialFindings(network, denied, { why: WHY, fix: (each, all) => fix(network, each, all) }),
     ...partialFindings(network, partial),
     ...otherSelectorTraps(network),
@@ -179,7 +196,7 @@ function accessTo(network: Network, store: Store, job: JobWithPods, actor: Actor
     const [denied] = deniedConnections(network, [{ ...common, to, every, isCandidate }]);
     if (denied === undefined) return "open";
     const doubt = denied.doubt ?? doubtAboutService(store, denied) ??
-      (kind === "address" ? doubtAboutAddress(network, actor.pod, to, port) : undefined);
+      (kind === "public" ? undefined : doubtAboutAddress(network, actor.pod, to, port));
     return doubt === undefined ? denied : { doubt };
   };
   if (kind === "loopback") return "open";
@@ -214,8 +231,10 @@ interface DeniedStore extends DeniedConnection {
 function doubtAboutService(store: Store, { cause }: DeniedConnection): string | undefined {
   if (store.kind !== "service" || store.isKnown || cause.kind !== "port") return undefined;
   const { name, namespace } = store.service;
-  return `the manifests do not declare Service ${namespace}/${name}, so the port of its pods is ` +
-    `not known: ${cause.problem}`;
+  return store.doubt !== undefined
+    ? `${store.doubt}: ${cause.problem}`
+    : `the manifests do not declare Service ${namespace}/${name}, so the port of its pods is ` +
+      `not known: ${cause.problem}`;
 }
 
 /** Returns whether a rule is not only for the Kubernetes API. */
@@ -237,7 +256,7 @@ function fix(network: Network, denied: DeniedStore, all: readonly DeniedStore[])
   const change = fixDenial(network, cause, {
     ...newPolicyFor(all, "allow-s3-egress"),
     purpose: "store",
-    peer: peerFor(store),
+    ...peersFor(network, denied),
     ...(isHidden ? { beforePeer: `Replace ADDRESS with the address in ${store.source}: ` } : {}),
     ports: [{ protocol, port }],
   });
@@ -248,7 +267,14 @@ function fix(network: Network, denied: DeniedStore, all: readonly DeniedStore[])
   );
 }
 
-/** The peer of a rule that allows the store. */
+/** The peers of a rule that allows the store. */
+function peersFor(network: Network, { store, actor, port }: DeniedStore) {
+  const listed = store.kind === "service"
+    ? deniedBlocks(network, actor.pod, store.to, port)
+    : undefined;
+  return listed ?? { peer: peerFor(store) };
+}
+
 function peerFor(store: Store): unknown {
   if (store.kind === "address") {
     return store.isSecret ? { ipBlock: { cidr: "ADDRESS/32" } } : blockOf(store.address);

@@ -9,8 +9,16 @@ import type { Fix } from "../../finding.ts";
 import { type Fields, isFields } from "../../kubernetes/fields.ts";
 import { ofKind } from "../../kubernetes/objects.ts";
 import { closestName } from "../../kubernetes/spelling.ts";
+import { evaluate } from "../../network_policy/evaluate.ts";
 import { formatPolicyPort } from "../../network_policy/explain.ts";
-import { type Direction, NAME_LABEL, type Policy, type Rule } from "../../network_policy/model.ts";
+import {
+  type Direction,
+  type Endpoint,
+  NAME_LABEL,
+  type Pod,
+  type Policy,
+  type Rule,
+} from "../../network_policy/model.ts";
 import { createObjects, deleteObject, explained, patchObject, type PatchStep } from "../change.ts";
 import type { DenialCause } from "./denial.ts";
 import type { Network } from "./job_network.ts";
@@ -48,6 +56,21 @@ export const OUTSIDE_PEER = {
 /** The peer that selects one address. */
 export function blockOf(address: Address): { readonly ipBlock: { readonly cidr: string } } {
   return { ipBlock: { cidr: `${formatAddress(address)}/${address.family === 4 ? 32 : 128}` } };
+}
+
+/** The peers of the addresses outside the cluster that a pod cannot reach yet, for one rule. */
+export function deniedBlocks(
+  { cluster }: Network,
+  from: Pod,
+  to: readonly Endpoint[],
+  port: number,
+): Pick<MissingRule, "peer" | "morePeers"> | undefined {
+  const [peer, ...morePeers] = to.flatMap((end) =>
+    end.type === "pod" || evaluate(cluster, { from, to: end, protocol: "TCP", port }).allowed
+      ? []
+      : [blockOf(end.address)]
+  );
+  return peer && { peer, morePeers };
 }
 
 /**

@@ -7,7 +7,13 @@ import { UNREAD_FILE } from "../../spark/configuration_files.ts";
 import type { SparkSetting } from "../../spark/settings.ts";
 import { type Network, objectOf } from "./job_network.ts";
 import type { JobWithPods } from "./job_pods.ts";
-import { backendsOf } from "./service_backends.ts";
+import {
+  backendsOf,
+  selectedBy,
+  type UnreachableService,
+  whyUnlisted,
+  whyUnreachable,
+} from "./service_backends.ts";
 import {
   assumedPods,
   endAt,
@@ -59,6 +65,12 @@ export type Store =
       readonly isKnown: boolean;
       /** What was not checked because the manifests do not declare the backends. */
       readonly note?: string;
+      /** Why no connection to the Service gets to a pod. */
+      readonly unreachable?: UnreachableService | undefined;
+      /** Why the backends are not known at all. */
+      readonly unknown?: string | undefined;
+      /** Why the port of the pods is not known. */
+      readonly doubt?: string | undefined;
     }
   );
 
@@ -171,12 +183,35 @@ function serviceStore(
   const object = objectOf(network, "Service", service.name, service.namespace);
   const backends = object && backendsOf(network, object, { protocol: "TCP", port });
   const common = { kind: "service", source, service } as const;
-  if (backends !== undefined && backends.to.length > 0) {
-    return { ...common, to: backends.to, port: backends.port, isKnown: true };
-  }
-  const workload = { kind: "Service", name: service.name };
-  const id = `Service ${service.namespace}/${service.name}`;
   const known = projectPods(network, job, service, "lake");
+  const workload = { kind: "Service", name: service.name };
+  if (object !== undefined && backends !== undefined) {
+    const trouble = {
+      unreachable: whyUnreachable(object, backends, { port, variable: `the port in ${source}` }),
+      unknown: whyUnlisted(network, object, backends),
+    };
+    if (backends.to.length > 0) {
+      return { ...common, ...trouble, to: backends.to, port: backends.port, isKnown: true };
+    }
+    const selected = selectedBy(object, port, known);
+    if (selected !== undefined) {
+      const { labels, note, doubt } = selected;
+      const to = [podWith(labels, service.namespace, workload)];
+      return {
+        ...common,
+        ...trouble,
+        to,
+        port: backends.port,
+        isKnown: doubt === undefined,
+        note,
+        doubt,
+      };
+    }
+    if (trouble.unreachable !== undefined || trouble.unknown !== undefined) {
+      return { ...common, ...trouble, to: [], port, isKnown: true };
+    }
+  }
+  const id = `Service ${service.namespace}/${service.name}`;
   const to = known === undefined
     ? assumedPods(network, from, service.namespace, workload)
     : [podWith(known, service.namespace, workload)];

@@ -4,7 +4,7 @@ import type { ManifestObject } from "../../kubernetes/objects.ts";
 import { podTemplatesOf } from "../../kubernetes/workloads.ts";
 
 /** The kinds, without those of workloads, that decide about connections in their namespace. */
-const KINDS = ["NetworkPolicy", "Service", "EndpointSlice"];
+const KINDS = ["NetworkPolicy", "Service", "EndpointSlice", "Endpoints"];
 
 /**
  * Puts objects without a namespace into the namespace of the jobs, if no object of the manifests names

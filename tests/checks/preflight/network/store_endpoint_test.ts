@@ -308,7 +308,7 @@ Deno.test("egress-policy takes a name with the end of a domain for a host outsid
     );
     assertStringIncludes(
       JSON.stringify(judged(url, PUBLIC, 443, service)),
-      "ipBlock selects addresses outside the cluster",
+      "the Service has no port 443; its ports are 80",
     );
   }
   const more = "\napiVersion: v1\nkind: Namespace\nmetadata: { name: internal }\n";
