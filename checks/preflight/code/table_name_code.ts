@@ -36,9 +36,11 @@ export function judgeTableNames(
   const hasDefault = ({ text }: Code) => isRead && !isSet && ASSIGNS_TABLE.test(text);
   const inCode = sources.filter((source) => mayNameTable(source, project) || hasDefault(source))
     .flatMap((source) =>
-      tableNamesIn(source).flatMap(({ name, offset, assignedTo = "" }) => {
+      tableNamesIn(source).flatMap(({ name, offset, assignedTo = "", defaultOf }) => {
         const isDefault = isOutboxKey(assignedTo);
-        if (isDefault && isSet) return [];
+        if (isDefault && isSet || defaultOf !== undefined && isGiven(variables, defaultOf)) {
+          return [];
+        }
         if (isNear(name, wanted)) return [nearMiss(placeIn(source, offset), name, table)];
         return isDefault && isRead && isOther(name, table)
           ? [otherDefault(placeIn(source, offset), name, table)]
@@ -77,6 +79,11 @@ export function judgeTableNames(
     ),
     findings: [...inCode, ...inObjects, ...sources.flatMap(dayEndFindings)],
   };
+}
+
+/** Returns whether an object gives a variable a value, so that no job needs its default. */
+function isGiven(variables: readonly Setting[], name: string): boolean {
+  return variables.some(({ key, value }) => key === name && isWritten(value));
 }
 
 /** Returns whether each Spark job has the variable OUTBOX_TABLE, written out. */
@@ -264,7 +271,8 @@ export function mayNameTable(
   const wanted = tableOf(table);
   if (!/^\w+$/.test(wanted)) return true;
   const words = code.language === "python" ? pythonOf(code).quotedWords : wordsIn(code.text);
-  return words.values().some((word) => isNear(word, wanted));
+  // In quotes, upper case makes another name.
+  return words.values().some((word) => isNear(word, wanted) || isNear(`"${word}"`, wanted));
 }
 
 function nearMiss(place: Place, name: string, table: string): Finding {

@@ -1,16 +1,9 @@
 import type { Code } from "../../source_code/code.ts";
 import { callsOf, type Python, pythonOf } from "../../source_code/python.ts";
 import { tablesOf } from "../../source_code/sql.ts";
+import { defaultsIn, namesInQueries, namesInVariable, type TableName } from "./table_variables.ts";
 
-/** A table name in code. */
-export interface TableName {
-  /** The name as written, with quotes and schema. */
-  readonly name: string;
-  /** The position of the name in the text. */
-  readonly offset: number;
-  /** The variable of the code that has the name, as in `OUTBOX_TABLE`; absent for another use. */
-  readonly assignedTo?: string;
-}
+export type { TableName } from "./table_variables.ts";
 
 /** Finds the names of tables in code: in SQL, JDBC options, calls of Spark's catalog and constants. */
 export function tableNamesIn(code: Code): TableName[] {
@@ -32,8 +25,15 @@ function inPython(python: Python): TableName[] {
   const queries = python.strings.flatMap(({ start, text }) =>
     isQuery(text) ? inSql(withoutEscapes(text), start) : []
   );
-  return [...queries, ...arguments_(python), ...constants(python)]
-    .filter(({ name }) => !views.has(name));
+  const all = [
+    ...queries,
+    ...namesInQueries(python),
+    ...arguments_(python),
+    ...defaultsIn(python),
+    ...constants(python),
+  ];
+  return all.map((each) => ({ ...each, name: each.name.trim().replace(/\\(?=["'])/g, "") }))
+    .filter(({ name }) => isName(name) && !views.has(name));
 }
 
 /** A text with a blank in place of each backslash before a quote. The length stays the same. */
@@ -52,7 +52,7 @@ const KEYWORDS = ["dbtable", "table", "table_name", "tableName", "db_table"];
 function arguments_(python: Python): TableName[] {
   const named = callsOf(python, ["option"]).flatMap(({ args }) => {
     const [key, value] = args;
-    return key?.string?.toLowerCase() === "dbtable" && value?.string !== undefined ? [value] : [];
+    return key?.string?.toLowerCase() === "dbtable" && value !== undefined ? [value] : [];
   });
   const positional = [
     ...callsOf(python, ["table", "read_sql_table", "Table"]).map(({ args }) => args[0]),
@@ -61,20 +61,21 @@ function arguments_(python: Python): TableName[] {
   const keywords = python.calls.flatMap(({ args }) =>
     args.filter(({ keyword }) => keyword !== undefined && KEYWORDS.includes(keyword))
   );
-  return [...named, ...positional, ...keywords].flatMap((arg) =>
-    arg?.string === undefined || !isName(arg.string)
-      ? []
-      : [{ name: arg.string, offset: arg.start }]
-  );
+  return [...named, ...positional, ...keywords].flatMap((arg): TableName[] => {
+    if (arg === undefined) return [];
+    return arg.string === undefined
+      ? namesInVariable(python, arg.code.trim())
+      : [{ name: arg.string, offset: arg.start }];
+  });
 }
 
 /** Texts as in `OUTBOX_TABLE = "…"` and `{"dbtable": "…"}`. */
 function constants({ strings }: Python): TableName[] {
-  return strings.filter(({ assignedTo = "", dictionaryKey = "", text }) => {
+  return strings.filter(({ assignedTo = "", dictionaryKey = "" }) => {
     const isTable = /table/i.test(assignedTo) && !/prefix|suffix|format|location/i.test(assignedTo);
-    return (isTable || KEYWORDS.includes(dictionaryKey)) && isName(text.trim());
+    return isTable || KEYWORDS.includes(dictionaryKey);
   }).map(({ start, text, assignedTo }) => ({
-    name: text.trim(),
+    name: text,
     offset: start,
     ...(assignedTo === undefined ? {} : { assignedTo }),
   }));

@@ -74,6 +74,16 @@ for (
     'spark.table("stop_event")',
     'OUTBOX_TABLE = "stop_event"',
     '{"dbtable": "stop_event"}',
+    'S = "stop_event"\nspark.sql(f"SELECT * FROM {S} WHERE a")',
+    'S = "stop_event"\nspark.sql(f"select * from public.{S}")',
+    'S = "stop_event"\nspark.sql("select * from " + S)',
+    'S = "stop_event"\nspark.sql("select * from {} t".format(S))',
+    'S = "stop_event"\nspark.sql("select * from %s" % S)',
+    'S = "stop_event"\nread.option("dbtable", S)',
+    'S = "stop_event"\nread.jdbc(url, S)',
+    'read.option("dbtable", os.getenv("TABLE", "stop_event"))',
+    'read.option("dbtable", os.environ.get("SOURCE_TABLE", "stop_event"))',
+    'read.option("dbtable", "public.\\"Stop_Events\\"")',
   ]
 ) {
   Deno.test(`table-name finds ${JSON.stringify(code)}`, () => {
@@ -87,6 +97,10 @@ for (
     'def f():\n    """SELECT * FROM stop_event"""',
     "class StopEvent:\n    pass",
     "from models import StopEvent",
+    'S = "stop_event"\nprint(f"from {S}")',
+    'S = "stop_event"\nS = "stop_events"\nread.jdbc(url, S)',
+    'S = "stop_event"\nspark.sql(f"select * from stop_events where kind = \'{S}\'")',
+    'os.getenv("EVENT_KIND", "stop_event")',
     'f.select("stop_event", "stop_event_id")',
     'print("read from stop_event")',
     'read.parquet("s3a://rbs/silver/stop_event")',
@@ -169,6 +183,30 @@ spec: { template: { spec: { restartPolicy: Never, containers: [{ name: a, image:
     const { findings } = judgeTableNames(treeOf(factOf({ "job.yaml": job })))!;
     assertEquals(findings.map(({ problem }) => problem.split(" ").at(-1)), tables, command);
   }
+});
+
+Deno.test("table-name finds a name in quotes that differs only by upper case", () => {
+  for (const name of ['"Stop_Events"', '"STOP_EVENTS"']) {
+    assertEquals(problemsOf("sql", `SELECT * FROM ${name}`), [`the code names the table ${name}`]);
+    assertEquals(problemsOf("sql", `SELECT * FROM ${name.slice(1, -1)}`), []);
+    const python = `read.option("dbtable", '${name}')`;
+    assertEquals(problemsOf("python", python), [`the code names the table ${name}`]);
+  }
+});
+
+Deno.test("table-name does not judge the default of a variable that a job has", async () => {
+  const code = {
+    ...FILES,
+    "job.py": 'read.option("dbtable", os.getenv("SRC_TABLE", "stop_event"))\n',
+  };
+  await assertFound(ID, code, { problem: "the code names the table stop_event" });
+  const job = change(
+    JOB,
+    'name: PYTHONDONTWRITEBYTECODE\n              value: "1"',
+    "name: SRC_TABLE\n              value: stop_events",
+  );
+  const { findings } = judgeTableNames(treeOf(factOf({ ...code, [JOB]: job[JOB]! })))!;
+  assertEquals(findings, []);
 });
 
 Deno.test("judgeTableNames reads variables and arguments of a job without code", () => {
