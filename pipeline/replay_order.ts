@@ -172,20 +172,27 @@ async function* scan(
 ): AsyncGenerator<LocatedGroup> {
   let used = 0;
   const firstPart = ranks.length === 0 ? parts.count : part;
-  for await (const loaded of load(parts, names, onPart, firstPart, group)) {
-    const { location, rows, sequenced, columns } = loaded;
-    const own = placed(loaded, ranks, used);
-    yield { from: sequenced, to: rows, columns, ranks: own, location };
-    used += rows - sequenced;
-    loaded.free();
-  }
-  const rises = orderChecker();
-  for await (const loaded of load(parts, names, onPart)) {
-    rises(loaded);
-    const { location, sequenced, columns } = loaded;
-    if (sequenced > 0) yield { from: 0, to: sequenced, columns, ranks: undefined, location };
-    loaded.free();
-    if (location.part === part && location.group === group) break;
+  const last = readParts(parts, names, onPart, firstPart, group);
+  // If all parts are in memory, the first ones are decompressed while the last ones are used.
+  const all = parts.most === Infinity ? readParts(parts, names, onPart) : undefined;
+  try {
+    for await (const loaded of groupsOf(last, parts)) {
+      const { location, rows, sequenced, columns } = loaded;
+      const own = placed(loaded, ranks, used);
+      yield { from: sequenced, to: rows, columns, ranks: own, location };
+      used += rows - sequenced;
+      loaded.free();
+    }
+    const rises = orderChecker();
+    for await (const loaded of groupsOf(all ?? readParts(parts, names, onPart), parts)) {
+      rises(loaded);
+      const { location, sequenced, columns } = loaded;
+      if (sequenced > 0) yield { from: 0, to: sequenced, columns, ranks: undefined, location };
+      loaded.free();
+      if (location.part === part && location.group === group) break;
+    }
+  } finally {
+    await all?.return(undefined);
   }
 }
 
@@ -199,7 +206,7 @@ async function* scanMerged(
   let placedCount = tails.reduce((sum, { ranks }) => sum + ranks.length, 0);
   const cursors = sequences.map((parts, i) => {
     return {
-      groups: load(parts, names, onPart),
+      groups: groupsOf(readParts(parts, names, onPart), parts),
       ranks: tails[i]!.ranks,
       used: 0,
       rises: orderChecker(),
@@ -399,15 +406,26 @@ const BYTES_AHEAD = 32 << 20;
 /** Receives each part that is read, before its row groups. */
 type OnPart = (place: PartPlace, part: OpenPart) => void;
 
-/** Reads row groups one after the other, with event_seq besides the named columns. */
-async function* load(
+/** A part whose row groups are read from one on. */
+interface ReadPart {
+  readonly part: number;
+  readonly first: number;
+  readonly reader: OpenPart;
+  readonly groups: Iterable<ReadGroup>;
+}
+
+/**
+ * Reads parts one after the other, with event_seq besides the named columns. The reading begins at
+ * once.
+ */
+function readParts(
   parts: Parts,
   names: readonly string[],
   onPart: OnPart,
   firstPart = 0,
   firstGroup = 0,
-): AsyncGenerator<Loaded> {
-  const begin = async (part: number) => {
+): AsyncGenerator<ReadPart> {
+  const read = async (part: number): Promise<ReadPart> => {
     const reader = await parts.open(part);
     const first = part === firstPart ? firstGroup : 0;
     const groups = await reader.readFrom(first, ["event_seq", ...names]);
@@ -418,12 +436,19 @@ async function* load(
     { length: Math.max(0, parts.count - firstPart) },
     (_, i) => firstPart + i,
   );
-  const ahead = readAhead(indexes, begin, {
+  return readAhead(indexes, read, {
     count: Math.min(parts.most - 1, PARTS_AHEAD),
     size: BYTES_AHEAD,
     sizeOf: (part) => parts.bytes(part),
   });
-  for await (const { part, first, reader, groups } of ahead) {
+}
+
+/** The row groups of parts that are read. */
+async function* groupsOf(
+  read: AsyncGenerator<ReadPart>,
+  parts: Parts,
+): AsyncGenerator<Loaded> {
+  for await (const { part, first, reader, groups } of read) {
     let group = first;
     for (const { rows, columns, free } of groups) {
       const location = { sequence: parts.sequence, part, group: group++ };
