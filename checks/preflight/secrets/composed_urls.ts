@@ -1,50 +1,93 @@
 import type { Finding } from "../../finding.ts";
 import { placeOf } from "../../kubernetes/objects.ts";
+import { fieldsIn } from "../../kubernetes/fields.ts";
+import type { Container, Workload } from "../../kubernetes/workloads.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
 
-/** A URL of a database whose user or password refers to variables. */
-const URL_LOGIN = /^(?:jdbc:)?[a-z][\w+.-]*:\/\/([^\s]*)@/i;
+/** A syntax that has places for a user or a password. */
+interface Syntax {
+  /** The text with these places, as the first group. */
+  readonly form: RegExp;
+  /** The characters that have a meaning there. `%40` and the like is encoded for a URL. */
+  readonly reserved: RegExp;
+  /** The syntax for people. */
+  readonly name: string;
+}
 
-/** A list of parameters of libpq. */
-const PARAMETERS = /(?:^|\s)(?:host|dbname|user|password)=/;
+const URL_LOGIN: Syntax = {
+  form: /(?:^|=)(?:jdbc:)?[a-z][\w+.-]*:\/\/([^\s?]*)@/i,
+  reserved: /[/?#@[\]\s\\]|%(?![0-9A-Fa-f]{2})/,
+  name: "a URL",
+};
+
+/** The parameters of a URL, as in `jdbc:postgresql://db/events?user=a&password=b`. */
+const URL_PARAMETERS: Syntax = {
+  form: /(?:^|=)(?:jdbc:)?[a-z][\w+.-]*:\/\/[^\s?]*\?(\S*)$/i,
+  reserved: /[&#+\s]|%(?![0-9A-Fa-f]{2})/,
+  name: "the parameters of a URL",
+};
+
+/** The parameters of libpq. */
+const PARAMETERS: Syntax = {
+  form: /^((?:.*\s)?(?:host|dbname|user|password)=[^]*)$/,
+  reserved: /[\s'\\]/,
+  name: "a list of parameters",
+};
+
+const SYNTAXES = [URL_LOGIN, URL_PARAMETERS, PARAMETERS];
 
 /**
- * Characters that end or split the user and the password of a URL. A value with `%40` and the like
- * is encoded for a URL.
- */
-const RESERVED = /[/?#@[\]\s\\]|%(?![0-9A-Fa-f]{2})/;
-
-/** Characters that end a value in a list of parameters. */
-const ENDING = /[\s'\\]/;
-
-/**
- * Finds variables that put a value with reserved characters into a URL or a list of parameters with
- * `$(NAME)`, which Kubernetes does not encode. The findings never contain the value.
+ * Finds variables and arguments that put a value with reserved characters into a URL or a list of
+ * parameters with `$(NAME)`, which Kubernetes does not encode. The findings never contain the value.
  */
 export function composedUrls({ containers, environment, workload }: SparkJob): Finding[] {
-  return containers.flatMap(({ env }) =>
-    env.flatMap(({ name, value = "", path }): Finding[] => {
-      const login = URL_LOGIN.exec(value)?.[1];
-      const text = login ?? (PARAMETERS.test(value) ? value : "");
-      const pattern = login === undefined ? ENDING : RESERVED;
-      const used = [...text.matchAll(/(?<!\$)\$\((\w+)\)/g)].map(([, each]) => each!);
-      const wrong = [...new Set(used)].filter((each) =>
-        pattern.test(environment.value(each) ?? "") && each !== name
+  return containers.flatMap(textsOf).flatMap(({ name, text, path }): Finding[] => {
+    for (const syntax of SYNTAXES) {
+      const part = syntax.form.exec(text)?.[1] ?? "";
+      const wrong = namesIn(part).filter((each) =>
+        syntax.reserved.test(environment.value(each) ?? "") && each !== name
       );
       const [first] = wrong;
-      if (first === undefined) return [];
-      const kind = login === undefined ? "a list of parameters" : "a URL";
+      if (first === undefined) continue;
       return [{
         severity: "fail",
-        ...placeOf(workload.object, `${path}.value`),
-        problem: `${name} puts ${wrong.join(" and ")} into ${kind}, and the value has characters ` +
-          `with a meaning there`,
+        ...placeOf(workload.object, path),
+        problem: `${name ?? "the argument"} puts ${wrong.join(" and ")} into ${syntax.name}, and ` +
+          "the value has characters with a meaning there",
         why: "Kubernetes inserts the value as it is, so the client reads another host, user or " +
           "password, and the login fails",
-        fix: login === undefined
+        fix: syntax === PARAMETERS
           ? `Pass ${first} as a variable of its own, such as PGPASSWORD.`
-          : `Store ${first} encoded for a URL in a key of its own, or pass it as a variable of its own.`,
+          : `Store the value encoded for a URL in a key of its own, such as ${first}_URL, and use that ` +
+            `key here. Or pass ${first} as a variable of its own.`,
       }];
-    })
-  );
+    }
+    return [];
+  });
+}
+
+/** The keys of Secrets that a workload puts into URLs, as `secret/key`: their values are encoded. */
+export function keysInUrls({ containers }: Workload): string[] {
+  return containers.flatMap((container) => {
+    const used = textsOf(container).flatMap(({ text }) =>
+      text.includes("://") ? namesIn(text) : []
+    );
+    return container.env.filter(({ name }) => used.includes(name)).map(({ valueFrom }) => {
+      const { name, key } = fieldsIn(valueFrom?.secretKeyRef);
+      return `${name}/${key}`;
+    });
+  });
+}
+
+/** The values of variables and the words of a container, in which Kubernetes replaces `$(NAME)`. */
+function textsOf({ env, words }: Container) {
+  return [
+    ...env.map(({ name, value = "", path }) => ({ name, text: value, path: `${path}.value` })),
+    ...words.map(({ text, path }) => ({ name: undefined, text, path })),
+  ];
+}
+
+/** The variables that Kubernetes replaces in a text. */
+function namesIn(text: string): string[] {
+  return [...new Set([...text.matchAll(/(?<!\$)\$\((\w+)\)/g)].map(([, each]) => each!))];
 }

@@ -1,13 +1,13 @@
 import { DEFAULT_PROJECT, type Project } from "../../../pipeline/contract/project.ts";
 import { A_HOST, hostFault } from "../../../pipeline/config/database.ts";
 import type { Finding, Place } from "../../finding.ts";
-import { type Fields, isFields, listOf, textOf } from "../../kubernetes/fields.ts";
-import { isFilledByTool, isFilledValue } from "../../kubernetes/filled_values.ts";
-import { type ManifestObject, namespaceOf, ofKind, placeOf } from "../../kubernetes/objects.ts";
+import { isFilledValue } from "../../kubernetes/filled_values.ts";
+import type { ManifestObject } from "../../kubernetes/objects.ts";
 import { jobContainers } from "../../kubernetes/job_containers.ts";
 import { hasPlaceholder } from "../../kubernetes/placeholders.ts";
-import { type Container, dataOf, type Workload } from "../../kubernetes/workloads.ts";
+import type { Container, Workload } from "../../kubernetes/workloads.ts";
 import type { SparkJob } from "../../spark/spark_job.ts";
+import { valuesOf } from "./variable_values.ts";
 import { hostOfUrl, isDeveloperHost, isLocalHost } from "../../network_policy/local_host.ts";
 
 /** A variable that names a server. */
@@ -217,52 +217,4 @@ export function localSettings(
     const { problem, fix } = found;
     return [{ ...place, problem, fix, ...effectOf(found, name, value, hasOthers) }];
   });
-}
-
-interface Value {
-  readonly name: string;
-  readonly value: string;
-  readonly place: Place;
-}
-
-/** The values of a container's variables, each with the place that contains the value. */
-function valuesOf(
-  { env, fields }: Container,
-  { object }: Workload,
-  objects: readonly ManifestObject[],
-): Value[] {
-  const find = (kind: string, reference: Fields) =>
-    ofKind(objects, kind, namespaceOf(object)).find(({ name }) => name === textOf(reference.name));
-  const inherited = listOf(fields.envFrom).flatMap((source) =>
-    SOURCES.flatMap(([field, kind]) => {
-      const reference = source[`${field}Ref`];
-      const found = isFields(reference) ? find(kind, reference) : undefined;
-      const prefix = textOf(source.prefix) ?? "";
-      return [...dataOf(found?.value).keys()].flatMap((key) =>
-        found === undefined ? [] : keyValue(`${prefix}${key}`, found, key)
-      );
-    })
-  );
-  const own = env.flatMap(({ name, value, valueFrom, path }) => {
-    if (value !== undefined) return [{ name, value, place: placeOf(object, `${path}.value`) }];
-    return SOURCES.flatMap(([field, kind]) => {
-      const reference = valueFrom?.[`${field}KeyRef`];
-      const found = isFields(reference) ? find(kind, reference) : undefined;
-      const key = isFields(reference) ? textOf(reference.key) : undefined;
-      return found === undefined || key === undefined ? [] : keyValue(name, found, key);
-    });
-  });
-  return [...inherited, ...own];
-}
-
-const SOURCES = [["configMap", "ConfigMap"], ["secret", "Secret"]] as const;
-
-function keyValue(name: string, object: ManifestObject, key: string): Value[] {
-  const value = dataOf(object.value).get(key);
-  if (value === undefined || isFilledByTool(object)) return [];
-  const { stringData } = object.value;
-  // A Secret of the cluster is read as plain text, but has its values in data.
-  const isPlain = object.file !== undefined && isFields(stringData) && key in stringData;
-  const field = isPlain ? "stringData" : "data";
-  return [{ name, value, place: placeOf(object, `${field}.${key}`) }];
 }

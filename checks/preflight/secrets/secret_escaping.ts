@@ -6,7 +6,7 @@ import { variablesReadBy } from "../../source_code/environment.ts";
 import { naming } from "../../list_names.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
 import { type JobVariables, shellStartOf, variablesOfJob } from "../code/job_variables.ts";
-import { composedUrls } from "./composed_urls.ts";
+import { composedUrls, keysInUrls } from "./composed_urls.ts";
 import { withoutPathStyle } from "./path_style.ts";
 import { settingReadsOf } from "./setting_references.ts";
 import { localServers, localSettings } from "./local_servers.ts";
@@ -21,6 +21,7 @@ import {
   secretReadsOf,
   variablesOf,
 } from "./secret_references.ts";
+import { plainValues } from "./variable_values.ts";
 import { isFilledByTool } from "../../kubernetes/filled_values.ts";
 import { workloadsOf } from "../../kubernetes/workloads.ts";
 import { type Judged, leavingOut, outcomeOf } from "../outcome.ts";
@@ -105,6 +106,7 @@ export function judgeSecrets(tree: Tree, cluster?: ClusterOpened): Judged | unde
     ...otherAbsent.filter((each) => !isKnown(each))
       .map(({ kind, namespace, name }) => `${kind} ${namespace}/${name}`),
   ];
+  const inUrls = new Set(workloads.flatMap(keysInUrls));
   const filled = declared.filter(isFilledByTool).map(objectId);
   const unchecked = [
     ["not in the manifests", [...new Set(unknown)]],
@@ -122,7 +124,12 @@ export function judgeSecrets(tree: Tree, cluster?: ClusterOpened): Judged | unde
       ...declared.flatMap((secret) => {
         const files = fileKeysOf(secret, workloads);
         const isForJobs = secret.namespace === undefined || namespaces.has(secret.namespace);
-        return judgeSecret(secret, (key) => files.includes(key), isForJobs);
+        return judgeSecret(
+          secret,
+          (key) => files.includes(key),
+          isForJobs,
+          (key) => inUrls.has(`${secret.name}/${key}`),
+        );
       }),
       ...stored.flatMap(({ secret, keys, files }) => judgeStored(secret, keys, project, files)),
       ...missingSecrets(absent.filter(isKnown), objects, project),
@@ -132,6 +139,7 @@ export function judgeSecrets(tree: Tree, cluster?: ClusterOpened): Judged | unde
       ...(cluster === undefined
         ? misspelledNames(workloads, objects).filter((each) => !isFound(each))
         : []),
+      ...plainValues(jobs, objects),
       ...localServers(jobs, objects, project),
       ...tree.jobs.flatMap((job) => [
         ...localSettings(job, project),

@@ -51,26 +51,36 @@ function isPerhapsIntended(value: string): boolean {
  *
  * @param isFile whether jobs get a key only as a file, which may have several lines
  * @param isForJobs false if no job can read the Secret; then a strange value is only a warning
+ * @param isForUrl whether a workload puts the value of a key into a URL, so that it is encoded
  */
 export function judgeSecret(
   object: ManifestObject,
   isFile: (key: string) => boolean = () => false,
   isForJobs = true,
+  isForUrl: (key: string) => boolean = () => false,
 ): Finding[] {
   const { data, stringData, type } = object.value;
   if (textOf(type) !== undefined && type !== "Opaque" && type !== "kubernetes.io/basic-auth") {
     return [];
   }
   if (isFilledByTool(object)) return [];
-  const plain = entriesOf(stringData).flatMap(([key, value]) =>
-    problemFindings(object, `stringData.${key}`, plainProblem(value, isFile(key)), isForJobs)
-  );
+  const isMeant = (key: string, trouble: ValueProblem | undefined) =>
+    trouble?.problem.includes("encoded for a URL") === true &&
+    (isForUrl(key) || /ur[il]|dsn|enc/i.test(key));
+  const plain = entriesOf(stringData).flatMap(([key, value]) => {
+    const trouble = plainProblem(value, isFile(key));
+    return isMeant(key, trouble)
+      ? []
+      : problemFindings(object, `stringData.${key}`, trouble, isForJobs);
+  });
   // The API server takes the value of stringData, but refuses a Secret with any invalid data.
   const replaced = new Set(entriesOf(stringData).map(([key]) => key));
   const encoded = entriesOf(data).flatMap(([key, value]) => {
     const trouble = problemOfEncoded(value, isFile(key));
     const counts = trouble?.isRefused === true || !replaced.has(key);
-    return counts ? problemFindings(object, `data.${key}`, trouble, isForJobs) : [];
+    return counts && !isMeant(key, trouble)
+      ? problemFindings(object, `data.${key}`, trouble, isForJobs)
+      : [];
   });
   return [...plain, ...encoded];
 }
@@ -88,12 +98,21 @@ function plainProblem(value: unknown, isFile: boolean): ValueProblem | undefined
     return { problem, fix: "Put the value in quotes.", ...refused };
   }
   if (isFile) return problemOfFile(value);
-  const trouble = problemOfValue(value);
-  if (trouble !== undefined || !isEncodedText(value)) return trouble;
-  return {
+  const trouble = problemOfPlain(value);
+  return trouble === undefined || trouble.problem !== BASE64 ? trouble : {
+    ...trouble,
     problem: "is base64, but stringData takes plain text: the value would be encoded twice",
-    fix: "Write the plain text, without base64.",
   };
+}
+
+const BASE64 = "is base64, and not the plain text";
+
+/** Judges a value that is written as plain text. */
+export function problemOfPlain(value: string): ValueProblem | undefined {
+  return problemOfValue(value) ??
+    (isEncodedText(value)
+      ? { problem: BASE64, fix: "Write the plain text, without base64." }
+      : undefined);
 }
 
 function problemOfStored(value: string): Omit<ValueProblem, "fix"> | undefined {
@@ -222,6 +241,14 @@ export function problemOfValue(value: string): ValueProblem | undefined {
       fix: "Remove the backslash. Single quotes in YAML leave other characters unchanged.",
     };
   }
+  const encoding = ENCODINGS.find(([form]) => form.test(value))?.[1];
+  if (encoding !== undefined) {
+    return {
+      problem: `has characters that are encoded for ${encoding}`,
+      fix: "Write the characters themselves: a job does not decode the value.",
+      isUncertain: true,
+    };
+  }
   // A value of several lines can be a script, or the configuration of a program.
   if (!value.includes("\n") && UNREPLACED.test(value)) {
     return {
@@ -232,6 +259,13 @@ export function problemOfValue(value: string): ValueProblem | undefined {
   }
   return undefined;
 }
+
+/** Texts that were encoded for another syntax, as in `%21`, `&amp;` and `\\u0021` for special characters. */
+const ENCODINGS = [
+  [/^[\w.~-]*(?:%(?:2[0-9A-F]|3[A-F]|40|5[B-E]|60|7[B-D])[\w.~-]*)+$/i, "a URL"],
+  [/&(?:amp|lt|gt|quot|apos|#\d{2,3}|#x[\da-f]{2});/i, "HTML or XML"],
+  [/\\u00[2-7][\da-f]/i, "JSON"],
+] as const;
 
 /** What a shell replaces in a text: `$(command)`, a command in backticks, and `${NAME}`. */
 const UNREPLACED = /\$\(\s*[a-z/][^()]*\)|`\s*[a-z/][^`]*`|\$\{[a-z_]\w*([:#%/^,@-][^{}]*)?\}/i;
