@@ -34,7 +34,9 @@ export async function startExporter(
     address,
     printed,
     async scrape() {
-      const response = await fetch(`http://${address}/metrics`);
+      // On a busy machine, the first reading can take longer than a scrape waits by default.
+      const headers = { "x-prometheus-scrape-timeout-seconds": "180" };
+      const response = await fetch(`http://${address}/metrics`, { headers });
       assertEquals(response.status, 200);
       return await response.text();
     },
