@@ -33,7 +33,7 @@ export interface GroupColumn {
   chunk(): Chunk;
   /** Decodes the value of a row. */
   value(row: number): Value;
-  /** Frees the memory that the other methods allocated. None of them may be called afterwards. */
+  /** Frees the memory that the other methods allocated. Called again, they allocate it again. */
   free(): void;
 }
 
@@ -102,6 +102,7 @@ function groupColumn(
     free() {
       if (chunk !== undefined) freeChunk(chunk, pages);
       for (const content of contents ?? []) freeContent(content, pages);
+      contents = chunk = value = undefined;
     },
   };
   return column;
@@ -189,8 +190,11 @@ export function equalRows(a: RowCursor, b: RowCursor, rows: number): boolean {
   const isWhole = rows === ours.rows && rows === theirs.rows;
   return ours.columns.every((column, i) => {
     const other = theirs.columns[i]!;
-    return isWhole && equalPages(column, other) ||
+    const isEqual = isWhole && equalPages(column, other) ||
       equalCells(column, a.row, other, b.row, rows);
+    // Only one column of two whole row groups is in memory.
+    if (isWhole) [column, other].forEach((each) => each.free());
+    return isEqual;
   });
 }
 
