@@ -1,5 +1,4 @@
 import { runEnds } from "../run_end.ts";
-import { parseDay } from "../../../pipeline/contract/window.ts";
 import { plural } from "../../../pipeline/progress.ts";
 import type { Finding, Place } from "../../finding.ts";
 import {
@@ -13,6 +12,7 @@ import { isInProject } from "../../kubernetes/jobs.ts";
 import { type Code, lineAt, placeIn } from "../../source_code/code.ts";
 import type { VariableRead } from "../../source_code/shell_reads.ts";
 import { dayPlaceholderIn, namesDay, optionAt } from "./date_placeholders.ts";
+import { isDay, referencedDay, wrongDay } from "./day_value.ts";
 import { removesForPython, shellStartOf, variablesOfJob } from "./job_variables.ts";
 import { unfollowedRead, variablesReadBy } from "../../source_code/environment.ts";
 import { JOBS, type PlatformCheck, platformCheck } from "../platform.ts";
@@ -30,6 +30,7 @@ import { namesSecret } from "../../kubernetes/secret_text.ts";
 import { isFilledValue } from "../../kubernetes/filled_values.ts";
 import {
   type Container,
+  dataOf,
   environmentOf,
   type VariableValue,
   type Workload,
@@ -223,7 +224,7 @@ function dayFinding({ source, read, removedBy }: DayRead): Finding[] {
 
 function ofContainer(
   { object }: Workload,
-  { env, fields, words }: Container,
+  { env, fields, words, path }: Container,
   objects: readonly ManifestObject[],
 ): Finding[] {
   const sources = listOf(fields.envFrom).map(({ configMapRef, prefix }) => {
@@ -260,7 +261,17 @@ function ofContainer(
     declared.add(name);
     return findings;
   });
-  return [...ofVariables, ...ofWords];
+  const own = env.find(({ name }) => name === "JOB_DATE");
+  const referenced = own?.value === undefined
+    ? referencedDay(
+      placeOf(object, own === undefined ? `${path}.envFrom` : own.path),
+      environment.variable("JOB_DATE"),
+      (value) =>
+        ofKind(objects, "ConfigMap", namespaceOf(object))
+          .some((map) => dataOf(map.value).get("JOB_DATE") === value),
+    )
+    : [];
+  return [...ofVariables, ...referenced, ...ofWords];
 }
 
 /**
@@ -458,16 +469,10 @@ function judgeValue(
   }
   const { value: day, isSecret: isHidden } = expanded;
   if (day === undefined || isFilledValue(day)) return [];
-  if (day === "today" || day === "yesterday" || parseDay(day) !== undefined) return [];
+  if (isDay(day)) return [];
   const printedDay = JSON.stringify(isHidden ? value : day);
   const written = isHidden || day === value ? "" : `, from ${JSON.stringify(value)}`;
-  return [{
-    severity: "fail",
-    ...place,
-    problem: `JOB_DATE is ${printedDay}${written}, which is not a date`,
-    why: "the job stops, or works on the wrong day",
-    fix: 'Remove JOB_DATE: the job then runs for today in UTC. Or set a day: value: "2025-12-28"',
-  }];
+  return [wrongDay(place, `JOB_DATE is ${printedDay}${written}, which`)];
 }
 
 /** The variables that programs read as they are. Frameworks such as Spring fill in other values. */

@@ -10,8 +10,8 @@ import { problemOfPlain } from "./secret_values.ts";
 const LOGIN =
   /^(DJANGO_DB_\w+|PG(HOST|PORT|USER|PASSWORD|DATABASE|SSLMODE|SSLROOTCERT)|AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|REGION|DEFAULT_REGION|ENDPOINT_URL\w*)|S3_(ENDPOINT|BUCKET|REGION))$/;
 
-/** What Kubernetes or a tool replaces in a value. */
-const REPLACED = /\$[({]|\{\{/;
+/** What Kubernetes, a tool or a shell replaces in a value. The check timestamp-env judges shells. */
+const REPLACED = /\$[({]|\{\{|`/;
 
 /**
  * Judges the values of servers and logins that jobs do not get from a Secret, but from the manifest of
