@@ -35,6 +35,11 @@ const TOLERANT = /^(print|bool|debug|info|warning|error|log)$/;
 /** Functions that refuse None and an empty text. */
 const PARSERS = /^(fromisoformat|strptime|int|float|Decimal)$/;
 
+/** Returns whether a function refuses None. */
+function isParser({ name }: Call): boolean {
+  return PARSERS.test(name) || name === "len";
+}
+
 /** The call of such a function. */
 const PARSING = /\b(?:fromisoformat|strptime|int|float|Decimal)\(\s*$/;
 
@@ -94,6 +99,10 @@ export function endingOf(call: Call, name: string, source: Source, depth = 0): E
         : unknown(`it is a default of ${outer.callee}()`);
     }
   }
+  if (outer !== undefined && !isParser(outer)) {
+    const last = functionAround(functions, start)?.end;
+    if (hasAlternative(outer, code, last)) return GOES_ON;
+  }
   const targets = [context.assignedTo, targetOf(code, start)].flatMap((each) => each ?? []);
   if (context.assignedTo === undefined && /^\s*\)*\s*,/.test(code.slice(end, end + 20))) {
     if (targets.length > 0) return unknown("it is one of several values");
@@ -127,13 +136,25 @@ function afterUse(
     return around === undefined ? STOPS : afterReturn(around, name, source, depth);
   }
   if (outer !== undefined) {
-    return PARSERS.test(outer.name) || outer.name === "len"
-      ? STOPS
-      : unknown(`it is given to ${outer.callee}()`);
+    return isParser(outer) ? STOPS : unknown(`it is given to ${outer.callee}()`);
   }
   if (target === undefined) return unknown("its value is passed on");
   const rest = code.slice(end, around?.end);
   return usesText(rest, target) ? STOPS : unknown(`it becomes ${target}, which has no default`);
+}
+
+/**
+ * Returns whether code has an alternative to the result of a call wherever it uses the result, as in
+ * `port = checked(os.environ.get("PORT"))` and `int(port or "5432")`. The call then accepts None.
+ */
+function hasAlternative({ start, end, context }: Call, code: string, last?: number): boolean {
+  if (context.alternative) return true;
+  const target = context.assignedTo ?? targetOf(code, start);
+  if (target === undefined || !/^\w+$/.test(target)) return false;
+  // The name of an argument, as in `f(port=1)`, is no use.
+  const uses = [...code.slice(end, last).matchAll(new RegExp(`\\b${target}\\b(?!\\s*=[^=])`, "g"))];
+  return uses.length > 0 &&
+    uses.every(({ 0: name, index }) => /^\s*or\b/.test(code.slice(end + index + name.length)));
 }
 
 /** How the program goes on where functions return the value. */

@@ -314,3 +314,27 @@ Deno.test("variablesReadBy only warns about Python that reads on some paths", ()
     assertEquals([text, found], [text, expected]);
   }
 });
+
+Deno.test("variablesReadBy: a function gets the value, and each use of its result has a default", () => {
+  const settled = (text: string) =>
+    variablesReadBy({ language: "python", file: "job", line: 1, text: `import os\n${text}\n` })
+      .filter(({ name }) => name === "D")
+      .map(({ optional, perhaps, unknown }) => optional && !perhaps && unknown === undefined);
+  const get = 'os.environ.get("D")';
+  for (
+    const text of [
+      `d = checked("D", ${get}, RULE)\nx = int(d or "5432")`,
+      `d = checked(${get})\nrun(d=d or 1)`,
+      `def f():\n    d = checked(${get})\n    return d or 1\nf()`,
+      `x = checked("D", ${get}) or 1`,
+    ]
+  ) assertEquals([text, settled(text)], [text, [true]]);
+  for (
+    const text of [
+      `d = checked("D", ${get}, RULE)\nx = int(d or "5432")\nrun(d)`,
+      `d = checked("D", ${get}, RULE)\nrun(d)`,
+      `d = int(${get})\nx = d or 1`,
+      `run(checked(${get}))`,
+    ]
+  ) assertEquals([text, settled(text)], [text, [false]]);
+});
