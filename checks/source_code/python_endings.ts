@@ -99,6 +99,7 @@ export function endingOf(call: Call, name: string, source: Source, depth = 0): E
         : unknown(`it is a default of ${outer.callee}()`);
     }
   }
+  if (outer !== undefined && isParser(outer) && isWhole(call, outer, code)) return STOPS;
   if (outer !== undefined && !isParser(outer)) {
     const last = functionAround(functions, start)?.end;
     if (hasAlternative(outer, code, last)) return GOES_ON;
@@ -117,6 +118,11 @@ export function endingOf(call: Call, name: string, source: Source, depth = 0): E
   if (isEmpty) return isUnpacked(call, code) ? STOPS : GOES_ON;
   if (call.chain.length > 0 || /^\s*[[+]/.test(code.slice(end, end + 5))) return STOPS;
   return afterUse(call, name, targets[0], source, depth);
+}
+
+/** Returns whether a call is the whole first argument of another one. */
+function isWhole({ start, end }: Call, { args: [first] }: Call, code: string): boolean {
+  return first?.start === start && /^\s*[,)]/.test(code.slice(end, end + 20));
 }
 
 /** How the program goes on with the value itself, which is returned, assigned or passed on. */
