@@ -129,8 +129,9 @@ function excessEgress(network: Network, policy: Policy, rule: Rule): ExcessRule 
 function separateSelectors(
   network: Network,
   policy: Policy,
-  { peers, path }: Rule,
+  rule: Rule,
 ): ExcessRule | undefined {
+  const { peers, path } = rule;
   const [first, second, ...more] = peers.filter((peer) => peer.type === "pods");
   if (first?.pods !== undefined || first?.namespaces === undefined || more.length > 0) {
     return undefined;
@@ -144,6 +145,12 @@ function separateSelectors(
       "namespaceSelector and podSelector are separate items under `to`, so they are ORed",
     fix: "To AND the selectors, move podSelector into the item of namespaceSelector (remove the " +
       `dash before podSelector) at ${path}.to`,
+    after: [{
+      ...rule,
+      peers: peers.flatMap((peer) =>
+        peer === second ? [] : peer === first ? [{ ...first, pods: second.pods! }] : [peer]
+      ),
+    }],
   };
 }
 
@@ -165,7 +172,7 @@ function privateAddresses(
     const steps: { op: "add"; path: string; value: unknown }[] = hasExcept
       ? blocks.map((value) => ({ op: "add", path: `${except}[-]`, value }))
       : [{ op: "add", path: except, value: blocks }];
-    return [{ path: hasExcept ? except : `${peer.path}.ipBlock`, blocks, steps }];
+    return [{ peer, path: hasExcept ? except : `${peer.path}.ipBlock`, blocks, steps }];
   });
   if (found.length === 0) return undefined;
   const blocks = [...new Set(found.flatMap((each) => each.blocks))];
@@ -176,7 +183,19 @@ function privateAddresses(
       `${blocks.join(", ")}: addresses of the cluster, of its network, or of the host's ` +
       "metadata service",
     ...patchPolicy(policy, ...found.flatMap(({ steps }) => steps)),
+    after: [{
+      ...rule,
+      peers: rule.peers.map((peer) => {
+        const own = found.find((each) => each.peer === peer);
+        if (own === undefined) return peer;
+        return { ...own.peer, except: [...own.peer.except, ...own.blocks.map(rangeOf)] };
+      }),
+    }],
   };
+}
+
+function rangeOf(block: string): AddressRange {
+  return parseCidr(block)!;
 }
 
 /**
@@ -237,6 +256,16 @@ function unneededPorts(network: Network, policy: Policy, rule: Rule): ExcessRule
         condition(network, ranges.map(({ range }) => range)),
         patchPolicy(policy, ...steps),
       ),
+      after: [{
+        ...rule,
+        ports: rule.ports.flatMap((port): PolicyPort[] => {
+          const { path, protocol } = port;
+          const own = ranges.find(({ range }) => range === port);
+          return own === undefined
+            ? [port]
+            : own.held.map((each) => ({ path, protocol, port: each.port }));
+        }),
+      }],
     };
   }
   const ports = rule.ports.length === 0 ? "every port" : naming(unneeded.map(formatPolicyPort));
@@ -247,7 +276,10 @@ function unneededPorts(network: Network, policy: Policy, rule: Rule): ExcessRule
     problem: `the rule allows ${ports} to ${formatPeer(foreign)}, ` +
       (rule.ports.length === 0 ? "and no job needs all of them" : "which no job needs"),
     ...(removesOnePort
-      ? explained("If no other pod needs the port, remove it: ", removal(policy, unneeded[0]!))
+      ? {
+        ...explained("If no other pod needs the port, remove it: ", removal(policy, unneeded[0]!)),
+        after: [{ ...rule, ports: rule.ports.filter((port) => port !== unneeded[0]) }],
+      }
       : {
         ...explained(
           `${rule.ports.length === 0 ? "List the needed ports. " : ""}If no other pod needs the ` +
@@ -288,6 +320,7 @@ function excessIngress(network: Network, policy: Policy, rule: Rule): ExcessRule
     path: foreign?.path ?? rule.path,
     problem: `the rule allows ${ports} from ${peers}, but only the jobs' own pods connect to a job`,
     ...explained("If no other pod needs the rule, remove it: ", removal(policy, rule)),
+    after: [],
   };
 }
 

@@ -50,17 +50,24 @@ export const isolation: PlatformCheck = platformCheck({
       `namespace ${network.project.jobs.namespace}, ${plural(jobs.length, "job")}`;
     const outcomes = OTHER_CHECKS.map((check) => ({ check, outcome: check.judge(platform) }));
     const others = findingsOf(outcomes);
-    const passing = outcomes.filter(({ outcome }) => "findings" in outcome && !hasFailure(outcome))
-      .map(({ check }) => check);
+    // A connection that is not known to be open can depend on a rule, too.
+    const open = outcomes.filter(({ outcome }) =>
+      "unknown" in outcome || "findings" in outcome && !hasFailure(outcome)
+    );
+    const unknown = open.filter(({ outcome }) => "unknown" in outcome).map(({ check }) => check);
     const excess = policies.flatMap((policy) => excessFindings(network, policy))
       .filter(({ severity, object }) =>
         severity === "fail" || !others.some((each) => each.object === object)
       );
-    const needed = neededBy(platform, passing, excess.flatMap(({ removal }) => removal ?? []));
+    const needed = neededBy(
+      platform,
+      open.map(({ check }) => check),
+      excess.flatMap(({ removal }) => removal ?? []),
+    );
     const findings = [
       ...defaultDeny(network),
       ...excess.map(({ removal, ...finding }) =>
-        withOneFix(afterOthers(finding, removal && needed.get(removal)), others)
+        withOneFix(afterOthers(finding, unknown, removal && needed.get(removal)), others)
       ),
       ...onHostNetwork(network),
       ...otherPolicies(network).map((each) => otherApiFinding(objectId(each), place(each, ""))),
@@ -93,15 +100,26 @@ function findingsOf(
   );
 }
 
-/** Says which checks pass only because of what a fix removes. */
-function afterOthers(finding: Finding, checks: readonly PlatformCheck[] = []): Finding {
-  if (checks.length === 0) return finding;
-  const told = `${naming(checks.map(({ id }) => id))} ${checks.length === 1 ? "passes" : "pass"}`;
-  return {
+/** Says which checks pass, or may pass, only because of what a fix removes. */
+function afterOthers(
+  finding: Finding,
+  unknown: readonly PlatformCheck[],
+  checks: readonly PlatformCheck[] = [],
+): Finding {
+  const told = (some: readonly PlatformCheck[], verb: string) =>
+    some.length === 0 ? [] : [`${naming(some.map(({ id }) => id))} ${verb}`];
+  const passing = checks.filter((each) => !unknown.includes(each));
+  const all = [
+    ...told(passing, passing.length === 1 ? "passes" : "pass"),
+    ...told(checks.filter((each) => unknown.includes(each)), "may pass"),
+  ];
+  return all.length === 0 ? finding : {
     ...finding,
     ...explained(
-      `${told} only because of what this fix removes, so allow those connections in another ` +
-        "policy first. ",
+      `${
+        all.join(", and ")
+      } only because of what this fix removes, so allow those connections in ` +
+        "another policy first. ",
       finding,
     ),
   };

@@ -24,7 +24,7 @@ export interface Removal {
  * is harmless, and most removals need no evaluation of their own. The others are judged for the jobs
  * whose pods their policies select.
  *
- * @param checks the checks that pass without any removal
+ * @param checks the checks that pass without any removal, or whose verdict is then not known
  */
 export function neededBy(
   platform: Platform,
@@ -89,8 +89,9 @@ function failingWithout(
   return checks.filter(({ judge }) => {
     const outcome = judge(changed);
     if ("findings" in outcome) return hasFailure(outcome);
-    // A check that does not judge these jobs alone has no findings before either.
     const before = judge(platform);
+    if ("unknown" in outcome && "unknown" in before) return outcome.unknown !== before.unknown;
+    // A check that does not judge these jobs alone has no findings before either.
     return "findings" in before && !hasFailure(before);
   });
 }
