@@ -30,6 +30,7 @@ import {
 } from "./denial.ts";
 import { type Network, objectOf, reasonNotToJudge } from "./job_network.ts";
 import type { Actor, JobWithPods } from "./job_pods.ts";
+import { operatorPods } from "./operator_databases.ts";
 import { postgresPods } from "./postgres_pods.ts";
 import { blockOf, deniedBlocks, fixDenial, OUTSIDE_PEER } from "./policy_fix.ts";
 import { newPolicyFor } from "./schedule_policies.ts";
@@ -43,6 +44,7 @@ import {
   projectPods,
   serviceAt,
   serviceBehind,
+  type ServiceName,
   serviceOf,
 } from "./service_host.ts";
 import {
@@ -174,7 +176,7 @@ function isOpenOnlyTo(
 
 /** The finding that a Service does not select the declared pods of Postgres. */
 function selectorFinding(service: ManifestObject, pods: readonly Pod[]): Finding {
-  const labels = [...commonLabels(pods)].map((each) => each.join("=")).join(",");
+  const labels = formatLabels(commonLabels(pods));
   return {
     severity: "fail",
     ...placeOf(service, "spec.selector"),
@@ -308,6 +310,8 @@ function databaseOf(
   const isRead = network.isLive && namespace === network.project.database.namespace;
   if (service === undefined || backends === undefined) {
     if (isRead) return absentService(network, namespace);
+    const elsewhere = wrongNamespace(network, job, actor, { name, namespace }, port);
+    if (elsewhere !== undefined) return elsewhere;
   } else {
     const unreachable = whyUnreachable(service, backends, { port, variable: "DJANGO_DB_PORT" }) ??
       (isRead ? whyEmpty(service, backends, namespace) : undefined);
@@ -315,7 +319,8 @@ function databaseOf(
     const unlisted = whyUnlisted(network, service, backends);
     if (unlisted !== undefined) return { unknown: unlisted };
   }
-  const known = projectPods(network, job, { name, namespace }, "database");
+  const known = projectPods(network, job, { name, namespace }, "database") ??
+    (service === undefined ? operatorPods(network, { name, namespace }) : undefined);
   const label = `Postgres in namespace ${namespace}`;
   const selected = service && backends?.to.length === 0
     ? selectedBy(service, port, known)
@@ -346,8 +351,12 @@ function databaseOf(
   }
   if (first !== undefined) return { ...found, label, namespace, peer: blockOf(first.address) };
   if (known !== undefined) {
-    const note = `the manifests declare no Postgres in ${namespace}, so its pods are taken to ` +
-      `have the labels of database.pods: ${network.project.database.pods}`;
+    const isOfOperator = operatorPods(network, { name, namespace }) !== undefined;
+    const note = isOfOperator
+      ? `an operator makes the pods of Postgres in ${namespace}; of their labels, only ` +
+        `${formatLabels(known)} is known`
+      : `the manifests declare no Postgres in ${namespace}, so its pods are taken to ` +
+        `have the labels of database.pods: ${network.project.database.pods}`;
     const to = [podWith(known, namespace, ASSUMED)];
     const peer = podsOf(namespace, known);
     return { ...found, to, every: false, label, namespace, labels: known, peer, note };
@@ -364,6 +373,46 @@ function podsOf(namespace: string, labels?: Labels): Fields {
     namespaceSelector: { matchLabels: { [NAME_LABEL]: namespace } },
     ...(labels === undefined ? {} : { podSelector: { matchLabels: Object.fromEntries(labels) } }),
   };
+}
+
+/**
+ * Explains that a host is in the wrong namespace: a name without a namespace is one of the job's own, and
+ * the policies allow the Postgres of the project, which has the same name.
+ */
+function wrongNamespace(
+  network: Network,
+  job: JobWithPods,
+  actor: Actor,
+  reference: ServiceName,
+  port: number,
+): UnreachableService | undefined {
+  const { host } = network.project.database;
+  const meant = serviceOf(host, network, job);
+  const labels = meant && projectPods(network, job, meant, "database");
+  const isOther = meant?.name === reference.name && meant.namespace !== reference.namespace;
+  if (network.isLive || !isOther || labels === undefined) return undefined;
+  const to = [podWith(labels, meant.namespace, ASSUMED)];
+  const destination = "Postgres";
+  const required = {
+    job,
+    actor,
+    to,
+    protocol: "TCP",
+    port,
+    destination,
+    purpose: "database",
+  } as const;
+  if (deniedConnections(network, [required]).length > 0) return undefined;
+  return {
+    ...placeOf(job.object, job.specPath),
+    problem: `DJANGO_DB_HOST names a Service of namespace ${reference.namespace}, which the ` +
+      `manifests do not declare; Postgres is in ${meant.namespace}`,
+    fix: `Set DJANGO_DB_HOST to ${host}, or database.host in the project file to the right host.`,
+  };
+}
+
+function formatLabels(labels: Labels): string {
+  return [...labels].map((each) => each.join("=")).join(",");
 }
 
 /** The labels that select all backends of a Service. */

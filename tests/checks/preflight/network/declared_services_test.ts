@@ -176,3 +176,64 @@ Deno.test("the fix of egress-policy for a Service with addresses opens the addre
     true,
   ]);
 });
+
+/** The manifests without Postgres, with another host in the Secret. */
+const withHost = (host: string) => ({
+  "secrets.yaml": FILES["secrets.yaml"]!.replace(
+    /DJANGO_DB_HOST: .*/,
+    () => `DJANGO_DB_HOST: ${host}`,
+  ),
+});
+
+for (const host of ["paradedb", "paradedb.robsom.svc.cluster.local", "paradedb.default.svc"]) {
+  Deno.test(`database-egress corrects the host ${host}, and not the policy`, async () => {
+    const { findings } = await database(NAMESPACE, withHost(host));
+    assertEquals(findings.map(({ fix }) => fix), [
+      "Set DJANGO_DB_HOST to paradedb.robson.svc.cluster.local, or database.host in the project " +
+      "file to the right host.",
+    ]);
+    assertStringIncludes(findings[0]!.problem, "Postgres is in robson");
+  });
+}
+
+Deno.test("database-egress patches the policy for another host that it does not know", async () => {
+  const { findings } = await database(NAMESPACE, withHost("pg.warehouse.svc"));
+  assertStringIncludes(findings[0]!.fix, "patch networkpolicy allow-outbox-egress");
+});
+
+/** An object of an operator, the host, and the label that its pods have. */
+const OPERATORS = [
+  ["postgresql.cnpg.io/v1", "Cluster", "pg-rw", "cnpg.io/cluster"],
+  ["postgresql.cnpg.io/v1", "Pooler", "pg", "cnpg.io/poolerName"],
+  ["acid.zalan.do/v1", "postgresql", "pg", "cluster-name"],
+  [
+    "postgres-operator.crunchydata.com/v1beta1",
+    "PostgresCluster",
+    "pg-primary",
+    "postgres-operator.crunchydata.com/cluster",
+  ],
+] as const;
+for (const [apiVersion, kind, host, label] of OPERATORS) {
+  Deno.test(`database-egress knows a label of the pods of a ${kind} of ${apiVersion}`, async () => {
+    const objects = `${NAMESPACE}---
+apiVersion: ${apiVersion}
+kind: ${kind}
+metadata: { name: pg, namespace: robson }
+spec: { instances: 1 }
+`;
+    const files = withHost(`${host}.robson.svc.cluster.local`);
+    const unsure = await database(objects, files);
+    assertEquals(unsure.verdict, "error", JSON.stringify(unsure));
+    assertStringIncludes(unsure.reason, "have the label app=rbs-paradedb is not known");
+    const policies = FILES["20-network-policies.yaml"]!.replace(
+      "app: rbs-paradedb",
+      `${label}: pg`,
+    );
+    const known = await database(objects, { ...files, "20-network-policies.yaml": policies });
+    assertEquals(known.verdict, "pass", JSON.stringify(known));
+    assertStringIncludes(known.unchecked, `only ${label}=pg is known`);
+    const wrong = policies.replace(`${label}: pg`, `${label}: other`);
+    const denied = await database(objects, { ...files, "20-network-policies.yaml": wrong });
+    assertEquals(denied.verdict, "fail", JSON.stringify(denied));
+  });
+}
