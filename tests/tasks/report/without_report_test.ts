@@ -11,7 +11,10 @@ async function oldReport(name: string) {
     folder,
     path,
     read: () => Deno.readTextFile(path),
-    [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
+    async [Symbol.asyncDispose]() {
+      await Deno.chmod(folder, 0o700); // a test may have closed it
+      await Deno.remove(folder, { recursive: true });
+    },
   };
 }
 
