@@ -1,6 +1,6 @@
 import { explained } from "../change.ts";
 import { absence, hasFailure } from "../outcome.ts";
-import type { Finding, Outcome } from "../../finding.ts";
+import type { Finding, Fix, Outcome } from "../../finding.ts";
 import { naming } from "../../list_names.ts";
 import type { Unread } from "../../facts/cluster.ts";
 import { databaseEgress } from "./database_egress.ts";
@@ -263,21 +263,46 @@ function excessFindings(network: Network, policy: Policy): ExcessFinding[] {
   const rule = [...policy.rules.egress, ...policy.rules.ingress][0];
   if (rule === undefined) return [];
   const most = worstRule(all);
+  const meant = most === undefined
+    ? "The jobs can need this rule. Create the policy under a name that says what it allows, as " +
+      "in allow-dns-egress, and "
+    : "While a policy denies all traffic by default, traffic that no policy allows is blocked. " +
+      "Allow what the jobs need in other policies, and ";
+  const isKept = isOnlyDenial(network, policy);
   return [{
     ...finding(most ?? { severity: "warn", path: rule.path, problem: "", fix: "" }),
     problem: "the policy is meant to block traffic, but policies can only allow traffic: " +
       (most === undefined ? "this rule allows traffic" : most.problem),
     ...explained(
-      before +
-        (most === undefined
-          ? "The jobs can need this rule. Create the policy under a name that says what it allows, as " +
-            "in allow-dns-egress, and remove this one afterwards: "
-          : "While a policy denies all traffic by default, traffic that no policy allows is blocked. " +
-            "Allow what the jobs need in other policies, and remove this one afterwards: "),
-      deletePolicy(policy),
+      `${before}${meant}${isKept ? "remove the rules of" : "remove"} this one afterwards: `,
+      isKept ? withoutRules(policy) : deletePolicy(policy),
     ),
     removal: { policy, after: [] },
   }];
+}
+
+/** Returns whether only this policy isolates all pods in a direction, so that it must stay. */
+function isOnlyDenial({ policies }: Network, policy: Policy): boolean {
+  const isForAll = ({ pods }: Policy) => pods.requirements.length === 0;
+  return isForAll(policy) &&
+    policy.directions.some((direction) =>
+      !policies.some((each) =>
+        each !== policy && isForAll(each) && each.directions.includes(direction)
+      )
+    );
+}
+
+/** The change that leaves a policy which only denies. Without rules, its directions must be written. */
+function withoutRules(policy: Policy): Fix {
+  const { directions, rules } = policy;
+  const emptied = directions.filter((direction) => rules[direction].length > 0);
+  return patchPolicy(
+    policy,
+    ...emptied.map((direction) => (
+      { op: "replace", path: `spec.${direction}`, value: [] } as const
+    )),
+    { op: "add", path: "spec.policyTypes", value: directions.map((each) => TYPES[each]) },
+  );
 }
 
 const WHY = "policies are additive: no policy can block what this rule allows";

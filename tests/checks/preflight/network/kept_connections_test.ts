@@ -1,4 +1,5 @@
 import { assertEquals } from "../../../support/assert.ts";
+import { pasted } from "../../healthy/pasted.ts";
 import {
   edited,
   HEALTHY,
@@ -122,4 +123,31 @@ Deno.test("the fix of isolation to AND two selectors that no connection needs ap
   const outcome = judge(manifests(parts)).get("isolation")!;
   const [finding] = "findings" in outcome ? outcome.findings : [];
   assertEquals(finding?.fix.startsWith("To AND the selectors"), true, JSON.stringify(outcome));
+});
+
+Deno.test("the fix of isolation for the only policy of all pods empties the policy, and keeps it", () => {
+  const peer = "{ ipBlock: { cidr: 10.43.0.10/32 } }";
+  for (
+    const spec of [
+      `podSelector: {}\n  policyTypes: [Ingress, Egress]\n  ingress: [{ from: [${peer}], ports: [{ port: 443 }] }]`,
+      `podSelector: {}\n  ingress: [{ from: [${peer}] }]\n  egress: [{ to: [${peer}], ports: [{ port: 443 }] }]`,
+    ]
+  ) {
+    const fact = manifests({ deny: policy("default-deny", spec) });
+    const outcome = judge(fact).get("isolation")!;
+    const [finding, ...others] = "findings" in outcome
+      ? outcome.findings.filter(({ object }) => object.endsWith("/default-deny"))
+      : [];
+    assertEquals(others.length <= 1, true);
+    const { fix } = [finding!, ...others].find((each) =>
+      each.fix.includes("the rules of this one")
+    )!;
+    assertEquals(fix.includes("delete networkpolicy"), false, fix);
+    const after = judge(pasted(fact, fix)).get("isolation")!;
+    assertEquals("findings" in after && after.findings, [], fix);
+  }
+  // With another policy that denies everything, it can go.
+  const block = policy("block-all", `podSelector: {}\n  ingress: [{ from: [${peer}] }]`);
+  const both = judge(manifests({ more: `\n${block}` })).get("isolation")!;
+  assertEquals(JSON.stringify(both).includes("delete networkpolicy block-all"), true);
 });
