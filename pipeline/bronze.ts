@@ -115,7 +115,11 @@ async function copyWindow(
     ? encodeRanges(run, survey, shared)
     : encodeEvents(run, survey);
   const named = nameParts(encoded.files, bronzePrefix(window.day), lineageOf(publication));
-  const parts = await storeParts(lake, named, !dryRun, encoded.part, encoded.work);
+  const parts = await storeParts(lake, named, {
+    stores: !dryRun,
+    onPart: encoded.part,
+    onWork: encoded.work,
+  });
   const rows = parts.reduce((sum, part) => sum + part.rows, 0);
   if (rows !== survey.rows) {
     throw new Error(`the snapshot has ${survey.rows} rows, and ${rows} were copied`);

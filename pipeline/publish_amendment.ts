@@ -161,13 +161,11 @@ async function storeLate(
   const encoded = encodeEvents(run, survey, late);
   const lineage = lineageOf(publication, version);
   const named = nameParts(encoded.files, bronzePrefix(window.day), lineage);
-  const parts = await storeParts(
-    publication.lake,
-    named,
-    !publication.dryRun,
-    encoded.part,
-    encoded.work,
-  );
+  const parts = await storeParts(publication.lake, named, {
+    stores: !publication.dryRun,
+    onPart: encoded.part,
+    onWork: encoded.work,
+  });
   warnOfUnknownTypes(encoded.eventTypes, observer);
   const rows = parts.reduce((sum, part) => sum + part.rows, 0);
   if (rows !== late.size) throw new Error(`${late.size} events came late, and ${rows} were copied`);

@@ -29,7 +29,7 @@ import {
 } from "./lake/parts.ts";
 import { confirmDayOfLake } from "./lake/source_record.ts";
 import { startPageThread } from "./page_thread.ts";
-import { NAMED, type Observer, plural, type Work } from "./progress.ts";
+import { NAMED, type Observer, plural } from "./progress.ts";
 import { type ExecutionGroup, type Replay, replayEvents } from "./replay.ts";
 import { type Events, openEvents } from "./replay_order.ts";
 
@@ -62,6 +62,9 @@ export interface SilverOptions {
  * a confined process needs half a second until it is ready.
  */
 const FEWEST_FOR_THREAD = 500_000;
+
+/** The total size of the parts that are in flight, in bytes. All rows of silver are in memory then. */
+const BYTES_IN_FLIGHT = 16 << 20;
 
 /** Number of attempts of a run if bronze is published again during the run. */
 const ATTEMPTS = 3;
@@ -208,8 +211,11 @@ async function transform(
     return;
   }
 
-  const onWork = (work: Work) => observer.work?.(work);
-  const parts = await storeParts(lake, cut, !dryRun, () => {}, onWork);
+  const parts = await storeParts(lake, cut, {
+    stores: !dryRun,
+    bytesInFlight: BYTES_IN_FLIGHT,
+    onWork: (work) => observer.work?.(work),
+  });
   observer.step({
     step: "parts",
     says: `${plural(parts.length, "part")} for ${plural(totals.clients, "client")}`,

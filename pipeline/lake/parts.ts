@@ -178,21 +178,28 @@ function firstFreeName(avoided: ReadonlySet<string>, name: string): string {
  */
 const BYTES_IN_FLIGHT = 32 << 20;
 
+/** Options of {@linkcode storeParts}. */
+export interface StoringParts {
+  /** False to store nothing. */
+  readonly stores: boolean;
+  /** The largest total size of the parts that are in flight, in bytes. */
+  readonly bytesInFlight?: number;
+  /** Receives each part when its upload begins. */
+  onPart?(part: Part): void;
+  /** Receives the time that each upload took. */
+  onWork?(work: Work): void;
+}
+
 /**
  * Stores parts while the next ones are encoded. The lake frees the memory of a stored part.
  *
- * @param store true to store the parts
- * @param onPart receives each part when its upload begins
- * @param onWork receives the time that each upload took
  * @returns the entries for a marker, in the order of the parts
  * @throws {Failure} a part could not be stored; no further part is encoded
  */
 export async function storeParts(
   lake: Lake,
   parts: AsyncIterable<NewPart>,
-  store: boolean,
-  onPart: (part: Part) => void,
-  onWork: (work: Work) => void = () => {},
+  { stores, bytesInFlight = BYTES_IN_FLIGHT, onPart, onWork }: StoringParts,
 ): Promise<Part[]> {
   const named: Part[] = [];
   const inFlight = new Set<Promise<void>>();
@@ -201,21 +208,21 @@ export async function storeParts(
   try {
     for await (const { body, ...part } of parts) {
       named.push(part);
-      onPart(part);
-      if (!store) continue;
+      onPart?.(part);
+      if (!stores) continue;
       bytes += part.bytes;
       const began = preciseTime();
       const put = lake.put(part.key, body, undefined, true) // frees the memory early
         .then(() => {
           const ended = preciseTime();
-          onWork({ kind: "put", began, ended, busy: ended - began });
+          onWork?.({ kind: "put", began, ended, busy: ended - began });
         }, (error) => void failures.push(error))
         .finally(() => {
           inFlight.delete(put);
           bytes -= part.bytes;
         });
       inFlight.add(put);
-      while (inFlight.size >= REQUESTS_IN_FLIGHT || bytes > BYTES_IN_FLIGHT) {
+      while (inFlight.size >= REQUESTS_IN_FLIGHT || bytes > bytesInFlight) {
         await Promise.race(inFlight);
       }
       if (failures.length > 0) break;

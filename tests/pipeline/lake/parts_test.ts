@@ -60,10 +60,11 @@ async function slowStore(
 }
 
 /** Stores parts, each one when nothing else can proceed. Returns what was in transit each time. */
-async function underWay(sizes: readonly number[]): Promise<number[][]> {
+async function underWay(sizes: readonly number[], bytesInFlight?: number): Promise<number[][]> {
   const { lake, waiting } = slowLake();
   const seen: number[][] = [];
-  const storing = storeParts(lake, partsOf(sizes), true, () => {});
+  const limit = bytesInFlight === undefined ? {} : { bytesInFlight };
+  const storing = storeParts(lake, partsOf(sizes), { stores: true, ...limit });
   while (seen.length < sizes.length) {
     await new Promise((resolve) => setTimeout(resolve));
     seen.push(waiting.map(({ bytes }) => bytes / MEBIBYTE));
@@ -83,6 +84,8 @@ Deno.test("storeParts makes no further part while more than 32 MiB are in flight
   ]);
   const large = await underWay([33, 33].map((each) => each * MEBIBYTE));
   assertEquals(large, [[33], [33]]);
+  const less = await underWay([9, 9, 9].map((each) => each * MEBIBYTE), 16 * MEBIBYTE);
+  assertEquals(less, [[9, 9], [9, 9], [9]]);
 });
 
 Deno.test("storeParts makes no further part while 32 parts are in flight", async () => {
@@ -115,7 +118,7 @@ Deno.test("storeParts encodes the next part while the store answers late", async
       };
     }
   }
-  const storing = storeParts(store.lake, encoded(), true, () => {});
+  const storing = storeParts(store.lake, encoded(), { stores: true });
   const most: number[] = [];
   for (const left of [3, 3, 2, 1]) {
     await until("the puts are in flight", () => Promise.resolve(answers.length === left));
@@ -142,7 +145,7 @@ Deno.test("storeParts keeps at most 32 of 192 small parts in flight, each on a c
     inFlight--;
     return answer;
   });
-  const storing = storeParts(store.lake, partsOf(Array(192).fill(1000)), true, () => {});
+  const storing = storeParts(store.lake, partsOf(Array(192).fill(1000)), { stores: true });
   assertEquals((await storing).length, 192);
   assertEquals(most, 32);
   assert(store.ports.size <= 32, `${store.ports.size} connections`);
@@ -161,7 +164,7 @@ Deno.test("storeParts stops at the first part that the store refuses, and waits 
     }
   }
   let ended = false;
-  const storing = storeParts(lake, parts(), true, () => {}).finally(() => ended = true);
+  const storing = storeParts(lake, parts(), { stores: true }).finally(() => ended = true);
   storing.catch(() => {});
   await until("two parts are made", () => Promise.resolve(made === 2));
   refuse(new Error("refused"));
@@ -182,7 +185,7 @@ Deno.test("storeParts frees a part when it is stored, and not before", async () 
     }
   }
   const sizes = () => bodies.map(({ length }) => length);
-  const storing = storeParts(lake, parts(), true, () => {});
+  const storing = storeParts(lake, parts(), { stores: true });
   await until("both parts are in flight", () => Promise.resolve(waiting.length === 2));
   assertEquals(sizes(), [1000, 2000]);
   waiting[1]!.store();
@@ -195,7 +198,7 @@ Deno.test("storeParts frees a part when it is stored, and not before", async () 
 
 Deno.test("storeParts stores nothing if the caller only needs the names of the parts", async () => {
   const { lake, waiting } = slowLake();
-  const named = await storeParts(lake, partsOf([1000, 2000]), false, () => {});
+  const named = await storeParts(lake, partsOf([1000, 2000]), { stores: false });
   assertEquals([named.map(({ bytes }) => bytes), waiting], [[1000, 2000], []]);
 });
 
