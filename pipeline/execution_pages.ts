@@ -10,7 +10,7 @@ import {
 } from "./typed_columns.ts";
 
 /** The number of rows of a row group; the last row group of a client can have fewer. */
-export const GROUP_ROWS = 25_000;
+export const GROUP_ROWS = 20_000;
 
 /** The values of a column of silver, in the order of silver. */
 export interface ExecutionColumn {

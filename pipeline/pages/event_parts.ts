@@ -14,7 +14,7 @@ import { uuidText } from "./uuid_column.ts";
 // whatever the size of the blocks.
 
 /** A row group ends at this number of rows or of bytes of COPY, whichever comes first. */
-const GROUP_ROWS = 25_000;
+const GROUP_ROWS = 20_000;
 const GROUP_BYTES = 8 << 20;
 /**
  * A part ends at this number of bytes of COPY, even if it is much smaller after compression. Readers

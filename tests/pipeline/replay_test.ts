@@ -213,8 +213,8 @@ Deno.test("replay: keeps texts of any length byte by byte", async () => {
   assertEquals(executions.map(({ execution_id }) => execution_id), [long, "", idOf(4), idOf(6)]);
 });
 
-Deno.test("replay: writes row groups of 25,000 rows", async () => {
-  const count = 75_005;
+Deno.test("replay: writes row groups of 20,000 rows", async () => {
+  const count = 60_005;
   const events = Array.from({ length: count }, (_, i) =>
     event({
       operation_id: BigInt(i),
@@ -223,7 +223,7 @@ Deno.test("replay: writes row groups of 25,000 rows", async () => {
       slippage_pct: i >= 16384 && i < 16390 ? BigInt(i) : null,
     }));
   const { executions, groups } = await replay(events);
-  assertEquals(groups, [25_000, 25_000, 25_000, 5]);
+  assertEquals(groups, [20_000, 20_000, 20_000, 5]);
   for (const i of [0, 1, 16383, 16384, 16389, 16390, count - 1]) {
     const { execution_id, side, stop_price, slippage_pct } = executions[i]!;
     assertEquals([execution_id, side], [idOf(i + 1), i % 3 === 0 ? null : `side ${i}`]);
@@ -332,7 +332,7 @@ Deno.test("replay: holds no more operations than allowed, and writes whole row g
   const ranges = await replayFrom([[[events]]], 8_000);
   assertEquals(ranges.most, 8_000);
   assert(ranges.ranges >= 7, `${ranges.ranges}`);
-  assertEquals(ranges.groups, [25_000, 2_500, 25_000, 2_500]);
+  assertEquals(ranges.groups, [20_000, 7_500, 20_000, 7_500]);
   assertEquals(ranges.body, whole.body);
 });
 

@@ -350,16 +350,16 @@ Deno.test("event_parts: passes on an error of the copy unchanged", async () => {
   assertEquals(error, reason);
 });
 
-Deno.test("event_parts: ends a row group at 25,000 rows, whatever the size of the blocks", async () => {
-  for (const perBlock of [7, 1000, 50_000]) {
-    const [file, ...others] = await encode([manyRows(50_001, {}, { perBlock })]);
+Deno.test("event_parts: ends a row group at 20,000 rows, whatever the size of the blocks", async () => {
+  for (const perBlock of [7, 1000, 40_000]) {
+    const [file, ...others] = await encode([manyRows(40_001, {}, { perBlock })]);
     assertEquals(others, []);
-    assertEquals(await groupRows(file!), [25_000, 25_000, 1]);
+    assertEquals(await groupRows(file!), [20_000, 20_000, 1]);
     const seqs = (await rowsOf([file!], ["event_seq"])).map(([seq]) => seq);
     assert(seqs.every((seq, i) => seq === BigInt(i + 1)));
   }
-  const [file] = await encode([manyRows(25_000)]);
-  assertEquals(await groupRows(file!), [25_000]);
+  const [file] = await encode([manyRows(20_000)]);
+  assertEquals(await groupRows(file!), [20_000]);
 });
 
 Deno.test("event_parts: ends a row group of large rows at 8 MiB", async () => {
@@ -440,12 +440,12 @@ Deno.test("event_parts: counts rows for the progress, and the rows of each event
   const progress: number[] = [];
   const encoder = createEventParts({ onGroup: (rows) => progress.push(rows) });
   const copies = [
-    manyRows(25_500, { event_type: utf8("EXECUTED") }),
+    manyRows(20_500, { event_type: utf8("EXECUTED") }),
     manyRows(2, { event_type: utf8("NEW ✓") }, { first: 30_000 }),
   ];
   for await (const _ of encoder.read(copies)) { /* only count */ }
-  assertEquals(progress, [25_000, 25_502]);
-  assertEquals(encoder.eventTypes, new Map([["EXECUTED", 25_500], ["NEW ✓", 2]]));
+  assertEquals(progress, [20_000, 20_502]);
+  assertEquals(encoder.eventTypes, new Map([["EXECUTED", 20_500], ["NEW ✓", 2]]));
 });
 
 Deno.test("event_parts: counts an event type with a byte order mark apart from the type without it", async () => {
