@@ -4,7 +4,7 @@ import type { AmendOrder } from "./amend/worker.ts";
 import { hidingLogin, LOGIN_FLAGS, LOGIN_HELP, withLogin } from "./cli/cluster_login.ts";
 import type { Command } from "./cli/command.ts";
 import { runConfined } from "./cli/confined.ts";
-import { dayFor } from "./cli/day.ts";
+import { askedDay, dayFor } from "./cli/day.ts";
 import { ENVIRONMENT_HELP } from "./cli/environment_help.ts";
 import { failureReporterOf } from "./cli/failure.ts";
 import { choice, type Flags } from "./cli/flags.ts";
@@ -57,19 +57,21 @@ ${ENVIRONMENT_HELP}`,
     const dryRun = flags.on("dry-run");
     if (output === "json" && !dryRun) confirmNoQuestion(flags);
     confirmDayGiven(flags);
+    const asked = askedDay(flags);
+    const silence = silenceOf(flags);
     const project = await projectOrDefault(flags);
     return await withLogin(flags, project, async (login) => {
       const { lake, forwards } = login;
       const database = login.database!;
       const order: AmendOrder = {
-        day: await dayFor(flags, project, database),
+        day: await dayFor(asked, project, database),
         database,
         lake,
         grace: sealGrace(),
         dryRun,
         keepAltered: flags.on("keep-altered"),
         yes: flags.on("yes"),
-        silence: silenceOf(flags),
+        silence,
         earlierSource: flags.value("earlier-source"),
         output,
         reporter: hidingLogin(failureReporterOf("amend"), login),

@@ -2,7 +2,7 @@ import type { CleanOrder } from "./clean/worker.ts";
 import { hidingLogin, LOGIN_FLAGS, LOGIN_HELP, withLogin } from "./cli/cluster_login.ts";
 import type { Command } from "./cli/command.ts";
 import { runConfined } from "./cli/confined.ts";
-import { dayFor } from "./cli/day.ts";
+import { askedDay, dayFor } from "./cli/day.ts";
 import { ENVIRONMENT_HELP } from "./cli/environment_help.ts";
 import { failureReporterOf } from "./cli/failure.ts";
 import { choice } from "./cli/flags.ts";
@@ -46,6 +46,7 @@ ${ENVIRONMENT_HELP}`,
     const output = choice(flags, "output", OUTPUTS);
     const dryRun = flags.on("dry-run");
     if (output === "json" && !dryRun) confirmNoQuestion(flags);
+    const asked = askedDay(flags);
     const project = await projectOrDefault(flags);
     return await withLogin(flags, project, async (login) => {
       const { database, lake, forwards } = login;
@@ -54,7 +55,7 @@ ${ENVIRONMENT_HELP}`,
         output,
         dryRun,
         yes: flags.on("yes"),
-        day: await dayFor(flags, project, database),
+        day: await dayFor(asked, project, database),
         reporter: hidingLogin(failureReporterOf("clean"), login),
       };
       const needs = { lake, writes: !order.dryRun, forwards };

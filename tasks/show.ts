@@ -2,7 +2,7 @@ import { Failure } from "../pipeline/errors.ts";
 import { hidingLogin, LOGIN_FLAGS, LOGIN_HELP, withLogin } from "./cli/cluster_login.ts";
 import type { Command } from "./cli/command.ts";
 import { runConfined } from "./cli/confined.ts";
-import { dayFor } from "./cli/day.ts";
+import { askedDay, dayFor } from "./cli/day.ts";
 import { ENVIRONMENT_HELP } from "./cli/environment_help.ts";
 import { failureReporterOf } from "./cli/failure.ts";
 import { choice, type Flags } from "./cli/flags.ts";
@@ -53,6 +53,7 @@ ${ENVIRONMENT_HELP}`,
     const what = subjectOf(flags);
     const [columns, where] = [flags.value("columns"), flags.all("where")];
     confirmQuery(what, columns, where);
+    const asked = askedDay({ ...flags, operand: flags.operands[1] });
     const project = await projectOrDefault(flags);
     const query = {
       what,
@@ -66,7 +67,7 @@ ${ENVIRONMENT_HELP}`,
       const order: ShowOrder = {
         ...query,
         lake,
-        day: await dayFor({ ...flags, operand: flags.operands[1] }, project, database),
+        day: await dayFor(asked, project, database),
         reporter: hidingLogin(failureReporterOf("show"), login),
       };
       const needs = { lake, writes: false, forwards };

@@ -3,6 +3,7 @@ import {
   type DatabaseConfig,
   databaseConfig,
   dayBy,
+  type DaysAsked,
   requestedDays,
 } from "../../pipeline/config.ts";
 import type { Project } from "../../pipeline/contract/project.ts";
@@ -11,17 +12,26 @@ import { Failure } from "../../pipeline/errors.ts";
 import type { Flags } from "./flags.ts";
 
 /**
- * Returns the day to work on: the argument, `--date`, `JOB_DATE`, or today. The database's clock decides
- * which day is today or yesterday; for any other day the database is not needed.
+ * Returns the day that an operator asks for: the argument, `--date`, `JOB_DATE`, or today. Call it before
+ * the login, so that a mistake in the day is the first one that is reported.
+ *
+ * @throws {Failure} configuration: there is no such day
+ */
+export function askedDay(flags: Pick<Flags, "operand" | "value">): DaysAsked {
+  return requestedDays({ operand: flags.operand, date: flags.value("date") });
+}
+
+/**
+ * Returns the day to work on. The database's clock decides which day is today or yesterday; for any
+ * other day the database is not needed.
  *
  * @param database the database; without it, that of the environment
  */
 export async function dayFor(
-  flags: Pick<Flags, "operand" | "value">,
+  asked: DaysAsked,
   project: Project,
   database?: DatabaseConfig,
 ): Promise<Day> {
-  const asked = requestedDays({ operand: flags.operand, date: flags.value("date") });
   if (!clockDecides(asked)) return asked.from as Day;
   return dayBy(asked.from, await databaseToday(database ?? databaseFor(project)));
 }

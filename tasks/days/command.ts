@@ -58,9 +58,12 @@ export const OUTPUT_HELP = `
   --output junit        a test suite per day, with a test case per layer and per check
 ${FILES_HELP}`.slice(1);
 
+/** The default of `--silence`, in seconds. */
+const DEFAULT_SILENCE = 300;
+
 /** The line of a `--help` about `--silence`, for a command that reads Postgres. */
 export const SILENCE_HELP =
-  "  --silence SECONDS     end the run if Postgres sends nothing for this long; default: 300";
+  `  --silence SECONDS     end the run if Postgres sends nothing for this long; default: ${DEFAULT_SILENCE}`;
 
 /** The lines of a `--help` about `--earlier-source`, for a command that adds to bronze. */
 export const EARLIER_SOURCE_HELP = `
@@ -72,7 +75,9 @@ export const EARLIER_SOURCE_HELP = `
 
 /** The value of `--silence` in milliseconds; undefined if it was not given. */
 export function silenceOf(flags: Flags): number | undefined {
-  return flags.value("silence") === undefined ? undefined : 1000 * seconds(flags, 0, "silence");
+  return flags.value("silence") === undefined
+    ? undefined
+    : 1000 * seconds(flags, DEFAULT_SILENCE, "silence");
 }
 
 /** The default time limit for gathering one fact, in seconds. */

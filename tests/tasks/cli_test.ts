@@ -142,6 +142,24 @@ const WRONG_USAGE: [string, string[], string[]][] = [
   ["a day that does not exist", ["--date", "2025-02-29"], ['--date "2025-02-29"', "no such day"]],
 ];
 
+for (const task of ["amend", "bronze", "clean", "postflight", "run", "show", "silver"]) {
+  Deno.test(`command line: ${task} judges the day before the settings`, async () => {
+    const args = [...(task === "show" ? ["bronze"] : []), "2025-02-29"];
+    const { code, stderr } = await run(task, args, {});
+    assertEquals(code, 2);
+    assertStringIncludes(stderr, '"2025-02-29"');
+    assertStringIncludes(stderr, "no such day");
+  });
+}
+
+for (const task of ["amend", "bronze", "run"]) {
+  Deno.test(`command line: ${task} names a valid number of seconds for --silence`, async () => {
+    const { code, stderr } = await run(task, ["2025-12-28", "--silence", "0"], {});
+    assertEquals(code, 2);
+    assertStringIncludes(stderr, "such as --silence 300");
+  });
+}
+
 for (const task of ["bronze", "silver"]) {
   for (const [what, args, words] of WRONG_USAGE) {
     Deno.test(`command line: ${task} exits with 2 for ${what}, and names the mistake`, async () => {

@@ -16,6 +16,8 @@ Deno.test("similarWord: finds the only word that begins like the text", () => {
 Deno.test("similarWord: finds nothing if more than a third of the letters differ", () => {
   assertEquals(similarWord("xml", ["text", "json"]), undefined);
   assertEquals(similarWord("", ["on", "off"]), undefined);
+  assertEquals(similarWord("yaml", ["text", "json", "html"]), undefined);
+  assertEquals(similarWord("shwo", ["show", "serve"]), "show"); // half of the letters, and an s
   assertEquals(didYouMean("build", ["bronze", "silver"]), "");
   assertEquals(didYouMean("brnze", ["bronze"]), "Did you mean bronze? ");
 });
