@@ -65,8 +65,7 @@ export function judgeSecret(
   }
   if (isFilledByTool(object)) return [];
   const isMeant = (key: string, trouble: ValueProblem | undefined) =>
-    trouble?.problem.includes("encoded for a URL") === true &&
-    (isForUrl(key) || /ur[il]|dsn|enc/i.test(key));
+    trouble?.isForUrl === true && (isForUrl(key) || /ur[il]|dsn|enc/i.test(key));
   const plain = entriesOf(stringData).flatMap(([key, value]) => {
     const trouble = plainProblem(value, isFile(key));
     return isMeant(key, trouble)
@@ -194,6 +193,8 @@ export interface ValueProblem {
   readonly isRefused?: true;
   /** True if the value can be so on purpose. */
   readonly isUncertain?: true;
+  /** True if the value is right for a URL, but not by itself. */
+  readonly isForUrl?: true;
 }
 
 /**
@@ -241,12 +242,14 @@ export function problemOfValue(value: string): ValueProblem | undefined {
       fix: "Remove the backslash. Single quotes in YAML leave other characters unchanged.",
     };
   }
-  const encoding = ENCODINGS.find(([form]) => form.test(value))?.[1];
+  const encoding = ENCODINGS.find(({ form }) => form.test(value));
   if (encoding !== undefined) {
+    const { name, isForUrl } = encoding;
     return {
-      problem: `has characters that are encoded for ${encoding}`,
+      problem: `has characters that are encoded for ${name}`,
       fix: "Write the characters themselves: a job does not decode the value.",
       isUncertain: true,
+      ...(isForUrl && { isForUrl }),
     };
   }
   // A value of several lines can be a script, or the configuration of a program.
@@ -261,11 +264,19 @@ export function problemOfValue(value: string): ValueProblem | undefined {
 }
 
 /** Texts that were encoded for another syntax, as in `%21`, `&amp;` and `\\u0021` for special characters. */
-const ENCODINGS = [
-  [/^[\w.~-]*(?:%(?:2[0-9A-F]|3[A-F]|40|5[B-E]|60|7[B-D])[\w.~-]*)+$/i, "a URL"],
-  [/&(?:amp|lt|gt|quot|apos|#\d{2,3}|#x[\da-f]{2});/i, "HTML or XML"],
-  [/\\u00[2-7][\da-f]/i, "JSON"],
-] as const;
+const ENCODINGS: readonly {
+  readonly form: RegExp;
+  readonly name: string;
+  readonly isForUrl?: true;
+}[] = [
+  {
+    form: /^[\w.~-]*(?:%(?:2[0-9A-F]|3[A-F]|40|5[B-E]|60|7[B-D])[\w.~-]*)+$/i,
+    name: "a URL",
+    isForUrl: true,
+  },
+  { form: /&(?:amp|lt|gt|quot|apos|#\d{2,3}|#x[\da-f]{2});/i, name: "HTML or XML" },
+  { form: /\\u00[2-7][\da-f]/i, name: "JSON" },
+];
 
 /** What a shell replaces in a text: `$(command)`, a command in backticks, and `${NAME}`. */
 const UNREPLACED = /\$\(\s*[a-z/][^()]*\)|`\s*[a-z/][^`]*`|\$\{[a-z_]\w*([:#%/^,@-][^{}]*)?\}/i;
