@@ -139,9 +139,7 @@ function wrongFamilies(
   if (typeof address === "string" && address !== (clusterIP || undefined)) {
     found.push({
       path: "spec.clusterIPs",
-      problem: `the first item must be equal to clusterIP, but clusterIP is ${
-        clusterIP || "missing"
-      }`,
+      problem: `the first item differs from clusterIP, which is ${clusterIP || "missing"}`,
       fix: "Remove clusterIPs: the API server sets it.",
     });
   }

@@ -118,11 +118,11 @@ export const REFUSED_OBJECTS: readonly (readonly [Fields, string])[] = [
   [external({ ipFamilyPolicy: "SingleStack" }), "ipFamilyPolicy is not allowed with"],
   [
     service({ clusterIPs: ["None"] }),
-    "the first item must be equal to clusterIP, but clusterIP is missing",
+    "the first item differs from clusterIP, which is missing",
   ],
   [
     service({ clusterIP: "None", clusterIPs: ["10.43.0.5"] }),
-    "the first item must be equal to clusterIP, but clusterIP is None",
+    "the first item differs from clusterIP, which is None",
   ],
   [service({ ipFamilies: ["IPv4", "IPv4"] }), "an IP family is repeated"],
   [
